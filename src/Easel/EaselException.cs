@@ -1,0 +1,31 @@
+namespace Easel;
+
+/// <summary>Something the user can understand and mend: its message is one sentence that names the thing, the value and what is allowed.</summary>
+public class EaselException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="message">One sentence for the person at the keyboard.</param>
+    /// <param name="inner">The cause, if another exception was.</param>
+    public EaselException(string message, Exception? inner = null) : base(message, inner) { }
+}
+
+/// <summary>A setting that cannot be honoured.</summary>
+public sealed class InvalidRequestException : EaselException
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="field">The name of the setting, as the request spells it.</param>
+    /// <param name="message">One sentence: the setting, its value and what is allowed.</param>
+    public InvalidRequestException(string field, string message) : base(message) => Field = field;
+
+    /// <summary>The name of the setting.</summary>
+    public string Field { get; }
+}
+
+/// <summary>A model file that is damaged, hostile, of another kind, or not a model at all.</summary>
+public sealed class CheckpointException : EaselException
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="message">One sentence: the file and what is wrong with it.</param>
+    /// <param name="inner">The cause, if another exception was.</param>
+    public CheckpointException(string message, Exception? inner = null) : base(message, inner) { }
+}
