@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Reflection;
 using System.Text.Json;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Easel.Tests.Support;
@@ -47,9 +46,17 @@ internal static class Goldens
             var range = entry.Value.GetProperty("data_offsets").EnumerateArray().Select(n => n.GetInt32()).ToArray();
             var type = entry.Value.GetProperty("dtype").GetString() switch
             {
-                "F64" => ScalarType.Float64, "F32" => ScalarType.Float32, "F16" => ScalarType.Float16, "BF16" => ScalarType.BFloat16,
-                "I64" => ScalarType.Int64, "I32" => ScalarType.Int32, "I16" => ScalarType.Int16, "I8" => ScalarType.Int8,
-                "U8" => ScalarType.Byte, "BOOL" => ScalarType.Bool, var other => throw new NotSupportedException(other),
+                "F64" => ScalarType.Float64,
+                "F32" => ScalarType.Float32,
+                "F16" => ScalarType.Float16,
+                "BF16" => ScalarType.BFloat16,
+                "I64" => ScalarType.Int64,
+                "I32" => ScalarType.Int32,
+                "I16" => ScalarType.Int16,
+                "I8" => ScalarType.Int8,
+                "U8" => ScalarType.Byte,
+                "BOOL" => ScalarType.Bool,
+                var other => throw new NotSupportedException(other),
             };
             var tensor = empty(shape, dtype: type);
             if (tensor.numel() > 0) file.AsSpan(8 + header + range[0], range[1] - range[0]).CopyTo(tensor.bytes);
