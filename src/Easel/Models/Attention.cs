@@ -1,0 +1,154 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace Easel.Models;
+
+/// <summary>Multi-head attention of tokens to a context, or to themselves where there is none ("Attention Is All You Need", 3.2).</summary>
+public sealed class Attention : Module<Tensor, Tensor?, Tensor>
+{
+    private readonly long _heads;
+    private readonly Linear to_q, to_k, to_v;
+    private readonly ModuleList<Linear> to_out;
+
+    /// <summary>Creates the layer: queries of width <paramref name="channels"/>, keys and values of width <paramref name="contextWidth"/>.</summary>
+    public Attention(long channels, long contextWidth, long heads) : base(nameof(Attention))
+    {
+        _heads = heads;
+        to_q = new Linear(channels, channels, hasBias: false);
+        to_k = new Linear(contextWidth, channels, hasBias: false);
+        to_v = new Linear(contextWidth, channels, hasBias: false);
+        to_out = new ModuleList<Linear>(new Linear(channels, channels));
+        RegisterComponents();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor forward(Tensor x, Tensor? context) // [n, tokens, channels], [n, context tokens, context width]
+    {
+        using var scope = NewDisposeScope();
+        context ??= x;
+        var attended = MultiHead(to_q.call(x), to_k.call(context), to_v.call(context), _heads);
+        return to_out[0].call(attended).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>softmax(Q Kᵀ / √d) V in each of <paramref name="heads"/> equal slices of the last dimension.</summary>
+    internal static Tensor MultiHead(Tensor q, Tensor k, Tensor v, long heads, bool causal = false)
+    {
+        Tensor Split(Tensor t) => t.view(t.shape[0], t.shape[1], heads, -1).transpose(1, 2); // [n, heads, tokens, d]
+        var attended = functional.scaled_dot_product_attention(Split(q), Split(k), Split(v), is_casual: causal);
+        return attended.transpose(1, 2).reshape(q.shape); // [n, tokens, channels]
+    }
+}
+
+/// <summary>GELU-gated linear unit: the first half of the projection times GELU of the second ("GLU Variants Improve Transformer", arXiv 2002.05202).</summary>
+public sealed class GeGlu : Module<Tensor, Tensor>
+{
+    private readonly Linear proj;
+
+    /// <summary>Creates the layer.</summary>
+    public GeGlu(long inputs, long outputs) : base(nameof(GeGlu))
+    {
+        proj = new Linear(inputs, 2 * outputs);
+        RegisterComponents();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        var halves = proj.call(x).chunk(2, dim: -1);
+        return (halves[0] * functional.gelu(halves[1])).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>The feed-forward part of a transformer block: four times wider inside, gated.</summary>
+public sealed class FeedForward : Module<Tensor, Tensor>
+{
+    private readonly ModuleList<Module<Tensor, Tensor>> net; // "1" is the reference's dropout, which does nothing when drawing
+
+    /// <summary>Creates the layer.</summary>
+    public FeedForward(long channels) : base(nameof(FeedForward))
+    {
+        net = new ModuleList<Module<Tensor, Tensor>>(new GeGlu(channels, 4 * channels), Identity(), new Linear(4 * channels, channels));
+        RegisterComponents();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return net[2].call(net[0].call(x)).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>Self-attention, cross-attention to the prompt, and a feed-forward network, each behind a norm and added to its input.</summary>
+public sealed class TransformerBlock : Module<Tensor, Tensor, Tensor>
+{
+    private readonly bool _attendsToItself;
+    private readonly LayerNorm norm1, norm2, norm3;
+    private readonly Attention attn1, attn2;
+    private readonly FeedForward ff;
+
+    /// <summary>Creates the block. Where <paramref name="selfAttention"/> is false the first attention looks at the prompt as well (the x4 upscaler's outer levels).</summary>
+    public TransformerBlock(long channels, long contextWidth, long heads, bool selfAttention) : base(nameof(TransformerBlock))
+    {
+        _attendsToItself = selfAttention;
+        norm1 = new LayerNorm(channels);
+        attn1 = new Attention(channels, selfAttention ? channels : contextWidth, heads);
+        norm2 = new LayerNorm(channels);
+        attn2 = new Attention(channels, contextWidth, heads);
+        norm3 = new LayerNorm(channels);
+        ff = new FeedForward(channels);
+        RegisterComponents();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor forward(Tensor x, Tensor context) // [n, tokens, channels], [n, context tokens, context width]
+    {
+        using var scope = NewDisposeScope();
+        x = x + attn1.call(norm1.call(x), _attendsToItself ? null : context);
+        x = x + attn2.call(norm2.call(x), context);
+        x = x + ff.call(norm3.call(x));
+        return x.MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>Transformer blocks over the positions of a picture, added to it: SpatialTransformer in the original ldm/modules/attention.py.</summary>
+public sealed class Transformer2D : Module<Tensor, Tensor, Tensor>
+{
+    private readonly bool _linearProjections;
+    private readonly GroupNorm norm;
+    private readonly Layer proj_in;
+    private readonly ModuleList<TransformerBlock> transformer_blocks;
+    private readonly Layer proj_out;
+
+    /// <summary>Creates the layer. SD 1 projects with 1x1 convolutions, SD 2 with linear layers.</summary>
+    public Transformer2D(long channels, AttentionLevel level, long contextWidth, bool linearProjections) : base(nameof(Transformer2D))
+    {
+        _linearProjections = linearProjections;
+        norm = new GroupNorm(32, channels, 1e-6);
+        proj_in = Projection();
+        transformer_blocks = new ModuleList<TransformerBlock>();
+        for (var i = 0; i < level.Depth; i++) transformer_blocks.Add(new TransformerBlock(channels, contextWidth, level.Heads, level.SelfAttention));
+        proj_out = Projection();
+        RegisterComponents();
+
+        Layer Projection() => linearProjections ? new Linear(channels, channels) : new Conv2d(channels, channels, kernel: 1);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor forward(Tensor x, Tensor context) // [n, channels, h, w], [n, context tokens, context width]
+    {
+        using var scope = NewDisposeScope();
+        var shape = x.shape;
+
+        var h = norm.call(x);
+        h = _linearProjections ? proj_in.call(Tokens(h)) : Tokens(proj_in.call(h)); // [n, h*w, channels]
+        foreach (var block in transformer_blocks) h = block.call(h, context);
+        h = _linearProjections ? Picture(proj_out.call(h)) : proj_out.call(Picture(h));
+        return (h + x).MoveToOuterDisposeScope();
+
+        Tensor Tokens(Tensor t) => t.permute(0, 2, 3, 1).reshape(shape[0], shape[2] * shape[3], shape[1]);
+        Tensor Picture(Tensor t) => t.view(shape[0], shape[2], shape[3], shape[1]).permute(0, 3, 1, 2);
+    }
+}

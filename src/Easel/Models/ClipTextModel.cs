@@ -1,0 +1,222 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace Easel.Models;
+
+/// <summary>The activation inside a text encoder's feed-forward layers.</summary>
+public enum TextActivation
+{
+    /// <summary>x · sigmoid(1.702 x), as OpenAI's CLIP was trained (SD 1).</summary>
+    QuickGelu,
+
+    /// <summary>Exact GELU, as OpenCLIP was trained (SD 2).</summary>
+    Gelu,
+}
+
+/// <summary>The shape of a <see cref="ClipTextModel"/>.</summary>
+public sealed record ClipTextConfig
+{
+    /// <summary>Tokens known: 49,408.</summary>
+    public required int Vocabulary { get; init; }
+
+    /// <summary>The longest sequence: 77.</summary>
+    public required int Positions { get; init; }
+
+    /// <summary>Width of a token's vector: 768 in SD 1, 1024 in SD 2.</summary>
+    public required int Width { get; init; }
+
+    /// <summary>Width inside the feed-forward layers: four times the width.</summary>
+    public required int FeedForwardWidth { get; init; }
+
+    /// <summary>Transformer layers stored.</summary>
+    public required int Layers { get; init; }
+
+    /// <summary>Attention heads: the width divided by 64 unless a configuration file says otherwise.</summary>
+    public required int Heads { get; init; }
+
+    /// <summary>The activation.</summary>
+    public required TextActivation Activation { get; init; }
+
+    /// <summary>Layers at the end that the diffusion model was trained without: 1 in OpenCLIP files of SD 2 (the "penultimate" layer), otherwise 0.</summary>
+    public int UnusedLayers { get; init; }
+}
+
+/// <summary>
+/// The text half of CLIP: token ids to one vector per token. "Learning Transferable Visual Models From Natural Language Supervision", arXiv 2103.00020.
+/// Field names are those of transformers' CLIPTextModel; OpenCLIP's layout is a key table.
+/// </summary>
+public sealed class ClipTextModel : Module<Tensor, Tensor>
+{
+    private readonly TextTransformer text_model;
+
+    /// <summary>Creates the network without weights.</summary>
+    public ClipTextModel(ClipTextConfig config) : base(nameof(ClipTextModel))
+    {
+        Config = config;
+        text_model = new TextTransformer(config);
+        RegisterComponents();
+    }
+
+    /// <summary>The network's shape.</summary>
+    public ClipTextConfig Config { get; }
+
+    /// <summary>Encodes with the layer that the diffusion model was trained on.</summary>
+    /// <param name="ids">[n, tokens], int64.</param>
+    /// <returns>[n, tokens, width], after the final norm.</returns>
+    public override Tensor forward(Tensor ids) => Encode(ids, clipSkip: 1);
+
+    /// <summary>Encodes, stopping <paramref name="clipSkip"/> - 1 layers before the one that the diffusion model was trained on ("clip skip").</summary>
+    public Tensor Encode(Tensor ids, int clipSkip)
+    {
+        using var scope = NewDisposeScope();
+        var layers = Math.Max(0, Config.Layers - Config.UnusedLayers - (clipSkip - 1));
+        return text_model.Finish(text_model.HiddenStates(text_model.Embed(ids), layers)[^1]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Encodes token vectors that are already looked up (some perhaps replaced by learned ones): [n, tokens, width].</summary>
+    internal Tensor EncodeVectors(Tensor vectors, int clipSkip)
+    {
+        using var scope = NewDisposeScope();
+        var layers = Math.Max(0, Config.Layers - Config.UnusedLayers - (clipSkip - 1));
+        return text_model.Finish(text_model.HiddenStates(text_model.AddPositions(vectors), layers)[^1]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The token table's vectors, without positions: [n, tokens, width].</summary>
+    internal Tensor TokenVectors(Tensor ids) => text_model.TokenVectors(ids);
+
+    /// <summary>The embedding sum and the output of each layer, before the final norm.</summary>
+    internal IReadOnlyList<Tensor> HiddenStates(Tensor ids) => text_model.HiddenStates(text_model.Embed(ids), Config.Layers);
+}
+
+internal sealed class TextTransformer : Module
+{
+    private readonly TextEmbeddings embeddings;
+    private readonly TextEncoderLayers encoder;
+    private readonly LayerNorm final_layer_norm;
+
+    public TextTransformer(ClipTextConfig config) : base(nameof(TextTransformer))
+    {
+        embeddings = new TextEmbeddings(config);
+        encoder = new TextEncoderLayers(config);
+        final_layer_norm = new LayerNorm(config.Width);
+        RegisterComponents();
+    }
+
+    public Tensor TokenVectors(Tensor ids) => embeddings.Tokens(ids);
+
+    public Tensor AddPositions(Tensor vectors) => embeddings.AddPositions(vectors);
+
+    public Tensor Embed(Tensor ids) => embeddings.AddPositions(embeddings.Tokens(ids));
+
+    public IReadOnlyList<Tensor> HiddenStates(Tensor x, int layers)
+    {
+        var states = new List<Tensor> { x };
+        for (var i = 0; i < layers; i++) states.Add(encoder.Layer(i).call(states[^1]));
+        return states;
+    }
+
+    public Tensor Finish(Tensor x) => final_layer_norm.call(x);
+}
+
+internal sealed class TextEmbeddings : Module
+{
+    private readonly Embedding token_embedding;
+    private readonly Embedding position_embedding;
+
+    public TextEmbeddings(ClipTextConfig config) : base(nameof(TextEmbeddings))
+    {
+        token_embedding = new Embedding(config.Vocabulary, config.Width);
+        position_embedding = new Embedding(config.Positions, config.Width);
+        RegisterComponents();
+    }
+
+    public Tensor Tokens(Tensor ids) => token_embedding.call(ids);
+
+    public Tensor AddPositions(Tensor vectors) =>
+        vectors + position_embedding.call(arange(vectors.shape[1], dtype: ScalarType.Int64, device: vectors.device)).unsqueeze(0);
+}
+
+internal sealed class TextEncoderLayers : Module
+{
+    private readonly ModuleList<TextEncoderLayer> layers = new();
+
+    public TextEncoderLayers(ClipTextConfig config) : base(nameof(TextEncoderLayers))
+    {
+        for (var i = 0; i < config.Layers; i++) layers.Add(new TextEncoderLayer(config));
+        RegisterComponents();
+    }
+
+    public TextEncoderLayer Layer(int index) => layers[index];
+}
+
+internal sealed class TextEncoderLayer : Module<Tensor, Tensor>
+{
+    private readonly LayerNorm layer_norm1;
+    private readonly TextAttention self_attn;
+    private readonly LayerNorm layer_norm2;
+    private readonly TextFeedForward mlp;
+
+    public TextEncoderLayer(ClipTextConfig config) : base(nameof(TextEncoderLayer))
+    {
+        layer_norm1 = new LayerNorm(config.Width);
+        self_attn = new TextAttention(config);
+        layer_norm2 = new LayerNorm(config.Width);
+        mlp = new TextFeedForward(config);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x) // [n, tokens, width]
+    {
+        using var scope = NewDisposeScope();
+        x = x + self_attn.call(layer_norm1.call(x));
+        x = x + mlp.call(layer_norm2.call(x));
+        return x.MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>Attention of each token to itself and those before it.</summary>
+internal sealed class TextAttention : Module<Tensor, Tensor>
+{
+    private readonly long _heads;
+    private readonly Linear q_proj, k_proj, v_proj, out_proj;
+
+    public TextAttention(ClipTextConfig config) : base(nameof(TextAttention))
+    {
+        _heads = config.Heads;
+        q_proj = new Linear(config.Width, config.Width);
+        k_proj = new Linear(config.Width, config.Width);
+        v_proj = new Linear(config.Width, config.Width);
+        out_proj = new Linear(config.Width, config.Width);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        var attended = Attention.MultiHead(q_proj.call(x), k_proj.call(x), v_proj.call(x), _heads, causal: true);
+        return out_proj.call(attended).MoveToOuterDisposeScope();
+    }
+}
+
+internal sealed class TextFeedForward : Module<Tensor, Tensor>
+{
+    private readonly TextActivation _activation;
+    private readonly Linear fc1, fc2;
+
+    public TextFeedForward(ClipTextConfig config) : base(nameof(TextFeedForward))
+    {
+        _activation = config.Activation;
+        fc1 = new Linear(config.Width, config.FeedForwardWidth);
+        fc2 = new Linear(config.FeedForwardWidth, config.Width);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        x = fc1.call(x);
+        x = _activation == TextActivation.QuickGelu ? x * sigmoid(1.702 * x) : functional.gelu(x);
+        return fc2.call(x).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,241 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace Easel.Models;
+
+/// <summary>The transformers of one resolution level.</summary>
+/// <param name="Depth">Transformer blocks in each; 0 where the level has none.</param>
+/// <param name="Heads">Attention heads.</param>
+/// <param name="SelfAttention">False where the first attention of a block looks at the prompt too.</param>
+public sealed record AttentionLevel(int Depth, long Heads, bool SelfAttention);
+
+/// <summary>The shape of a <see cref="UNet"/>.</summary>
+public sealed record UNetConfig
+{
+    /// <summary>Channels in: 4 for the latent; 9 with a mask and the masked picture's latent; 5 with a depth map; 7 with a low-resolution picture.</summary>
+    public required int InChannels { get; init; }
+
+    /// <summary>Channels out: those of the latent.</summary>
+    public required int OutChannels { get; init; }
+
+    /// <summary>Channels of each resolution level, finest first: 320, 640, 1280, 1280 in SD 1 and 2. The timestep's embedding is four times as wide as the first.</summary>
+    public required IReadOnlyList<int> Channels { get; init; }
+
+    /// <summary>The transformers of each level, finest first.</summary>
+    public required IReadOnlyList<AttentionLevel> Attention { get; init; }
+
+    /// <summary>The transformer in the middle.</summary>
+    public required AttentionLevel MiddleAttention { get; init; }
+
+    /// <summary>Residual blocks in each level on the way down; one more on the way up.</summary>
+    public required int BlocksPerLevel { get; init; }
+
+    /// <summary>Width of the text encoder's vectors: 768 in SD 1, 1024 in SD 2.</summary>
+    public required int ContextWidth { get; init; }
+
+    /// <summary>Whether transformers project with linear layers (SD 2) and not with 1x1 convolutions (SD 1).</summary>
+    public required bool LinearProjections { get; init; }
+
+    /// <summary>Number of class labels (the x4 upscaler's noise levels); 0 where there are none.</summary>
+    public int ClassCount { get; init; }
+}
+
+/// <summary>
+/// Predicts the noise (or v) in a latent at a timestep, attending to the prompt. "High-Resolution Image Synthesis with Latent Diffusion Models", arXiv 2112.10752;
+/// UNetModel in the original ldm/modules/diffusionmodules/openaimodel.py. Field names are the diffusers parameter names.
+/// </summary>
+public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
+{
+    private readonly int _embeddingWidth;
+    private readonly Conv2d conv_in;
+    private readonly TimestepEmbedding time_embedding;
+    private readonly Embedding? class_embedding;
+    private readonly ModuleList<DownBlock> down_blocks;
+    private readonly MiddleBlock mid_block;
+    private readonly ModuleList<UpBlock> up_blocks;
+    private readonly GroupNorm conv_norm_out;
+    private readonly Conv2d conv_out;
+
+    /// <summary>Creates the network without weights.</summary>
+    public UNet(UNetConfig config) : base(nameof(UNet))
+    {
+        Config = config;
+        _embeddingWidth = config.Channels[0];
+        var timeWidth = 4 * _embeddingWidth;
+        var levels = config.Channels.Count;
+
+        conv_in = new Conv2d(config.InChannels, config.Channels[0], kernel: 3, padding: 1);
+        time_embedding = new TimestepEmbedding(_embeddingWidth, timeWidth);
+        class_embedding = config.ClassCount > 0 ? new Embedding(config.ClassCount, timeWidth) : null;
+
+        down_blocks = new ModuleList<DownBlock>();
+        var skips = new Stack<int>([config.Channels[0]]); // channels of the skip connections, in the order in which they are laid down
+        for (var level = 0; level < levels; level++)
+        {
+            down_blocks.Add(new DownBlock(config, level, timeWidth));
+            for (var i = 0; i < config.BlocksPerLevel; i++) skips.Push(config.Channels[level]);
+            if (level < levels - 1) skips.Push(config.Channels[level]);
+        }
+
+        mid_block = new MiddleBlock(config, timeWidth);
+
+        up_blocks = new ModuleList<UpBlock>();
+        for (var level = levels - 1; level >= 0; level--) up_blocks.Add(new UpBlock(config, level, skips, timeWidth));
+
+        conv_norm_out = new GroupNorm(32, config.Channels[0], 1e-5);
+        conv_out = new Conv2d(config.Channels[0], config.OutChannels, kernel: 3, padding: 1);
+        RegisterComponents();
+    }
+
+    /// <summary>The network's shape.</summary>
+    public UNetConfig Config { get; }
+
+    /// <summary>Predicts.</summary>
+    /// <param name="x">[n, <see cref="UNetConfig.InChannels"/>, h, w]: the noisy latent, with what the model was trained to see beside it.</param>
+    /// <param name="timesteps">[n], fp32, 0 to 999, fractions allowed.</param>
+    /// <param name="context">[n, tokens, <see cref="UNetConfig.ContextWidth"/>]: the encoded prompt.</param>
+    /// <param name="labels">[n], int64, class labels, for a network that has them.</param>
+    /// <returns>[n, <see cref="UNetConfig.OutChannels"/>, h, w].</returns>
+    public override Tensor forward(Tensor x, Tensor timesteps, Tensor context, Tensor? labels)
+    {
+        using var scope = NewDisposeScope();
+
+        var time = time_embedding.call(TimestepEmbedding.Sinusoids(timesteps, _embeddingWidth).to(x.dtype)); // [n, 4 * embedding width]
+        if (class_embedding is not null) time = time + class_embedding.call(labels!);
+        time = functional.silu(time); // every block begins with it
+
+        var h = conv_in.call(x);
+        var skips = new Stack<Tensor>([h]);
+        foreach (var block in down_blocks) h = block.Forward(h, time, context, skips);
+        h = mid_block.call(h, time, context);
+        foreach (var block in up_blocks) h = block.Forward(h, time, context, skips);
+
+        return conv_out.call(functional.silu(conv_norm_out.call(h))).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>Sines and cosines of the timestep, through two linear layers.</summary>
+public sealed class TimestepEmbedding : Module<Tensor, Tensor>
+{
+    private readonly Linear linear_1, linear_2;
+
+    /// <summary>Creates the layer.</summary>
+    public TimestepEmbedding(long inputs, long outputs) : base(nameof(TimestepEmbedding))
+    {
+        linear_1 = new Linear(inputs, outputs);
+        linear_2 = new Linear(outputs, outputs);
+        RegisterComponents();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return linear_2.call(functional.silu(linear_1.call(x))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>[n] timesteps to [n, width]: cosines of t / 10000^(i / half) first, then the sines, as the original's timestep_embedding has them.</summary>
+    internal static Tensor Sinusoids(Tensor timesteps, int width)
+    {
+        using var scope = NewDisposeScope();
+        var half = width / 2;
+        var frequencies = exp(arange(half, dtype: ScalarType.Float32, device: timesteps.device) * (-Math.Log(10000) / half));
+        var angles = timesteps.to(ScalarType.Float32).unsqueeze(1) * frequencies.unsqueeze(0);
+        return cat([cos(angles), sin(angles)], dim: 1).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>One resolution level on the way down. Every output is also laid on the stack of skip connections.</summary>
+internal sealed class DownBlock : Module
+{
+    private readonly ModuleList<ResnetBlock> resnets = new();
+    private readonly ModuleList<Transformer2D> attentions = new();
+    private readonly ModuleList<Downsample> downsamplers = new();
+
+    public DownBlock(UNetConfig config, int level, long timeWidth) : base(nameof(DownBlock))
+    {
+        var channels = config.Channels[level];
+        for (var i = 0; i < config.BlocksPerLevel; i++)
+        {
+            resnets.Add(new ResnetBlock(i == 0 ? config.Channels[Math.Max(level - 1, 0)] : channels, channels, timeWidth, 1e-5));
+            if (config.Attention[level].Depth > 0) attentions.Add(new Transformer2D(channels, config.Attention[level], config.ContextWidth, config.LinearProjections));
+        }
+        if (level < config.Channels.Count - 1) downsamplers.Add(new Downsample(channels, padRightAndBottom: false));
+        RegisterComponents();
+    }
+
+    public Tensor Forward(Tensor h, Tensor time, Tensor context, Stack<Tensor> skips)
+    {
+        for (var i = 0; i < resnets.Count; i++)
+        {
+            h = resnets[i].call(h, time);
+            if (attentions.Count > 0)
+            {
+                using var convolved = h;
+                h = attentions[i].call(convolved, context);
+            }
+            skips.Push(h);
+        }
+        foreach (var downsampler in downsamplers) skips.Push(h = downsampler.call(h));
+        return h;
+    }
+}
+
+/// <summary>The bottom of the UNet.</summary>
+internal sealed class MiddleBlock : Module<Tensor, Tensor, Tensor, Tensor>
+{
+    private readonly ModuleList<ResnetBlock> resnets;
+    private readonly ModuleList<Transformer2D> attentions;
+
+    public MiddleBlock(UNetConfig config, long timeWidth) : base(nameof(MiddleBlock))
+    {
+        var channels = config.Channels[^1];
+        resnets = new ModuleList<ResnetBlock>(new ResnetBlock(channels, channels, timeWidth, 1e-5), new ResnetBlock(channels, channels, timeWidth, 1e-5));
+        attentions = new ModuleList<Transformer2D>(new Transformer2D(channels, config.MiddleAttention, config.ContextWidth, config.LinearProjections));
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor h, Tensor time, Tensor context)
+    {
+        using var scope = NewDisposeScope();
+        h = resnets[0].call(h, time);
+        h = attentions[0].call(h, context);
+        return resnets[1].call(h, time).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>One resolution level on the way up. Every residual block takes a skip connection off the stack.</summary>
+internal sealed class UpBlock : Module
+{
+    private readonly ModuleList<ResnetBlock> resnets = new();
+    private readonly ModuleList<Transformer2D> attentions = new();
+    private readonly ModuleList<Upsample> upsamplers = new();
+
+    public UpBlock(UNetConfig config, int level, Stack<int> skips, long timeWidth) : base(nameof(UpBlock))
+    {
+        var channels = config.Channels[level];
+        for (var i = 0; i <= config.BlocksPerLevel; i++)
+        {
+            var inputs = i == 0 ? config.Channels[Math.Min(level + 1, config.Channels.Count - 1)] : channels;
+            resnets.Add(new ResnetBlock(inputs + skips.Pop(), channels, timeWidth, 1e-5));
+            if (config.Attention[level].Depth > 0) attentions.Add(new Transformer2D(channels, config.Attention[level], config.ContextWidth, config.LinearProjections));
+        }
+        if (level > 0) upsamplers.Add(new Upsample(channels));
+        RegisterComponents();
+    }
+
+    public Tensor Forward(Tensor h, Tensor time, Tensor context, Stack<Tensor> skips)
+    {
+        using var scope = NewDisposeScope();
+        for (var i = 0; i < resnets.Count; i++)
+        {
+            using var skip = skips.Pop();
+            h = resnets[i].call(cat([h, skip], dim: 1), time);
+            if (attentions.Count > 0) h = attentions[i].call(h, context);
+        }
+        // The next skip tells the size to reach: a side that was odd on the way down is not the double of its half.
+        foreach (var upsampler in upsamplers) h = upsampler.call(h, skips.Peek().shape[2..]);
+        return h.MoveToOuterDisposeScope();
+    }
+}
