@@ -1,0 +1,239 @@
+using static Easel.Sampling.Moves;
+using static TorchSharp.torch;
+
+namespace Easel.Sampling;
+
+/// <summary>DPM-Solver++ (Lu et al. 2022, arXiv 2211.01095), which treats the denoised estimate as the polynomial, in steps of log sigma.</summary>
+internal static class DpmPlusPlusSamplers
+{
+    /// <summary>DPM-Solver++(2M) as k-diffusion computes it; orders 1 to 3.</summary>
+    public static Tensor Multistep(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        var estimates = new List<Tensor>();
+        var steps = sigmas.Length - 1;
+        for (var i = 0; i < steps; i++)
+        {
+            using var step = NewDisposeScope();
+            var (from, to) = (sigmas[i], sigmas[i + 1]);
+            var denoised = step.MoveToOuter(denoise(x, from));
+            estimates.Insert(0, denoised);
+            var order = Math.Min(options.Order ?? 2, i + 1);
+            if ((options.LowerOrderFinal ?? false) && steps < 15) order = Math.Min(order, steps - i);
+            if (to == 0) order = 1;
+
+            var next = Euler(x, denoised, from, to);
+            // A schedule may end on one level twice, and a step of no length has no slope.
+            if (order > 1 && from != to)
+            {
+                var h = Math.Log(from / to);
+                var h1 = Math.Log(sigmas[i - 1] / from);
+                var slope = (denoised - estimates[1]) * (h / h1);
+                if (order == 2)
+                {
+                    // DPM-Solver++(2M)
+                    next = next + slope * (0.5 * (1 - to / from));
+                }
+                else
+                {
+                    // DPM-Solver++(3M)
+                    var h2 = Math.Log(sigmas[i - 2] / sigmas[i - 1]);
+                    var bend = slope - (estimates[1] - estimates[2]) * (h / h2);
+                    var (phi2, phi3) = Phi(h);
+                    next = next + (slope + bend * (h1 / (h1 + h2))) * phi2 - bend * (phi3 * h / (h1 + h2));
+                }
+            }
+            x = step.MoveToOuter(next);
+            onStep?.Invoke(new StepInfo(i, steps, to, x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>DPM-Solver++(2M) as the reference's DPMSolverSampler runs it: lower orders at the end of short runs.</summary>
+    public static Tensor Reference(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
+        Multistep(denoise, x, sigmas, noise, options with { LowerOrderFinal = options.LowerOrderFinal ?? true }, onStep);
+
+    /// <summary>DPM-Solver++(2S), single-step: pairs of steps, of which the second starts again from before the first (diffusers, DPMSolverSinglestepScheduler).</summary>
+    public static Tensor Singlestep(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        var steps = sigmas.Length - 1;
+        var (start, first) = (x, x);
+        for (var i = 0; i < steps; i++)
+        {
+            using var step = NewDisposeScope();
+            var to = sigmas[i + 1];
+            var denoised = step.MoveToOuter(denoise(x, sigmas[i]));
+            if (i % 2 == 0)
+            {
+                // First order
+                (start, first) = (x, denoised);
+                x = Euler(x, denoised, sigmas[i], to);
+            }
+            else if (to == 0)
+            {
+                x = denoised.alias();
+            }
+            else
+            {
+                // Second order, from the pair's first level
+                var from = sigmas[i - 1];
+                var slope = (denoised - first) * (Math.Log(from / to) / Math.Log(from / sigmas[i]));
+                x = Euler(start, first, from, to) + slope * (0.5 * (1 - to / from));
+            }
+            x = step.MoveToOuter(x);
+            onStep?.Invoke(new StepInfo(i, steps, to, x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>Ancestral sampling with DPM-Solver++(2S) steps (k-diffusion, sample_dpmpp_2s_ancestral).</summary>
+    public static Tensor SinglestepAncestral(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            var (from, to) = (sigmas[i], sigmas[i + 1]);
+            var (down, up) = Ancestral(from, to, options.Eta ?? 1);
+            var denoised = denoise(x, from);
+            var estimate = denoised;
+            if (down > 0)
+            {
+                // DPM-Solver++(2S)
+                var middle = Between(from, down);
+                estimate = denoise(Euler(x, denoised, from, middle), middle);
+            }
+            x = step.MoveToOuter(Renoise(Euler(x, estimate, from, down), noise, from, to, up * options.NoiseScale));
+            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>DPM-Solver++ (stochastic) (k-diffusion, sample_dpmpp_sde): two evaluations and two draws per step.</summary>
+    public static Tensor Sde(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        var eta = options.Eta ?? 1;
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            var (from, to) = (sigmas[i], sigmas[i + 1]);
+            var denoised = denoise(x, from);
+            if (to == 0)
+            {
+                // Euler's method
+                x = Euler(x, denoised, from, to);
+            }
+            else
+            {
+                // Step 1, to the middle
+                var middle = Between(from, to);
+                var (down, up) = Ancestral(from, middle, eta);
+                var halfway = Renoise(Euler(x, denoised, from, down), noise, from, middle, up * options.NoiseScale);
+                // Step 2, with the middle's estimate
+                (down, up) = Ancestral(from, to, eta);
+                x = Renoise(Euler(x, denoise(halfway, middle), from, down), noise, from, to, up * options.NoiseScale);
+            }
+            x = step.MoveToOuter(x);
+            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>DPM-Solver++(2M) SDE, midpoint kind (k-diffusion, sample_dpmpp_2m_sde).</summary>
+    public static Tensor MultistepSde(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
+        MultistepSde(denoise, x, sigmas, noise, options, onStep, heun: false);
+
+    /// <summary>DPM-Solver++(2M) SDE, Heun kind.</summary>
+    public static Tensor MultistepSdeHeun(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
+        MultistepSde(denoise, x, sigmas, noise, options, onStep, heun: true);
+
+    /// <summary>DPM-Solver++(3M) SDE (k-diffusion, sample_dpmpp_3m_sde).</summary>
+    public static Tensor ThirdOrderSde(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        var eta = options.Eta ?? 1;
+        var estimates = new List<Tensor>();
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            var (from, to) = (sigmas[i], sigmas[i + 1]);
+            var denoised = step.MoveToOuter(denoise(x, from));
+            estimates.Insert(0, denoised);
+            if (to == 0)
+            {
+                // Denoising step
+                x = denoised.alias();
+            }
+            else
+            {
+                var h = Math.Log(from / to);
+                var drift = h * (eta + 1);
+                var (phi2, phi3) = Phi(drift);
+                x = denoised + (x - denoised) * Math.Exp(-drift);
+                if (i > 0)
+                {
+                    var h1 = Math.Log(sigmas[i - 1] / from);
+                    var slope = (denoised - estimates[1]) * (h / h1);
+                    if (i > 1)
+                    {
+                        // DPM-Solver++(3M)
+                        var h2 = Math.Log(sigmas[i - 2] / sigmas[i - 1]);
+                        var bend = slope - (estimates[1] - estimates[2]) * (h / h2);
+                        x = x + (slope + bend * (h1 / (h1 + h2))) * phi2 - bend * (phi3 * h / (h1 + h2));
+                    }
+                    else
+                    {
+                        // DPM-Solver++(2M)
+                        x = x + slope * phi2;
+                    }
+                }
+                x = Renoise(x, noise, from, to, NoiseOf(to, h, eta) * options.NoiseScale);
+            }
+            x = step.MoveToOuter(x);
+            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+        }
+        return x;
+    }
+
+    private static Tensor MultistepSde(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep, bool heun)
+    {
+        var eta = options.Eta ?? 1;
+        var steps = sigmas.Length - 1;
+        Tensor? previous = null;
+        for (var i = 0; i < steps; i++)
+        {
+            using var step = NewDisposeScope();
+            var (from, to) = (sigmas[i], sigmas[i + 1]);
+            var denoised = step.MoveToOuter(denoise(x, from));
+            if (to == 0)
+            {
+                // Denoising step
+                x = denoised.alias();
+            }
+            else
+            {
+                // DPM-Solver++(2M) SDE
+                var h = Math.Log(from / to);
+                var drift = h * (1 + eta);
+                x = denoised + (x - denoised) * Math.Exp(-drift);
+                var first = previous is null || ((options.LowerOrderFinal ?? false) && steps < 15 && i == steps - 1);
+                if (!first)
+                {
+                    var slope = (denoised - previous!) * (h / Math.Log(sigmas[i - 1] / from));
+                    x = x + slope * (heun ? Phi(drift).Phi2 : 0.5 * (1 - Math.Exp(-drift)));
+                }
+                x = Renoise(x, noise, from, to, NoiseOf(to, h, eta) * options.NoiseScale);
+            }
+            x = step.MoveToOuter(x);
+            previous = denoised;
+            onStep?.Invoke(new StepInfo(i, steps, to, x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>The weights of the first and second derivative of an exponential integrator over a step of length <paramref name="h"/>.</summary>
+    private static (double Phi2, double Phi3) Phi(double h)
+    {
+        var phi2 = (Math.Exp(-h) - 1) / h + 1;
+        return (phi2, phi2 / h - 0.5);
+    }
+
+    private static double NoiseOf(double to, double h, double eta) => to * Math.Sqrt(1 - Math.Exp(-2 * eta * h));
+}

@@ -1,0 +1,135 @@
+using TorchSharp;
+using static Easel.Sampling.Moves;
+using static TorchSharp.torch;
+
+namespace Easel.Sampling;
+
+/// <summary>Samplers that extrapolate the slopes of earlier steps: LMS, PLMS, iPNDM and DEIS. They differ in what they take to be a polynomial, and in what.</summary>
+internal static class MultistepSamplers
+{
+    /// <summary>Linear multistep (k-diffusion, sample_lms): the slope as a polynomial in sigma through the last levels, integrated exactly. Orders 1 to 4.</summary>
+    public static Tensor Lms(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        var slopes = new List<Tensor>();
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            var denoised = denoise(x, sigmas[i]);
+            Remember(step, slopes, Slope(x, denoised, sigmas[i]), options.Order ?? 4);
+            var nodes = slopes.Select((_, back) => sigmas[i - back]).ToArray();
+            for (var j = 0; j < nodes.Length; j++) x = x + slopes[j] * LagrangeIntegral(nodes, j, sigmas[i], sigmas[i + 1]);
+            x = step.MoveToOuter(x);
+            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, sigmas[i + 1], x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>
+    /// Liu et al. (2022), pseudo linear multistep, as the reference's PLMSSampler computes it: the Adams-Bashforth weights of even steps, and a first step that calls the model
+    /// twice. One noise tensor is drawn per evaluation although none is used, because the original's later pictures of one seed depend on it.
+    /// </summary>
+    public static Tensor Plms(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        var slopes = new List<Tensor>();
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            var (from, to) = (sigmas[i], sigmas[i + 1]);
+            var first = denoise(x, from);
+            Remember(step, slopes, Slope(x, first, from), 4);
+            Tensor slope;
+            if (i == 0)
+            {
+                // Pseudo improved Euler
+                noise(from, to);
+                var ahead = Euler(x, first, from, to);
+                slope = (slopes[0] + Slope(ahead, denoise(ahead, to), to)) / 2;
+            }
+            else
+            {
+                // Pseudo linear multistep
+                slope = AdamsBashforth(slopes);
+            }
+            noise(from, to);
+            var denoised = x - slope * from;
+            x = step.MoveToOuter(denoised + slope * to);
+            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>Improved pseudo numerical method (Zhang and Chen 2023, appendix): Adams-Bashforth from a first Euler step, orders 1 to 4, without a second evaluation.</summary>
+    public static Tensor Ipndm(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        var slopes = new List<Tensor>();
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            var (from, to) = (sigmas[i], sigmas[i + 1]);
+            var denoised = denoise(x, from);
+            Remember(step, slopes, Slope(x, denoised, from), options.Order ?? 4);
+            // Adams-Bashforth, but the last step goes straight to the estimate
+            x = step.MoveToOuter(to == 0 ? denoised.alias() : x + AdamsBashforth(slopes) * (to - from));
+            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>DEIS (Zhang and Chen 2023), log-rho kind: the slope as a polynomial in log sigma, integrated exactly over sigma. Orders 1 to 3.</summary>
+    public static Tensor Deis(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        var slopes = new List<Tensor>();
+        var steps = sigmas.Length - 1;
+        for (var i = 0; i < steps; i++)
+        {
+            using var step = NewDisposeScope();
+            var (from, to) = (sigmas[i], sigmas[i + 1]);
+            var denoised = denoise(x, from);
+            Remember(step, slopes, Slope(x, denoised, from), options.Order ?? 2);
+            var order = slopes.Count;
+            if ((options.LowerOrderFinal ?? true) && steps < 15) order = Math.Min(order, steps - i);
+            if (to == 0) order = 1;
+
+            var logs = Enumerable.Range(0, order).Select(back => Math.Log(sigmas[i - back])).ToArray();
+            for (var j = 0; j < order; j++) x = x + slopes[j] * (LogPrimitive(logs, j, to) - LogPrimitive(logs, j, from));
+            x = step.MoveToOuter(x);
+            onStep?.Invoke(new StepInfo(i, steps, to, x, denoised));
+        }
+        return x;
+    }
+
+    private static void Remember(DisposeScope step, List<Tensor> slopes, Tensor slope, int most)
+    {
+        slopes.Insert(0, step.MoveToOuter(slope));
+        if (slopes.Count > most) slopes.RemoveAt(most);
+    }
+
+    private static Tensor AdamsBashforth(List<Tensor> d) => d.Count switch
+    {
+        1 => d[0].alias(),
+        2 => (d[0] * 3 - d[1]) / 2,
+        3 => (d[0] * 23 - d[1] * 16 + d[2] * 5) / 12,
+        _ => (d[0] * 55 - d[1] * 59 + d[2] * 37 - d[3] * 9) / 24,
+    };
+
+    /// <summary>The integral of the Lagrange polynomial that is 1 at node <paramref name="j"/> and 0 at the others; two-point Gauss-Legendre is exact up to cubics.</summary>
+    private static double LagrangeIntegral(double[] nodes, int j, double from, double to)
+    {
+        var (middle, half) = ((from + to) / 2, (to - from) / 2);
+        return half * (Basis(middle - half / Math.Sqrt(3)) + Basis(middle + half / Math.Sqrt(3)));
+
+        double Basis(double at) => nodes.Where((_, k) => k != j).Aggregate(1.0, (product, node) => product * (at - node) / (nodes[j] - node));
+    }
+
+    /// <summary>A primitive in t of the Lagrange polynomial in log t through <paramref name="logs"/>, at most quadratic.</summary>
+    private static double LogPrimitive(double[] logs, int j, double t)
+    {
+        if (logs.Length == 1) return t;
+        var log = Math.Log(t);
+        var others = logs.Where((_, k) => k != j).ToArray();
+        var scale = others.Aggregate(1.0, (product, other) => product * (logs[j] - other));
+        return others.Length == 1
+            ? t * (log - 1 - others[0]) / scale
+            : t * (log * log - 2 * log + 2 - (others[0] + others[1]) * (log - 1) + others[0] * others[1]) / scale;
+    }
+}

@@ -1,0 +1,8 @@
+namespace Easel.Sampling;
+
+/// <summary>The one rule by which names of samplers and schedules are compared.</summary>
+internal static class Names
+{
+    /// <summary>Lower case without separators, "++" read as "pp": "DPM++ 2M", "dpmpp_2m" and "dpmpp-2m" have the same key.</summary>
+    public static string Key(string name) => string.Concat(name.Replace("++", "pp").ToLowerInvariant().Where(char.IsLetterOrDigit));
+}

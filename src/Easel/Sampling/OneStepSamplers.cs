@@ -1,0 +1,212 @@
+using static Easel.Sampling.Moves;
+using static TorchSharp.torch;
+
+namespace Easel.Sampling;
+
+/// <summary>Samplers that look at one step alone: Euler, Heun and DPM-2 with their ancestral kin, DDIM, DDPM, LCM and restart sampling.</summary>
+internal static class OneStepSamplers
+{
+    /// <summary>Karras et al. (2022), algorithm 2, with Euler steps.</summary>
+    public static Tensor Euler(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            (x, var sigma) = Churn(x, sigmas, i, noise, options);
+            var denoised = denoise(x, sigma);
+            // Euler's method
+            x = step.MoveToOuter(Moves.Euler(x, denoised, sigma, sigmas[i + 1]));
+            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, sigmas[i + 1], x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>Ancestral sampling with Euler steps (k-diffusion, sample_euler_ancestral).</summary>
+    public static Tensor EulerAncestral(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
+        Ancestry(denoise, x, sigmas, noise, options.Eta ?? 1, options.NoiseScale, alwaysDraw: false, onStep);
+
+    /// <summary>
+    /// Song, Meng and Ermon (2021), equation 12, as the reference's DDIMSampler computes it. In variance-exploding coordinates it is ancestral sampling with Euler steps. One
+    /// noise tensor is drawn per step even where eta is 0, because the original's later pictures of one seed depend on it.
+    /// </summary>
+    public static Tensor Ddim(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
+        Ancestry(denoise, x, sigmas, noise, options.Eta ?? 0, options.NoiseScale, alwaysDraw: true, onStep);
+
+    /// <summary>Ho, Jain and Abbeel (2020), equation 7 with the smaller variance: the true posterior of each step, which is ancestral sampling with Euler steps at eta 1.</summary>
+    public static Tensor Ddpm(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
+        Ancestry(denoise, x, sigmas, noise, options.Eta ?? 1, options.NoiseScale, alwaysDraw: false, onStep);
+
+    /// <summary>Karras et al. (2022), algorithm 2, with Heun's steps: two evaluations each but the last.</summary>
+    public static Tensor Heun(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            (x, var sigma) = Churn(x, sigmas, i, noise, options);
+            var denoised = denoise(x, sigma);
+            x = step.MoveToOuter(HeunStep(denoise, x, denoised, sigma, sigmas[i + 1]));
+            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, sigmas[i + 1], x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>Heun++ (Carzit, sd-webui-samplers-scheduler): looks two levels ahead and weighs the slopes by noise level.</summary>
+    public static Tensor HeunPlusPlus(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        var steps = sigmas.Length - 1;
+        for (var i = 0; i < steps; i++)
+        {
+            using var step = NewDisposeScope();
+            (x, var sigma) = Churn(x, sigmas, i, noise, options);
+            var denoised = denoise(x, sigma);
+            var slope = Slope(x, denoised, sigma);
+            if (i < steps - 1)
+            {
+                // Heun's slope, at the next level
+                var ahead = Moves.Euler(x, denoised, sigma, sigmas[i + 1]);
+                var slopeAhead = Slope(ahead, denoise(ahead, sigmas[i + 1]), sigmas[i + 1]);
+                if (i == steps - 2)
+                {
+                    var weight = sigmas[i + 1] / (2 * sigmas[0]);
+                    slope = slope * (1 - weight) + slopeAhead * weight;
+                }
+                else
+                {
+                    // One further slope, two levels down
+                    var further = ahead + slopeAhead * (sigmas[i + 2] - sigmas[i + 1]);
+                    var slopeFurther = Slope(further, denoise(further, sigmas[i + 2]), sigmas[i + 2]);
+                    var (weight, weightFurther) = (sigmas[i + 1] / (3 * sigmas[0]), sigmas[i + 2] / (3 * sigmas[0]));
+                    slope = slope * (1 - weight - weightFurther) + slopeAhead * weight + slopeFurther * weightFurther;
+                }
+            }
+            x = step.MoveToOuter(x + slope * (sigmas[i + 1] - sigma));
+            onStep?.Invoke(new StepInfo(i, steps, sigmas[i + 1], x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>DPM-Solver-2 (Lu et al. 2022) with the churn of Karras et al. (2022): the slope in the middle of each step.</summary>
+    public static Tensor Dpm2(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            (x, var sigma) = Churn(x, sigmas, i, noise, options);
+            var denoised = denoise(x, sigma);
+            x = step.MoveToOuter(MidpointStep(denoise, x, denoised, sigma, sigmas[i + 1]));
+            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, sigmas[i + 1], x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>Ancestral sampling with DPM-Solver-2 steps (k-diffusion, sample_dpm_2_ancestral).</summary>
+    public static Tensor Dpm2Ancestral(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            var (from, to) = (sigmas[i], sigmas[i + 1]);
+            var (down, up) = Ancestral(from, to, options.Eta ?? 1);
+            var denoised = denoise(x, from);
+            x = step.MoveToOuter(Renoise(MidpointStep(denoise, x, denoised, from, down), noise, from, to, up * options.NoiseScale));
+            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>
+    /// Multistep sampling of a latent consistency model (Luo et al. 2023, algorithm 3): denoise, then noise again. The model's boundary scalings c_skip and c_out differ from
+    /// 0 and 1 by less than 1e-5 on every timestep of its schedule and are left out.
+    /// </summary>
+    public static Tensor Lcm(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            var denoised = denoise(x, sigmas[i]);
+            x = step.MoveToOuter(Renoise(denoised.alias(), noise, sigmas[i], sigmas[i + 1], sigmas[i + 1] * options.NoiseScale));
+            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, sigmas[i + 1], x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>
+    /// Restart sampling (Xu et al. 2023) with Heun's steps, with AUTOMATIC1111's choice of restarts: from 20 steps on, a part of them is spent on going back from 0.1 to 2
+    /// and down again, once, or twice from 36 steps on.
+    /// </summary>
+    public static Tensor Restart(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    {
+        var path = RestartPath(sigmas);
+        for (var i = 0; i < path.Count; i++)
+        {
+            using var step = NewDisposeScope();
+            var (from, to) = path[i];
+            if (i > 0 && path[i - 1].To < from)
+            {
+                // Restart: back up to the higher level
+                var below = path[i - 1].To;
+                x = Renoise(x, noise, below, from, options.NoiseScale * Math.Sqrt(from * from - below * below));
+            }
+            var denoised = denoise(x, from);
+            x = step.MoveToOuter(HeunStep(denoise, x, denoised, from, to));
+            onStep?.Invoke(new StepInfo(i, path.Count, to, x, denoised));
+        }
+        return x;
+    }
+
+    /// <summary>The steps of restart sampling over these levels.</summary>
+    public static List<(double From, double To)> RestartPath(double[] sigmas)
+    {
+        var steps = sigmas.Length - 1;
+        var (length, times) = steps >= 36 ? (steps / 4, 2) : steps >= 20 ? (9, 1) : (0, 0);
+        if (times > 0) sigmas = [.. ScheduleFormulas.Karras(steps - length * times, sigmas[^2], sigmas[0]), sigmas[^1]];
+
+        var path = sigmas.Zip(sigmas.Skip(1)).ToList();
+        if (times == 0) return path;
+        var (low, high) = (Nearest(0.1), Nearest(2));
+        if (high >= low) return path;
+
+        var again = ScheduleFormulas.Karras(length + 1, sigmas[low], sigmas[high]);
+        for (var i = 0; i < times; i++) path.InsertRange(low, again.Zip(again.Skip(1)));
+        return path;
+
+        int Nearest(double level) => Enumerable.Range(0, sigmas.Length).MinBy(i => Math.Abs(sigmas[i] - level));
+    }
+
+    private static Tensor Ancestry(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, double eta, double noiseScale, bool alwaysDraw, Action<StepInfo>? onStep)
+    {
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            var (from, to) = (sigmas[i], sigmas[i + 1]);
+            var (down, up) = Ancestral(from, to, eta);
+            var denoised = denoise(x, from);
+            // Euler's method, down to below the next level, then noise up to it
+            x = Moves.Euler(x, denoised, from, down);
+            if (up > 0 || alwaysDraw) x = x + noise(from, to) * (up * noiseScale);
+            x = step.MoveToOuter(x);
+            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+        }
+        return x;
+    }
+
+    private static Tensor HeunStep(Denoiser denoise, Tensor x, Tensor denoised, double from, double to)
+    {
+        // Euler's method
+        var ahead = Moves.Euler(x, denoised, from, to);
+        if (to == 0) return ahead;
+        // Heun's method
+        var slope = (Slope(x, denoised, from) + Slope(ahead, denoise(ahead, to), to)) / 2;
+        return x + slope * (to - from);
+    }
+
+    private static Tensor MidpointStep(Denoiser denoise, Tensor x, Tensor denoised, double from, double to)
+    {
+        // Euler's method
+        if (to == 0) return Moves.Euler(x, denoised, from, to);
+        // DPM-Solver-2
+        var middle = Between(from, to);
+        var halfway = Moves.Euler(x, denoised, from, middle);
+        return x + Slope(halfway, denoise(halfway, middle), middle) * (to - from);
+    }
+}

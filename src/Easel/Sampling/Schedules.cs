@@ -1,0 +1,100 @@
+using static Easel.Sampling.ScheduleFormulas;
+
+namespace Easel.Sampling;
+
+/// <summary>What a schedule is made from.</summary>
+/// <param name="Noise">The noise levels the model was trained with.</param>
+/// <param name="Steps">The number of steps asked for.</param>
+/// <param name="Min">The lowest noise level above 0.</param>
+/// <param name="Max">The highest noise level.</param>
+/// <param name="Rho">The exponent, where the formula has one.</param>
+internal readonly record struct ScheduleRequest(NoiseSchedule Noise, int Steps, double Min, double Max, double? Rho);
+
+/// <summary>One way to space the noise levels of a run.</summary>
+public sealed record Schedule
+{
+    internal Schedule(Func<ScheduleRequest, double[]> levels) => Levels = levels;
+
+    /// <summary>The name requests use: "karras".</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The name people read, as AUTOMATIC1111 writes it: "Karras".</summary>
+    public required string DisplayName { get; init; }
+
+    /// <summary>Other names it answers to.</summary>
+    public IReadOnlyList<string> Aliases { get; init; } = [];
+
+    /// <summary>The noise levels above 0, falling. Most formulas give exactly as many as the steps asked for.</summary>
+    internal Func<ScheduleRequest, double[]> Levels { get; }
+
+    /// <summary>The schedule's own map to timesteps, where it is not <see cref="NoiseSchedule.ToTimestep"/>.</summary>
+    internal Func<NoiseSchedule, double, double>? Timestep { get; init; }
+
+    /// <summary>Whether this is the schedule of the original DDIM and PLMS scripts, with their own rule for image to image.</summary>
+    internal bool IsReference { get; init; }
+}
+
+/// <summary>The table of schedules.</summary>
+public static class Schedules
+{
+    /// <summary>The name that stands for each sampler's own default schedule.</summary>
+    public const string Automatic = "automatic";
+
+    private const int MostSteps = 1000;
+
+    /// <summary>Every schedule, the common ones first.</summary>
+    public static IReadOnlyList<Schedule> All { get; } =
+    [
+        new(Normal) { Name = "normal", DisplayName = "Normal", Aliases = ["uniform", "discrete", "default"] },
+        new(Karras) { Name = "karras", DisplayName = "Karras", Aliases = ["ka"] },
+        new(Exponential) { Name = "exponential", DisplayName = "Exponential", Aliases = ["exp"] },
+        new(Polyexponential) { Name = "polyexponential", DisplayName = "Polyexponential" },
+        new(SgmUniform) { Name = "sgm_uniform", DisplayName = "SGM Uniform" },
+        new(KlOptimal) { Name = "kl_optimal", DisplayName = "KL Optimal" },
+        new(AlignYourSteps) { Name = "align_your_steps", DisplayName = "Align Your Steps", Aliases = ["ays"] },
+        new(Simple) { Name = "simple", DisplayName = "Simple" },
+        new(DdimUniform) { Name = "ddim_uniform", DisplayName = "DDIM", Aliases = ["ddim"], IsReference = true },
+        new(Beta) { Name = "beta", DisplayName = "Beta" },
+        new(VariancePreserving) { Name = "vp", DisplayName = "VP" },
+        new(Leading) { Name = "leading", DisplayName = "Leading" },
+        new(Trailing) { Name = "trailing", DisplayName = "Trailing" },
+        new(Linspace) { Name = "linspace", DisplayName = "Linspace" },
+        new(Solver) { Name = "solver", DisplayName = "Solver" },
+        new(DpmSolverTime.Levels) { Name = "dpm_solver", DisplayName = "DPM-Solver", Timestep = DpmSolverTime.ToTimestep },
+        new(Lcm) { Name = "lcm", DisplayName = "LCM" },
+    ];
+
+    private static readonly Dictionary<string, Schedule> ByKey =
+        All.SelectMany(s => s.Aliases.Append(s.Name).Append(s.DisplayName).Select(Names.Key).Distinct().Select(key => (key, s))).ToDictionary(p => p.key, p => p.s);
+
+    /// <summary>Finds a schedule by any of its names; case, spaces, dashes and underscores do not matter.</summary>
+    /// <param name="name">The name.</param>
+    /// <returns>The schedule.</returns>
+    /// <exception cref="InvalidRequestException">No schedule has that name; the message lists them. "automatic" is a sampler's choice and not found here.</exception>
+    public static Schedule Get(string name) => Find(Names.Key(name))
+        ?? throw new InvalidRequestException("schedule", $"There is no schedule \"{name}\"; choose one of {Automatic}, {string.Join(", ", All.Select(s => s.Name))}.");
+
+    /// <summary>The noise levels of a run.</summary>
+    /// <param name="name">A schedule's name.</param>
+    /// <param name="noise">The noise levels the model was trained with.</param>
+    /// <param name="steps">The number of steps asked for, 1 to 1000.</param>
+    /// <param name="last">The level at which the run ends: 0, or the model's lowest level as the reference's samplers end.</param>
+    /// <param name="options">Rho and the range, for schedules that have them.</param>
+    /// <returns>The levels, falling: one more than the steps that will run. Most schedules give exactly <paramref name="steps"/> steps; "ddim_uniform" and "beta" may not.</returns>
+    /// <exception cref="InvalidRequestException">There is no such schedule, or it cannot have so many steps.</exception>
+    public static double[] Sigmas(string name, NoiseSchedule noise, int steps, double last = 0, SamplingOptions? options = null) =>
+        [.. Levels(Get(name), noise, steps, options ?? new SamplingOptions()), last];
+
+    /// <summary>The noise levels above 0.</summary>
+    internal static double[] Levels(Schedule schedule, NoiseSchedule noise, int steps, SamplingOptions options)
+    {
+        if (steps is < 1 or > MostSteps) throw new InvalidRequestException("steps", $"The number of steps is {steps} and must be from 1 to {MostSteps}.");
+        return schedule.Levels(new(noise, steps, options.SigmaMin ?? noise.SigmaMin, options.SigmaMax ?? noise.SigmaMax, options.Rho));
+    }
+
+    internal static Schedule? Find(string key) => ByKey.GetValueOrDefault(key);
+
+    /// <summary>Splits the key of "DPM++ 2M Karras" into the part before the schedule and the schedule.</summary>
+    internal static IEnumerable<(string Sampler, Schedule Schedule)> Suffixes(string key) =>
+        ByKey.Where(p => key.Length > p.Key.Length && key.EndsWith(p.Key, StringComparison.Ordinal)).Select(p => (key[..^p.Key.Length], p.Value));
+}
