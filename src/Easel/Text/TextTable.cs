@@ -1,0 +1,15 @@
+using System.IO.Compression;
+
+namespace Easel.Text;
+
+/// <summary>Reads the tables embedded in the library; Data/README.md says what each holds and how it was made.</summary>
+internal static class TextTable
+{
+    /// <summary>The lines of Data/<paramref name="name"/>.txt.br.</summary>
+    public static IEnumerable<string> Lines(string name)
+    {
+        using var packed = typeof(TextTable).Assembly.GetManifestResourceStream($"Easel.Text.{name}.txt.br")!;
+        using var reader = new StreamReader(new BrotliStream(packed, CompressionMode.Decompress));
+        while (reader.ReadLine() is { } line) yield return line;
+    }
+}
