@@ -70,7 +70,7 @@ internal sealed class TinyAutoencoder : Module
         return Tiles.Map(latents, tile, scaleUp: Factor, scaleDown: 1, z =>
         {
             using var scope = NewDisposeScope();
-            return (2 * Run(half, z) - 1).MoveToOuterDisposeScope(); // the network's own range is [0, 1]
+            return (2 * half.RunInOrder(z) - 1).MoveToOuterDisposeScope(); // the network's own range is [0, 1]
         });
     }
 
@@ -85,7 +85,7 @@ internal sealed class TinyAutoencoder : Module
         return Tiles.Map(pictures, tile, scaleUp: 1, scaleDown: Factor, x =>
         {
             using var scope = NewDisposeScope();
-            return Run(half, (x + 1) / 2).MoveToOuterDisposeScope();
+            return half.RunInOrder((x + 1) / 2).MoveToOuterDisposeScope();
         });
     }
 
@@ -106,18 +106,6 @@ internal sealed class TinyAutoencoder : Module
     private static Conv2d Halving() => new(Width, Width, kernel: 3, stride: 2, padding: 1, hasBias: false);
 
     private static Conv2d Plain() => new(Width, Width, kernel: 3, padding: 1, hasBias: false);
-
-    /// <summary>Runs a list in order and lets each layer's input go as soon as its output is there.</summary>
-    private static Tensor Run(ModuleList<Module<Tensor, Tensor>> layers, Tensor input)
-    {
-        var x = input.alias(); // the caller keeps its own
-        foreach (var layer in layers)
-        {
-            using var before = x;
-            x = layer.call(before);
-        }
-        return x;
-    }
 
     private static void Check(string path, StateDict tensors)
     {
