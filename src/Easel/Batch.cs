@@ -1,0 +1,27 @@
+namespace Easel;
+
+/// <summary>Pictures that are drawn together.</summary>
+/// <param name="Number">The batch's place in the run, from 0.</param>
+/// <param name="First">The place in the run of its first picture.</param>
+/// <param name="Prompts">One prompt for each of its pictures.</param>
+internal sealed record Batch(int Number, int First, IReadOnlyList<string> Prompts)
+{
+    /// <summary>The batches of a request, in the order of the original scripts: iterations outside, prompts inside.</summary>
+    public static IReadOnlyList<Batch> Of(GenerationRequest request)
+    {
+        var chunks = request.Prompts.Count == 1
+            ? [Enumerable.Repeat(request.Prompt, request.BatchSize).ToArray()]
+            : request.Prompts.Chunk(request.BatchSize).ToList();
+        var batches = new List<Batch>();
+        var first = 0;
+        for (var iteration = 0; iteration < request.BatchCount; iteration++)
+        {
+            foreach (var prompts in chunks)
+            {
+                batches.Add(new Batch(batches.Count, first, prompts));
+                first += prompts.Length;
+            }
+        }
+        return batches;
+    }
+}

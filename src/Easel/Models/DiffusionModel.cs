@@ -1,0 +1,120 @@
+using Easel.Sampling;
+using Easel.Weights;
+using static TorchSharp.torch;
+
+namespace Easel.Models;
+
+/// <summary>The networks of one model, loaded and ready: text encoder, UNet, autoencoder, and the facts they are used with.</summary>
+internal sealed class DiffusionModel : IDisposable
+{
+    private readonly ClipTextModel? _text;
+    private readonly UNet _unet;
+    private readonly Autoencoder? _autoencoder;
+    private readonly string _path;
+
+    private DiffusionModel(Checkpoint checkpoint, string? vae, ScalarType type, Device device, Action<double>? onProgress)
+    {
+        (_path, Type, Device) = (checkpoint.Path, type, device);
+        (Family, NoiseSchedule, LatentScale, MaxNoiseLevel) = (checkpoint.Family, checkpoint.NoiseSchedule(), checkpoint.LatentScale, checkpoint.MaxNoiseLevel);
+
+        using var vaeFile = vae is null ? null : VaeFile.Open(vae);
+        var (autoencoderTensors, autoencoderConfig) = vaeFile is null ? (checkpoint.AutoencoderTensors, checkpoint.Autoencoder) : (vaeFile.Tensors, vaeFile.Config);
+        var (done, all) = (0, (double)checkpoint.UNetTensors.Count + autoencoderTensors.Count + checkpoint.TextTensors.Count);
+        void OnTensor() => onProgress?.Invoke(++done / all);
+
+        _unet = new UNet(checkpoint.UNet);
+        checkpoint.UNetTensors.Load(_unet, "UNet", type, device, OnTensor);
+        if (autoencoderConfig is { } pixels)
+        {
+            _autoencoder = new Autoencoder(pixels);
+            autoencoderTensors.Load(_autoencoder, "autoencoder", type, device, OnTensor);
+        }
+        if (checkpoint.Text is { } text)
+        {
+            _text = new ClipTextModel(text);
+            checkpoint.TextTensors.Load(_text, "text encoder", type, device, OnTensor);
+        }
+    }
+
+    public ModelFamily Family { get; }
+    public NoiseSchedule NoiseSchedule { get; }
+    public double LatentScale { get; }
+    public int MaxNoiseLevel { get; }
+    public PredictionType Prediction { get; private init; }
+    public ScalarType Type { get; }
+    public Device Device { get; }
+    public UNet UNet => _unet;
+
+    /// <summary>Pixels along a side of the drawn picture for each latent position. The upscaler's latents are as large as its small picture.</summary>
+    public int PixelsPerLatent => Family.Task == ModelTask.Upscaler ? 1 : Autoencoder.Config.Factor;
+
+    public Autoencoder Autoencoder => _autoencoder ?? throw new CheckpointException($"{_path} holds no autoencoder, without which there are no pictures; name one with --vae.");
+    public ClipTextModel Text => _text ?? throw new CheckpointException($"{_path} holds no text encoder, without which it cannot follow a prompt.");
+
+    public static DiffusionModel Load(Checkpoint checkpoint, LoadOptions options, ScalarType type, Device device, Action<double>? onProgress = null)
+    {
+        using var inference = inference_mode();
+        var model = new DiffusionModel(checkpoint, options.Vae, type, device, onProgress);
+        return new DiffusionModel(model, options.Prediction ?? checkpoint.Prediction ?? model.ProbePrediction());
+    }
+
+    private DiffusionModel(DiffusionModel loaded, PredictionType prediction)
+    {
+        (_path, _unet, _autoencoder, _text) = (loaded._path, loaded._unet, loaded._autoencoder, loaded._text);
+        (Family, NoiseSchedule, LatentScale, MaxNoiseLevel) = (loaded.Family, loaded.NoiseSchedule, loaded.LatentScale, loaded.MaxNoiseLevel);
+        (Type, Device, Prediction) = (loaded.Type, loaded.Device, prediction);
+    }
+
+    public void Dispose()
+    {
+        _unet.Dispose();
+        _autoencoder?.Dispose();
+        _text?.Dispose();
+    }
+
+    /// <summary>The UNet's prediction on the CPU in fp32: x [n, channels, h, w], one timestep for all, context [n, tokens, width].</summary>
+    public Tensor Predict(Tensor x, double timestep, Tensor context, Tensor? labels)
+    {
+        using var scope = NewDisposeScope();
+        var timesteps = full(x.shape[0], (float)timestep, ScalarType.Float32, Device);
+        return _unet.call(x.to(Type, Device), timesteps, context.to(Type, Device), labels?.to(Device)).to(ScalarType.Float32).cpu().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Pixels [n, 3, h, w] in [-1, 1] to the mean and deviation of their scaled latents, on the CPU in fp32.</summary>
+    /// <param name="pixels">The pictures.</param>
+    /// <param name="tile">Side of a tile in latent positions.</param>
+    public (Tensor Mean, Tensor Deviation) Encode(Tensor pixels, int? tile)
+    {
+        using var scope = NewDisposeScope();
+        var (mean, deviation) = Autoencoder.Encode(pixels.to(Type, Device), tile * Autoencoder.Config.Factor);
+        return (Scaled(mean), Scaled(deviation));
+
+        Tensor Scaled(Tensor t) => (t.to(ScalarType.Float32) * LatentScale).cpu().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Scaled latents to pixels [n, 3, h, w], about [-1, 1], in fp32.</summary>
+    public Tensor Decode(Tensor latents, int? tile)
+    {
+        using var scope = NewDisposeScope();
+        var pixels = Autoencoder.Decode((latents / LatentScale).to(Type, Device), tile).to(ScalarType.Float32).cpu();
+        NonFiniteException.ThrowIfAny(pixels);
+        return pixels.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// Asks the UNet itself what it predicts. Given pure noise at the last timestep, a model of eps answers with that noise and a model of v with something else
+    /// (v = √ᾱ eps - √(1-ᾱ) x0, and ᾱ is almost 0 there).
+    /// </summary>
+    private PredictionType ProbePrediction()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(0, CPU);
+        var noise = randn([1, _unet.Config.InChannels, 32, 32], generator: generator);
+        var context = zeros([1, 77, _unet.Config.ContextWidth]);
+        var labels = _unet.Config.ClassCount > 0 ? zeros([1], ScalarType.Int64) : null;
+        var answer = Predict(noise, NoiseSchedule.Count - 1, context, labels);
+        var seen = noise[.., ..(int)answer.shape[1]];
+        var likeness = (answer * seen).sum().item<float>() / (answer.norm().item<float>() * seen.norm().item<float>());
+        return likeness > 0.5 ? PredictionType.Epsilon : PredictionType.V;
+    }
+}
