@@ -4,6 +4,7 @@ using Easel.Sampling;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
 using Easel.Text;
+using Easel.Weights;
 using static TorchSharp.torch;
 
 namespace Easel.Tests;
@@ -124,7 +125,7 @@ public sealed class FamilyTests
 
     private static DiffusionModel Sd2(string config)
     {
-        using var checkpoint = Weights.Checkpoint.Open(LoadedModel.Path("sd2", config: null), Goldens.Path($"sd2/{config}"));
+        using var checkpoint = Checkpoint.Open(LoadedModel.Path("sd2", config: null), Goldens.Path($"sd2/{config}"));
         return DiffusionModel.Load(checkpoint, new LoadOptions(), ScalarType.Float32, CPU);
     }
 
