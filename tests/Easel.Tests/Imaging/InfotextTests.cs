@@ -31,7 +31,7 @@ public sealed class InfotextTests
     {
         string[] pieces =
         [
-            "cat", ", ", "\n", "\"", "\\", ":", "Steps: 20", "Seed: 1, Size: 8x8, Steps: 3", "雪", "🦊", "(", ":1.2)", "<lora:x:1>", "\t", "é", "\n\n", "'", "{a}",
+            "cat", ", ", "\n", "\"", "\\", ":", "Steps: 20", "Seed: 1, Size: 8x8, Steps: 3", "雪", "🦊", "(", ":1.2)", "<lora:x:1>", "\t", "é", "\n\n", "{a}",
         ];
         var random = new Random(5);
         string Words(int most) => string.Join('\n', string.Concat(Enumerable.Range(0, random.Next(most)).Select(_ => pieces[random.Next(pieces.Length)]))
