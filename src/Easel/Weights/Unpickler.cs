@@ -8,8 +8,8 @@ namespace Easel.Weights;
 
 /// <summary>
 /// Reads pickles of protocols 0 to 5 as data (Python's Lib/pickletools.py describes the machine). Names are never imported, nothing of the file's choosing is
-/// called, and
-/// nothing recurses: the nesting of a pickle is the length of a list here. Its exceptions lack the file's name, which <see cref="Read"/> puts before them.
+/// called, and nothing recurses: the nesting of a pickle is the length of a list here. Its exceptions lack the file's name, which <see cref="Read"/> puts
+/// before them.
 /// </summary>
 internal ref struct Unpickler
 {
