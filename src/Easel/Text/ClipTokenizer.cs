@@ -108,6 +108,7 @@ public sealed class ClipTokenizer
     {
         Rune.DecodeFromUtf16(text.AsSpan(at), out var rune, out var length);
         end = at + length;
+        if (rune.Value == 0x345) return Kind.Space;            // a mark whose upper case is a letter: ignoring case, the original takes it for neither and drops it
         return Rune.GetUnicodeCategory(rune) switch
         {
             <= UnicodeCategory.OtherLetter => Kind.Letter,

@@ -64,8 +64,10 @@ internal static partial class HtmlEntities
         };
     }
 
+    /// <summary>Upper case by the rules of Unicode, of which .NET has only the simple ones.</summary>
     private static string Shout(string text) => text switch
     {
+        "ı" => "I",
         "ß" => "SS",
         "ŉ" => "ʼN",
         "ﬀ" => "FF",

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -96,7 +97,12 @@ internal static partial class MojibakePatterns
     {
         if (!text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')) return text;
         var result = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes()) result.Append(rune.IsBmp ? (char)rune.Value : Rune.IsLetter(rune) || Rune.IsNumber(rune) ? 'ꀀ' : '□');
+        for (var (at, length) = (0, 0); at < text.Length; at += length)
+        {
+            var isWhole = Rune.DecodeFromUtf16(text.AsSpan(at), out var rune, out length) == OperationStatus.Done;
+            if (isWhole && rune.IsBmp) result.Append(text[at]);
+            else result.Append(isWhole && (Rune.IsLetter(rune) || Rune.IsNumber(rune)) ? 'ꀀ' : '□');
+        }
         return result.ToString();
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 
 namespace Easel.Text;
@@ -76,8 +77,8 @@ public static partial class PromptParser
 
         void Multiply(int start, double factor)
         {
-            for (var i = start; i < pieces.Count; i++)
-                if (!pieces[i].IsBreak) pieces[i] = pieces[i] with { Weight = pieces[i].Weight * factor };
+            foreach (ref var piece in CollectionsMarshal.AsSpan(pieces)[start..])
+                if (!piece.IsBreak) piece = piece with { Weight = piece.Weight * factor };
         }
     }
 
