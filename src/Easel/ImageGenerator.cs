@@ -94,7 +94,7 @@ public sealed class ImageGenerator : IDisposable
         // 1. What follows from the request alone
         var canvas = Canvas.For(request, Family);
         var plan = PlanOf(request, canvas);
-        var batches = Batch.Of(request);
+        var batches = Batch.Of(request, oneByOne: plan.Sampler.SharesSteps && request.Like != NoiseLike.CompVis);
         request = request with { Width = canvas.Width, Height = canvas.Height };
         remarks.AddRange(plan.Remarks.Prepend(canvas.Remark).OfType<string>().Except(remarks));
 
