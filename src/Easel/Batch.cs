@@ -8,7 +8,7 @@ internal sealed record Batch(int Number, int First, IReadOnlyList<string> Prompt
 {
     /// <summary>The batches of a request, in the order of the original scripts: iterations outside, prompts inside.</summary>
     /// <param name="oneByOne">Whether each picture must be drawn by itself, as under a sampler that chooses its steps by looking at the whole batch.</param>
-    public static IReadOnlyList<Batch> Of(GenerationRequest request, bool oneByOne)
+    public static IReadOnlyList<Batch> Of(GenerationRequest request, bool oneByOne = false)
     {
         var together = oneByOne ? 1 : request.BatchSize;
         var prompts = request.Prompts.Count == 1 ? Enumerable.Repeat(request.Prompt, request.BatchSize) : request.Prompts;

@@ -8,7 +8,7 @@ public sealed class PromptChunksTests
 {
     private static readonly ClipTokenizer Tokenizer = new();
 
-    private static IReadOnlyList<PromptChunk> Build(string prompt, int padId) => PromptChunks.Build(PromptParser.ParseWeights(prompt), Tokenizer, padId);
+    private static IReadOnlyList<PromptChunk> Build(string prompt, int padId) => PromptChunks.Build(PromptParser.ParseWeights(prompt), Tokenizer.Encode, padId);
 
     [Fact]
     public void DividesAsTheReferenceDoes()
