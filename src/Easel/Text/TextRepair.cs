@@ -9,12 +9,10 @@ namespace Easel.Text;
 /// </summary>
 internal static partial class TextRepair
 {
-    private static readonly Dictionary<char, string> Ligatures = new()
-    {
-        ['Ĳ'] = "IJ", ['ĳ'] = "ij", ['ŉ'] = "ʼn", ['Ǳ'] = "DZ", ['ǲ'] = "Dz", ['ǳ'] = "dz", ['Ǆ'] = "DŽ", ['ǅ'] = "Dž", ['ǆ'] = "dž", ['Ǉ'] = "LJ",
-        ['ǈ'] = "Lj", ['ǉ'] = "lj", ['Ǌ'] = "NJ", ['ǋ'] = "Nj", ['ǌ'] = "nj", ['ﬀ'] = "ff", ['ﬁ'] = "fi", ['ﬂ'] = "fl", ['ﬃ'] = "ffi",
-        ['ﬄ'] = "ffl", ['ﬅ'] = "ſt", ['ﬆ'] = "st",
-    };
+    /// <summary>Two letters in one character, and the two.</summary>
+    private static readonly Dictionary<char, string> Ligatures =
+        "ĲIJ ĳij ŉʼn ǱDZ ǲDz ǳdz ǄDŽ ǅDž ǆdž ǇLJ ǈLj ǉlj ǊNJ ǋNj ǌnj ﬀff ﬁfi ﬂfl ﬃffi ﬄffl ﬅſt ﬆst".Split(' ')
+            .ToDictionary(entry => entry[0], entry => entry[1..]);
 
     private static readonly Dictionary<char, string> Quotes =
         Table("\u201C\u201D\u201E\u201F", '"').Concat(Table("\u02BC\u2018\u2019\u201A\u201B", '\'')).ToDictionary();
