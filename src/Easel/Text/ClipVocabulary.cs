@@ -91,8 +91,8 @@ internal sealed class ClipVocabulary
     private static uint Pair(int left, int right) => (uint)left * ClipTokenizer.VocabularySize + (uint)right;
 
     /// <summary>
-    /// How the merge table writes bytes, in the order of their tokens: printable Latin-1 stands for itself, and the rest, which a text file would lose, is written as
-    /// the characters from U+0100 on.
+    /// How the merge table writes bytes, in the order of their tokens: printable Latin-1 stands for itself, and the rest, which a text file would lose, is
+    /// written as the characters from U+0100 on.
     /// </summary>
     private static IEnumerable<(char Symbol, byte Value)> ByteSymbols()
     {

@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace Easel.Text;
 
 /// <summary>
-/// What mojibake looks like: about 400 characters occur in it, in kinds, and some kinds side by side are all but never meant (a small accented letter before a currency
-/// sign). Kinds and rules are those of ftfy 6.1.1's <c>badness</c> and <c>chardata</c> (Robyn Speer).
+/// What mojibake looks like: about 400 characters occur in it, in kinds, and some kinds side by side are all but never meant (a small accented letter before a
+/// currency sign). Kinds and rules are those of ftfy 6.1.1's <c>badness</c> and <c>chardata</c> (Robyn Speer).
 /// </summary>
 internal static partial class MojibakePatterns
 {
@@ -83,7 +83,8 @@ internal static partial class MojibakePatterns
 
     /// <summary>A run of sequences that look like UTF-8 misread, not in the middle of some larger mess.</summary>
     [GeneratedRegex($$"""
-        (?<! [{{ContinuationStrict}}] ) (?: [{{FirstOfTwo}}][{{Continuation}}] | [{{FirstOfThree}}][{{Continuation}}]{2} | [{{FirstOfFour}}][{{Continuation}}]{3} )+
+        (?<! [{{ContinuationStrict}}] )
+        (?: [{{FirstOfTwo}}][{{Continuation}}] | [{{FirstOfThree}}][{{Continuation}}]{2} | [{{FirstOfFour}}][{{Continuation}}]{3} )+
         """, RegexOptions.IgnorePatternWhitespace)]
     public static partial Regex Utf8InDisguise();
 
@@ -91,7 +92,8 @@ internal static partial class MojibakePatterns
     public static bool IsBad(string text) => Badness().IsMatch(OneCharacterEach(text));
 
     /// <summary>
-    /// Characters beyond U+FFFF are two for .NET's expressions and one for the original's; no rule names any of them, so that a letter and a square can stand in for all.
+    /// Characters beyond U+FFFF are two for .NET's expressions and one for the original's; no rule names any of them, so that a letter and a square can stand
+    /// in for all.
     /// </summary>
     private static string OneCharacterEach(string text)
     {

@@ -26,7 +26,7 @@ public sealed class ClipTokenizerTests
                 || zeroPadded.CutCount > 0 != golden.GetProperty("truncated").GetBoolean()
                 || !zeroPadded.Ids.SequenceEqual(Ints(golden.GetProperty("ids_pad0")))
                 || !Tokenizer.Tokenize(prompt, ClipTokenizer.EndOfText).Ids.SequenceEqual(Ints(golden.GetProperty("ids_pad_eos"))))
-                wrong.Add($"{golden.GetProperty("index")}: \"{prompt}\" read as \"{Tokenizer.Decode(Tokenizer.Encode(prompt))}\", should be \"{Tokenizer.Decode(tokens)}\"");
+                wrong.Add($"\"{prompt}\" read as \"{Tokenizer.Decode(Tokenizer.Encode(prompt))}\", should be \"{Tokenizer.Decode(tokens)}\"");
         }
         Assert.Empty(wrong);
     }

@@ -37,7 +37,8 @@ public sealed class PromptChunksTests
     }
 
     [Fact]
-    public void AShortPromptIsWhatTheTokenizerGives() => Assert.Equal(Tokenizer.Tokenize("a cat on a mat", 0).Ids, Assert.Single(Build("a cat on a mat", 0)).Ids);
+    public void AShortPromptIsWhatTheTokenizerGives() =>
+        Assert.Equal(Tokenizer.Tokenize("a cat on a mat", 0).Ids, Assert.Single(Build("a cat on a mat", 0)).Ids);
 
     [Fact]
     public void ABreakBeginsAChunk()

@@ -7,7 +7,8 @@ namespace Easel.Tests.Text;
 /// <summary>Guards that prompts shared between users of AUTOMATIC1111's web UI mean the same here.</summary>
 public sealed class PromptParserTests
 {
-    private static string Show(IEnumerable<WeightedText> pieces) => string.Join(" ", pieces.Select(p => p.IsBreak ? "BREAK" : FormattableString.Invariant($"'{p.Text}':{p.Weight}")));
+    private static string Show(IEnumerable<WeightedText> pieces) =>
+        string.Join(" ", pieces.Select(p => p.IsBreak ? "BREAK" : FormattableString.Invariant($"'{p.Text}':{p.Weight}")));
 
     private static string Show(IEnumerable<(int UntilStep, string Text)> schedule) => string.Join(" ", schedule.Select(s => $"{s.UntilStep}:'{s.Text}'"));
 
@@ -73,7 +74,8 @@ public sealed class PromptParserTests
     [Fact]
     public void ReadsWeightsAndCompositionsAsTheReferenceDoes()
     {
-        static WeightedText Piece(JsonElement e) => e[1].GetDouble() == -1 && e[0].GetString() == "BREAK" ? WeightedText.Break : new(e[0].GetString()!, e[1].GetDouble());
+        static WeightedText Piece(JsonElement e) =>
+            e[1].GetDouble() == -1 && e[0].GetString() == "BREAK" ? WeightedText.Break : new(e[0].GetString()!, e[1].GetDouble());
         var wrong = new List<string>();
         foreach (var golden in Goldens.Json("tokenizer/weights.json").EnumerateArray())
         {
@@ -91,14 +93,16 @@ public sealed class PromptParserTests
     [Fact]
     public void SplitsCompositions()
     {
-        Assert.Equal([("a cat", 1.2), (" a dog", 0.5), (" SAND:x", 1), (" c", -0.25)], PromptParser.SplitComposition("a cat :1.2 AND a dog : 0.5 AND SAND:x AND c:-.25"));
+        Assert.Equal([("a cat", 1.2), (" a dog", 0.5), (" SAND:x", 1), (" c", -0.25)],
+            PromptParser.SplitComposition("a cat :1.2 AND a dog : 0.5 AND SAND:x AND c:-.25"));
         Assert.Equal([("", 1.0)], PromptParser.SplitComposition(""));
     }
 
     [Fact]
     public void TakesLorasOut()
     {
-        var tags = PromptParser.ExtractLoras("a <lora:ink:0.8>cat <lora:oil> <lyco:x:1:0.5>, <lora:y:te=0.2:unet=.3> <hypernet:z:1> <lora:bad:much> a<b>c <lora:>");
+        var tags = PromptParser.ExtractLoras(
+            "a <lora:ink:0.8>cat <lora:oil> <lyco:x:1:0.5>, <lora:y:te=0.2:unet=.3> <hypernet:z:1> <lora:bad:much> a<b>c <lora:>");
         Assert.Equal("a cat  ,    a<b>c <lora:>", tags.Text);
         Assert.Equal([new("ink", 0.8, 0.8), new("oil", 1, 1), new("x", 1, 0.5), new("y", 0.2, 0.3)], tags.Loras);
         Assert.Equal(["<hypernet:z:1>", "<lora:bad:much>"], tags.Ignored);
