@@ -23,9 +23,16 @@ public sealed class ImageGenerator : IDisposable
     private readonly string _path;
     private readonly LoadOptions _options;
     private readonly ClipTokenizer _tokenizer = new();
+    private readonly EmbeddingFolder? _embeddings;
+    private readonly LoraShelf _loras;
     private DiffusionModel _model;
 
-    private ImageGenerator(string path, LoadOptions options, DiffusionModel model) => (_path, _options, _model) = (path, options, model);
+    private ImageGenerator(string path, LoadOptions options, DiffusionModel model)
+    {
+        (_path, _options, _model) = (path, options, model);
+        _embeddings = options.EmbeddingFolder is { } folder ? new EmbeddingFolder(folder) : null;
+        _loras = new LoraShelf(options.LoraFolder);
+    }
 
     /// <summary>The family of the loaded model.</summary>
     public ModelFamily Family => _model.Family;
@@ -82,7 +89,12 @@ public sealed class ImageGenerator : IDisposable
     }
 
     /// <summary>Lets the model go.</summary>
-    public void Dispose() => _model.Dispose();
+    public void Dispose()
+    {
+        _model.Dispose();
+        _loras.Dispose();
+        _embeddings?.Dispose();
+    }
 
     /// <summary>The job, from words to pixels. Pictures already in <paramref name="images"/> are not delivered again.</summary>
     private void Draw(GenerationRequest request, List<GeneratedImage> images, List<string> remarks, Action<GenerationProgress>? onProgress, Action<GeneratedImage>? onImage,
@@ -94,11 +106,11 @@ public sealed class ImageGenerator : IDisposable
         // 1. What follows from the request alone
         var canvas = Canvas.For(request, Family);
         var plan = PlanOf(request, canvas);
-        var batches = Batch.Of(request);
+        var batches = Batch.Of(request, oneByOne: plan.Sampler.SharesSteps && request.Like != NoiseLike.CompVis);
         request = request with { Width = canvas.Width, Height = canvas.Height };
         remarks.AddRange(plan.Remarks.Prepend(canvas.Remark).OfType<string>().Except(remarks));
 
-        var conditioning = new Conditioning(_model, _tokenizer);
+        var conditioning = new Conditioning(_model, _tokenizer, _embeddings);
         using var noise = new RunNoise(request, Family);
         TaskInputs? inputs = null;
         foreach (var batch in batches)
@@ -112,7 +124,9 @@ public sealed class ImageGenerator : IDisposable
 
             // 2. Words to vectors
             Report(GenerationStage.Encoding, 0);
-            var guidance = conditioning.Encode(batch.Prompts, request, plan.StepCount);
+            var prompts = batch.Prompts.Select(prompt => request.Literal ? new LoraTags(prompt, [], []) : PromptParser.ExtractLoras(prompt)).ToList();
+            remarks.AddRange(_loras.Use(_model, prompts.SelectMany(prompt => prompt.Loras)).Except(remarks));
+            var guidance = conditioning.Encode([.. prompts.Select(prompt => prompt.Text)], request, plan.StepCount);
 
             // 3. The pictures that the task begins from or looks at, and the noise
             long[] shape = [batch.Prompts.Count, _model.UNet.Config.OutChannels, .. LatentSize(canvas)];
@@ -177,9 +191,17 @@ public sealed class ImageGenerator : IDisposable
 
     private static DiffusionModel LoadModel(string path, LoadOptions options, ScalarType type, Device device, Action<double>? onProgress)
     {
-        using var checkpoint = Checkpoint.Open(path, options.Config, options.Ema);
-        MemoryPlan.Check(checkpoint, type, device);
-        return DiffusionModel.Load(checkpoint, options, type, device, onProgress);
+        var checkpoint = Checkpoint.Open(path, options.Config, options.Ema);
+        try
+        {
+            MemoryPlan.Check(checkpoint, type, device);
+            return DiffusionModel.Load(checkpoint, options, type, device, onProgress);
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
     }
 
     private void Reload(ScalarType type)

@@ -38,4 +38,10 @@ public sealed record LoadOptions
 
     /// <summary>A file with another autoencoder; null for the checkpoint's own.</summary>
     public string? Vae { get; init; }
+
+    /// <summary>A folder of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; null for none.</summary>
+    public string? LoraFolder { get; init; }
+
+    /// <summary>A folder of textual-inversion embeddings, which prompts call by name; null for none.</summary>
+    public string? EmbeddingFolder { get; init; }
 }

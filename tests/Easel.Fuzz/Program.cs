@@ -16,6 +16,7 @@ var watch = Stopwatch.StartNew();
 long opened = 0;
 for (long done = 1; done <= cases; done++)
 {
+    File.Delete(path); // a file written over is flushed to the disk, and a new one is not
     File.WriteAllBytes(path, mutations.Next());
     var (before, began) = (GC.GetAllocatedBytesForCurrentThread(), watch.ElapsedMilliseconds);
     try

@@ -125,7 +125,7 @@ public sealed class FamilyTests
 
     private static DiffusionModel Sd2(string config)
     {
-        using var checkpoint = Checkpoint.Open(LoadedModel.Path("sd2", config: null), Goldens.Path($"sd2/{config}"));
+        var checkpoint = Checkpoint.Open(LoadedModel.Path("sd2", config: null), Goldens.Path($"sd2/{config}"));
         return DiffusionModel.Load(checkpoint, new LoadOptions(), ScalarType.Float32, CPU);
     }
 

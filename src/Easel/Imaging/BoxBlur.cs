@@ -19,13 +19,15 @@ internal static class BoxBlur
         var radius = BoxRadius(sigma);
         if (radius == 0) return;
 
-        var longest = Math.Max(width, height);
+        // A line stands between two rims that repeat its ends, so that the running sum never has to ask where it is.
+        var rims = 2 * ((int)radius + 1);
+        var longest = Math.Max(width, height) + rims;
         var (line, blurred) = (new byte[longest], new byte[longest]);
-        for (var channel = 0; channel < channels; channel++)
-        {
-            for (var y = 0; y < height; y++) BlurLine(samples, y * width * channels + channel, channels, line.AsSpan(0, width), blurred.AsSpan(0, width), radius);
-        }
-        for (var i = 0; i < width * channels; i++) BlurLine(samples, i, width * channels, line.AsSpan(0, height), blurred.AsSpan(0, height), radius);
+        for (var y = 0; y < height; y++)
+            for (var channel = 0; channel < channels; channel++)
+                BlurLine(samples, y * width * channels + channel, channels, line.AsSpan(0, width + rims), blurred.AsSpan(0, width + rims), radius);
+        for (var i = 0; i < width * channels; i++)
+            BlurLine(samples, i, width * channels, line.AsSpan(0, height + rims), blurred.AsSpan(0, height + rims), radius);
     }
 
     /// <summary>The box radius whose three-fold blur has the variance asked for; single precision, as in the original.</summary>
@@ -41,33 +43,33 @@ internal static class BoxBlur
 
     private static void BlurLine(byte[] samples, int start, int step, Span<byte> line, Span<byte> blurred, float radius)
     {
-        for (int i = 0, at = start; i < line.Length; i++, at += step) line[i] = samples[at];
+        var rim = (int)radius + 1;
+        for (int i = rim, at = start; i < line.Length - rim; i++, at += step) line[i] = samples[at];
         for (var pass = 0; pass < Passes; pass++)
         {
-            Box(line, blurred, radius);
+            line[..rim].Fill(line[rim]);
+            line[^rim..].Fill(line[^(rim + 1)]);
+            Box(line, blurred[rim..^rim], radius);
             var done = blurred;
             blurred = line;
             line = done;
         }
-        for (int i = 0, at = start; i < line.Length; i++, at += step) samples[at] = line[i];
+        for (int i = rim, at = start; i < line.Length - rim; i++, at += step) samples[at] = line[i];
     }
 
-    /// <summary>One box blur: a running sum over the whole radius, plus the two pixels at its rim with the weight of its fraction.</summary>
-    private static void Box(ReadOnlySpan<byte> from, Span<byte> to, float radius)
+    /// <summary>One box blur: a running sum over the whole radius, plus the two pixels just outside with the weight of its fraction.</summary>
+    private static void Box(ReadOnlySpan<byte> line, Span<byte> blurred, float radius)
     {
-        var whole = (int)radius;
-        var last = from.Length - 1;
+        var covered = 2 * (int)radius + 1;
         var inside = (uint)((1 << 24) / (radius * 2 + 1));
-        var rim = ((1 << 24) - (uint)(whole * 2 + 1) * inside) / 2;
+        var outside = ((1 << 24) - (uint)covered * inside) / 2;
 
-        // The sum for the pixel before the first: itself and the radius to its left are all the first pixel.
-        var sum = (uint)(from[0] * (whole + 1));
-        for (var i = 0; i < whole; i++) sum += from[Math.Min(i, last)];
-        for (var x = 0; x <= last; x++)
+        uint sum = 0;
+        foreach (var value in line[..covered]) sum += value;
+        for (var x = 0; x < blurred.Length; x++)
         {
-            sum += (uint)(from[Math.Min(x + whole, last)] - from[Math.Max(x - whole - 1, 0)]);
-            var weighed = sum * inside + (uint)(from[Math.Max(x - whole - 1, 0)] + from[Math.Min(x + whole + 1, last)]) * rim;
-            to[x] = (byte)(weighed + (1 << 23) >> 24);
+            sum += (uint)(line[x + covered] - line[x]);
+            blurred[x] = (byte)(sum * inside + (uint)(line[x] + line[x + covered + 1]) * outside + (1 << 23) >> 24);
         }
     }
 }

@@ -120,7 +120,9 @@ internal sealed class Exif
         return text.Length == 0 ? null : text;
     }
 
-    /// <summary>Writers disagree on the byte order and rarely mark it. Text has more zero bytes where the high halves lie; without any, piexif's order counts.</summary>
+    /// <summary>
+    /// Writers disagree on the byte order and rarely mark it. Text has more zero bytes where the high halves lie; without any, piexif's order counts.
+    /// </summary>
     private static string Utf16(ReadOnlySpan<byte> bytes)
     {
         if (bytes.StartsWith<byte>([0xFF, 0xFE])) return Encoding.Unicode.GetString(bytes[2..]);

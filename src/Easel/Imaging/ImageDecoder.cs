@@ -8,6 +8,9 @@ internal static unsafe class ImageDecoder
     /// <summary>The formats that are read, by their first bytes.</summary>
     public enum Kind { Unknown, Png, Jpeg, WebP, Gif, Bmp }
 
+    /// <summary>Those formats for a person.</summary>
+    public const string Readable = "PNG, JPEG, WebP, GIF and BMP are";
+
     /// <summary>What kind of file this is, whatever its name says.</summary>
     public static Kind KindOf(ReadOnlySpan<byte> file) => file switch
     {
@@ -34,7 +37,7 @@ internal static unsafe class ImageDecoder
     {
         var kind = KindOf(file);
         if (kind == Kind.Unknown)
-            throw new EaselException(file.Length == 0 ? $"'{name}' is empty." : $"'{name}' is not a picture that can be read: PNG, JPEG, WebP, GIF and BMP can.");
+            throw new EaselException(file.Length == 0 ? $"'{name}' is empty." : $"'{name}' is not a picture that can be read ({Readable}).");
 
         fixed (byte* bytes = file)
         {

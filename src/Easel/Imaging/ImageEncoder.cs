@@ -42,7 +42,8 @@ internal static unsafe class ImageEncoder
                 ImageFormat.Png => pixmap.Encode(new SKPngEncoderOptions(SKPngEncoderFilterFlags.AllFilters, 6)),
                 ImageFormat.Jpeg => pixmap.Encode(new SKJpegEncoderOptions(
                     quality, quality >= 90 ? SKJpegEncoderDownsample.Downsample444 : SKJpegEncoderDownsample.Downsample420, SKJpegEncoderAlphaOption.Ignore)),
-                ImageFormat.WebP => pixmap.Encode(new SKWebpEncoderOptions(lossless ? SKWebpEncoderCompression.Lossless : SKWebpEncoderCompression.Lossy, quality)),
+                ImageFormat.WebP => pixmap.Encode(
+                    new SKWebpEncoderOptions(lossless ? SKWebpEncoderCompression.Lossless : SKWebpEncoderCompression.Lossy, quality)),
                 _ => throw new EaselException($"'{format}' is not a picture format; use one of {string.Join(", ", Enum.GetNames<ImageFormat>())}."),
             };
             return data?.ToArray() ?? throw new EaselException($"The picture of {image.Width}x{image.Height} pixels could not be encoded as {format}.");

@@ -60,14 +60,14 @@ public static partial class ImageFile
     /// <summary>Reads the text inside a picture file; its pixels are not decoded.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The text; empty for formats and files without any.</returns>
-    /// <exception cref="EaselException">No such file, not a picture, damaged, or more than 64 MB of text.</exception>
+    /// <exception cref="EaselException">No such file, not a picture, damaged, or more than 16 MB of text.</exception>
     public static ImageMetadata ReadMetadata(string path) => MetadataOf(ReadAll(path), path);
 
     /// <summary>Reads the text inside a picture file; its pixels are not decoded.</summary>
     /// <param name="stream">The file's bytes; read to the end, not closed.</param>
     /// <param name="name">What to call it in an error.</param>
     /// <returns>The text; empty for formats and files without any.</returns>
-    /// <exception cref="EaselException">Not a picture, damaged, or more than 64 MB of text.</exception>
+    /// <exception cref="EaselException">Not a picture, damaged, or more than 16 MB of text.</exception>
     public static ImageMetadata ReadMetadata(Stream stream, string name) => MetadataOf(ReadAll(stream, name), name);
 
     private static RgbImage Flatten((byte[] Rgba, int Width, int Height, bool Opaque) decoded)
@@ -122,7 +122,7 @@ public static partial class ImageFile
             case ImageDecoder.Kind.Gif or ImageDecoder.Kind.Bmp:
                 return ImageMetadata.None;
             default:
-                throw new EaselException($"'{name}' is not a picture that can be read: PNG, JPEG, WebP, GIF and BMP can.");
+                throw new EaselException($"'{name}' is not a picture that can be read ({ImageDecoder.Readable}).");
         }
     }
 

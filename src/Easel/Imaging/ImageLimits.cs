@@ -22,7 +22,7 @@ internal static class ImageLimits
     {
         var needed = Samples(width, height, channels);
         if (length != needed)
-            throw new EaselException($"A picture of {width}x{height} pixels with {channels} sample(s) each needs an array of {needed}, but this one has {length}.");
+            throw new EaselException($"A picture of {width}x{height} pixels with {channels} sample(s) each needs {needed} samples, not {length}.");
     }
 
     /// <summary>Refuses the size a file claims, before it is decoded: a few bytes can claim to be terabytes of pixels.</summary>

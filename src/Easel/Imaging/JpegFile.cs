@@ -28,7 +28,8 @@ internal static class JpegFile
     {
         const int header = 10;
         if (exif.Length + header - 2 > ushort.MaxValue)
-            throw new EaselException($"The text to keep in the picture takes {exif.Length} bytes and a JPEG has room for {ushort.MaxValue - header + 2}; save it as PNG or WebP.");
+            throw new EaselException(
+                $"The text to keep in the picture takes {exif.Length} bytes and a JPEG has room for {ushort.MaxValue - header + 2}; save it as PNG or WebP.");
 
         // JFIF wants its own segment to be the first one.
         var at = file[3] == App0 ? 4 + BinaryPrimitives.ReadUInt16BigEndian(file.AsSpan(4)) : 2;

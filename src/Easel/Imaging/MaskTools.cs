@@ -156,7 +156,7 @@ public static class MaskTools
         }
     }
 
-    /// <summary>Lays straight-alpha <paramref name="over"/> on <paramref name="under"/> in the fixed point (7 extra bits) of Pillow's AlphaComposite.c.</summary>
+    /// <summary>Lays straight-alpha <paramref name="over"/> on <paramref name="under"/> in the fixed point of Pillow's AlphaComposite.c.</summary>
     private static void LayOver(byte[] under, byte[] over)
     {
         for (var q = 0; q < under.Length; q += 4)

@@ -8,7 +8,7 @@ namespace Easel.Imaging;
 internal static class PngFile
 {
     /// <summary>All text of one picture together, unpacked: far above any workflow, far below a bomb.</summary>
-    private const int MaxText = 64 << 20;
+    private const int MaxText = 16 << 20;
 
     /// <summary>One chunk: its four-letter type and where its data lies in the file.</summary>
     public readonly record struct Chunk(string Type, int Start, int Length);

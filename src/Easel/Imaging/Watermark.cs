@@ -226,6 +226,7 @@ public static class Watermark
     private static void CheckSize(RgbImage image)
     {
         if (!CanCarry(image))
-            throw new EaselException($"A picture of {image.Width}x{image.Height} pixels is too small for a watermark: it takes {SmallestArea} pixels and 8 on each side.");
+            throw new EaselException(
+                $"A picture of {image.Width}x{image.Height} pixels is too small for a watermark: it takes {SmallestArea} pixels and 8 on each side.");
     }
 }

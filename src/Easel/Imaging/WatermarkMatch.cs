@@ -4,8 +4,8 @@ namespace Easel.Imaging;
 /// <param name="Mark">The watermark looked for.</param>
 /// <param name="BitsMatching">The share of bits (0..1) that the original decoder would read right; half of them agree by chance.</param>
 /// <param name="Score">
-/// How many standard deviations the picture's blocks agree with the mark beyond chance: around 0 for a picture without it, usually above 10 with it,
-/// and never much above 12 for a mark as short as 32 bits.
+/// How many standard deviations the picture's blocks agree with the mark beyond chance: around 0 for a picture without it, 6 to 30 in pictures fresh from
+/// marking, the more the larger the picture and the longer the mark.
 /// </param>
 public readonly record struct WatermarkMatch(WatermarkMark Mark, double BitsMatching, double Score)
 {

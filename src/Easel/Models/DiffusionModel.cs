@@ -10,11 +10,12 @@ internal sealed class DiffusionModel : IDisposable
     private readonly ClipTextModel? _text;
     private readonly UNet _unet;
     private readonly Autoencoder? _autoencoder;
-    private readonly string _path;
+    private readonly Checkpoint _checkpoint; // stays open: LoRAs are merged from and taken out to what it says
+    private readonly LoraMerge _loras;
 
     private DiffusionModel(Checkpoint checkpoint, string? vae, ScalarType type, Device device, Action<double>? onProgress)
     {
-        (_path, Type, Device) = (checkpoint.Path, type, device);
+        (_checkpoint, Type, Device) = (checkpoint, type, device);
         (Family, NoiseSchedule, LatentScale, MaxNoiseLevel) = (checkpoint.Family, checkpoint.NoiseSchedule(), checkpoint.LatentScale, checkpoint.MaxNoiseLevel);
 
         using var vaeFile = vae is null ? null : VaeFile.Open(vae);
@@ -34,6 +35,7 @@ internal sealed class DiffusionModel : IDisposable
             _text = new ClipTextModel(text);
             checkpoint.TextTensors.Load(_text, "text encoder", type, device, OnTensor);
         }
+        _loras = new LoraMerge(_unet, checkpoint.UNetTensors, _text, checkpoint.TextTensors);
     }
 
     public ModelFamily Family { get; }
@@ -48,9 +50,10 @@ internal sealed class DiffusionModel : IDisposable
     /// <summary>Pixels along a side of the drawn picture for each latent position. The upscaler's latents are as large as its small picture.</summary>
     public int PixelsPerLatent => Family.Task == ModelTask.Upscaler ? 1 : Autoencoder.Config.Factor;
 
-    public Autoencoder Autoencoder => _autoencoder ?? throw new CheckpointException($"{_path} holds no autoencoder, without which there are no pictures; name one with --vae.");
-    public ClipTextModel Text => _text ?? throw new CheckpointException($"{_path} holds no text encoder, without which it cannot follow a prompt.");
+    public Autoencoder Autoencoder => _autoencoder ?? throw new CheckpointException($"{_checkpoint.Path} holds no autoencoder, without which there are no pictures; name one with --vae.");
+    public ClipTextModel Text => _text ?? throw new CheckpointException($"{_checkpoint.Path} holds no text encoder, without which it cannot follow a prompt.");
 
+    /// <summary>Loads the networks of a checkpoint and takes the checkpoint over.</summary>
     public static DiffusionModel Load(Checkpoint checkpoint, LoadOptions options, ScalarType type, Device device, Action<double>? onProgress = null)
     {
         using var inference = inference_mode();
@@ -60,7 +63,7 @@ internal sealed class DiffusionModel : IDisposable
 
     private DiffusionModel(DiffusionModel loaded, PredictionType prediction)
     {
-        (_path, _unet, _autoencoder, _text) = (loaded._path, loaded._unet, loaded._autoencoder, loaded._text);
+        (_checkpoint, _loras, _unet, _autoencoder, _text) = (loaded._checkpoint, loaded._loras, loaded._unet, loaded._autoencoder, loaded._text);
         (Family, NoiseSchedule, LatentScale, MaxNoiseLevel) = (loaded.Family, loaded.NoiseSchedule, loaded.LatentScale, loaded.MaxNoiseLevel);
         (Type, Device, Prediction) = (loaded.Type, loaded.Device, prediction);
     }
@@ -70,7 +73,11 @@ internal sealed class DiffusionModel : IDisposable
         _unet.Dispose();
         _autoencoder?.Dispose();
         _text?.Dispose();
+        _checkpoint.Dispose();
     }
+
+    /// <summary>Gives the model the changes of these LoRAs and of no others; without any, its weights are what loading made them.</summary>
+    public IReadOnlyList<string> SetLoras(IReadOnlyList<LoraUse> loras) => _loras.Set(loras);
 
     /// <summary>The UNet's prediction on the CPU in fp32: x [n, channels, h, w], one timestep for all, context [n, tokens, width].</summary>
     public Tensor Predict(Tensor x, double timestep, Tensor context, Tensor? labels)

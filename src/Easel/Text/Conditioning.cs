@@ -1,13 +1,14 @@
 using Easel.Models;
+using Easel.Weights;
 using static TorchSharp.torch;
 
 namespace Easel.Text;
 
 /// <summary>
 /// Turns prompts into the vectors that the UNet attends to. Literally, as the original scripts do: 75 tokens and no more. Or in AUTOMATIC1111's language: weights, chunks of 75,
-/// parts that change on the way, several prompts joined by AND.
+/// parts that change on the way, several prompts joined by AND, learned words by name.
 /// </summary>
-internal sealed class Conditioning(DiffusionModel model, ClipTokenizer tokenizer)
+internal sealed class Conditioning(DiffusionModel model, ClipTokenizer tokenizer, EmbeddingFolder? embeddings)
 {
     private readonly Dictionary<string, Tensor> _encoded = new(StringComparer.Ordinal);
 
@@ -72,9 +73,10 @@ internal sealed class Conditioning(DiffusionModel model, ClipTokenizer tokenizer
     {
         using var scope = NewDisposeScope();
         var chunks = new List<Tensor>();
-        foreach (var chunk in PromptChunks.Build(PromptParser.ParseWeights(prompt), tokenizer, model.Family.PadToken))
+        var words = new List<TextualInversion>();
+        foreach (var chunk in PromptChunks.Build(PromptParser.ParseWeights(prompt), text => Tokens(text, words), model.Family.PadToken))
         {
-            var vectors = model.Text.Encode(Ids(chunk.Ids), clipSkip).to(ScalarType.Float32);
+            var vectors = LearnedVectors.Encode(model.Text, Ids(chunk.Ids), Learned(chunk.Ids, words), clipSkip).to(ScalarType.Float32);
             if (chunk.Weights.Any(weight => weight != 1))
             {
                 var mean = vectors.mean();
@@ -84,6 +86,44 @@ internal sealed class Conditioning(DiffusionModel model, ClipTokenizer tokenizer
             chunks.Add(vectors);
         }
         return cat(chunks, dim: 1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Token ids, with ids beyond the vocabulary where learned words stand.</summary>
+    private IReadOnlyList<int> Tokens(string text, List<TextualInversion> words)
+    {
+        if (embeddings is null) return tokenizer.Encode(text);
+        var ids = new List<int>();
+        foreach (var (part, word) in embeddings.Split(text))
+        {
+            if (word is null)
+            {
+                ids.AddRange(tokenizer.Encode(part));
+                continue;
+            }
+            if (word.Width != model.Text.Config.Width)
+                throw new InvalidRequestException("Prompt", $"The embedding \"{word.Name}\" was made for another kind of model: its vectors are {word.Width} wide and this text encoder's are {model.Text.Config.Width}.");
+            ids.AddRange(Enumerable.Repeat(ClipTokenizer.VocabularySize + words.Count, word.Count));
+            words.Add(word);
+        }
+        return ids;
+    }
+
+    private static List<LearnedVectors> Learned(int[] ids, List<TextualInversion> words)
+    {
+        var learned = new List<LearnedVectors>();
+        for (var i = 0; i < ids.Length;)
+        {
+            if (ids[i] < ClipTokenizer.VocabularySize)
+            {
+                i++;
+                continue;
+            }
+            var word = words[ids[i] - ClipTokenizer.VocabularySize];
+            var present = ids.Skip(i).TakeWhile(id => id == ids[i]).Count(); // fewer than its vectors only where a word is longer than a chunk
+            learned.Add(new LearnedVectors(0, i, word.Vectors[..present]));
+            i += present;
+        }
+        return learned;
     }
 
     private Tensor Ids(int[] ids) => tensor(ids.Select(id => (long)id).ToArray(), device: model.Device).unsqueeze(0);

@@ -2,8 +2,7 @@ namespace Easel.Weights;
 
 /// <summary>
 /// The weights of a model in the diffusers layout: a folder with a subfolder per component (<c>unet</c>, <c>vae</c>, <c>text_encoder</c>), each with one file
-/// of weights,
-/// or several and an index.
+/// of weights, or several and an index.
 /// </summary>
 internal static class DiffusersFolder
 {
@@ -29,11 +28,11 @@ internal static class DiffusersFolder
     /// </summary>
     public static string? FindWeights(string path) => Candidates().Select(name => Path.Combine(path, name)).FirstOrDefault(File.Exists);
 
+    // Both spellings of a variant's index are in use: diffusers' own, and the one that follows its files' names.
     private static IEnumerable<string> Candidates() =>
         from format in new[] { "safetensors", "bin" }
         from variant in new[] { "", ".fp16" }
         from stem in Stems
-        // Both spellings of a variant's index are in use: diffusers' own and the one that follows its files.
         from name in new[] { $"{stem}{variant}.{format}", $"{stem}.{format}.index{variant}.json", $"{stem}{variant}.{format}.index.json" }
         select name;
 }

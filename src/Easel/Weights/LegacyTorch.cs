@@ -4,8 +4,7 @@ namespace Easel.Weights;
 
 /// <summary>
 /// Reads what <c>torch.save</c> wrote before PyTorch 1.6: five pickles in a row (a magic number, the protocol, facts of the writing system, the value, the
-/// keys of the
-/// storages) and then each storage, its number of elements first (pytorch's torch/serialization.py, <c>_legacy_save</c>).
+/// keys of the storages) and then each storage, its number of elements first (pytorch's torch/serialization.py, <c>_legacy_save</c>).
 /// </summary>
 internal static class LegacyTorch
 {
@@ -57,13 +56,11 @@ internal static class LegacyTorch
             if (count < 0 || count > file.Length || count * storage.Type.Size != storage.Bytes)
                 throw file.Refuse($"says its storage {Quoted.Name(key)} has {storage.Bytes / storage.Type.Size} elements, and then {count}");
             at += sizeof(long);
-            _ = CheckedRange(file, at, storage.Bytes);
+            file.Check(at, storage.Bytes);
             if (!starts.TryAdd(key, at)) throw file.Refuse($"lists its storage {Quoted.Name(key)} twice");
             at += storage.Bytes;
         }
         var lacking = storages.ByKey.Keys.FirstOrDefault(key => !starts.ContainsKey(key));
         return lacking is null ? starts : throw file.Refuse($"lacks its storage {Quoted.Name(lacking)}");
     }
-
-    private static unsafe bool CheckedRange(MappedFile file, long at, long bytes) => file.Pointer(at, bytes) != null;
 }

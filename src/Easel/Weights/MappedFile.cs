@@ -65,17 +65,24 @@ internal sealed unsafe partial class MappedFile : IDisposable
     /// <exception cref="CheckpointException">The range is not inside the file.</exception>
     public byte* Pointer(long offset, long length)
     {
+        Check(offset, length);
+        return _start + offset;
+    }
+
+    /// <summary>Makes sure that a range lies inside the file.</summary>
+    /// <exception cref="CheckpointException">It does not.</exception>
+    public void Check(long offset, long length)
+    {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (offset < 0 || length < 0 || offset > Length - length) throw Refuse("ends before the data it speaks of; its download or copy did not finish");
-        return _start + offset;
     }
 
     /// <summary>The little-endian number at <paramref name="offset"/>.</summary>
     public ulong UInt64(long offset) => BinaryPrimitives.ReadUInt64LittleEndian(Span(offset, 8));
 
     /// <summary>
-    /// Tells the system that the bytes read from this range need not stay in memory. Pages of a mapped file count as the process's own once touched,
-    /// so a load that does this needs the model plus one tensor and no more. A hint: on systems without <c>madvise</c> nothing happens.
+    /// Tells the system that the bytes read from this range need not stay in memory. Pages of a mapped file count as the process's own once touched, so a
+    /// load that does this needs the model plus one tensor and no more. A hint: on systems without <c>madvise</c> nothing happens.
     /// </summary>
     public void Release(long offset, long length)
     {

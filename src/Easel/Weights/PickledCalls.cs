@@ -136,7 +136,7 @@ internal static class PickledCalls
     // How protocol 2, which has no bytes, writes them.
     private static byte[] Encode(string text, string encoding)
     {
-        if (encoding is not ("latin1" or "latin-1") || text.Any(c => c > 0xFF)) throw Misuse("_codecs.encode");
+        if (encoding is not ("latin1" or "latin-1") || text.AsSpan().ContainsAnyExceptInRange('\0', '\u00FF')) throw Misuse("_codecs.encode");
         return System.Text.Encoding.Latin1.GetBytes(text);
     }
 

@@ -10,8 +10,7 @@ internal static unsafe partial class TensorOver
 {
     /// <summary>
     /// A CPU tensor, contiguous, over <paramref name="data"/>: no copy unless <paramref name="dtype"/> differs from the stored type. The memory must outlive
-    /// the tensor,
-    /// and where it is mapped for reading only, writing to the tensor ends the process.
+    /// the tensor, and where it is mapped for reading only, writing to the tensor ends the process.
     /// </summary>
     public static Tensor Memory(byte* data, ReadOnlySpan<long> shape, sbyte storedCode, ScalarType dtype)
     {
@@ -25,8 +24,7 @@ internal static unsafe partial class TensorOver
         }
     }
 
-    // libtorch calls this when the last tensor over the memory goes; the memory is not ours to free. A function pointer, unlike a delegate, cannot be
-    // collected.
+    // libtorch calls this when the last tensor over the memory goes; the memory is not ours to free. A function pointer, unlike a delegate, is not collected.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void Keep(void* data) { }
 

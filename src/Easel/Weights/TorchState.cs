@@ -42,8 +42,8 @@ internal sealed class TorchState
         if (inner is not null)
             foreach (var (key, value) in top!.Entries)
                 if (value != inner) state.SetAside(key, value, atTop: true);
-        if (state._skipped > 0) state._remarks.Add($"{state._skipped} non-tensor entries");
-        if (state._unsaid > 0) state._remarks.Add($"{state._unsaid} more entries");
+        if (state._skipped > 0) state._remarks.Add(Counted(state._skipped, "non-tensor "));
+        if (state._unsaid > 0) state._remarks.Add(Counted(state._unsaid, "more "));
         return state._tensors.Count > 0 ? state : throw file.Refuse("holds no tensors, so it is no checkpoint Easel can use");
     }
 
@@ -96,8 +96,10 @@ internal sealed class TorchState
         var keys = (value as PickledDict)?.Entries.Select(entry => entry.Key) ?? [];
         var classes = keys.OfType<PickledName>().Take(5).Select(type => Quoted.Text(type.Name)).ToArray();
         if (classes.Length > 0) return $"{name}: {string.Join(", ", classes)}";
-        return Size(value) is { } size ? $"{name} ({size} {(size == 1 ? "entry" : "entries")})" : name;
+        return Size(value) is { } size ? $"{name} ({Counted(size)})" : name;
     }
+
+    private static string Counted(int count, string kind = "") => $"{count} {kind}{(count == 1 ? "entry" : "entries")}";
 
     private static int? Size(object? value) => value switch
     {

@@ -8,15 +8,15 @@ namespace Easel.Weights;
 
 /// <summary>
 /// Reads pickles of protocols 0 to 5 as data (Python's Lib/pickletools.py describes the machine). Names are never imported, nothing of the file's choosing is
-/// called, and
-/// nothing recurses: the nesting of a pickle is the length of a list here. Its exceptions lack the file's name, which <see cref="Read"/> puts before them.
+/// called, and nothing recurses: the nesting of a pickle is the length of a list here. Its exceptions lack the file's name, which <see cref="Read"/> puts
+/// before them.
 /// </summary>
 internal ref struct Unpickler
 {
     /// <summary>The longest pickle that is read: those of the largest models have a few megabytes.</summary>
     public const int LongestPickle = 64 << 20;
 
-    private const int MostObjects = 4_000_000, LongestNumber = 1000;
+    private const int MostObjects = 5_000_000, LongestNumber = 1000;
 
     private readonly ReadOnlySpan<byte> _data;
     private readonly PickledStorages _storages;
@@ -69,10 +69,10 @@ internal ref struct Unpickler
                 case (byte)'2': Push(Top()); break; // DUP
 
                 // The memo
-                case (byte)'p': _memo[MemoIndex(Line())] = Top(); break; // PUT
-                case (byte)'q': _memo[Byte()] = Top(); break; // BINPUT
-                case (byte)'r': _memo[UInt32()] = Top(); break; // LONG_BINPUT
-                case 0x94: _memo[_memo.Count] = Top(); break; // MEMOIZE
+                case (byte)'p': Remember(MemoIndex(Line())); break; // PUT
+                case (byte)'q': Remember(Byte()); break; // BINPUT
+                case (byte)'r': Remember(UInt32()); break; // LONG_BINPUT
+                case 0x94: Remember(_memo.Count); break; // MEMOIZE
                 case (byte)'g': Push(Recall(MemoIndex(Line()))); break; // GET
                 case (byte)'h': Push(Recall(Byte())); break; // BINGET
                 case (byte)'j': Push(Recall(UInt32())); break; // LONG_BINGET
@@ -244,6 +244,12 @@ internal ref struct Unpickler
     }
 
     private readonly int Floor => _marks.Count > 0 ? _marks[^1] : 0;
+
+    private void Remember(long index)
+    {
+        _memo[index] = Top();
+        Count(1);
+    }
 
     private readonly object? Recall(long index) => _memo.TryGetValue(index, out var value) ? value : throw Damaged("it recalls a value that was not set");
 

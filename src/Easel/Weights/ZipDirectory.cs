@@ -63,8 +63,7 @@ internal sealed class ZipInflater : IDisposable
 
 /// <summary>
 /// The central directory of a zip, zip64 included (PKWARE APPNOTE 6.3, sections 4.3 and 4.5.3). .NET's own reader hands out streams; this one says where each
-/// entry
-/// lies, so that stored ones can be used in place.
+/// entry lies, so that stored ones can be used in place.
 /// </summary>
 internal static class ZipDirectory
 {

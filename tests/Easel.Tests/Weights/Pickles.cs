@@ -41,7 +41,7 @@ internal sealed class Pickles
         return
         [
             .. Of(p => p.Raw(0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19)), .. Of(p => p.Raw((byte)'M', 0xE9, 3)),
-            .. Of(p => p.Dict(("little_endian", () => p.Raw(littleEndian ? (byte)0x88 : (byte)0x89)))), 
+            .. Of(p => p.Dict(("little_endian", () => p.Raw(littleEndian ? (byte)0x88 : (byte)0x89)))),
             .. Of(write), .. Of(p => p.Code("](").Text("0").Code("e")),
             .. count, 1, 2, 3, 4, 5, 6, 7, 8,
         ];

@@ -1,0 +1,73 @@
+using static TorchSharp.torch;
+
+namespace Easel.Weights;
+
+/// <summary>
+/// A word that was taught to a model: one or more vectors that stand in the text encoder's input in place of the word's tokens.
+/// "An Image is Worth One Word: Personalizing Text-to-Image Generation using Textual Inversion", arXiv 2208.01618.
+/// </summary>
+/// <param name="name">What prompts call it.</param>
+/// <param name="vectors">[vectors, width], fp32, on the CPU.</param>
+internal sealed class TextualInversion(string name, Tensor vectors) : IDisposable
+{
+    /// <summary>What prompts call it.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>[vectors, width], fp32, on the CPU; they live as long as this object.</summary>
+    public Tensor Vectors { get; } = vectors;
+
+    /// <summary>How many tokens it takes the place of.</summary>
+    public int Count => (int)Vectors.shape[0];
+
+    /// <summary>Width of its vectors, which must be the text encoder's.</summary>
+    public int Width => (int)Vectors.shape[1];
+
+    /// <summary>
+    /// Reads an embedding in any of the forms people have: AUTOMATIC1111's (<c>string_to_param</c> in a <c>.pt</c>, <c>emb_params</c> in a safetensors file), diffusers'
+    /// (one tensor under the word itself), and that of the original repository.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="name">What prompts call it; null for the file's name without extension.</param>
+    /// <exception cref="CheckpointException">It holds something else, or cannot be read.</exception>
+    public static TextualInversion Read(string path, string? name = null)
+    {
+        using var file = TensorFile.Open(path);
+        var key = FindVectors(file);
+        using var scope = NewDisposeScope();
+        var stored = file.View(key);
+        var vectors = stored.dim() == 1 ? stored.unsqueeze(0) : stored;
+        if (vectors.dim() != 2 || vectors.numel() == 0 || !vectors.is_floating_point())
+            throw new CheckpointException($"{path} is no textual-inversion embedding: its tensor {Quoted.Name(key)} has the shape [{string.Join(", ", stored.shape)}], not [vectors, width].");
+        return new TextualInversion(name ?? Path.GetFileNameWithoutExtension(path), vectors.to(ScalarType.Float32, copy: true).contiguous().DetachFromDisposeScope());
+    }
+
+    /// <summary>Fails unless the vectors fit a text encoder.</summary>
+    /// <param name="width">Width of the text encoder's vectors.</param>
+    /// <exception cref="InvalidRequestException">They are made for another model.</exception>
+    public void RequireWidth(int width)
+    {
+        if (Width == width) return;
+        var made = Width switch
+        {
+            768 => "Stable Diffusion 1 (768 wide)",
+            1024 => "Stable Diffusion 2 (1024 wide)",
+            1280 => "Stable Diffusion XL (1280 wide)",
+            _ => $"a text encoder {Width} wide",
+        };
+        throw new InvalidRequestException("prompt", $"The embedding {Name} is made for {made}; this model's text encoder is {width} wide.");
+    }
+
+    /// <summary>Lets the vectors go.</summary>
+    public void Dispose() => Vectors.Dispose();
+
+    private static string FindVectors(TensorFile file)
+    {
+        var keys = file.Tensors.Keys.ToList();
+        if (keys.Any(key => key is "clip_g" or "clip_l"))
+            throw new CheckpointException($"{file.Path} is an embedding for Stable Diffusion XL or a later model, which Easel does not run yet.");
+        if (keys.Find(key => key.StartsWith("string_to_param.", StringComparison.Ordinal)) is { } trained) return trained;
+        if (keys.Contains("emb_params")) return "emb_params";
+        if (keys is [var only]) return only;
+        throw new CheckpointException($"{file.Path} is no textual-inversion embedding" + (ModelKind.Describe(keys) is { } kind ? $" but {kind}." : $": it holds {keys.Count} tensors."));
+    }
+}
