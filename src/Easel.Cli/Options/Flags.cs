@@ -36,6 +36,7 @@ internal static class Flags
     {
         var shown = string.Join('|', choices.Select(choice => choice.Words.Split(' ')[0]));
         var option = Valued<T?>(shown, help, names, text => Of(text), "one of " + shown.Replace("|", ", "));
+        option.CompletionSources.Clear(); // the names of the enumeration's members
         option.CompletionSources.Add(shown.Split('|'));
         return option;
 

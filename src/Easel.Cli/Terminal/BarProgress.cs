@@ -1,4 +1,5 @@
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace Easel.Cli;
 
@@ -40,11 +41,11 @@ internal sealed class BarProgress : IProgressDisplay
     public void Result(string line)
     {
         // On one screen with the bar a line has to be put in above it; elsewhere it goes where results go.
-        if (_shell.OutIsTerminal) _console.WriteLine(line);
+        if (_shell.OutIsTerminal) _console.Write(new UnbrokenLine(line));
         else _shell.Out.WriteLine(line);
     }
 
-    public void Note(string text) => _console.WriteLine("easel: note: " + text);
+    public void Note(string text) => _console.Write(new UnbrokenLine("easel: note: " + text));
 
     public void Dispose()
     {
@@ -62,5 +63,11 @@ internal sealed class BarProgress : IProgressDisplay
         }
         _task.Description = Markup.Escape(description);
         _task.Value = Math.Clamp(share, 0, 1);
+    }
+
+    /// <summary>A line that is left to the terminal to break, so that a long path can still be copied.</summary>
+    private sealed class UnbrokenLine(string text) : Renderable
+    {
+        protected override IEnumerable<Segment> Render(RenderOptions options, int maxWidth) => [new Segment(text), Segment.LineBreak];
     }
 }
