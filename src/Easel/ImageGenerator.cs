@@ -140,7 +140,7 @@ public sealed class ImageGenerator : IDisposable
             x = plan.Run(inputs.Hold(denoise), x, noise.ForSteps(plan, shape), step =>
             {
                 guidance.Step = step.Index + 1;
-                Report(GenerationStage.Sampling, step.Index + 1, () => LatentPreview.Of(step.Denoised));
+                Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised));
             });
             var clean = inputs.Hold(plan.Finish(x));
 
