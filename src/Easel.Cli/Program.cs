@@ -1,1 +1,18 @@
-Console.WriteLine(TorchSharp.torch.randn(3).sum().item<float>());
+using Easel.Cli;
+
+// Answered before anything else is set up: scripts ask it often, and it must not cost them the loading of libtorch.
+if (args is ["--version"])
+{
+    Console.WriteLine(CommandLine.Version);
+    return ExitCodes.Ok;
+}
+
+using var cancellation = new CancellationTokenSource();
+Console.CancelKeyPress += (_, press) =>
+{
+    // The first press asks the run to stop within a step; the second is left to the system, which ends the process.
+    if (cancellation.IsCancellationRequested) return;
+    press.Cancel = true;
+    cancellation.Cancel();
+};
+return CommandLine.Run(args, Shell.OfProcess(cancellation.Token));

@@ -29,3 +29,16 @@ public sealed class CheckpointException : EaselException
     /// <param name="inner">The cause, if another exception was.</param>
     public CheckpointException(string message, Exception? inner = null) : base(message, inner) { }
 }
+
+/// <summary>A model computed infinities or no numbers at all, as fp16 does where it overflows and any precision does on damaged weights.</summary>
+public sealed class NonFiniteException : EaselException
+{
+    private NonFiniteException() : base("The model computed values that are not finite numbers, so there is no picture; its file may be damaged (easel info tells), or full precision may help.") { }
+
+    internal static void ThrowIfAny(TorchSharp.torch.Tensor values)
+    {
+        using var finite = values.isfinite();
+        using var all = finite.all();
+        if (!all.item<bool>()) throw new NonFiniteException();
+    }
+}

@@ -52,7 +52,9 @@ internal static class DpmPlusPlusSamplers
     public static Tensor Reference(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
         Multistep(denoise, x, sigmas, noise, options with { LowerOrderFinal = options.LowerOrderFinal ?? true }, onStep);
 
-    /// <summary>DPM-Solver++(2S), single-step: pairs of steps, of which the second starts again from before the first (diffusers, DPMSolverSinglestepScheduler).</summary>
+    /// <summary>
+    /// DPM-Solver++(2S), single-step: pairs of steps, of which the second starts again from before the first (diffusers, DPMSolverSinglestepScheduler).
+    /// </summary>
     public static Tensor Singlestep(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
     {
         var steps = sigmas.Length - 1;
@@ -192,7 +194,8 @@ internal static class DpmPlusPlusSamplers
         return x;
     }
 
-    private static Tensor MultistepSde(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep, bool heun)
+    private static Tensor MultistepSde(
+        Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep, bool heun)
     {
         var eta = options.Eta ?? 1;
         var steps = sigmas.Length - 1;

@@ -1,23 +1,28 @@
 namespace Easel.Sampling;
 
 /// <summary>
-/// The time of the reference's DPM-Solver (ldm, dpm_solver.py): timestep n is the instant (n + 1) / 1000, and between instants the logarithm of alpha is linear, where the
-/// k-diffusion map is linear in log sigma. Steps are even in this time, so that the network is given fractional timesteps.
+/// The time of the reference's DPM-Solver (ldm, dpm_solver.py): timestep n is the instant (n + 1) / 1000, and between instants the logarithm of alpha is
+/// linear, where the k-diffusion map is linear in log sigma. Steps are even in this time, so that the network is given fractional timesteps.
 /// </summary>
 internal static class DpmSolverTime
 {
     public static double[] Levels(ScheduleRequest r)
     {
-        // The original computes the instants in single precision; the network sees the difference, so this does too.
-        var last = (float)(1.0 / r.Noise.Count);
-        var stride = (last - 1f) / r.Steps;
         var sigmas = new double[r.Steps];
-        for (var i = 0; i < r.Steps; i++)
-        {
-            var instant = i < (r.Steps + 1) / 2 ? 1f + stride * i : last - stride * (r.Steps - i);
-            sigmas[i] = ToSigma(r.Noise, instant);
-        }
+        for (var i = 0; i < r.Steps; i++) sigmas[i] = ToSigma(r.Noise, Instant(i, r.Steps + 1, (float)(1.0 / r.Noise.Count)));
         return sigmas;
+    }
+
+    /// <summary>
+    /// The i-th of <paramref name="count"/> instants from 1 to <paramref name="last"/>. The network sees their rounding, so they are rounded as the original's
+    /// torch.linspace rounds them: in single precision, from the nearer end, whole blocks of 16 by eights that are each counted from their first.
+    /// </summary>
+    private static float Instant(int i, int count, float last)
+    {
+        var stride = (last - 1f) / (count - 1);
+        var first = i < count / 16 * 16 ? i / 8 * 8 : i;
+        var start = first < count / 2 ? MathF.FusedMultiplyAdd(stride, first, 1f) : MathF.FusedMultiplyAdd(-stride, count - 1 - first, last);
+        return start + stride * (i - first);
     }
 
     public static double ToTimestep(NoiseSchedule noise, double sigma)

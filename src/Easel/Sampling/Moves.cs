@@ -6,15 +6,17 @@ namespace Easel.Sampling;
 internal static class Moves
 {
     /// <summary>
-    /// Euler's step of the probability-flow ODE dx/dsigma = (x - denoised) / sigma. Written from the denoised side, so that it ends exactly on it at 0 and loses nothing to
-    /// rounding when sigma is in the thousands (zero terminal SNR).
+    /// Euler's step of the probability-flow ODE dx/dsigma = (x - denoised) / sigma. Written from the denoised side, so that it ends exactly on it at 0 and
+    /// loses nothing to rounding when sigma is in the thousands (zero terminal SNR).
     /// </summary>
     public static Tensor Euler(Tensor x, Tensor denoised, double from, double to) => denoised + (x - denoised) * (to / from);
 
     /// <summary>The derivative of the probability-flow ODE (Karras et al. 2022, equation 1).</summary>
     public static Tensor Slope(Tensor x, Tensor denoised, double sigma) => (x - denoised) / sigma;
 
-    /// <summary>Splits a step of ancestral sampling: the level to step down to and the noise to add there, so that the two make <paramref name="to"/> (k-diffusion).</summary>
+    /// <summary>
+    /// Splits a step of ancestral sampling: the level to step down to and the noise to add there, so that the two make <paramref name="to"/> (k-diffusion).
+    /// </summary>
     public static (double Down, double Up) Ancestral(double from, double to, double eta)
     {
         var up = Math.Min(to, eta * Math.Sqrt(to * to * (from * from - to * to) / (from * from)));
@@ -25,8 +27,8 @@ internal static class Moves
     public static Tensor Renoise(Tensor x, NoiseSampler noise, double from, double to, double up) => up > 0 ? x + noise(from, to) * up : x;
 
     /// <summary>
-    /// The stochastic half of Karras et al. (2022), algorithm 2: raises the noise level before a step. While churn is on, one tensor is drawn per step even outside of its
-    /// window, as k-diffusion does, so that the window does not shift the noise of later steps.
+    /// The stochastic half of Karras et al. (2022), algorithm 2: raises the noise level before a step. While churn is on, one tensor is drawn per step even
+    /// outside of its window, as k-diffusion does, so that the window does not shift the noise of later steps.
     /// </summary>
     public static (Tensor X, double Sigma) Churn(Tensor x, double[] sigmas, int i, NoiseSampler noise, SamplingOptions options)
     {

@@ -3,18 +3,24 @@ namespace Easel.Sampling;
 /// <summary>How the noise added at each training step grows.</summary>
 public enum BetaSchedule
 {
-    /// <summary>Linear in the square root of beta: what Stable Diffusion was trained with, called "linear" in the original's files and "scaled_linear" in diffusers.</summary>
+    /// <summary>
+    /// Linear in the square root of beta: what Stable Diffusion was trained with, called "linear" in the original's files and "scaled_linear" in diffusers.
+    /// </summary>
     ScaledLinear,
     /// <summary>Linear in beta: "sqrt_linear" in the original's files, "linear" in diffusers.</summary>
     Linear,
-    /// <summary>The cosine schedule of Nichol and Dhariwal (2021), betas capped at 0.999: "cosine" in the original's files, "squaredcos_cap_v2" in diffusers.</summary>
+    /// <summary>
+    /// The cosine schedule of Nichol and Dhariwal (2021), betas capped at 0.999: "cosine" in the original's files, "squaredcos_cap_v2" in diffusers.
+    /// </summary>
     Cosine,
 }
 
 /// <summary>The noise levels a model was trained with, and the maps between timesteps and noise levels. Host doubles only.</summary>
 public sealed class NoiseSchedule
 {
-    /// <summary>The last cumulative alpha after a rescale to zero terminal SNR, tiny instead of 0 so that sigma stays finite (AUTOMATIC1111, sd_models.py).</summary>
+    /// <summary>
+    /// The last cumulative alpha after a rescale to zero terminal SNR, tiny instead of 0 so that sigma stays finite (AUTOMATIC1111, sd_models.py).
+    /// </summary>
     public const double TinyAlpha = 4.8973451890853435e-08;
 
     private readonly double[] _logSigmas;
@@ -41,7 +47,9 @@ public sealed class NoiseSchedule
     /// <summary>The noise level of the last timestep.</summary>
     public double SigmaMax => Sigmas[^1];
 
-    /// <summary>Computes the schedule as the original does: betas and their product in double precision, the product then rounded to single precision.</summary>
+    /// <summary>
+    /// Computes the schedule as the original does: betas and their product in double precision, the product then rounded to single precision.
+    /// </summary>
     /// <param name="kind">How beta grows.</param>
     /// <param name="start">The first beta (0.00085 for Stable Diffusion); ignored by the cosine schedule.</param>
     /// <param name="end">The last beta (0.012 for Stable Diffusion); ignored by the cosine schedule.</param>

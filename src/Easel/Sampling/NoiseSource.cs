@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Easel.Sampling;
@@ -5,9 +6,14 @@ namespace Easel.Sampling;
 /// <summary>Whose random numbers to draw.</summary>
 public enum NoiseMode
 {
-    /// <summary>One libtorch CPU generator per picture, so that a picture in a batch is the picture its seed gives alone (AUTOMATIC1111 with its noise source set to CPU).</summary>
+    /// <summary>
+    /// One libtorch CPU generator per picture, so that a picture in a batch is the picture its seed gives alone (AUTOMATIC1111 with
+    /// its noise source set to CPU).
+    /// </summary>
     PerImage,
-    /// <summary>One libtorch CPU generator for the whole batch, which goes on through later batches: what the original's scripts do after seed_everything.</summary>
+    /// <summary>
+    /// One libtorch CPU generator for the whole batch, which goes on through later batches: what the original's scripts do after seed_everything.
+    /// </summary>
     Stream,
     /// <summary>Per picture, the numbers a CUDA card draws, computed on the CPU: AUTOMATIC1111's pictures made on a GPU.</summary>
     Philox,
@@ -22,7 +28,9 @@ public sealed class NoiseSource : IDisposable
     private readonly PhiloxGenerator[] _philox;
 
     /// <summary>Seeds the generators.</summary>
-    /// <param name="seeds">One seed per picture of a batch; <see cref="NoiseMode.Stream"/> uses the first alone. Negative seeds wrap to 64 bits as torch's do.</param>
+    /// <param name="seeds">
+    /// One seed per picture of a batch; <see cref="NoiseMode.Stream"/> uses the first alone. Negative seeds wrap to 64 bits as torch's do.
+    /// </param>
     /// <param name="mode">Whose random numbers to draw.</param>
     /// <exception cref="InvalidRequestException">There is no seed.</exception>
     public NoiseSource(IReadOnlyList<long> seeds, NoiseMode mode = NoiseMode.PerImage)
@@ -35,7 +43,9 @@ public sealed class NoiseSource : IDisposable
     }
 
     /// <summary>Draws the next standard normal noise.</summary>
-    /// <param name="shape">[n, ...]. Except in <see cref="NoiseMode.Stream"/>, n is the number of seeds and picture i draws [...] from its own generator.</param>
+    /// <param name="shape">
+    /// [n, ...]. Except in <see cref="NoiseMode.Stream"/>, n is the number of seeds and picture i draws [...] from its own generator.
+    /// </param>
     /// <returns>A float32 tensor on the CPU that belongs to the caller's scope.</returns>
     public Tensor Randn(params long[] shape)
     {
@@ -57,8 +67,8 @@ public sealed class NoiseSource : IDisposable
     public NoiseSampler AsSampler(long[] shape, Device? device = null) => (_, _) => Moved(Randn(shape), device);
 
     /// <summary>
-    /// The increments of a Brownian path per picture, each over its step and scaled to variance 1 (k-diffusion, BrownianTreeNoiseSampler): the noise belongs to the noise
-    /// levels, so that pictures keep their look when the number of steps changes. It takes nothing from the generators.
+    /// The increments of a Brownian path per picture, each over its step and scaled to variance 1 (k-diffusion, BrownianTreeNoiseSampler): the noise belongs to
+    /// the noise levels, so that pictures keep their look when the number of steps changes. It takes nothing from the generators.
     /// </summary>
     /// <param name="sigmaMin">The lowest noise level of the schedule above 0.</param>
     /// <param name="sigmaMax">The highest noise level of the schedule.</param>
@@ -90,5 +100,6 @@ public sealed class NoiseSource : IDisposable
         return randn(shape, dtype: ScalarType.Float32, generator: generator);
     }
 
-    private static Tensor Moved(Tensor drawn, Device? device) => device is null || device.type == TorchSharp.DeviceType.CPU ? drawn : drawn.to(device, disposeAfter: true);
+    private static Tensor Moved(Tensor drawn, Device? device) =>
+        device is null || device.type == DeviceType.CPU ? drawn : drawn.to(device, disposeAfter: true);
 }

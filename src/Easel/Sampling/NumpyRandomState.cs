@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace Easel.Sampling;
 
 /// <summary>
-/// NumPy's legacy RandomState: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998) and Marsaglia's polar method. The reference's inpainting and upscaling scripts draw
-/// their start noise from it.
+/// NumPy's legacy RandomState: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998) and Marsaglia's polar method. The reference's inpainting and
+/// upscaling scripts draw their start noise from it.
 /// </summary>
 public sealed class NumpyRandomState
 {

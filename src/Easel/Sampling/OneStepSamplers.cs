@@ -26,13 +26,16 @@ internal static class OneStepSamplers
         Ancestry(denoise, x, sigmas, noise, options.Eta ?? 1, options.NoiseScale, alwaysDraw: false, onStep);
 
     /// <summary>
-    /// Song, Meng and Ermon (2021), equation 12, as the reference's DDIMSampler computes it. In variance-exploding coordinates it is ancestral sampling with Euler steps. One
-    /// noise tensor is drawn per step even where eta is 0, because the original's later pictures of one seed depend on it.
+    /// Song, Meng and Ermon (2021), equation 12, as the reference's DDIMSampler computes it. In variance-exploding coordinates it is ancestral sampling with
+    /// Euler steps. One noise tensor is drawn per step even where eta is 0, because the original's later pictures of one seed depend on it.
     /// </summary>
     public static Tensor Ddim(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
         Ancestry(denoise, x, sigmas, noise, options.Eta ?? 0, options.NoiseScale, alwaysDraw: true, onStep);
 
-    /// <summary>Ho, Jain and Abbeel (2020), equation 7 with the smaller variance: the true posterior of each step, which is ancestral sampling with Euler steps at eta 1.</summary>
+    /// <summary>
+    /// Ho, Jain and Abbeel (2020), equation 7 with the smaller variance: the true posterior of each step, which is ancestral sampling with Euler steps at eta
+    /// 1.
+    /// </summary>
     public static Tensor Ddpm(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
         Ancestry(denoise, x, sigmas, noise, options.Eta ?? 1, options.NoiseScale, alwaysDraw: false, onStep);
 
@@ -115,8 +118,8 @@ internal static class OneStepSamplers
     }
 
     /// <summary>
-    /// Multistep sampling of a latent consistency model (Luo et al. 2023, algorithm 3): denoise, then noise again. The model's boundary scalings c_skip and c_out differ from
-    /// 0 and 1 by less than 1e-5 on every timestep of its schedule and are left out.
+    /// Multistep sampling of a latent consistency model (Luo et al. 2023, algorithm 3): denoise, then noise again. The model's boundary scalings c_skip and
+    /// c_out differ from 0 and 1 by less than 1e-5 on every timestep of its schedule and are left out.
     /// </summary>
     public static Tensor Lcm(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
     {
@@ -131,8 +134,8 @@ internal static class OneStepSamplers
     }
 
     /// <summary>
-    /// Restart sampling (Xu et al. 2023) with Heun's steps, with AUTOMATIC1111's choice of restarts: from 20 steps on, a part of them is spent on going back from 0.1 to 2
-    /// and down again, once, or twice from 36 steps on.
+    /// Restart sampling (Xu et al. 2023) with Heun's steps, with AUTOMATIC1111's choice of restarts: from 20 steps on, a part of them is spent on going back
+    /// from 0.1 to 2 and down again, once, or twice from 36 steps on.
     /// </summary>
     public static Tensor Restart(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
     {
@@ -173,7 +176,8 @@ internal static class OneStepSamplers
         int Nearest(double level) => Enumerable.Range(0, sigmas.Length).MinBy(i => Math.Abs(sigmas[i] - level));
     }
 
-    private static Tensor Ancestry(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, double eta, double noiseScale, bool alwaysDraw, Action<StepInfo>? onStep)
+    private static Tensor Ancestry(
+        Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, double eta, double noiseScale, bool alwaysDraw, Action<StepInfo>? onStep)
     {
         for (var i = 0; i < sigmas.Length - 1; i++)
         {

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace Easel.Sampling;
 
 /// <summary>
-/// The normal numbers of a CUDA card: Philox 4x32-10 (Salmon et al. 2011) with the Box-Muller transform, one counter per element, of which the first of two normals is kept. As
-/// AUTOMATIC1111's rng_philox.py, each draw advances the offset by one, whatever its size.
+/// The normal numbers of a CUDA card: Philox 4x32-10 (Salmon et al. 2011) with the Box-Muller transform, one counter per element, of which the first of two
+/// normals is kept. As AUTOMATIC1111's rng_philox.py, each draw advances the offset by one, whatever its size.
 /// </summary>
 public sealed class PhiloxGenerator
 {

@@ -29,7 +29,9 @@ public sealed record Sampler
     /// <summary>The schedule it runs on unless told otherwise.</summary>
     public string DefaultSchedule { get; init; } = "normal";
 
-    /// <summary>Whether its noise is that of a Brownian path, so that it depends on the noise levels of a step and not on the number of steps before it.</summary>
+    /// <summary>
+    /// Whether its noise is that of a Brownian path, so that it depends on the noise levels of a step and not on the number of steps before it.
+    /// </summary>
     public bool Brownian { get; init; }
 
     /// <summary>Whether it draws any noise with default options.</summary>
@@ -44,7 +46,9 @@ public sealed record Sampler
     /// <summary>Whether it ends on the model's lowest noise level instead of 0.</summary>
     public bool EndsAboveZero { get; init; }
 
-    /// <summary>Whether the pictures of a batch share its choice of steps, so that a picture in a batch is not quite the picture alone (dpm_adaptive).</summary>
+    /// <summary>
+    /// Whether the pictures of a batch share its choice of steps, so that a picture in a batch is not quite the picture alone (dpm_adaptive).
+    /// </summary>
     public bool SharesSteps { get; init; }
 
     /// <summary>Evaluations of the model per step, for the planning of time; 1 for most.</summary>
@@ -67,7 +71,8 @@ public sealed record Sampler
     /// <param name="options">The knobs.</param>
     /// <param name="onStep">Called after each step; throw from it to cancel.</param>
     /// <returns>The latents at the last level; belongs to the caller's scope.</returns>
-    public Tensor Run(Denoiser denoise, Tensor x, IReadOnlyList<double> sigmas, NoiseSampler noise, SamplingOptions? options = null, Action<StepInfo>? onStep = null)
+    public Tensor Run(
+        Denoiser denoise, Tensor x, IReadOnlyList<double> sigmas, NoiseSampler noise, SamplingOptions? options = null, Action<StepInfo>? onStep = null)
     {
         using var scope = NewDisposeScope();
         return Function(denoise, x.alias(), [.. sigmas], noise, options ?? new SamplingOptions(), onStep).MoveToOuterDisposeScope();

@@ -116,10 +116,12 @@ public static class Samplers
         },
     ];
 
-    private static readonly Dictionary<string, Sampler> ByKey =
-        All.SelectMany(s => s.Aliases.Append(s.Name).Append(s.DisplayName).Select(Names.Key).Distinct().Select(key => (key, s))).ToDictionary(p => p.key, p => p.s);
+    private static readonly Dictionary<string, Sampler> ByKey = Names.Index(All, sampler => [.. sampler.Aliases, sampler.Name, sampler.DisplayName]);
 
-    /// <summary>Finds a sampler by any of its names, also by the older "DPM++ 2M Karras" whose end names a schedule; case, spaces, dashes, underscores and "k_" do not matter.</summary>
+    /// <summary>
+    /// Finds a sampler by any of its names, also by the older "DPM++ 2M Karras" whose end names a schedule; case, spaces, dashes, underscores and "k_" do not
+    /// matter.
+    /// </summary>
     /// <param name="name">The name.</param>
     /// <returns>The sampler.</returns>
     /// <exception cref="InvalidRequestException">No sampler has that name; the message lists them.</exception>

@@ -23,8 +23,8 @@ public sealed record SamplingPlan
     public required IReadOnlyList<double> Sigmas { get; init; }
 
     /// <summary>
-    /// The noise added to an initial image. It is the first of <see cref="Sigmas"/>, except on the reference's schedule: the original's stochastic_encode adds the noise of one
-    /// step more than its decode then takes away.
+    /// The noise added to an initial image. It is the first of <see cref="Sigmas"/>, except on the reference's schedule: the original's stochastic_encode adds
+    /// the noise of one step more than its decode then takes away.
     /// </summary>
     public required double EncodeSigma { get; init; }
 
@@ -43,8 +43,8 @@ public sealed record SamplingPlan
     /// <param name="steps">1 to 1000.</param>
     /// <param name="noise">The noise levels the model was trained with.</param>
     /// <param name="strength">
-    /// Null for pure noise; else image to image, 0 to 1: how much of the schedule runs. 0 returns the image as it is. On the reference's schedule it counts as img2img.py counts,
-    /// int(strength * steps) steps; elsewhere as AUTOMATIC1111 does, one step more.
+    /// Null for pure noise; else image to image, 0 to 1: how much of the schedule runs. 0 returns the image as it is. On the reference's schedule it counts as
+    /// img2img.py counts, int(strength * steps) steps; elsewhere as AUTOMATIC1111 does, one step more.
     /// </param>
     /// <param name="options">The knobs.</param>
     /// <returns>The plan.</returns>
@@ -52,7 +52,8 @@ public sealed record SamplingPlan
     public static SamplingPlan For(string sampler, string? schedule, int steps, NoiseSchedule noise, double? strength = null, SamplingOptions? options = null)
     {
         var (method, implied) = Samplers.Resolve(sampler);
-        var spacing = schedule is not null && Names.Key(schedule) != Schedules.Automatic ? Schedules.Get(schedule) : implied ?? Schedules.Get(method.DefaultSchedule);
+        var automatic = schedule is null || Names.Key(schedule) == Schedules.Automatic;
+        var spacing = !automatic ? Schedules.Get(schedule!) : implied ?? Schedules.Get(method.DefaultSchedule);
         options ??= new SamplingOptions();
         Check(method, noise, strength, options);
 
@@ -62,7 +63,8 @@ public sealed record SamplingPlan
             // One more is asked for and the lowest left out; at 1000 steps there is no room for one more.
             levels = [.. (steps < 1000 ? Schedules.Levels(spacing, noise, steps + 1, options) : levels).SkipLast(1)];
         }
-        var last = method.EndsAboveZero ? noise.SigmaMin : 0;
+        // A schedule may itself go down to the model's lowest level, or below it.
+        var last = method.EndsAboveZero ? Math.Min(noise.SigmaMin, levels[^1]) : 0;
         var (first, encode) = Cut(method, spacing, levels, steps, strength, options);
         double[] sigmas = first == levels.Length ? [0] : [.. levels[first..], last];
         var count = sigmas.Length == 1 ? 0 : method.CountSteps(sigmas);
@@ -143,7 +145,8 @@ public sealed record SamplingPlan
     {
         if (!schedule.IsReference) yield break;
         var stride = Math.Max(1, noise.Count / steps);
-        if (count != steps) yield return $"{steps} steps were asked for and the schedule has {count}: the original takes every {stride}th of {noise.Count} timesteps.";
+        if (count != steps)
+            yield return $"{steps} steps were asked for and the schedule has {count}: the original takes one in {stride} of {noise.Count} timesteps.";
         if ((noise.Count - 1) / stride * stride + 1 == noise.Count)
             yield return $"The last timestep would be {noise.Count}, where the original fails, and is {noise.Count - 1} instead.";
     }

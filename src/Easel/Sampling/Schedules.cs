@@ -64,15 +64,16 @@ public static class Schedules
         new(Lcm) { Name = "lcm", DisplayName = "LCM" },
     ];
 
-    private static readonly Dictionary<string, Schedule> ByKey =
-        All.SelectMany(s => s.Aliases.Append(s.Name).Append(s.DisplayName).Select(Names.Key).Distinct().Select(key => (key, s))).ToDictionary(p => p.key, p => p.s);
+    private static readonly Dictionary<string, Schedule> ByKey = Names.Index(All, schedule => [.. schedule.Aliases, schedule.Name, schedule.DisplayName]);
 
     /// <summary>Finds a schedule by any of its names; case, spaces, dashes and underscores do not matter.</summary>
     /// <param name="name">The name.</param>
     /// <returns>The schedule.</returns>
-    /// <exception cref="InvalidRequestException">No schedule has that name; the message lists them. "automatic" is a sampler's choice and not found here.</exception>
-    public static Schedule Get(string name) => Find(Names.Key(name))
-        ?? throw new InvalidRequestException("schedule", $"There is no schedule \"{name}\"; choose one of {Automatic}, {string.Join(", ", All.Select(s => s.Name))}.");
+    /// <exception cref="InvalidRequestException">
+    /// No schedule has that name; the message lists them. "automatic" is a sampler's choice and not found here.
+    /// </exception>
+    public static Schedule Get(string name) => ByKey.GetValueOrDefault(Names.Key(name)) ?? throw new InvalidRequestException(
+        "schedule", $"There is no schedule \"{name}\"; choose one of {Automatic}, {string.Join(", ", All.Select(s => s.Name))}.");
 
     /// <summary>The noise levels of a run.</summary>
     /// <param name="name">A schedule's name.</param>
@@ -80,7 +81,10 @@ public static class Schedules
     /// <param name="steps">The number of steps asked for, 1 to 1000.</param>
     /// <param name="last">The level at which the run ends: 0, or the model's lowest level as the reference's samplers end.</param>
     /// <param name="options">Rho and the range, for schedules that have them.</param>
-    /// <returns>The levels, falling: one more than the steps that will run. Most schedules give exactly <paramref name="steps"/> steps; "ddim_uniform" and "beta" may not.</returns>
+    /// <returns>
+    /// The levels, falling: one more than the steps that will run. Most schedules give exactly <paramref name="steps"/> steps; "ddim_uniform" and "beta" may
+    /// not.
+    /// </returns>
     /// <exception cref="InvalidRequestException">There is no such schedule, or it cannot have so many steps.</exception>
     public static double[] Sigmas(string name, NoiseSchedule noise, int steps, double last = 0, SamplingOptions? options = null) =>
         [.. Levels(Get(name), noise, steps, options ?? new SamplingOptions()), last];
@@ -91,8 +95,6 @@ public static class Schedules
         if (steps is < 1 or > MostSteps) throw new InvalidRequestException("steps", $"The number of steps is {steps} and must be from 1 to {MostSteps}.");
         return schedule.Levels(new(noise, steps, options.SigmaMin ?? noise.SigmaMin, options.SigmaMax ?? noise.SigmaMax, options.Rho));
     }
-
-    internal static Schedule? Find(string key) => ByKey.GetValueOrDefault(key);
 
     /// <summary>Splits the key of "DPM++ 2M Karras" into the part before the schedule and the schedule.</summary>
     internal static IEnumerable<(string Sampler, Schedule Schedule)> Suffixes(string key) =>

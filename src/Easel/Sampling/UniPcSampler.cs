@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Sampling;
 
-/// <summary>UniPC (Zhao et al. 2023, arXiv 2302.04867): a multistep predictor, corrected at the next level by the estimate made there, without a further evaluation.</summary>
+/// <summary>
+/// UniPC (Zhao et al. 2023, arXiv 2302.04867): a multistep predictor, corrected at the next level by the estimate made there, without a further evaluation.
+/// </summary>
 internal static class UniPcSampler
 {
     /// <summary>B(h) = exp(h) - 1, the kind for guided sampling; order 2 unless told otherwise (diffusers' defaults). Orders 1 to 3.</summary>
@@ -13,7 +15,8 @@ internal static class UniPcSampler
     public static Tensor Bh1(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
         Run(denoise, x, sigmas, options, options.Order ?? 3, b => b, onStep);
 
-    private static Tensor Run(Denoiser denoise, Tensor x, double[] sigmas, SamplingOptions options, int most, Func<double, double> scale, Action<StepInfo>? onStep)
+    private static Tensor Run(
+        Denoiser denoise, Tensor x, double[] sigmas, SamplingOptions options, int most, Func<double, double> scale, Action<StepInfo>? onStep)
     {
         var steps = sigmas.Length - 1;
         var estimates = new List<Tensor>();      // newest first; estimates[k] was made at sigmas[i - k]

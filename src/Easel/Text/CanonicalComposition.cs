@@ -5,7 +5,8 @@ namespace Easel.Text;
 
 /// <summary>
 /// Unicode's normalization form C: letters and their accents as one character where there is one (Unicode Standard Annex 15). Done here because
-/// <see cref="string.Normalize()"/> leaves everything but ASCII alone in an application that uses invariant globalization, as the ones with small footprints do.
+/// <see cref="string.Normalize()"/> leaves everything but ASCII alone in an application that uses invariant globalization, as the ones with small footprints
+/// do.
 /// </summary>
 internal static class CanonicalComposition
 {
@@ -20,19 +21,19 @@ internal static class CanonicalComposition
 
     static CanonicalComposition()
     {
-        static int Hex(string digits) => int.Parse(digits, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
         foreach (var line in TextTable.Lines("nfc"))
         {
             var fields = line.Split(' ');
             if (line[0] == '@')
             {
+                var mark = int.Parse(fields[0].AsSpan(1), CultureInfo.InvariantCulture);
                 foreach (var range in fields.Skip(1).Select(field => field.Split('-')))
-                    for (var c = Hex(range[0]); c <= Hex(range[^1]); c++) Classes[c] = int.Parse(fields[0].AsSpan(1), CultureInfo.InvariantCulture);
+                    for (var c = TextTable.Hex(range[0]); c <= TextTable.Hex(range[^1]); c++) Classes[c] = mark;
                 continue;
             }
-            var parts = fields.Skip(1).Where(field => field != "!").Select(Hex).ToArray();
-            Decompositions[Hex(fields[0])] = parts;
-            if (fields[^1] != "!") Compositions[(parts[0], parts[1])] = Hex(fields[0]);
+            var parts = fields.Skip(1).Where(field => field != "!").Select(TextTable.Hex).ToArray();
+            Decompositions[TextTable.Hex(fields[0])] = parts;
+            if (fields[^1] != "!") Compositions[(parts[0], parts[1])] = TextTable.Hex(fields[0]);
         }
     }
 
@@ -106,8 +107,8 @@ internal static class CanonicalComposition
     {
         if (first - LeadBase is >= 0 and < Leads and var lead && second - VowelBase is >= 0 and < Vowels and var vowel)
             return HangulBase + (lead * Vowels + vowel) * Trails;
-        if (first - HangulBase is >= 0 and < Leads * Vowels * Trails and var syllable && syllable % Trails == 0 && second - TrailBase is > 0 and < Trails and var trail)
-            return HangulBase + syllable + trail;
+        if (first - HangulBase is >= 0 and < Leads * Vowels * Trails and var syllable && syllable % Trails == 0 && second - TrailBase is > 0 and < Trails)
+            return HangulBase + syllable + (second - TrailBase);
         return Compositions.GetValueOrDefault((first, second));
     }
 

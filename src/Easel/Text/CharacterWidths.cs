@@ -1,6 +1,8 @@
 namespace Easel.Text;
 
-/// <summary>Full-width Latin and half-width katakana, Hangul and symbols (U+FF01 to U+FFEE), which exist to fill a grid of characters, and the letters they stand for.</summary>
+/// <summary>
+/// Full-width Latin and half-width katakana, Hangul and symbols (U+FF01 to U+FFEE), which exist to fill a grid of characters, and the letters they stand for.
+/// </summary>
 internal static class CharacterWidths
 {
     private const string Katakana =
@@ -8,8 +10,8 @@ internal static class CharacterWidths
 
     /// <summary>Consonants, in the order of Korean keyboards: U+FFA0 on. First a filler, which takes up the room of a letter.</summary>
     private const string HangulConsonants =
-        "\u1160\u1100\u1101\u11AA\u1102\u11AC\u11AD\u1103\u1104\u1105\u11B0\u11B1\u11B2\u11B3\u11B4\u11B5\u111A\u1106\u1107\u1108\u1121\u1109\u110A\u110B\u110C\u110D"
-        + "\u110E\u110F\u1110\u1111\u1112";
+        "\u1160\u1100\u1101\u11AA\u1102\u11AC\u11AD\u1103\u1104\u1105\u11B0\u11B1\u11B2\u11B3\u11B4\u11B5\u111A\u1106\u1107\u1108\u1121\u1109\u110A\u110B\u110C"
+        + "\u110D\u110E\u110F\u1110\u1111\u1112";
 
     /// <summary>From each character to its standard form.</summary>
     public static readonly Dictionary<char, string> Standard = new[]

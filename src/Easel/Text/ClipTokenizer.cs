@@ -4,13 +4,14 @@ using System.Text;
 namespace Easel.Text;
 
 /// <summary>
-/// The tokenizer of CLIP, and so of every Stable Diffusion: text to the numbers that the text encoder knows, id for id as <c>clip.tokenize</c> of openai/CLIP gives them.
+/// The tokenizer of CLIP, and so of every Stable Diffusion: text to the numbers that the text encoder knows, id for id as <c>clip.tokenize</c> of openai/CLIP
+/// gives them.
 /// </summary>
 /// <remarks>
-/// The text is repaired and put in lower case (<see cref="PromptCleaner"/>), split into words, and each word's UTF-8 bytes are joined by the merges learned with the
-/// model (byte-pair encoding; Sennrich et al. 2016, Radford et al. 2021). No text is unknown to it and none makes it throw.
-/// Creating a tokenizer costs nothing: the vocabulary is read when first needed. One tokenizer may be used by many threads at once.
-/// Original: <c>clip/simple_tokenizer.py</c> and <c>clip/clip.py</c> of openai/CLIP.
+/// The text is repaired and put in lower case (<see cref="PromptCleaner"/>), split into words, and each word's UTF-8 bytes are joined by the merges learned
+/// with the model (byte-pair encoding; Sennrich et al. 2016, Radford et al. 2021). No text is unknown to it and none makes it throw. Creating a tokenizer costs
+/// nothing: the vocabulary is read when first needed. One tokenizer may be used by many threads at once. Original: <c>clip/simple_tokenizer.py</c> and
+/// <c>clip/clip.py</c> of openai/CLIP.
 /// </remarks>
 public sealed class ClipTokenizer
 {
@@ -77,7 +78,7 @@ public sealed class ClipTokenizer
         foreach (var id in ids)
         {
             if (id is < 0 or >= VocabularySize)
-                throw new InvalidRequestException(nameof(ids), $"Token {id} is outside the vocabulary of CLIP, which has the tokens 0 to {VocabularySize - 1}.");
+                throw new InvalidRequestException(nameof(ids), $"Token {id} is not in the vocabulary of CLIP, which has the tokens 0 to {VocabularySize - 1}.");
             if (id is BeginOfText) bytes.AddRange("<|startoftext|>"u8);
             else if (id is EndOfText) bytes.AddRange("<|endoftext|>"u8);
             else _vocabulary.Value.Decode(id, bytes);
@@ -86,8 +87,8 @@ public sealed class ClipTokenizer
     }
 
     /// <summary>
-    /// Splits cleaned text into words: the marks and the English endings, else a run of letters, one digit, or a run of anything but letters, digits and spaces.
-    /// By code points, since letters beyond U+FFFF are letters too.
+    /// Splits cleaned text into words: the marks and the English endings, else a run of letters, one digit, or a run of anything but letters, digits and
+    /// spaces. By code points, since letters beyond U+FFFF are letters too.
     /// </summary>
     private static IEnumerable<string> Words(string text)
     {
@@ -108,6 +109,7 @@ public sealed class ClipTokenizer
     {
         Rune.DecodeFromUtf16(text.AsSpan(at), out var rune, out var length);
         end = at + length;
+        if (rune.Value == 0x345) return Kind.Space;       // a mark whose upper case is a letter: ignoring case, the original takes it for neither and drops it
         return Rune.GetUnicodeCategory(rune) switch
         {
             <= UnicodeCategory.OtherLetter => Kind.Letter,
@@ -124,7 +126,9 @@ public sealed class ClipTokenizer
         return null;
     }
 
-    /// <summary>The original ignores case here, which in cleaned text leaves one thing to do: the long s (U+017F), for which lower-casing does nothing, is an s.</summary>
+    /// <summary>
+    /// The original ignores case here, which in cleaned text leaves one thing to do: the long s (U+017F), for which lower-casing does nothing, is an s.
+    /// </summary>
     private static bool Matches(ReadOnlySpan<char> text, string apart)
     {
         for (var i = 0; i < apart.Length; i++)

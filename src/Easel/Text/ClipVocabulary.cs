@@ -11,35 +11,32 @@ internal sealed class ClipVocabulary
     /// <summary>What the merge table writes after the last symbol of a word.</summary>
     private const string WordEnd = "</w>";
 
-    /// <summary>For each byte, the token of that byte alone.</summary>
+    /// <summary>For each byte, the token of that byte alone; and back.</summary>
     private readonly int[] _byteTokens = new int[256];
+    private readonly byte[] _tokenBytes = new byte[256];
 
-    private readonly byte[][] _bytes = new byte[ClipTokenizer.BeginOfText][];
-    private readonly bool[] _endsWord = new bool[ClipTokenizer.BeginOfText];
-    private readonly Dictionary<long, int> _merges = new(ClipTokenizer.BeginOfText);
+    /// <summary>From two neighbours to the token that joins them; and, from token 512 on, back.</summary>
+    private readonly Dictionary<uint, int> _merges = new(ClipTokenizer.BeginOfText);
+    private readonly (int Left, int Right)[] _parts = new (int, int)[ClipTokenizer.BeginOfText];
 
     /// <summary>Reads the merge table.</summary>
     public ClipVocabulary()
     {
         var tokens = new Dictionary<string, int>(ClipTokenizer.BeginOfText);
         var find = tokens.GetAlternateLookup<ReadOnlySpan<char>>();
-
         foreach (var (symbol, value) in ByteSymbols())
         {
             var id = _byteTokens[value] = tokens.Count / 2;
+            _tokenBytes[id] = value;
             tokens.Add(symbol.ToString(), id);
             tokens.Add(symbol + WordEnd, id + 256);
-            _bytes[id] = _bytes[id + 256] = [value];
-            _endsWord[id + 256] = true;
         }
         foreach (var merge in TextTable.Lines("clip-merges"))
         {
-            var space = merge.IndexOf(' ');
-            int left = find[merge.AsSpan(0, space)], right = find[merge.AsSpan(space + 1)], id = tokens.Count;
+            var (space, id) = (merge.IndexOf(' '), tokens.Count);
+            var (left, right) = _parts[id] = (find[merge.AsSpan(0, space)], find[merge.AsSpan(space + 1)]);
             tokens.Add(merge.Remove(space, 1), id);
             _merges.Add(Pair(left, right), id);
-            _bytes[id] = [.. _bytes[left], .. _bytes[right]];
-            _endsWord[id] = _endsWord[right];
         }
     }
 
@@ -80,15 +77,22 @@ internal sealed class ClipVocabulary
     /// <summary>Adds the bytes of a token, and a space if it ends a word.</summary>
     public void Decode(int id, List<byte> text)
     {
-        text.AddRange(_bytes[id]);
-        if (_endsWord[id]) text.Add((byte)' ');
+        if (id >= 512)
+        {
+            Decode(_parts[id].Left, text);
+            Decode(_parts[id].Right, text);
+            return;
+        }
+        text.Add(_tokenBytes[id % 256]);
+        if (id >= 256) text.Add((byte)' ');
     }
 
-    private static long Pair(int left, int right) => ((long)left << 32) | (uint)right;
+    /// <summary>A key for two tokens. As one small number, since the hash of a wider one would only be the exclusive or of its halves.</summary>
+    private static uint Pair(int left, int right) => (uint)left * ClipTokenizer.VocabularySize + (uint)right;
 
     /// <summary>
-    /// How the merge table writes bytes, in the order of their tokens: printable Latin-1 stands for itself, and the rest, which a text file would lose, is written as
-    /// the characters from U+0100 on.
+    /// How the merge table writes bytes, in the order of their tokens: printable Latin-1 stands for itself, and the rest, which a text file would lose, is
+    /// written as the characters from U+0100 on.
     /// </summary>
     private static IEnumerable<(char Symbol, byte Value)> ByteSymbols()
     {

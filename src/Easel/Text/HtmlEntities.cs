@@ -9,7 +9,7 @@ internal static partial class HtmlEntities
 {
     /// <summary>By name without the ampersand, with the semicolon where the name has one.</summary>
     private static readonly Dictionary<string, string> Named = TextTable.Lines("html-entities").Select(line => line.Split(' '))
-        .ToDictionary(fields => fields[0], fields => string.Concat(fields.Skip(1).Select(hex => new Rune(int.Parse(hex, NumberStyles.HexNumber, CultureInfo.InvariantCulture)))));
+        .ToDictionary(fields => fields[0], fields => string.Concat(fields.Skip(1).Select(hex => new Rune(TextTable.Hex(hex)))));
 
     /// <summary>Names that HTML does not know but that upper-casing made of those it knows: NTILDE; for Ñ. Only where nothing else can be meant.</summary>
     private static readonly Dictionary<string, string> Shouted = Named.Keys.Where(name => name.EndsWith(';') && name == name.ToLowerInvariant())
@@ -46,7 +46,9 @@ internal static partial class HtmlEntities
         return 0;
     }
 
-    /// <summary>The character of #233; or #xE9;. Numbers that are no character give nothing or U+FFFD, and 128-159 mean Windows-1252, as the HTML standard says.</summary>
+    /// <summary>
+    /// The character of #233; or #xE9;. Numbers that are no character give nothing or U+FFFD, and 128-159 mean Windows-1252, as the HTML standard says.
+    /// </summary>
     private static string Numbered(string reference)
     {
         var isHex = reference[1] is 'x' or 'X';
@@ -64,8 +66,10 @@ internal static partial class HtmlEntities
         };
     }
 
+    /// <summary>Upper case by the rules of Unicode, of which .NET has only the simple ones.</summary>
     private static string Shout(string text) => text switch
     {
+        "ı" => "I",
         "ß" => "SS",
         "ŉ" => "ʼN",
         "ﬀ" => "FF",

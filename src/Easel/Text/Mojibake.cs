@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.RegularExpressions;
 using System.Text.Unicode;
@@ -82,7 +83,7 @@ internal static partial class Mojibake
     {
         bytes = JavaSequence().Replace(bytes, match => match.ValueSpan is "\u00C0\u0080" ? "\0" : FourBytes(match.ValueSpan));
         var text = new char[bytes.Length];
-        return Utf8.ToUtf16(Encoding.Latin1.GetBytes(bytes), text, out _, out var length, replaceInvalidSequences: false) == System.Buffers.OperationStatus.Done
+        return Utf8.ToUtf16(Encoding.Latin1.GetBytes(bytes), text, out _, out var length, replaceInvalidSequences: false) == OperationStatus.Done
             ? new string(text, 0, length) : null;
     }
 

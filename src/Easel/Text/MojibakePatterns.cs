@@ -1,11 +1,12 @@
+using System.Buffers;
 using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Easel.Text;
 
 /// <summary>
-/// What mojibake looks like: about 400 characters occur in it, in kinds, and some kinds side by side are all but never meant (a small accented letter before a currency
-/// sign). Kinds and rules are those of ftfy 6.1.1's <c>badness</c> and <c>chardata</c> (Robyn Speer).
+/// What mojibake looks like: about 400 characters occur in it, in kinds, and some kinds side by side are all but never meant (a small accented letter before a
+/// currency sign). Kinds and rules are those of ftfy 6.1.1's <c>badness</c> and <c>chardata</c> (Robyn Speer).
 /// </summary>
 internal static partial class MojibakePatterns
 {
@@ -82,7 +83,8 @@ internal static partial class MojibakePatterns
 
     /// <summary>A run of sequences that look like UTF-8 misread, not in the middle of some larger mess.</summary>
     [GeneratedRegex($$"""
-        (?<! [{{ContinuationStrict}}] ) (?: [{{FirstOfTwo}}][{{Continuation}}] | [{{FirstOfThree}}][{{Continuation}}]{2} | [{{FirstOfFour}}][{{Continuation}}]{3} )+
+        (?<! [{{ContinuationStrict}}] )
+        (?: [{{FirstOfTwo}}][{{Continuation}}] | [{{FirstOfThree}}][{{Continuation}}]{2} | [{{FirstOfFour}}][{{Continuation}}]{3} )+
         """, RegexOptions.IgnorePatternWhitespace)]
     public static partial Regex Utf8InDisguise();
 
@@ -90,13 +92,19 @@ internal static partial class MojibakePatterns
     public static bool IsBad(string text) => Badness().IsMatch(OneCharacterEach(text));
 
     /// <summary>
-    /// Characters beyond U+FFFF are two for .NET's expressions and one for the original's; no rule names any of them, so that a letter and a square can stand in for all.
+    /// Characters beyond U+FFFF are two for .NET's expressions and one for the original's; no rule names any of them, so that a letter and a square can stand
+    /// in for all.
     /// </summary>
     private static string OneCharacterEach(string text)
     {
         if (!text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')) return text;
         var result = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes()) result.Append(rune.IsBmp ? (char)rune.Value : Rune.IsLetter(rune) || Rune.IsNumber(rune) ? 'ꀀ' : '□');
+        for (var (at, length) = (0, 0); at < text.Length; at += length)
+        {
+            var isWhole = Rune.DecodeFromUtf16(text.AsSpan(at), out var rune, out length) == OperationStatus.Done;
+            if (isWhole && rune.IsBmp) result.Append(text[at]);
+            else result.Append(isWhole && (Rune.IsLetter(rune) || Rune.IsNumber(rune)) ? 'ꀀ' : '□');
+        }
         return result.ToString();
     }
 }

@@ -22,13 +22,15 @@ public static class PromptChunks
 
     /// <summary>The chunks of a prompt.</summary>
     /// <param name="pieces">The prompt by weight, from <see cref="PromptParser.ParseWeights"/>.</param>
-    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="encode">
+    /// Text to token ids. Ids from <see cref="ClipTokenizer.VocabularySize"/> on stand for learned words, an id for each of a word's vectors in a row; a word is not torn apart.
+    /// </param>
     /// <param name="padId">What follows the mark of the end: <see cref="ClipTokenizer.EndOfText"/> for Stable Diffusion 1, 0 for Stable Diffusion 2.</param>
     /// <returns>At least one chunk; the empty prompt has one of padding.</returns>
-    public static IReadOnlyList<PromptChunk> Build(IEnumerable<WeightedText> pieces, ClipTokenizer tokenizer, int padId)
+    public static IReadOnlyList<PromptChunk> Build(IEnumerable<WeightedText> pieces, Func<string, IReadOnlyList<int>> encode, int padId)
     {
         ArgumentNullException.ThrowIfNull(pieces);
-        ArgumentNullException.ThrowIfNull(tokenizer);
+        ArgumentNullException.ThrowIfNull(encode);
         var chunks = new List<PromptChunk>();
         List<(int Id, float Weight)> chunk = [];
         var lastComma = -1;
@@ -40,8 +42,11 @@ public static class PromptChunks
                 Finish();
                 continue;
             }
-            foreach (var id in tokenizer.Encode(piece.Text))
+            var tokens = encode(piece.Text);
+            for (var i = 0; i < tokens.Count; i++)
             {
+                var id = tokens[i];
+                if (id >= ClipTokenizer.VocabularySize && (i == 0 || tokens[i - 1] != id) && chunk.Count + RunFrom(tokens, i) > Length && chunk.Count > 0) Finish();
                 if (id == Comma) lastComma = chunk.Count;
                 else if (chunk.Count == Length && lastComma >= 0 && Length - lastComma <= CommaReach) Finish(keep: lastComma + 1);
 
@@ -51,6 +56,13 @@ public static class PromptChunks
         }
         if (chunk.Count > 0 || chunks.Count == 0) Finish();
         return chunks;
+
+        static int RunFrom(IReadOnlyList<int> tokens, int start)
+        {
+            var end = start;
+            while (end < tokens.Count && tokens[end] == tokens[start]) end++;
+            return end - start;
+        }
 
         void Finish(int keep = int.MaxValue)
         {

@@ -1,12 +1,13 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 
 namespace Easel.Text;
 
 /// <summary>
 /// The prompt language of AUTOMATIC1111's web UI, which most shared prompts are written in. Applied in this order: <see cref="ExtractLoras"/>,
-/// <see cref="SplitComposition"/>, <see cref="Schedule"/>, <see cref="ParseWeights"/>, <see cref="PromptChunks"/>. Nothing is an error: what does not parse is text.
-/// Original: <c>modules/prompt_parser.py</c> and <c>modules/extra_networks.py</c> of AUTOMATIC1111/stable-diffusion-webui 1.10.
+/// <see cref="SplitComposition"/>, <see cref="Schedule"/>, <see cref="ParseWeights"/>, <see cref="PromptChunks"/>. Nothing is an error: what does not parse is
+/// text. Original: <c>modules/prompt_parser.py</c> and <c>modules/extra_networks.py</c> of AUTOMATIC1111/stable-diffusion-webui 1.10.
 /// </summary>
 public static partial class PromptParser
 {
@@ -30,8 +31,8 @@ public static partial class PromptParser
     private static partial Regex Tag();
 
     /// <summary>
-    /// Splits a prompt by weight: <c>(text)</c> counts 1.1 times as much, <c>[text]</c> as much less, <c>(text:1.3)</c> 1.3 times; brackets nest, and a backslash makes
-    /// one a plain character. Brackets left open reach to the end. BREAK, in capitals, stands by itself, inside brackets too.
+    /// Splits a prompt by weight: <c>(text)</c> counts 1.1 times as much, <c>[text]</c> as much less, <c>(text:1.3)</c> 1.3 times; brackets nest, and a
+    /// backslash makes one a plain character. Brackets left open reach to the end. BREAK, in capitals, stands by itself, inside brackets too.
     /// </summary>
     /// <param name="prompt">A prompt, or one of the texts of its <see cref="Schedule"/>.</param>
     /// <returns>At least one piece; neighbours differ in weight or are parted by a break.</returns>
@@ -76,18 +77,23 @@ public static partial class PromptParser
 
         void Multiply(int start, double factor)
         {
-            for (var i = start; i < pieces.Count; i++)
-                if (!pieces[i].IsBreak) pieces[i] = pieces[i] with { Weight = pieces[i].Weight * factor };
+            foreach (ref var piece in CollectionsMarshal.AsSpan(pieces)[start..])
+                if (!piece.IsBreak) piece = piece with { Weight = piece.Weight * factor };
         }
     }
 
     /// <summary>
-    /// What the prompt says at each step. <c>[from:to:when]</c> changes <c>from</c> into <c>to</c>, <c>[to:when]</c> adds, <c>[from::when]</c> takes away; <c>[a|b|c]</c>
-    /// takes turns, one each step. All nest. <c>when</c> is a number of steps or, written with a point, a part of them: 0.5 is half way and 1.0 the end.
+    /// What the prompt says at each step. <c>[from:to:when]</c> changes <c>from</c> into <c>to</c>, <c>[to:when]</c> adds, <c>[from::when]</c> takes away;
+    /// <c>[a|b|c]</c> takes turns, one each step. All nest. <c>when</c> is a number of steps or, written with a point, a part of them: 0.5 is half way and 1.0
+    /// the end.
     /// </summary>
-    /// <param name="prompt">A prompt, or one part of its <see cref="SplitComposition"/>. Where "|" or a last backslash stands outside such brackets the whole is plain text.</param>
+    /// <param name="prompt">
+    /// A prompt, or one part of its <see cref="SplitComposition"/>. Where "|" or a last backslash stands outside such brackets the whole is plain text.
+    /// </param>
     /// <param name="steps">How many steps will be taken; at least 1.</param>
-    /// <param name="stepsBefore">For the second pass of a hires fix, how many steps the first took: steps are then counted from its start, and parts of this pass from 1.0 on.</param>
+    /// <param name="stepsBefore">
+    /// For the second pass of a hires fix, how many steps the first took: steps are then counted from its start, and parts of this pass from 1.0 on.
+    /// </param>
     /// <returns>Texts with the last step, counted from 1, that each is for; the last one's is <paramref name="steps"/>.</returns>
     public static IReadOnlyList<(int UntilStep, string Text)> Schedule(string prompt, int steps, int? stepsBefore = null)
     {
@@ -96,7 +102,10 @@ public static partial class PromptParser
         return PromptSchedule.Parse(prompt)?.Unroll(steps, stepsBefore) ?? [(steps, prompt)];
     }
 
-    /// <summary>Splits a prompt at each AND, in capitals, into prompts that are followed at once (Liu et al. 2022, composable diffusion). A part may end in its weight: <c>a :1.2 AND b :0.5</c>.</summary>
+    /// <summary>
+    /// Splits a prompt at each AND, in capitals, into prompts that are followed at once (Liu et al. 2022, composable diffusion). A part may end in its weight:
+    /// <c>a :1.2 AND b :0.5</c>.
+    /// </summary>
     /// <param name="prompt">A prompt without tags.</param>
     /// <returns>At least one part; spaces at a part's end are dropped.</returns>
     public static IReadOnlyList<(string Text, double Weight)> SplitComposition(string prompt)
@@ -111,8 +120,8 @@ public static partial class PromptParser
     }
 
     /// <summary>
-    /// Takes the tags out of a prompt: <c>&lt;lora:name&gt;</c>, <c>&lt;lora:name:weight&gt;</c>, <c>&lt;lora:name:text encoder's weight:UNet's weight&gt;</c>; the weights
-    /// may be named, <c>te=0.5</c> and <c>unet=1</c>. <c>lyco</c> is another word for <c>lora</c>.
+    /// Takes the tags out of a prompt: <c>&lt;lora:name&gt;</c>, <c>&lt;lora:name:weight&gt;</c>, <c>&lt;lora:name:text encoder's weight:UNet's weight&gt;</c>;
+    /// the weights may be named, <c>te=0.5</c> and <c>unet=1</c>. <c>lyco</c> is another word for <c>lora</c>.
     /// </summary>
     /// <param name="prompt">A prompt as typed.</param>
     public static LoraTags ExtractLoras(string prompt)

@@ -6,12 +6,12 @@ using System.Text.RegularExpressions;
 namespace Easel.Text;
 
 /// <summary>
-/// A prompt whose text changes from step to step, as a tree. Parsing needs no recursion, so that no depth of brackets is too deep: brackets are opened on a stack and,
-/// when closed, become a change, an alternation or text.
+/// A prompt whose text changes from step to step, as a tree. Parsing needs no recursion, so that no depth of brackets is too deep: brackets are opened on a
+/// stack and, when closed, become a change, an alternation or text.
 /// </summary>
 /// <remarks>
-/// The grammar is AUTOMATIC1111's, an ambiguous one that its parser resolves in favour of changes over text. Hence the rules here: a bracket pair that means nothing is
-/// text, and so is every bracket open around it, but whole changes inside remain.
+/// The grammar is AUTOMATIC1111's, an ambiguous one that its parser resolves in favour of changes over text. Hence the rules here: a bracket pair that means
+/// nothing is text, and so is every bracket open around it, but whole changes inside remain.
 /// </remarks>
 internal sealed partial class PromptSchedule
 {

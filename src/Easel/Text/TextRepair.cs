@@ -9,19 +9,22 @@ namespace Easel.Text;
 /// </summary>
 internal static partial class TextRepair
 {
-    private static readonly Dictionary<char, string> Ligatures = new()
-    {
-        ['Ĳ'] = "IJ", ['ĳ'] = "ij", ['ŉ'] = "ʼn", ['Ǳ'] = "DZ", ['ǲ'] = "Dz", ['ǳ'] = "dz", ['Ǆ'] = "DŽ", ['ǅ'] = "Dž", ['ǆ'] = "dž", ['Ǉ'] = "LJ", ['ǈ'] = "Lj",
-        ['ǉ'] = "lj", ['Ǌ'] = "NJ", ['ǋ'] = "Nj", ['ǌ'] = "nj", ['ﬀ'] = "ff", ['ﬁ'] = "fi", ['ﬂ'] = "fl", ['ﬃ'] = "ffi", ['ﬄ'] = "ffl", ['ﬅ'] = "ſt", ['ﬆ'] = "st",
-    };
+    /// <summary>Two letters in one character, and the two.</summary>
+    private static readonly Dictionary<char, string> Ligatures =
+        "ĲIJ ĳij ŉʼn ǱDZ ǲDz ǳdz ǄDŽ ǅDž ǆdž ǇLJ ǈLj ǉlj ǊNJ ǋNj ǌnj ﬀff ﬁfi ﬂfl ﬃffi ﬄffl ﬅſt ﬆst".Split(' ')
+            .ToDictionary(entry => entry[0], entry => entry[1..]);
 
-    private static readonly Dictionary<char, string> Quotes = Table("\u201C\u201D\u201E\u201F", '"').Concat(Table("\u02BC\u2018\u2019\u201A\u201B", '\'')).ToDictionary();
+    private static readonly Dictionary<char, string> Quotes =
+        Table("\u201C\u201D\u201E\u201F", '"').Concat(Table("\u02BC\u2018\u2019\u201A\u201B", '\'')).ToDictionary();
 
     private static readonly Dictionary<char, string> LineBreaks = Table("\r\u2028\u2029\u0085", '\n').ToDictionary();
 
-    /// <summary>Controls with no visible effect: ASCII's except tab, line feed, form feed and carriage return; deprecated Arabic ones; annotations; the byte order mark.</summary>
-    private static readonly Dictionary<char, string> Controls = Enumerable.Range(0, 0x10000).Select(c => (char)c)
-        .Where(c => c is <= '\u0008' or '\u000B' or (>= '\u000E' and <= '\u001F') or '\u007F' or (>= '\u206A' and <= '\u206F') or '\uFEFF' or (>= '\uFFF9' and <= '\uFFFC'))
+    /// <summary>
+    /// Controls with no visible effect: ASCII's except tab, line feed, form feed and carriage return; deprecated Arabic ones; annotations; the byte order mark.
+    /// </summary>
+    private static readonly Dictionary<char, string> Controls = Enumerable.Range(0, 0x80).Select(c => (char)c)
+        .Where(c => c is <= '\u0008' or '\u000B' or (>= '\u000E' and <= '\u001F') or '\u007F')
+        .Concat([.. "\u206A\u206B\u206C\u206D\u206E\u206F\uFEFF\uFFF9\uFFFA\uFFFB\uFFFC"])
         .ToDictionary(c => c, _ => "");
 
     [GeneratedRegex(@"\u001B\[[\d;]*[a-zA-Z]")]

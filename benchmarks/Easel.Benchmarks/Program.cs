@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using System.Globalization;
+using Easel;
+using Easel.Benchmarks;
+using Easel.Runtime;
+
+// Seconds per step, decode and load times and peak memory of a model of full size, one process per row so that peaks are its own.
+//   dotnet run -c Release --project benchmarks/Easel.Benchmarks -- [sd15|sd21] [fp32|bf16] [side] [steps]
+// Without arguments: the table of docs/performance.md.
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args.Length == 0)
+{
+    Console.WriteLine("| model | precision | picture | load s | s/step (guided), min (median) | decode s | peak RSS GiB | other processes' CPU |");
+    Console.WriteLine("|---|---|---|---|---|---|---|---|");
+    foreach (var precision in Hardware.HasBFloat16 ? new[] { "fp32", "bf16" } : ["fp32"])
+    {
+        using var row = Process.Start(Environment.ProcessPath!, [.. AssemblyArgument(), "sd15", precision, "512", "5"])!;
+        row.WaitForExit();
+    }
+    return;
+}
+
+var (model, side, steps) = (args[0], args.Length > 2 ? int.Parse(args[2]) : 512, args.Length > 3 ? int.Parse(args[3]) : 5);
+var folder = RandomModel.Folder(model);
+foreach (var file in Directory.EnumerateFiles(folder, "*.safetensors", SearchOption.AllDirectories)) Warm(file);
+
+var foreign = new ForeignLoad();
+var clock = Stopwatch.StartNew();
+using var generator = ImageGenerator.Load(folder, new LoadOptions { Precision = args[1] == "fp32" ? Precision.Full : Precision.BFloat16 });
+var load = clock.Elapsed.TotalSeconds;
+
+var stepTimes = new List<double>();
+double decode = 0, last = 0;
+clock.Restart();
+generator.Generate(
+    new GenerationRequest { Prompt = "a hamster painting with a brush", Width = side, Height = side, Steps = steps, Sampler = "euler", Seed = 1, Watermark = false },
+    progress =>
+    {
+        var now = clock.Elapsed.TotalSeconds;
+        if (progress.Stage == GenerationStage.Sampling) stepTimes.Add(now - last);
+        last = now;
+    });
+decode = clock.Elapsed.TotalSeconds - last;
+stepTimes.RemoveAt(0); // includes the text encoder and the first touch of all memory
+stepTimes.Sort();
+Console.WriteLine($"| {model} | {args[1]} | {side}x{side} | {load:0.0} | {stepTimes[0]:0.00} ({stepTimes[stepTimes.Count / 2]:0.00}) | {decode:0.0} | {PeakMemory() / (double)(1 << 30):0.00} | {foreign.Share():0%} |");
+
+static void Warm(string file)
+{
+    var buffer = new byte[1 << 20];
+    using var stream = File.OpenRead(file);
+    while (stream.Read(buffer) > 0) { }
+}
+
+static long PeakMemory()
+{
+    if (!OperatingSystem.IsLinux()) return Process.GetCurrentProcess().PeakWorkingSet64;
+    var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+    return 1024 * long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1]);
+}
+
+static string[] AssemblyArgument() => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(RandomModel).Assembly.Location] : [];

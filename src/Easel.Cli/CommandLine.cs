@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+
+namespace Easel.Cli;
+
+/// <summary>The whole command: which words mean what, and how errors are told.</summary>
+internal static class CommandLine
+{
+    /// <summary>A prompt may begin with @ and may look like a bundle of flags, so neither has a meaning of its own.</summary>
+    public static readonly ParserConfiguration Configuration = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
+
+    /// <summary>The version, as <c>--version</c> prints it.</summary>
+    public static string Version => "easel " + (typeof(CommandLine).Assembly.GetName().Version?.ToString(3) ?? "");
+
+    /// <summary>Runs a command line.</summary>
+    /// <returns>The exit code; see <see cref="ExitCodes"/>.</returns>
+    public static int Run(string[] args, Shell shell)
+    {
+        try
+        {
+            var root = Root(shell);
+            var parsed = root.Parse(Completed(args, root), Configuration);
+            if (IsHelp(parsed) || parsed.Errors.Count == 0 && parsed.CommandResult.Command == root)
+            {
+                HelpPage.Write(parsed.CommandResult.Command, shell);
+                return ExitCodes.Ok;
+            }
+            ParseErrors.Throw(parsed, args);
+            return parsed.Invoke(new InvocationConfiguration
+            {
+                Output = shell.Out,
+                Error = shell.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null, // the shell's token does that
+            });
+        }
+        catch (Exception exception)
+        {
+            var (code, sentence) = ExitCodes.Of(exception);
+            if (shell.Variable("EASEL_DEBUG") is { Length: > 0 } and not "0") shell.Error.WriteLine(exception);
+            shell.Error.WriteLine("easel: " + sentence);
+            return code;
+        }
+    }
+
+    /// <summary>The tree of commands.</summary>
+    public static RootCommand Root(Shell shell)
+    {
+        var root = new RootCommand("Pictures from words, on your own computer.")
+        {
+            DrawCommand.Create("draw", Job.Draw, shell),
+            DrawCommand.Create("txt2img", Job.Text, shell),
+            DrawCommand.Create("img2img", Job.Image, shell),
+            DrawCommand.Create("inpaint", Job.Inpaint, shell, "inpainting"),
+            DrawCommand.Create("depth2img", Job.Depth, shell),
+            DrawCommand.Create("upscale", Job.Upscale, shell, "superresolution"),
+            DrawCommand.CreateOptimized("optimized_txt2img", Job.Text, shell),
+            DrawCommand.CreateOptimized("optimized_img2img", Job.Image, shell),
+            AgainCommand.Create(shell),
+            InfoCommand.Create(shell),
+            ConvertCommand.Create(shell),
+            SamplersCommand.Create(shell),
+            WatermarkCommand.Create(shell),
+            CompletionCommand.Create(shell),
+            CompletionCommand.CreateAnswers(shell),
+        };
+        root.Directives.Clear(); // "[a|b]" is a prompt
+        return root;
+    }
+
+    /// <summary>The command line with the word "draw" put in where it was left out.</summary>
+    /// <exception cref="UsageException">The first word is almost a command's name.</exception>
+    public static string[] Completed(string[] args, RootCommand root)
+    {
+        if (args.Length == 0 || args[0] is "--version" or "--help" or "-h" or "-?" or "/?" or "/h") return args;
+        var names = root.Subcommands.SelectMany(command => command.Aliases.Append(command.Name)).ToList();
+        if (names.Contains(args[0])) return args;
+        if (args[0] == "help") return [.. args[1..], "--help"];
+
+        var isOneWord = args[0].Length > 0 && args[0].All(c => char.IsAsciiLetterOrDigit(c) || c == '_');
+        if (isOneWord && Similar.To(args[0], root.Subcommands.Where(command => !command.Hidden).Select(command => command.Name)) is { } meant)
+            throw new UsageException($"There is no command '{args[0]}'; did you mean '{meant}'? To draw the word itself: easel draw \"{args[0]}\".");
+        return ["draw", .. args];
+    }
+
+    private static bool IsHelp(ParseResult parsed) => parsed.Tokens.Any(token => token.Type == TokenType.Option)
+        && parsed.RootCommandResult.Command.Options.OfType<HelpOption>().Any(help => parsed.GetResult(help) is { Implicit: false });
+}

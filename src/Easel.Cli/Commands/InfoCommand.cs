@@ -1,0 +1,45 @@
+using System.CommandLine;
+using Easel.Imaging;
+
+namespace Easel.Cli;
+
+/// <summary><c>easel info</c>: what a picture or a model is.</summary>
+internal static class InfoCommand
+{
+    public static Command Create(Shell shell)
+    {
+        var file = new Argument<string>("file");
+        var all = Flags.Switch("list every tensor", "--all");
+        var config = Flags.Text("FILE", "the model's original YAML configuration", "--config");
+        var json = Flags.Switch("print JSON", "--json");
+        var command = new PlainCommand("info", "tell about a picture or a model", new HelpNotes("FILE [flags]", ["easel info sd-v1-4.ckpt", "easel info outputs/00000-42-a-cat.png"]))
+        {
+            file, all, config, json,
+        };
+        command.SetAction(parsed =>
+        {
+            var path = parsed.GetRequiredValue(file);
+            if (!File.Exists(path) && !Directory.Exists(path)) throw new UsageException($"There is no file or folder {path}.");
+            Facts facts = IsPicture(path) ? PictureFacts.Of(path) : ModelFacts.Of(path, parsed.GetValue(config), parsed.GetValue(all), shell);
+            shell.Out.WriteLine(parsed.GetValue(json) ? facts.ToJson() : facts.ToText());
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    /// <summary>Told by the first bytes, whatever the name says.</summary>
+    private static bool IsPicture(string path)
+    {
+        if (Directory.Exists(path)) return false;
+        try
+        {
+            using var stream = File.OpenRead(path);
+            var head = new byte[32];
+            return ImageDecoder.KindOf(head.AsSpan(0, stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false))) != ImageDecoder.Kind.Unknown;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{path} cannot be read: {e.Message}", e);
+        }
+    }
+}

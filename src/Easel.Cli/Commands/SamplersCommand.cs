@@ -1,0 +1,38 @@
+using System.CommandLine;
+using Easel.Sampling;
+
+namespace Easel.Cli;
+
+/// <summary><c>easel samplers</c>: the samplers and schedules, and every name they answer to.</summary>
+internal static class SamplersCommand
+{
+    public static Command Create(Shell shell)
+    {
+        var json = Flags.Switch("print JSON", "--json");
+        var command = new PlainCommand("samplers", "list the samplers and schedules", new HelpNotes("[--json]", ["easel \"a fox\" --sampler euler_a --schedule karras"])) { json };
+        command.SetAction(parsed =>
+        {
+            if (parsed.GetValue(json)) shell.Out.WriteLine(Json());
+            else Write(shell.Out);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static void Write(TextWriter output)
+    {
+        output.WriteLine($"{"sampler",-20} {"as AUTOMATIC1111",-20} {"schedule",-13} {"runs/step",-10} other names");
+        foreach (var sampler in Samplers.All)
+            output.WriteLine($"{sampler.Name,-20} {sampler.DisplayName,-20} {sampler.DefaultSchedule,-13} {sampler.EvaluationsPerStep,-10} {string.Join(", ", sampler.Aliases)}".TrimEnd());
+        output.WriteLine();
+        output.WriteLine($"{"schedule",-20} {"as AUTOMATIC1111",-20} other names");
+        foreach (var schedule in Schedules.All)
+            output.WriteLine($"{schedule.Name,-20} {schedule.DisplayName,-20} {string.Join(", ", schedule.Aliases)}".TrimEnd());
+    }
+
+    private static string Json() => JsonLines.Document(new
+    {
+        Samplers = Samplers.All.Select(s => new { s.Name, s.DisplayName, s.DefaultSchedule, s.EvaluationsPerStep, s.Stochastic, s.Aliases }),
+        Schedules = Schedules.All.Select(s => new { s.Name, s.DisplayName, s.Aliases }),
+    });
+}

@@ -1,0 +1,123 @@
+using Easel.Models;
+
+namespace Easel.Cli;
+
+/// <summary>How the files of a run are named.</summary>
+internal enum Naming
+{
+    /// <summary><c>00000-42-a-cat.png</c>.</summary>
+    Described,
+
+    /// <summary><c>samples/00000.png</c>, as the scripts of CompVis and Stability AI.</summary>
+    Samples,
+
+    /// <summary><c>a_cat/seed_42_00000.png</c>, as optimizedSD.</summary>
+    PerPrompt,
+}
+
+/// <summary>
+/// What holds where the command line is silent. One row for Easel's own ways, and one for each original script: its defaults, its noise and its names of files.
+/// The numbers are those of the scripts' own argument parsers.
+/// </summary>
+internal sealed record Profile
+{
+    public required string Name { get; init; }
+
+    /// <summary>The prompt that stands in where none is given; null where one must be.</summary>
+    public string? Prompt { get; init; }
+
+    public int BatchSize { get; init; } = 1;
+    public int BatchCount { get; init; } = 1;
+    public int Steps { get; init; } = Own.Steps;
+    public string Sampler { get; init; } = Own.Sampler;
+    public double Scale { get; init; } = Own.GuidanceScale;
+    public double? Eta { get; init; }
+    public double Strength { get; init; } = Own.Strength;
+
+    /// <summary>The seed; null for a random one.</summary>
+    public long? Seed { get; init; }
+
+    /// <summary>Width and height of a picture from text; null for the model's own.</summary>
+    public int? Side { get; init; }
+
+    /// <summary>Input pictures are brought down to sides that are multiples of this; null leaves it to the library.</summary>
+    public int? InputStep { get; init; }
+
+    public NoiseLike Like { get; init; } = Own.Like;
+    public bool Literal { get; init; }
+    public bool Watermark { get; init; } = true;
+    public bool Grid { get; init; }
+    public Naming Naming { get; init; } = Naming.Described;
+    public string OutputFolder { get; init; } = "outputs";
+
+    private static readonly GenerationRequest Own = new();
+    private const string VirusMonster = "a painting of a virus monster playing guitar";
+
+    /// <summary>Easel's own ways.</summary>
+    public static Profile General { get; } = new() { Name = "easel" };
+
+    /// <summary>CompVis/stable-diffusion, scripts/txt2img.py.</summary>
+    public static Profile CompVisText { get; } = new()
+    {
+        Name = "CompVis txt2img", Prompt = VirusMonster, BatchSize = 3, BatchCount = 2, Steps = 50, Sampler = "ddim", Scale = 7.5, Eta = 0, Seed = 42, Side = 512,
+        Like = NoiseLike.CompVis, Literal = true, Grid = true, Naming = Naming.Samples, OutputFolder = "outputs/txt2img-samples",
+    };
+
+    /// <summary>CompVis/stable-diffusion, scripts/img2img.py, which writes no watermark.</summary>
+    public static Profile CompVisImage { get; } = CompVisText with
+    {
+        Name = "CompVis img2img", BatchSize = 2, BatchCount = 1, Scale = 5, Strength = 0.75, Side = null, Watermark = false, OutputFolder = "outputs/img2img-samples",
+    };
+
+    /// <summary>Stability-AI/stablediffusion, scripts/txt2img.py.</summary>
+    public static Profile StabilityText { get; } = CompVisText with
+    {
+        Name = "Stability AI txt2img", Prompt = "a professional photograph of an astronaut riding a triceratops", BatchCount = 3, Scale = 9,
+    };
+
+    /// <summary>Stability-AI/stablediffusion, scripts/img2img.py.</summary>
+    public static Profile StabilityImage { get; } = CompVisImage with { Name = "Stability AI img2img", Scale = 9, Strength = 0.8, Watermark = true, InputStep = 64 };
+
+    /// <summary>basujindal/stable-diffusion, optimizedSD/optimized_txt2img.py: each picture has its own seed, and neither a mark nor a grid is made.</summary>
+    public static Profile OptimizedText { get; } = CompVisText with
+    {
+        Name = "optimizedSD txt2img", BatchSize = 5, BatchCount = 1, Sampler = "plms", Seed = null, Like = NoiseLike.PerPicture, Watermark = false, Grid = false,
+        Naming = Naming.PerPrompt,
+    };
+
+    /// <summary>basujindal/stable-diffusion, optimizedSD/optimized_img2img.py.</summary>
+    public static Profile OptimizedImage { get; } = OptimizedText with
+    {
+        Name = "optimizedSD img2img", Sampler = "ddim", Strength = 0.75, Side = null, InputStep = 64, OutputFolder = "outputs/img2img-samples",
+    };
+
+    /// <summary>Stability-AI/stablediffusion, scripts/gradio/depth2img.py.</summary>
+    public static Profile DepthDemo { get; } = General with { Name = "depth2img demo", Prompt = "", Steps = 50, Sampler = "ddim", Scale = 9, Eta = 0, Strength = 0.9 };
+
+    /// <summary>Stability-AI/stablediffusion, scripts/gradio/inpainting.py.</summary>
+    public static Profile InpaintDemo { get; } = DepthDemo with { Name = "inpainting demo", BatchSize = 4, Steps = 45, Scale = 10, Eta = 1, Strength = 1 };
+
+    /// <summary>Stability-AI/stablediffusion, scripts/gradio/superresolution.py.</summary>
+    public static Profile UpscaleDemo { get; } = DepthDemo with { Name = "superresolution demo", Steps = 75, Scale = 10 };
+
+    /// <summary>The row for a command line, once the model is known, or, before, for a model of the first generation.</summary>
+    public static Profile For(DrawSettings settings, ModelFamily? family = null)
+    {
+        // The two repositories sign their pictures differently, and by that their models are told apart.
+        var isSecond = family?.Watermark == ModelFamily.Sd2.Watermark;
+        var fromPicture = settings.Job == Job.Image || settings is { Job: Job.Draw, Init: not null };
+        return settings.Job switch
+        {
+            Job.Depth => Demo(DepthDemo),
+            Job.Inpaint => Demo(InpaintDemo),
+            Job.Upscale => Demo(UpscaleDemo),
+            _ when settings.IsOptimized => fromPicture ? OptimizedImage : OptimizedText,
+            _ when !settings.IsScript => General,
+            _ when isSecond => fromPicture ? StabilityImage : StabilityText,
+            _ => fromPicture ? CompVisImage : CompVisText,
+        };
+
+        // The demos are web pages and have no files of their own to name; asked for in the scripts' words they draw as the originals do.
+        Profile Demo(Profile demo) => settings.IsScript ? demo with { Like = NoiseLike.CompVis, Literal = true } : demo;
+    }
+}

@@ -1,0 +1,40 @@
+using Easel.Imaging;
+
+namespace Easel;
+
+/// <summary>A picture and what made it.</summary>
+/// <param name="Image">The pixels.</param>
+/// <param name="Request">The request, as it was carried out: the size and the seed are filled in.</param>
+/// <param name="Prompt">The prompt of this picture.</param>
+/// <param name="Seed">The seed that gives this picture: of its own, or of the whole run where one stream serves it (see <see cref="NoiseLike.CompVis"/>).</param>
+/// <param name="Index">The picture's place in the run, from 0.</param>
+/// <param name="HasWatermark">Whether the picture carries the invisible watermark.</param>
+public sealed record GeneratedImage(RgbImage Image, GenerationRequest Request, string Prompt, long Seed, int Index, bool HasWatermark);
+
+/// <summary>What a run was, beside its pictures.</summary>
+/// <param name="Images">The pictures, in order.</param>
+/// <param name="Seed">The seed of the first picture, whether asked for or drawn.</param>
+/// <param name="Remarks">What the person should be told: a size that was rounded, a prompt that was cut, a precision that had to be widened.</param>
+public sealed record GenerationResult(IReadOnlyList<GeneratedImage> Images, long Seed, IReadOnlyList<string> Remarks);
+
+/// <summary>What a run is doing.</summary>
+public enum GenerationStage
+{
+    /// <summary>Encoding the prompt and the input pictures.</summary>
+    Encoding,
+
+    /// <summary>Removing noise, step by step.</summary>
+    Sampling,
+
+    /// <summary>Turning latents into pixels.</summary>
+    Decoding,
+}
+
+/// <summary>How far a run has come. Handed to the callback after each step; its preview is valid during the call only.</summary>
+/// <param name="Stage">What is being done.</param>
+/// <param name="Batch">The batch, from 0.</param>
+/// <param name="BatchCount">Batches in all.</param>
+/// <param name="Step">Steps done in this batch.</param>
+/// <param name="StepCount">Steps of each batch.</param>
+/// <param name="Preview">Makes small pictures of the state of the batch; null while there is nothing to see.</param>
+public readonly record struct GenerationProgress(GenerationStage Stage, int Batch, int BatchCount, int Step, int StepCount, Func<IReadOnlyList<RgbImage>>? Preview);

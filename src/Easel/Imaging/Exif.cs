@@ -1,0 +1,147 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Easel.Imaging;
+
+/// <summary>
+/// What Easel needs of an EXIF block (a small TIFF file, CIPA DC-008): which way is up, the user comment that holds generation parameters, and the plain texts.
+/// Damage in it never stops a picture from being read: what cannot be understood is passed over.
+/// </summary>
+internal sealed class Exif
+{
+    private const ushort OrientationTag = 0x0112, ExifPointer = 0x8769, UserCommentTag = 0x9286;
+    private const ushort AsciiType = 2, ShortType = 3, LongType = 4, UndefinedType = 7;
+
+    private static readonly (ushort Tag, string Key)[] Texts =
+        [(0x010E, "ImageDescription"), (0x010F, "Make"), (0x0110, "Model"), (0x0131, "Software"), (0x013B, "Artist"), (0x8298, "Copyright")];
+
+    /// <summary>1 to 8 as EXIF numbers them; 1 is upright.</summary>
+    public int Orientation { get; private set; } = 1;
+
+    /// <summary>The user comment, decoded.</summary>
+    public string? UserComment { get; private set; }
+
+    /// <summary>The plain texts of the first directory.</summary>
+    public List<KeyValuePair<string, string>> Pairs { get; } = [];
+
+    /// <summary>Reads a block, with or without the six bytes "Exif\0\0" before it.</summary>
+    public static Exif Parse(ReadOnlySpan<byte> block)
+    {
+        var exif = new Exif();
+        if (block.StartsWith("Exif\0\0"u8)) block = block[6..];
+        if (block.Length < 8) return exif;
+        var little = block.StartsWith("II*\0"u8);
+        if (little || block.StartsWith("MM\0*"u8)) exif.ReadDirectory(block, U32(block, 4, little), little, nested: false);
+        return exif;
+    }
+
+    /// <summary>The metadata as the text of JPEG and WebP files is read: the user comment is the parameters.</summary>
+    public ImageMetadata ToMetadata(string? fileComment = null)
+    {
+        List<KeyValuePair<string, string>> pairs = [.. Pairs];
+        if (fileComment is not null) pairs.Add(KeyValuePair.Create("comment", fileComment));
+        return ImageMetadata.From(pairs) with { Parameters = UserComment ?? fileComment };
+    }
+
+    /// <summary>
+    /// A big-endian block with the parameters as a UTF-16 user comment, as AUTOMATIC1111 writes it with piexif, and those other pairs that have a tag.
+    /// </summary>
+    public static byte[] Build(ImageMetadata metadata)
+    {
+        var entries = new List<(ushort Tag, ushort Type, byte[] Data)>();
+        foreach (var (tag, key) in Texts)
+            if (metadata[key] is { } text) entries.Add((tag, AsciiType, [.. Encoding.UTF8.GetBytes(text), 0]));
+        byte[]? comment = metadata.Parameters is { } parameters ? [.. "UNICODE\0"u8, .. Encoding.BigEndianUnicode.GetBytes(parameters)] : null;
+        if (comment is not null) entries.Add((ExifPointer, LongType, new byte[4]));
+
+        // Header, then the first directory, then its data, then the EXIF directory with its one entry, then the comment.
+        const int directory = 8;
+        var data = directory + 2 + entries.Count * 12 + 4;
+        var sub = data + entries.Sum(e => e.Data.Length > 4 ? e.Data.Length + (e.Data.Length & 1) : 0);
+        var block = new byte[comment is null ? sub : sub + 18 + comment.Length];
+        "MM\0*"u8.CopyTo(block);
+        BinaryPrimitives.WriteUInt32BigEndian(block.AsSpan(4), directory);
+        BinaryPrimitives.WriteUInt16BigEndian(block.AsSpan(directory), (ushort)entries.Count);
+        for (var i = 0; i < entries.Count; i++)
+        {
+            var (tag, type, bytes) = entries[i];
+            if (tag == ExifPointer) BinaryPrimitives.WriteInt32BigEndian(bytes, sub);
+            WriteEntry(block, directory + 2 + i * 12, tag, type, type == LongType ? 1 : bytes.Length, bytes, data);
+            if (bytes.Length > 4) data += bytes.Length + (bytes.Length & 1);
+        }
+        if (comment is not null)
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(block.AsSpan(sub), 1);
+            WriteEntry(block, sub + 2, UserCommentTag, UndefinedType, comment.Length, comment, sub + 18);
+        }
+        return block;
+    }
+
+    private static void WriteEntry(byte[] block, int at, ushort tag, ushort type, int count, byte[] bytes, int dataAt)
+    {
+        BinaryPrimitives.WriteUInt16BigEndian(block.AsSpan(at), tag);
+        BinaryPrimitives.WriteUInt16BigEndian(block.AsSpan(at + 2), type);
+        BinaryPrimitives.WriteInt32BigEndian(block.AsSpan(at + 4), count);
+        if (bytes.Length > 4) BinaryPrimitives.WriteInt32BigEndian(block.AsSpan(at + 8), dataAt);
+        bytes.CopyTo(block.AsSpan(bytes.Length > 4 ? dataAt : at + 8));
+    }
+
+    private void ReadDirectory(ReadOnlySpan<byte> block, uint at, bool little, bool nested)
+    {
+        if (at > block.Length - 2) return;
+        var count = U16(block, (int)at, little);
+        for (var i = 0; i < count; i++)
+        {
+            var entry = (int)at + 2 + i * 12;
+            if (entry > block.Length - 12) return;
+            var (tag, type) = (U16(block, entry, little), U16(block, entry + 2, little));
+            var (length, value) = (U32(block, entry + 4, little), U32(block, entry + 8, little));
+
+            if (tag == OrientationTag && type == ShortType && U16(block, entry + 8, little) is var orientation and >= 1 and <= 8) Orientation = orientation;
+            if (tag == ExifPointer && !nested) ReadDirectory(block, value, little, nested: true);
+            if (type is not (AsciiType or UndefinedType)) continue;
+
+            var start = length > 4 ? value : (uint)entry + 8;
+            if (start > block.Length || length > block.Length - start) continue;
+            var bytes = block.Slice((int)start, (int)length);
+            if (tag == UserCommentTag) UserComment ??= Comment(bytes);
+            if (!nested && Texts.FirstOrDefault(t => t.Tag == tag).Key is { } key && type == AsciiType)
+                Pairs.Add(KeyValuePair.Create(key, Utf8OrLatin(bytes).TrimEnd('\0')));
+        }
+    }
+
+    /// <summary>The comment behind its eight-byte code: "UNICODE\0", "ASCII\0\0\0", eight zeros or none at all.</summary>
+    private static string? Comment(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.StartsWith("UNICODE\0"u8)) return Utf16(bytes[8..]).TrimEnd('\0');
+        ReadOnlySpan<byte> unknown = [0, 0, 0, 0, 0, 0, 0, 0];
+        if (bytes.StartsWith("ASCII\0\0\0"u8) || bytes.StartsWith(unknown)) bytes = bytes[8..];
+        var text = Utf8OrLatin(bytes).TrimEnd('\0', ' ');
+        return text.Length == 0 ? null : text;
+    }
+
+    /// <summary>
+    /// Writers disagree on the byte order and rarely mark it. Text has more zero bytes where the high halves lie; without any, piexif's order counts.
+    /// </summary>
+    private static string Utf16(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.StartsWith<byte>([0xFF, 0xFE])) return Encoding.Unicode.GetString(bytes[2..]);
+        if (bytes.StartsWith<byte>([0xFE, 0xFF])) return Encoding.BigEndianUnicode.GetString(bytes[2..]);
+        var (even, odd) = (0, 0);
+        for (var i = 0; i + 1 < bytes.Length; i += 2)
+        {
+            if (bytes[i] == 0) even++;
+            if (bytes[i + 1] == 0) odd++;
+        }
+        return (odd > even ? Encoding.Unicode : Encoding.BigEndianUnicode).GetString(bytes);
+    }
+
+    private static string Utf8OrLatin(ReadOnlySpan<byte> bytes) =>
+        System.Text.Unicode.Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : Encoding.Latin1.GetString(bytes);
+
+    private static ushort U16(ReadOnlySpan<byte> block, int at, bool little) =>
+        little ? BinaryPrimitives.ReadUInt16LittleEndian(block[at..]) : BinaryPrimitives.ReadUInt16BigEndian(block[at..]);
+
+    private static uint U32(ReadOnlySpan<byte> block, int at, bool little) =>
+        little ? BinaryPrimitives.ReadUInt32LittleEndian(block[at..]) : BinaryPrimitives.ReadUInt32BigEndian(block[at..]);
+}

@@ -1,0 +1,53 @@
+using Easel.Sampling;
+
+namespace Easel;
+
+/// <summary>The number format in which a model runs.</summary>
+public enum Precision
+{
+    /// <summary>bf16 where the processor multiplies it natively, fp16 on CUDA, otherwise fp32.</summary>
+    Auto,
+
+    /// <summary>fp32: exact, twice the memory.</summary>
+    Full,
+
+    /// <summary>bf16.</summary>
+    BFloat16,
+
+    /// <summary>fp16; on CUDA only.</summary>
+    Float16,
+}
+
+/// <summary>How a model is to be loaded.</summary>
+public sealed record LoadOptions
+{
+    /// <summary>The number format. Default <see cref="Precision.Auto"/>.</summary>
+    public Precision Precision { get; init; } = Precision.Auto;
+
+    /// <summary>"auto" (CUDA where present), "cpu", "cuda" or "cuda:1". Default "auto".</summary>
+    public string Device { get; init; } = "auto";
+
+    /// <summary>The original YAML configuration; null to take one lying beside the checkpoint, if any.</summary>
+    public string? Config { get; init; }
+
+    /// <summary>What the UNet predicts; null to have it recognised.</summary>
+    public PredictionType? Prediction { get; init; }
+
+    /// <summary>Whether to run the UNet's averaged (EMA) weights where a checkpoint holds both. Default false, as the original scripts do.</summary>
+    public bool Ema { get; init; }
+
+    /// <summary>A file with another autoencoder; null for the checkpoint's own.</summary>
+    public string? Vae { get; init; }
+
+    /// <summary>A file with the tiny autoencoder (TAESD), which then decodes in place of the model's own: many times faster, a little coarser. Null for none.</summary>
+    public string? TinyVae { get; init; }
+
+    /// <summary>A file with the depth estimator (MiDaS DPT-Hybrid) for a depth model that does not hold one; null for none.</summary>
+    public string? DepthModel { get; init; }
+
+    /// <summary>A folder of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; null for none.</summary>
+    public string? LoraFolder { get; init; }
+
+    /// <summary>A folder of textual-inversion embeddings, which prompts call by name; null for none.</summary>
+    public string? EmbeddingFolder { get; init; }
+}

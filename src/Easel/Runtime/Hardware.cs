@@ -1,0 +1,61 @@
+using System.Runtime.Intrinsics.X86;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Easel.Runtime;
+
+/// <summary>What the machine at hand can do.</summary>
+internal static class Hardware
+{
+    /// <summary>Whether the processor multiplies bf16 natively (AVX512-BF16 or AMX-BF16), so that bf16 is faster than fp32 and not slower.</summary>
+    public static bool HasBFloat16 { get; } = DetectBFloat16();
+
+    /// <summary>The device for a name.</summary>
+    /// <exception cref="InvalidRequestException">There is no such device here.</exception>
+    public static Device Device(string name)
+    {
+        if (name == "auto") return cuda.is_available() ? CUDA : CPU;
+        if (name == "cpu") return CPU;
+        if (name != "cuda" && !name.StartsWith("cuda:", StringComparison.Ordinal))
+            throw new InvalidRequestException("Device", $"The device is \"{name}\"; it must be auto, cpu, cuda or cuda:N.");
+        if (!cuda.is_available())
+            throw new InvalidRequestException("Device", $"The device \"{name}\" is not at hand: there is no NVIDIA card that this build can use (a CUDA build is made with -p:EaselBackend=cuda).");
+        var index = 0;
+        if (name.Length > 4 && (!int.TryParse(name.AsSpan(5), out index) || index < 0 || index >= cuda.device_count()))
+            throw new InvalidRequestException("Device", $"The device \"{name}\" is not at hand: there are {cuda.device_count()} CUDA devices, counted from 0.");
+        return new Device(DeviceType.CUDA, index);
+    }
+
+    /// <summary>The number format for a precision on a device.</summary>
+    /// <exception cref="InvalidRequestException">The device cannot run it.</exception>
+    public static ScalarType NumberFormat(Precision precision, Device device) => precision switch
+    {
+        Precision.Full => ScalarType.Float32,
+        Precision.BFloat16 => ScalarType.BFloat16,
+        Precision.Float16 when device.type == DeviceType.CUDA => ScalarType.Float16,
+        Precision.Float16 => throw new InvalidRequestException("Precision", "The precision fp16 runs on CUDA only; on a CPU choose bf16 or full (fp16 files load in either)."),
+        _ when device.type == DeviceType.CUDA => ScalarType.Float16,
+        _ => HasBFloat16 ? ScalarType.BFloat16 : ScalarType.Float32,
+    };
+
+    /// <summary>Memory in bytes that can still be taken without swapping, as the system or its container allows.</summary>
+    public static long AvailableMemory()
+    {
+        var limit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - Environment.WorkingSet; // knows of containers
+        if (!OperatingSystem.IsLinux()) return limit;
+        foreach (var line in File.ReadLines("/proc/meminfo"))
+        {
+            if (line.StartsWith("MemAvailable:", StringComparison.Ordinal) && long.TryParse(line.AsSpan(13).Trim().TrimEnd(" kB"), out var kilobytes))
+                return Math.Min(limit, kilobytes * 1024);
+        }
+        return limit;
+    }
+
+    private static bool DetectBFloat16()
+    {
+        if (!X86Base.IsSupported || X86Base.CpuId(0, 0).Eax < 7) return false;
+        var amx = (X86Base.CpuId(7, 0).Edx & 1 << 22) != 0;
+        var avx512 = Avx512F.IsSupported && (X86Base.CpuId(7, 1).Eax & 1 << 5) != 0;
+        return amx || avx512;
+    }
+}

@@ -1,0 +1,156 @@
+using System.Globalization;
+using System.Text.Json;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Easel.Weights;
+
+/// <summary>
+/// What a configuration file says that tensors cannot: heads, what is predicted, the noise schedule, the latent scale. Every member is null where the files are silent.
+/// Read from the original YAML and from transformers' and diffusers' JSON; never required.
+/// </summary>
+internal sealed record ModelSettings
+{
+    public string? Parameterization { get; init; }
+    public double? BetaStart { get; init; }
+    public double? BetaEnd { get; init; }
+    public string? BetaSchedule { get; init; }
+    public bool? ZeroTerminalSnr { get; init; }
+    public double? LatentScale { get; init; }
+    public IReadOnlyList<int>? Heads { get; init; }
+    public int? HeadWidth { get; init; }
+    public IReadOnlyList<bool>? DisabledSelfAttention { get; init; }
+    public int? TextHeads { get; init; }
+    public string? TextActivation { get; init; }
+    public int? MaxNoiseLevel { get; init; }
+
+    /// <summary>The settings for a single-file checkpoint: the file named, or those lying beside the checkpoint.</summary>
+    /// <param name="checkpoint">The checkpoint's path.</param>
+    /// <param name="config">A YAML file named by the user, or null.</param>
+    /// <exception cref="CheckpointException">A file that was named does not exist, or one that was found cannot be read.</exception>
+    public static ModelSettings Beside(string checkpoint, string? config)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(checkpoint))!;
+        if (config is not null && !File.Exists(config)) throw new CheckpointException($"The configuration file {config} does not exist.");
+
+        var yaml = config ?? First(Path.ChangeExtension(checkpoint, ".yaml"), Path.ChangeExtension(checkpoint, ".yml"), Path.Combine(folder, "config.yaml"));
+        var settings = yaml is null ? new ModelSettings() : FromYaml(yaml);
+        var json = First(Path.Combine(folder, "text_config.json"), Path.Combine(folder, "config.json"));
+        return json is null ? settings : settings.WithText(Json(json));
+
+        static string? First(params string[] candidates) => candidates.FirstOrDefault(File.Exists);
+    }
+
+    /// <summary>The settings of a diffusers folder.</summary>
+    public static ModelSettings InFolder(string folder)
+    {
+        var settings = new ModelSettings();
+        if (Find("text_encoder/config.json") is { } text) settings = settings.WithText(Json(text));
+        if (Find("unet/config.json") is { } unet) settings = settings.WithUNet(Json(unet));
+        if (Find("vae/config.json") is { } vae) settings = settings with { LatentScale = Number(Json(vae), "scaling_factor") };
+        if (Find("scheduler/scheduler_config.json") is { } scheduler) settings = settings.WithScheduler(Json(scheduler));
+        return settings;
+
+        string? Find(string name) => File.Exists(Path.Combine(folder, name)) ? Path.Combine(folder, name) : null;
+    }
+
+    private static ModelSettings FromYaml(string path)
+    {
+        YamlStream yaml = [];
+        try
+        {
+            using var reader = File.OpenText(path);
+            yaml.Load(reader);
+        }
+        catch (Exception e) when (e is YamlException or IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"The configuration file {path} cannot be read: {e.Message}", e);
+        }
+
+        if (yaml.Documents.Count == 0) return new ModelSettings();
+        var parameters = At(yaml.Documents[0].RootNode, "model", "params");
+        var unet = At(parameters, "unet_config", "params");
+        return new ModelSettings
+        {
+            Parameterization = Scalar(parameters, "parameterization") ?? (parameters is null ? null : "eps"), // the original's default where it is not given
+            BetaStart = ScalarNumber(parameters, "linear_start"),
+            BetaEnd = ScalarNumber(parameters, "linear_end"),
+            LatentScale = ScalarNumber(parameters, "scale_factor"),
+            Heads = (int?)ScalarNumber(unet, "num_heads") is > 0 and { } heads ? [heads] : null,
+            HeadWidth = (int?)ScalarNumber(unet, "num_head_channels") is > 0 and { } width ? width : null,
+            DisabledSelfAttention = At(unet, "disable_self_attentions") is YamlSequenceNode list ? [.. list.Select(n => bool.TryParse(n.ToString(), out var b) && b)] : null,
+            MaxNoiseLevel = (int?)ScalarNumber(At(parameters, "low_scale_config", "params"), "max_noise_level"),
+        };
+
+        static YamlNode? At(YamlNode? node, params string[] names)
+        {
+            foreach (var name in names)
+                node = node is YamlMappingNode map && map.Children.TryGetValue(new YamlScalarNode(name), out var child) ? child : null;
+            return node;
+        }
+
+        static string? Scalar(YamlNode? node, string name) => (At(node, name) as YamlScalarNode)?.Value;
+
+        static double? ScalarNumber(YamlNode? node, string name) =>
+            double.TryParse(Scalar(node, name), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : null;
+    }
+
+    private ModelSettings WithText(JsonElement json)
+    {
+        // transformers' CLIPTextConfig, one inside a CLIPConfig, or open_clip's model configuration.
+        if (Object(json, "text_config") is { } nested) json = nested;
+        var openClip = Object(json, "open_clip_text_cfg") ?? Object(json, "text_cfg");
+        return this with
+        {
+            TextHeads = (int?)(openClip is { } o ? Number(o, "heads") : Number(json, "num_attention_heads")),
+            TextActivation = Text(json, "hidden_act"),
+        };
+    }
+
+    private ModelSettings WithUNet(JsonElement json)
+    {
+        // diffusers calls the number of heads attention_head_dim, as its own comments regret; num_attention_heads came later and wins.
+        var heads = Numbers(json, "num_attention_heads") ?? Numbers(json, "attention_head_dim");
+        return this with { Heads = heads?.Select(h => (int)h).ToList() };
+    }
+
+    private ModelSettings WithScheduler(JsonElement json) => this with
+    {
+        Parameterization = Text(json, "prediction_type") switch { "epsilon" => "eps", "v_prediction" => "v", "sample" => "x0", var other => other },
+        BetaStart = Number(json, "beta_start"),
+        BetaEnd = Number(json, "beta_end"),
+        BetaSchedule = Text(json, "beta_schedule"),
+        ZeroTerminalSnr = json.TryGetProperty("rescale_betas_zero_snr", out var zero) && zero.ValueKind == JsonValueKind.True,
+    };
+
+    private static JsonElement Json(string path)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            if (document.RootElement.ValueKind == JsonValueKind.Object) return document.RootElement.Clone();
+            throw new CheckpointException($"The configuration file {path} is not a JSON object.");
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"The configuration file {path} cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static JsonElement? Object(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object ? value : null;
+
+    private static string? Text(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static double? Number(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : null;
+
+    private static IReadOnlyList<double>? Numbers(JsonElement json, string name)
+    {
+        if (Number(json, name) is { } one) return [one];
+        return json.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(n => n.ValueKind == JsonValueKind.Number)
+            ? [.. list.EnumerateArray().Select(n => n.GetDouble())]
+            : null;
+    }
+}

@@ -1,0 +1,123 @@
+using Easel.Models;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace Easel.Weights;
+
+/// <summary>Where the values of one parameter are: a tensor of a file, or one of several equal parts of it along the first dimension.</summary>
+internal readonly record struct Slot(TensorFile File, string Key, int Part = 0, int Parts = 1)
+{
+    public long[] Shape
+    {
+        get
+        {
+            var shape = File.Tensors[Key].Shape.ToArray();
+            if (Parts > 1 && shape.Length > 0) shape[0] /= Parts;
+            return shape;
+        }
+    }
+}
+
+/// <summary>The tensors of one network under the network's own parameter names, wherever and under whatever names they are stored.</summary>
+internal sealed class StateDict
+{
+    private readonly Dictionary<string, Slot> _slots = new(StringComparer.Ordinal);
+
+    /// <summary>Tensors of the files that are known and belong to no parameter, such as CLIP's position ids.</summary>
+    public List<string> Ignored { get; } = [];
+
+    public IReadOnlyDictionary<string, Slot> Slots => _slots;
+
+    public int Count => _slots.Count;
+
+    public void Add(string name, Slot slot) => _slots[name] = slot;
+
+    /// <summary>The shape of a parameter, or null where there is none of that name.</summary>
+    public long[]? Shape(string name) => _slots.TryGetValue(name, out var slot) ? slot.Shape : null;
+
+    /// <summary>How many numbers follow one another from 0 in names that go on as <paramref name="prefix"/> + number + ".".</summary>
+    public int CountChildren(string prefix)
+    {
+        var numbers = new HashSet<int>();
+        foreach (var name in _slots.Keys)
+        {
+            if (!name.StartsWith(prefix, StringComparison.Ordinal)) continue;
+            var end = name.IndexOf('.', prefix.Length);
+            if (end > 0 && int.TryParse(name.AsSpan(prefix.Length, end - prefix.Length), out var number)) numbers.Add(number);
+        }
+        var count = 0;
+        while (numbers.Contains(count)) count++;
+        return count;
+    }
+
+    /// <summary>The number of values in all tensors.</summary>
+    public long ParameterCount => _slots.Values.Sum(slot => slot.Shape.Aggregate(1L, (product, side) => product * side));
+
+    /// <summary>
+    /// Gives every parameter of <paramref name="network"/> its values, tensor by tensor, in the asked precision and place. Nothing is loaded where names or shapes disagree:
+    /// the error lists what is missing, unexpected and mis-shaped.
+    /// </summary>
+    /// <param name="network">A network whose parameters are still without memory.</param>
+    /// <param name="what">How to call the network in an error: "UNet".</param>
+    /// <param name="type">The precision to run in.</param>
+    /// <param name="device">Where to run.</param>
+    /// <param name="onTensor">Told after each tensor.</param>
+    /// <exception cref="CheckpointException">The tensors do not fit the network, or a file is damaged.</exception>
+    public void Load(Module network, string what, ScalarType type, Device device, Action? onTensor = null)
+    {
+        var layers = network.named_modules().Where(m => m.module is Layer).Select(m => (m.name, Layer: (Layer)m.module)).ToList();
+        var wanted = layers.SelectMany(l => l.Layer.named_parameters().Select(p => (Name: $"{l.name}.{p.name}", l.Layer, Own: p.name, Shape: p.parameter.shape))).ToList();
+        Check(what, wanted.Select(w => (w.Name, w.Shape)));
+
+        foreach (var (name, layer, own, shape) in wanted)
+        {
+            using var scope = NewDisposeScope();
+            using var inference = inference_mode(); // the views are not ours to track
+            var slot = _slots[name];
+            var view = slot.File.View(slot.Key);
+            if (slot.Parts > 1) view = view.narrow(0, slot.Part * (view.shape[0] / slot.Parts), view.shape[0] / slot.Parts);
+            layer.Assign(own, view.reshape(shape).to(type, device, copy: true).contiguous().DetachFromDisposeScope());
+            slot.File.Release(slot.Key);
+            onTensor?.Invoke();
+        }
+    }
+
+    private void Check(string what, IEnumerable<(string Name, long[] Shape)> wanted)
+    {
+        var missing = new List<string>();
+        var misshaped = new List<string>();
+        var expected = new HashSet<string>();
+        foreach (var (name, shape) in wanted)
+        {
+            expected.Add(name);
+            if (Shape(name) is not { } stored) missing.Add(name);
+            else if (!Fits(stored, shape)) misshaped.Add($"{_slots[name].Key} is [{string.Join(", ", stored)}] and should be [{string.Join(", ", shape)}]");
+        }
+        var unexpected = _slots.Where(s => !expected.Contains(s.Key)).Select(s => s.Value.Key).ToList();
+        if (missing.Count + misshaped.Count + unexpected.Count == 0) return;
+
+        var file = _slots.Count > 0 ? _slots.Values.First().File.Path : "the file";
+        throw new CheckpointException($"The {what} in {file} does not fit: " + string.Join("; ", new[]
+        {
+            Describe("missing", missing), Describe("unexpected", unexpected), Describe("mis-shaped", misshaped),
+        }.Where(part => part.Length > 0)) + ".");
+    }
+
+    /// <summary>A linear layer may be stored as a 1x1 convolution and the other way round.</summary>
+    private static bool Fits(long[] stored, long[] wanted) => Trim(stored).SequenceEqual(Trim(wanted));
+
+    private static IEnumerable<long> Trim(long[] shape)
+    {
+        var length = shape.Length;
+        while (length > 2 && shape[length - 1] == 1) length--;
+        return shape.Take(length);
+    }
+
+    private static string Describe(string kind, List<string> names)
+    {
+        const int Shown = 12;
+        if (names.Count == 0) return "";
+        var more = names.Count > Shown ? $" and {names.Count - Shown} more" : "";
+        return $"{names.Count} {kind} ({string.Join(", ", names.Take(Shown))}{more})";
+    }
+}

@@ -1,0 +1,134 @@
+using System.Text.Json;
+using Easel.Tests.Support;
+using Easel.Text;
+
+namespace Easel.Tests.Text;
+
+/// <summary>Guards that prompts shared between users of AUTOMATIC1111's web UI mean the same here.</summary>
+public sealed class PromptParserTests
+{
+    private static string Show(IEnumerable<WeightedText> pieces) =>
+        string.Join(" ", pieces.Select(p => p.IsBreak ? "BREAK" : FormattableString.Invariant($"'{p.Text}':{p.Weight}")));
+
+    private static string Show(IEnumerable<(int UntilStep, string Text)> schedule) => string.Join(" ", schedule.Select(s => $"{s.UntilStep}:'{s.Text}'"));
+
+    [Theory]
+    [InlineData("normal text", "'normal text':1")]
+    [InlineData("", "'':1")]
+    [InlineData("an (important) word", "'an ':1 'important':1.1 ' word':1")]
+    [InlineData("(unbalanced", "'unbalanced':1.1")]
+    [InlineData(@"\(literal\]", "'(literal]':1")]
+    [InlineData("(unnecessary)(parens)", "'unnecessaryparens':1.1")]
+    [InlineData("a (((house:1.3)) [on] a (hill:0.5), sun, (((sky))).",
+        "'a ':1 'house':1.5730000000000004 ' ':1.1 'on':1 ' a ':1.1 'hill':0.55 ', sun, ':1.1 'sky':1.4641000000000006 '.':1.1")]
+    [InlineData("a BREAK b", "'a':1 BREAK 'b':1")]
+    [InlineData("(a BREAK b:1.2)", "'a':1.2 BREAK 'b':1.2")]
+    [InlineData("BREAKS break", "'BREAKS break':1")]
+    [InlineData("(a:1.2.3)", "'a:1.2.3':1.1")]
+    [InlineData("a:1.2) )", "'a:1.2) )':1")]
+    [InlineData("[a", "'a':0.9090909090909091")]
+    public void ReadsWeights(string prompt, string expected) => Assert.Equal(expected, Show(PromptParser.ParseWeights(prompt)));
+
+    [Theory]
+    [InlineData("test", "10:'test'")]
+    [InlineData("", "10:''")]
+    [InlineData("a [b:3]", "3:'a ' 10:'a b'")]
+    [InlineData("a [b: 3]", "3:'a ' 10:'a b'")]
+    [InlineData("a [[[b]]:2]", "2:'a ' 10:'a [[b]]'")]
+    [InlineData("[(a:2):3]", "3:'' 10:'(a:2)'")]
+    [InlineData("a [b : c : 1] d", "1:'a b  d' 10:'a  c  d'")]
+    [InlineData("a[b:[c:d:2]:1]e", "1:'abe' 2:'ace' 10:'ade'")]
+    [InlineData("a [unbalanced", "10:'a [unbalanced'")]
+    [InlineData("a [b:.5] c", "5:'a  c' 10:'a b c'")]
+    [InlineData("((a][:b:c [d:3]", "3:'((a][:b:c ' 10:'((a][:b:c d'")]
+    [InlineData("[fe|]male", "1:'female' 2:'male' 3:'female' 4:'male' 5:'female' 6:'male' 7:'female' 8:'male' 9:'female' 10:'male'")]
+    [InlineData("[fe|||]male", "1:'female' 2:'male' 3:'male' 4:'male' 5:'female' 6:'male' 7:'male' 8:'male' 9:'female' 10:'male'")]
+    [InlineData("[a::4] [b:c:1.5] [d:0]", "4:'a b d' 10:' b d'")]
+    [InlineData("a | b [c:3]", "10:'a | b [c:3]'")]
+    [InlineData(@"[a\::b:3] \", @"10:'[a\::b:3] \'")]
+    [InlineData("[a:99999999999999999999]", "10:''")]
+    public void Schedules(string prompt, string expected) => Assert.Equal(expected, Show(PromptParser.Schedule(prompt, 10)));
+
+    [Fact]
+    public void CountsASecondPassFromTheStartOfTheFirst()
+    {
+        Assert.Equal("10:'a b c'", Show(PromptParser.Schedule("a [b:.5] c", 10, stepsBefore: 10)));
+        Assert.Equal("5:'a  c' 10:'a b c'", Show(PromptParser.Schedule("a [b:1.5] c", 10, stepsBefore: 10)));
+    }
+
+    [Fact]
+    public void SchedulesAsTheReferenceDoes()
+    {
+        var wrong = new List<string>();
+        foreach (var golden in Goldens.Json("tokenizer/schedules.json").EnumerateArray())
+        {
+            var prompt = golden.GetProperty("prompt").GetString()!;
+            int? before = golden.TryGetProperty("steps_before", out var earlier) ? earlier.GetInt32() : null;
+            var expected = Show(golden.GetProperty("schedule").EnumerateArray().Select(s => (s[0].GetInt32(), s[1].GetString()!)));
+            var actual = Show(PromptParser.Schedule(prompt, golden.GetProperty("steps").GetInt32(), before));
+            if (actual != expected) wrong.Add($"\"{prompt}\": {actual}, should be {expected}");
+        }
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
+    public void ReadsWeightsAndCompositionsAsTheReferenceDoes()
+    {
+        static WeightedText Piece(JsonElement e) =>
+            e[1].GetDouble() == -1 && e[0].GetString() == "BREAK" ? WeightedText.Break : new(e[0].GetString()!, e[1].GetDouble());
+        var wrong = new List<string>();
+        foreach (var golden in Goldens.Json("tokenizer/weights.json").EnumerateArray())
+        {
+            var prompt = golden.GetProperty("prompt").GetString()!;
+            var expected = golden.GetProperty("weights").EnumerateArray().Select(Piece).ToArray();
+            var actual = PromptParser.ParseWeights(prompt);
+            if (!actual.SequenceEqual(expected)) wrong.Add($"\"{prompt}\": {Show(actual)}, should be {Show(expected)}");
+
+            var parts = golden.GetProperty("composition").EnumerateArray().Select(e => (e[0].GetString()!, e[1].GetDouble()));
+            if (!PromptParser.SplitComposition(prompt).SequenceEqual(parts)) wrong.Add($"parts of \"{prompt}\"");
+        }
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
+    public void SplitsCompositions()
+    {
+        Assert.Equal([("a cat", 1.2), (" a dog", 0.5), (" SAND:x", 1), (" c", -0.25)],
+            PromptParser.SplitComposition("a cat :1.2 AND a dog : 0.5 AND SAND:x AND c:-.25"));
+        Assert.Equal([("", 1.0)], PromptParser.SplitComposition(""));
+    }
+
+    [Fact]
+    public void TakesLorasOut()
+    {
+        var tags = PromptParser.ExtractLoras(
+            "a <lora:ink:0.8>cat <lora:oil> <lyco:x:1:0.5>, <lora:y:te=0.2:unet=.3> <hypernet:z:1> <lora:bad:much> a<b>c <lora:>");
+        Assert.Equal("a cat  ,    a<b>c <lora:>", tags.Text);
+        Assert.Equal([new("ink", 0.8, 0.8), new("oil", 1, 1), new("x", 1, 0.5), new("y", 0.2, 0.3)], tags.Loras);
+        Assert.Equal(["<hypernet:z:1>", "<lora:bad:much>"], tags.Ignored);
+    }
+
+    [Fact]
+    public void NothingMakesItThrow()
+    {
+        const string Marks = "[](){}<>|:\\ .,0123456789abANDBREAK\n\uD800é";
+        var random = new Random(2);
+        for (var round = 0; round < 5000; round++)
+        {
+            var prompt = new string([.. Enumerable.Range(0, random.Next(40)).Select(_ => Marks[random.Next(Marks.Length)])]);
+            Assert.NotEmpty(PromptParser.ParseWeights(prompt));
+            Assert.NotEmpty(PromptParser.SplitComposition(prompt));
+            Assert.Equal(20, PromptParser.Schedule(prompt, 20)[^1].UntilStep);
+            Assert.True(PromptParser.ExtractLoras(prompt).Text.Length <= prompt.Length);
+        }
+    }
+
+    /// <summary>Brackets nested too deep for a call stack.</summary>
+    [Fact]
+    public void DepthIsNoTrouble()
+    {
+        Assert.Single(PromptParser.Schedule(new string('(', 20_000), 5));
+        Assert.Single(PromptParser.Schedule(new string('[', 20_000) + new string(']', 20_000), 5));
+        Assert.Equal("1:'' 5:'a'", Show(PromptParser.Schedule(new string('[', 5_000) + "a" + string.Concat(Enumerable.Repeat(":1]", 5_000)), 5)));
+    }
+}
