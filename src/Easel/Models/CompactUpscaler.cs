@@ -5,8 +5,8 @@ using static TorchSharp.torch.nn;
 namespace Easel.Models;
 
 /// <summary>
-/// Real-ESRGAN's small network (realesr-general-x4v3, realesr-animevideov3): plain convolutions, all enlarging in the last; it learns what the nearest pixels lack.
-/// SRVGGNetCompact in basicsr/archs/srvgg_arch.py of XPixelGroup/BasicSR, whose names the fields have.
+/// Real-ESRGAN's small network (realesr-general-x4v3, realesr-animevideov3): plain convolutions, all enlarging in the last; it learns what the nearest pixels
+/// lack. SRVGGNetCompact in basicsr/archs/srvgg_arch.py of XPixelGroup/BasicSR, whose names the fields have.
 /// </summary>
 internal sealed class CompactUpscaler : Module<Tensor, Tensor>
 {

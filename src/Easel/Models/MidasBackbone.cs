@@ -6,8 +6,8 @@ using static TorchSharp.torch.nn;
 namespace Easel.Models;
 
 /// <summary>
-/// A residual network of 50 layers less its last stage, as it begins the hybrid vision transformer: group norms, weight-standardised convolutions, TensorFlow's padding.
-/// "Big Transfer (BiT)", arXiv 1912.11370; ResNetV2 with preact=False in timm 0.6.13, timm/models/resnetv2.py.
+/// A residual network of 50 layers less its last stage, as it begins the hybrid vision transformer: group norms, weight-standardised convolutions,
+/// TensorFlow's padding. "Big Transfer (BiT)", arXiv 1912.11370; ResNetV2 with preact=False in timm 0.6.13, timm/models/resnetv2.py.
 /// </summary>
 internal sealed class MidasBackbone : Module
 {
@@ -17,12 +17,16 @@ internal sealed class MidasBackbone : Module
     public MidasBackbone(MidasConfig config) : base(nameof(MidasBackbone))
     {
         stem = new MidasStem(config.StemChannels);
+        var inputs = config.StemChannels;
         for (var i = 0; i < config.StageChannels.Count; i++)
-            stages.Add(new MidasStage(i == 0 ? config.StemChannels : config.StageChannels[i - 1], config.StageChannels[i], config.StageDepths[i], stride: i == 0 ? 1 : 2));
+        {
+            stages.Add(new MidasStage(inputs, config.StageChannels[i], config.StageDepths[i], stride: i == 0 ? 1 : 2));
+            inputs = config.StageChannels[i];
+        }
         RegisterComponents();
     }
 
-    /// <summary>The output of each stage: an eighth as many positions (in area a sixteenth, then a quarter of the one before), finest first.</summary>
+    /// <summary>The output of each stage, finest first: a fourth, an eighth and a sixteenth of the picture's sides.</summary>
     public IReadOnlyList<Tensor> Features(Tensor x) // [n, 3, h, w]
     {
         var outputs = new List<Tensor>();
@@ -127,7 +131,9 @@ internal sealed class MidasShortcut : Module<Tensor, Tensor>
     }
 }
 
-/// <summary>A convolution of which each output's weights are brought to mean 0 and variance 1 ("Weight Standardization", arXiv 1903.10520), with TensorFlow's padding.</summary>
+/// <summary>
+/// A convolution of which each output's weights are brought to mean 0 and variance 1 ("Weight Standardization", arXiv 1903.10520), with TensorFlow's padding.
+/// </summary>
 internal sealed class StandardisedConv2d : Layer
 {
     private readonly long _kernel, _stride;
@@ -152,7 +158,9 @@ internal sealed class StandardisedConv2d : Layer
     private protected override void Adopt(string name, Parameter value) => weight = value;
 }
 
-/// <summary>TensorFlow's "SAME" padding: ceil(size / stride) positions out, what is missing added on both sides and the odd one at the right and bottom.</summary>
+/// <summary>
+/// TensorFlow's "SAME" padding: ceil(size / stride) positions out, what is missing added on both sides and the odd one at the right and bottom.
+/// </summary>
 internal static class SamePadding
 {
     public static Tensor Pad(Tensor x, long kernel, long stride, double value)

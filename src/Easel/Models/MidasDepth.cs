@@ -38,8 +38,8 @@ internal sealed record MidasConfig
 }
 
 /// <summary>
-/// Estimates how near each pixel of a picture is: DPT-Hybrid, the estimator of SD 2's depth-to-image model. "Vision Transformers for Dense Prediction", arXiv 2103.13413;
-/// isl-org/MiDaS, midas/dpt_depth.py. Field names are those of the original checkpoint, dpt_hybrid-midas-501f0c75.pt.
+/// Estimates how near each pixel of a picture is: DPT-Hybrid, the estimator of SD 2's depth-to-image model. "Vision Transformers for Dense Prediction", arXiv
+/// 2103.13413; isl-org/MiDaS, midas/dpt_depth.py. Field names are those of the original checkpoint, dpt_hybrid-midas-501f0c75.pt.
 /// </summary>
 internal sealed class MidasDepth : Module
 {
@@ -84,7 +84,8 @@ internal sealed class MidasDepth : Module
 
     /// <summary>Estimates a picture's depth.</summary>
     /// <param name="picture">Of any size; it is looked at with its shorter or longer side, whichever changes it less, brought to about 384 pixels.</param>
-    /// <returns>[1, 1, height, width] in fp32, of the size at which the picture was looked at: 0 is infinitely far, larger is nearer, the unit unknown. Depth to image takes it as it is.</returns>
+    /// <returns>[1, 1, height, width] in fp32, of the size at which the picture was looked at: 0 is infinitely far, larger is nearer, the unit unknown. Depth
+    /// to image takes it as it is.</returns>
     public Tensor Estimate(RgbImage picture)
     {
         using var scope = NewDisposeScope();
@@ -109,10 +110,14 @@ internal sealed class MidasDepth : Module
         using var scope = NewDisposeScope();
         var (width, height) = SizeFor(picture.Width, picture.Height);
         // The cubic kernel is OpenCV's (a = -0.75), without smoothing where the picture shrinks.
-        return functional.interpolate(ImageTensor.FromImage(picture), [height, width], mode: InterpolationMode.Bicubic, align_corners: false).MoveToOuterDisposeScope();
+        var x = ImageTensor.FromImage(picture);
+        return functional.interpolate(x, [height, width], mode: InterpolationMode.Bicubic, align_corners: false).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The size at which a picture is looked at: its shape kept but for rounding to multiples of 32, scaled "as least as possible" (midas/transforms.py, Resize).</summary>
+    /// <summary>
+    /// The size at which a picture is looked at: its shape kept but for rounding to multiples of 32, scaled "as least as possible" (midas/transforms.py,
+    /// Resize).
+    /// </summary>
     internal static (int Width, int Height) SizeFor(int width, int height)
     {
         var (across, down) = ((double)TrainedSide / width, (double)TrainedSide / height);
@@ -125,10 +130,13 @@ internal sealed class MidasDepth : Module
     private static string? Prefix(TensorFile file)
     {
         const string Last = "scratch.output_conv.4.weight", First = "pretrained.model.patch_embed.backbone.stem.conv.weight";
-        return file.Tensors.Keys.FirstOrDefault(key => key.EndsWith(Last, StringComparison.Ordinal))?[..^Last.Length] is { } prefix && file.Tensors.ContainsKey(prefix + First) ? prefix : null;
+        var prefix = file.Tensors.Keys.FirstOrDefault(key => key.EndsWith(Last, StringComparison.Ordinal))?[..^Last.Length];
+        return prefix is not null && file.Tensors.ContainsKey(prefix + First) ? prefix : null;
     }
 
-    /// <summary>Null for what has weights and plays no part: the classifier, the last norm, and the half of the coarsest fusion that would join something coarser.</summary>
+    /// <summary>
+    /// Null for what has weights and plays no part: the classifier, the last norm, and the half of the coarsest fusion that would join something coarser.
+    /// </summary>
     private static string? OurName(string key) => key switch
     {
         "pretrained.model.cls_token" or "pretrained.model.pos_embed" => key.Replace("model.", "model.tokens."),

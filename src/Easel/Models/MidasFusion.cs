@@ -4,7 +4,10 @@ using static TorchSharp.torch.nn;
 
 namespace Easel.Models;
 
-/// <summary>Makes a picture of tokens again: what the class token knows is mixed into each, and they are laid out as they lay in the picture. act_postprocess in midas/vit.py.</summary>
+/// <summary>
+/// Makes a picture of tokens again: what the class token knows is mixed into each, and they are laid out as they lay in the picture. act_postprocess in
+/// midas/vit.py.
+/// </summary>
 internal sealed class MidasReassembly : Module
 {
     private readonly ModuleList<Module> layers;
@@ -12,7 +15,8 @@ internal sealed class MidasReassembly : Module
     /// <summary>Creates the layer; with <paramref name="halves"/> the picture comes out half as high and wide.</summary>
     public MidasReassembly(long width, long outputs, bool halves) : base(nameof(MidasReassembly))
     {
-        layers = new ModuleList<Module>(new MidasReadout(width), Identity(), Identity(), new Conv2d(width, outputs, kernel: 1)); // "1" and "2" transpose and unflatten
+        // In the original "1" and "2" transpose and unflatten.
+        layers = new ModuleList<Module>(new MidasReadout(width), Identity(), Identity(), new Conv2d(width, outputs, kernel: 1));
         if (halves) layers.Add(new Conv2d(outputs, outputs, kernel: 3, stride: 2, padding: 1));
         RegisterComponents();
     }

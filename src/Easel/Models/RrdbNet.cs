@@ -5,7 +5,8 @@ using static TorchSharp.torch.nn;
 namespace Easel.Models;
 
 /// <summary>The shape of an <see cref="RrdbNet"/>, read off its tensors.</summary>
-/// <param name="Unshuffle">Side of the squares of pixels that are stacked as channels before the first layer: 1, or 2 or 4 in networks that enlarge less.</param>
+/// <param name="Unshuffle">Side of the squares of pixels that are stacked as channels before the first layer: 1, or 2 or 4 in networks that enlarge
+/// less.</param>
 /// <param name="Features">Channels: 64.</param>
 /// <param name="Growth">Channels that each convolution of a dense block adds: 32.</param>
 /// <param name="Blocks">Blocks in the trunk: 23, or 6 in the small ones.</param>
@@ -13,8 +14,8 @@ namespace Easel.Models;
 internal sealed record RrdbConfig(int Unshuffle, long Features, long Growth, int Blocks, int Doublings);
 
 /// <summary>
-/// ESRGAN's network: dense residual blocks at the picture's own size, then doublings. "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks", arXiv 1809.00219,
-/// and "Real-ESRGAN", arXiv 2107.10833; basicsr/archs/rrdbnet_arch.py of XPixelGroup/BasicSR, whose names the fields have.
+/// ESRGAN's network: dense residual blocks at the picture's own size, then doublings. "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks",
+/// arXiv 1809.00219, and "Real-ESRGAN", arXiv 2107.10833; basicsr/archs/rrdbnet_arch.py of XPixelGroup/BasicSR, whose names the fields have.
 /// </summary>
 internal sealed class RrdbNet : Module<Tensor, Tensor>
 {

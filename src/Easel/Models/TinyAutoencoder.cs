@@ -6,8 +6,9 @@ using static TorchSharp.torch.nn;
 namespace Easel.Models;
 
 /// <summary>
-/// A small autoencoder distilled from the large one, for previews and quick decodes: 1.2 million parameters for each half. TAESD, github.com/madebyollin/taesd, taesd.py.
-/// It works on latents as the UNet sees them, already multiplied by the family's latent scale. Field names are the original's, whose networks are numbered lists.
+/// A small autoencoder distilled from the large one, for previews and quick decodes: 1.2 million parameters for each half. TAESD,
+/// github.com/madebyollin/taesd, taesd.py. It works on latents as the UNet sees them, already multiplied by the family's latent scale. Field names are the
+/// original's, whose networks are numbered lists.
 /// </summary>
 internal sealed class TinyAutoencoder : Module
 {
@@ -34,9 +35,9 @@ internal sealed class TinyAutoencoder : Module
     public bool CanDecode => decoder is not null;
 
     /// <summary>
-    /// Loads a file that holds the encoder, the decoder or both: the original's lists ("0.weight", "1.conv.0.weight"), or those under "encoder.", "decoder.", "taesd_decoder."
-    /// and the like, or diffusers' AutoencoderTiny ("decoder.layers.0.weight"). Where a file has one half only, the other is taken from the file beside it whose name says
-    /// "encoder" in place of "decoder" or the other way round, if there is one.
+    /// Loads a file that holds the encoder, the decoder or both: the original's lists ("0.weight", "1.conv.0.weight"), or those under "encoder.", "decoder.",
+    /// "taesd_decoder." and the like, or diffusers' AutoencoderTiny ("decoder.layers.0.weight"). Where a file has one half only, the other is taken from the
+    /// file beside it whose name says "encoder" in place of "decoder" or the other way round, if there is one.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="type">The precision to run in.</param>
@@ -48,7 +49,8 @@ internal sealed class TinyAutoencoder : Module
         using var other = Partner(path) is { } beside ? TensorFile.Open(beside) : null;
         var tensors = TinyAutoencoderKeys.Read(file);
         if (tensors.Count == 0)
-            throw new CheckpointException($"{path} is no tiny autoencoder (TAESD)" + (ModelKind.Describe(file.Tensors.Keys) is { } kind ? $" but {kind}." : "."));
+            throw new CheckpointException($"{path} is no tiny autoencoder (TAESD)"
+                + (ModelKind.Describe(file.Tensors.Keys) is { } kind ? $" but {kind}." : "."));
         if (other is not null)
             foreach (var (name, slot) in TinyAutoencoderKeys.Read(other).Slots)
                 if (tensors.Shape(name) is null) tensors.Add(name, slot);
@@ -109,9 +111,12 @@ internal sealed class TinyAutoencoder : Module
 
     private static void Check(string path, StateDict tensors)
     {
-        var channels = tensors.Shape("decoder.1.weight") is { Length: 4 } into ? into[1] : tensors.Shape("encoder.14.weight") is { Length: 4 } outOf ? outOf[0] : LatentChannels;
-        if (channels != LatentChannels)
-            throw new CheckpointException($"{path} is a tiny autoencoder for latents of {channels} channels; those of Stable Diffusion 1 and 2 have {LatentChannels}.");
+        var channels = tensors.Shape("decoder.1.weight") is { Length: 4 } decoder ? decoder[1]
+            : tensors.Shape("encoder.14.weight") is { Length: 4 } encoder ? encoder[0]
+            : LatentChannels;
+        if (channels == LatentChannels) return;
+        throw new CheckpointException($"{path} is a tiny autoencoder for latents of {channels} channels; "
+            + $"those of Stable Diffusion 1 and 2 have {LatentChannels}.");
     }
 
     /// <summary>"taesd_encoder.pth" for "taesd_decoder.pth" and the other way round, where it exists.</summary>

@@ -26,8 +26,8 @@ internal sealed class EmbeddingFolder(string folder) : IDisposable
     }
 
     /// <summary>
-    /// Finds the names of embeddings in a text. A name counts where it stands as a word of its own, with or without the angle brackets in which diffusers' concepts are
-    /// written; of several names that begin at one place the longest counts.
+    /// Finds the names of embeddings in a text. A name counts where it stands as a word of its own, with or without the angle brackets in which diffusers'
+    /// concepts are written; of several names that begin at one place the longest counts.
     /// </summary>
     /// <param name="text">A prompt or a piece of one.</param>
     /// <returns>The parts in order; joined, their texts are the whole but for the brackets of names.</returns>
@@ -39,7 +39,8 @@ internal sealed class EmbeddingFolder(string folder) : IDisposable
         var any = string.Join('|', names.OrderByDescending(name => name.Length).Select(Regex.Escape));
         var parts = new List<PromptPart>();
         var end = 0;
-        foreach (var match in Regex.EnumerateMatches(text, $@"<(?:{any})>|(?<![\w-])(?:{any})(?![\w-])", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant))
+        var pattern = $@"<(?:{any})>|(?<![\w-])(?:{any})(?![\w-])";
+        foreach (var match in Regex.EnumerateMatches(text, pattern, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant))
         {
             if (match.Index > end) parts.Add(new PromptPart(text[end..match.Index], null));
             end = match.Index + match.Length;

@@ -10,7 +10,8 @@ internal static partial class EsrganKeys
     public static StateDict Read(TensorFile file)
     {
         // In the oldest layout everything is numbered, and the last two convolutions are known by being the last.
-        var numbers = file.Tensors.Keys.Select(key => Numbered().Match(key)).Where(m => m.Success).Select(m => Number(m.Groups[1])).Where(n => n > 1).Distinct().Order().ToList();
+        var numbered = file.Tensors.Keys.Select(key => Numbered().Match(key)).Where(m => m.Success);
+        var numbers = numbered.Select(m => Number(m.Groups[1])).Where(n => n > 1).Distinct().Order().ToList();
         var trunk = file.Tensors.Keys.Select(key => TrunkEnd().Match(key)).FirstOrDefault(m => m.Success)?.Groups[1].Value;
 
         var tensors = new StateDict();

@@ -24,7 +24,8 @@ internal readonly record struct LearnedVectors(int Row, int Start, Tensor Vector
         foreach (var (row, start, own) in learned)
         {
             if (start < 0 || own.dim() != 2 || own.shape[1] != vectors.shape[2] || start + own.shape[0] > vectors.shape[1])
-                throw new EaselException($"Vectors [{string.Join(", ", own.shape)}] at position {start} do not fit into {vectors.shape[1]} tokens of width {vectors.shape[2]}.");
+                throw new EaselException($"Vectors [{string.Join(", ", own.shape)}] at position {start} do not fit into "
+                    + $"{vectors.shape[1]} tokens of width {vectors.shape[2]}.");
             vectors[row, start..(int)(start + own.shape[0])].copy_(own);
         }
         return text.EncodeVectors(vectors, clipSkip).MoveToOuterDisposeScope();

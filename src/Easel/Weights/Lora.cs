@@ -69,10 +69,15 @@ internal sealed class Lora : IDisposable
 
         var alphas = (UNet: SettingsAlpha("unet"), Text: SettingsAlpha("text_encoder"));
         Layers = [.. layers.Select(l => LoraLayer.Of(_file, l.Key.Text, l.Key.Layer, l.Value, l.Key.Text ? alphas.Text : alphas.UNet))];
-        if (unknown.Count > 0) Remarks = [$"{Name}: {unknown.Count} tensors are no part of a LoRA and were left aside ({Quoted.Name(unknown[0])}{(unknown.Count > 1 ? ", ..." : "")})"];
+        if (unknown.Count == 0) return;
+        var more = unknown.Count > 1 ? ", ..." : "";
+        Remarks = [$"{Name}: {unknown.Count} tensors are no part of a LoRA and were left aside ({Quoted.Name(unknown[0])}{more})"];
     }
 
-    /// <summary>The alpha that PEFT and diffusers write not as tensors but as settings: in the file's metadata, or in adapter_config.json beside it. Null where nothing says.</summary>
+    /// <summary>
+    /// The alpha that PEFT and diffusers write not as tensors but as settings: in the file's metadata, or in adapter_config.json beside it. Null where
+    /// nothing says.
+    /// </summary>
     private double? SettingsAlpha(string network)
     {
         if (_file.Metadata.TryGetValue("lora_adapter_metadata", out var metadata)) return Alpha(metadata, network + ".lora_alpha");
@@ -85,8 +90,8 @@ internal sealed class Lora : IDisposable
             try
             {
                 using var settings = JsonDocument.Parse(json);
-                var found = settings.RootElement.ValueKind == JsonValueKind.Object && settings.RootElement.TryGetProperty(name, out var alpha) ? alpha : default;
-                return found.ValueKind == JsonValueKind.Number ? found.GetDouble() : null;
+                if (settings.RootElement.ValueKind != JsonValueKind.Object || !settings.RootElement.TryGetProperty(name, out var alpha)) return null;
+                return alpha.ValueKind == JsonValueKind.Number ? alpha.GetDouble() : null;
             }
             catch (JsonException e)
             {
@@ -113,10 +118,11 @@ internal sealed class LoraLayer
             throw Misshaped();
 
         var rank = downShape[0];
-        long[] kernel = midShape is null ? downShape[2..] : midShape[2..];
-        if (midShape is null ? file.Tensors[up].ElementCount != upShape[0] * rank
-            : midShape is not { Length: 4 } || midShape[0] != upShape[1] || midShape[1] != rank || file.Tensors[down].ElementCount != rank * downShape[1]) throw Misshaped();
-        Shape = [upShape[0], downShape[1], .. kernel];
+        var fits = midShape is null
+            ? file.Tensors[up].ElementCount == upShape[0] * rank
+            : midShape.Length == 4 && midShape[0] == upShape[1] && midShape[1] == rank && file.Tensors[down].ElementCount == rank * downShape[1];
+        if (!fits) throw Misshaped();
+        Shape = [upShape[0], downShape[1], .. (midShape ?? downShape)[2..]];
         _scale = (alpha ?? rank) / rank;
 
         CheckpointException Misshaped() =>

@@ -19,8 +19,9 @@ internal enum LoraPart
 }
 
 /// <summary>
-/// The names of a LoRA's tensors. Whatever their layout, a layer comes out as the name of one of our parameters' layers (diffusers' and transformers' names, or for the UNet the
-/// original's) with "_" for each ".", which is how kohya-ss/sd-scripts writes it: other layouts can be brought to that form, but it cannot be undone without the network.
+/// The names of a LoRA's tensors. Whatever their layout, a layer comes out as the name of one of our parameters' layers (diffusers' and transformers' names,
+/// or for the UNet the original's) with "_" for each ".", which is how kohya-ss/sd-scripts writes it: other layouts can be brought to that form, but it
+/// cannot be undone without the network.
 /// </summary>
 internal static partial class LoraKeys
 {
@@ -78,7 +79,7 @@ internal static partial class LoraKeys
         var isTextEncoder = text ?? layer.StartsWith("text_model_", StringComparison.Ordinal);
         // diffusers once stored the changes of attention under names of their own.
         if (layer.EndsWith("_to_out", StringComparison.Ordinal)) layer += "_0";
-        if (isTextEncoder) layer = TextAttention().Replace(layer, m => m.Groups[1].Value == "out_0" ? "_self_attn_out_proj" : $"_self_attn_{m.Groups[1].Value}_proj");
+        if (isTextEncoder) layer = TextAttention().Replace(layer, m => $"_self_attn_{m.Groups[1].Value.Replace("_0", "")}_proj");
 
         return (isTextEncoder, layer, match.Groups["part"].Value switch
         {
@@ -89,7 +90,8 @@ internal static partial class LoraKeys
         });
     }
 
-    [GeneratedRegex(@"^(?<module>.+?)(?:(?:\.lora_(?:linear_layer\.)?|\.lora\.|_lora\.)(?<part>down|up|mid|A|B)(?:\.\w+)?\.weight|(?:\.lora|_lora)?\.(?<part>alpha))$")]
+    [GeneratedRegex(@"^(?<module>.+?)(?:(?:\.lora_(?:linear_layer\.)?|\.lora\.|_lora\.)(?<part>down|up|mid|A|B)(?:\.\w+)?\.weight|(?:\.lora|_lora)?\."
+        + "(?<part>alpha))$")]
     private static partial Regex Tensor();
 
     [GeneratedRegex("_self_attn_to_(q|k|v|out_0)$")]

@@ -12,9 +12,10 @@ namespace Easel.Weights;
 internal readonly record struct LoraUse(Lora Lora, double UNetScale, double TextScale);
 
 /// <summary>
-/// Merges LoRAs into a model's weights and takes them out again. Every weight is computed from what the checkpoint says, in fp32, and rounded once to the precision the model runs
-/// in: nothing adds up however often LoRAs change, and without any the weights are bit for bit what loading made them. That is why the original weights are read from
-/// the checkpoint again and not kept: the file is mapped and costs no memory, while copies of all touched layers would hold most of the UNet a second time.
+/// Merges LoRAs into a model's weights and takes them out again. Every weight is computed from what the checkpoint says, in fp32, and rounded once to the
+/// precision the model runs in: nothing adds up however often LoRAs change, and without any the weights are bit for bit what loading made them. That is why
+/// the original weights are read from the checkpoint again and not kept: the file is mapped and costs no memory, while copies of all touched layers would
+/// hold most of the UNet a second time.
 /// </summary>
 internal sealed class LoraMerge
 {
@@ -35,7 +36,9 @@ internal sealed class LoraMerge
         _text = text is null ? null : new Network("text encoder", text, textTensors!, name => name);
     }
 
-    /// <summary>Makes the model what its checkpoint says with the changes of these LoRAs, and of no others, added. All are checked before the first weight is touched.</summary>
+    /// <summary>
+    /// Makes the model what its checkpoint says with the changes of these LoRAs, and of no others, added. All are checked before the first weight is touched.
+    /// </summary>
     /// <param name="loras">The LoRAs; none to have the original weights back.</param>
     /// <returns>What did not fit, for a person to read.</returns>
     /// <exception cref="CheckpointException">A LoRA is for another model.</exception>
@@ -70,7 +73,8 @@ internal sealed class LoraMerge
                 continue;
             }
             if (!target.Takes(layer.Shape))
-                throw new CheckpointException($"The LoRA {lora.Name} is made for another model: its change to {target.Description} is [{string.Join(", ", layer.Shape)}], "
+                throw new CheckpointException($"The LoRA {lora.Name} is made for another model: "
+                    + $"its change to {target.Description} is [{string.Join(", ", layer.Shape)}], "
                     + $"and this model's weight there is [{string.Join(", ", target.Shape)}].");
             var scale = layer.IsText ? use.TextScale : use.UNetScale;
             if (scale == 0) continue;
@@ -79,9 +83,11 @@ internal sealed class LoraMerge
         }
 
         if (strangers.Count == lora.Layers.Count)
-            throw new CheckpointException($"The LoRA {lora.Name} is made for another model: none of the {lora.Layers.Count} layers it changes is in this one (such as {strangers[0].Layer}).");
+            throw new CheckpointException($"The LoRA {lora.Name} is made for another model: "
+                + $"none of the {lora.Layers.Count} layers it changes is in this one (such as {strangers[0].Layer}).");
         if (strangers.Count > 0)
-            remarks.Add($"{lora.Name}: {strangers.Count} of {lora.Layers.Count} layers are not in this model and were left aside ({strangers[0].Layer}{(strangers.Count > 1 ? ", ..." : "")})");
+            remarks.Add($"{lora.Name}: {strangers.Count} of {lora.Layers.Count} layers are not in this model and were left aside "
+                + $"({strangers[0].Layer}{(strangers.Count > 1 ? ", ..." : "")})");
     }
 
     /// <summary>The layers of a network that have weights to change, by the names that LoRAs call them.</summary>
@@ -112,7 +118,9 @@ internal sealed class LoraMerge
 
         private Parameter Weight => layer.named_parameters().Single(p => p.name == "weight").parameter;
 
-        /// <summary>Whether a change of that shape can be added: a linear layer's may be written as that of a 1x1 convolution, and the other way round.</summary>
+        /// <summary>
+        /// Whether a change of that shape can be added: a linear layer's may be written as that of a 1x1 convolution, and the other way round.
+        /// </summary>
         public bool Takes(long[] change)
         {
             var own = Shape;

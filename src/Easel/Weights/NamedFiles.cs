@@ -1,8 +1,8 @@
 namespace Easel.Weights;
 
 /// <summary>
-/// A folder of files that prompts call by name: the name is the file's without extension, in capitals or not. The folder is read when first asked and again when a name is
-/// not known, so that files may be added while the program runs; subfolders are read too.
+/// A folder of files that prompts call by name: the name is the file's without extension, in capitals or not. The folder is read when first asked and again
+/// when a name is not known, so that files may be added while the program runs; subfolders are read too.
 /// </summary>
 /// <param name="folder">The folder; one that does not exist is an empty one.</param>
 /// <param name="extensions">The extensions that count, with their dots.</param>
@@ -37,9 +37,10 @@ internal sealed class NamedFiles(string folder, params string[] extensions)
     {
         var paths = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         if (!Directory.Exists(folder)) return paths;
-        // Of two files of one name the one nearer the top counts, then the first by name; "style.safetensors" so comes after "style.pt" no matter what the disk says.
+        // Of two files of one name the one nearer the top counts, then the first by its whole path: not the one that the disk happens to list first.
         var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, MaxRecursionDepth = 8 };
-        foreach (var path in Directory.EnumerateFiles(folder, "*", options).OrderBy(p => p.Count(c => c == Path.DirectorySeparatorChar)).ThenBy(p => p, StringComparer.Ordinal))
+        var all = Directory.EnumerateFiles(folder, "*", options);
+        foreach (var path in all.OrderBy(p => p.Count(c => c == Path.DirectorySeparatorChar)).ThenBy(p => p, StringComparer.Ordinal))
             if (extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase)) paths.TryAdd(Path.GetFileNameWithoutExtension(path), path);
         return paths;
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Easel.Models;
 
 namespace Easel.Weights;
@@ -18,16 +19,19 @@ internal static class OriginalNames
             ["class_embedding"] => "label_emb",
             ["time_embedding", "linear_1"] => "time_embed.0",
             ["time_embedding", "linear_2"] => "time_embed.2",
-            ["down_blocks", var level, "downsamplers", ..] => $"input_blocks.{(int.Parse(level) + 1) * stage}.0.op",
-            ["down_blocks", var level, var kind, var index, .. var inner] => $"input_blocks.{1 + int.Parse(level) * stage + int.Parse(index)}.{Inner(kind, inner)}",
+            ["down_blocks", var level, "downsamplers", ..] => $"input_blocks.{(Number(level) + 1) * stage}.0.op",
+            ["down_blocks", var level, var kind, var index, .. var inner] => $"input_blocks.{1 + Number(level) * stage + Number(index)}.{Inner(kind, inner)}",
             ["mid_block", "attentions", _, .. var inner] => "middle_block.1." + string.Join('.', inner),
-            ["mid_block", "resnets", var index, .. var inner] => $"middle_block.{2 * int.Parse(index)}." + Resnet(inner),
+            ["mid_block", "resnets", var index, .. var inner] => $"middle_block.{2 * Number(index)}." + Resnet(inner),
             // The upsampler comes after the level's last residual block, and after its transformer where there is one.
-            ["up_blocks", var level, "upsamplers", ..] =>
-                $"output_blocks.{int.Parse(level) * stage + config.BlocksPerLevel}.{(config.Attention[config.Channels.Count - 1 - int.Parse(level)].Depth > 0 ? 2 : 1)}.conv",
-            ["up_blocks", var level, var kind, var index, .. var inner] => $"output_blocks.{int.Parse(level) * stage + int.Parse(index)}.{Inner(kind, inner)}",
+            ["up_blocks", var level, "upsamplers", ..] => $"output_blocks.{(Number(level) + 1) * stage - 1}.{(HasTransformers(Number(level)) ? 2 : 1)}.conv",
+            ["up_blocks", var level, var kind, var index, .. var inner] => $"output_blocks.{Number(level) * stage + Number(index)}.{Inner(kind, inner)}",
             _ => name,
         };
+
+        static int Number(string part) => int.Parse(part, CultureInfo.InvariantCulture);
+
+        bool HasTransformers(int upLevel) => config.Attention[config.Channels.Count - 1 - upLevel].Depth > 0;
 
         static string Inner(string kind, string[] inner) => kind == "attentions" ? "1." + string.Join('.', inner) : "0." + Resnet(inner);
 

@@ -23,8 +23,8 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
     public int Width => (int)Vectors.shape[1];
 
     /// <summary>
-    /// Reads an embedding in any of the forms people have: AUTOMATIC1111's (<c>string_to_param</c> in a <c>.pt</c>, <c>emb_params</c> in a safetensors file), diffusers'
-    /// (one tensor under the word itself), and that of the original repository.
+    /// Reads an embedding in any of the forms people have: AUTOMATIC1111's (<c>string_to_param</c> in a <c>.pt</c>, <c>emb_params</c> in a safetensors file),
+    /// diffusers' (one tensor under the word itself), and that of the original repository.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="name">What prompts call it; null for the file's name without extension.</param>
@@ -37,8 +37,10 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
         var stored = file.View(key);
         var vectors = stored.dim() == 1 ? stored.unsqueeze(0) : stored;
         if (vectors.dim() != 2 || vectors.numel() == 0 || !vectors.is_floating_point())
-            throw new CheckpointException($"{path} is no textual-inversion embedding: its tensor {Quoted.Name(key)} has the shape [{string.Join(", ", stored.shape)}], not [vectors, width].");
-        return new TextualInversion(name ?? Path.GetFileNameWithoutExtension(path), vectors.to(ScalarType.Float32, copy: true).contiguous().DetachFromDisposeScope());
+            throw new CheckpointException($"{path} is no textual-inversion embedding: "
+                + $"its tensor {Quoted.Name(key)} has the shape [{string.Join(", ", stored.shape)}], not [vectors, width].");
+        var own = vectors.to(ScalarType.Float32, copy: true).contiguous().DetachFromDisposeScope();
+        return new TextualInversion(name ?? Path.GetFileNameWithoutExtension(path), own);
     }
 
     /// <summary>Fails unless the vectors fit a text encoder.</summary>
@@ -68,6 +70,7 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
         if (keys.Find(key => key.StartsWith("string_to_param.", StringComparison.Ordinal)) is { } trained) return trained;
         if (keys.Contains("emb_params")) return "emb_params";
         if (keys is [var only]) return only;
-        throw new CheckpointException($"{file.Path} is no textual-inversion embedding" + (ModelKind.Describe(keys) is { } kind ? $" but {kind}." : $": it holds {keys.Count} tensors."));
+        throw new CheckpointException($"{file.Path} is no textual-inversion embedding"
+            + (ModelKind.Describe(keys) is { } kind ? $" but {kind}." : $": it holds {keys.Count} tensors."));
     }
 }

@@ -24,7 +24,11 @@ internal static class TinyAutoencoderKeys
         return tensors;
     }
 
-    private static string WithoutPrefix(string key) => Prefixes.FirstOrDefault(p => key.StartsWith(p, StringComparison.Ordinal)) is { } prefix ? key[prefix.Length..] : key;
+    private static string WithoutPrefix(string key)
+    {
+        var prefix = Prefixes.FirstOrDefault(p => key.StartsWith(p, StringComparison.Ordinal)) ?? "";
+        return key[prefix.Length..];
+    }
 
     /// <summary>Of a bare list the first layer tells: the encoder begins with a convolution, the decoder with a clamp that has no weights.</summary>
     private static string? HalfOf(TensorFile file, string key) => key switch
@@ -36,6 +40,9 @@ internal static class TinyAutoencoderKeys
         _ => null,
     };
 
-    private static int? Number(string inner) =>
-        inner.IndexOf('.') is > 0 and var dot && int.TryParse(inner.AsSpan(0, dot), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+    private static int? Number(string inner)
+    {
+        var dot = Math.Max(0, inner.IndexOf('.'));
+        return int.TryParse(inner.AsSpan(0, dot), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+    }
 }

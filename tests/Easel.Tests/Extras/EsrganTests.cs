@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Tests.Extras;
 
-/// <summary>Guards the plain upscalers: small networks of each kind against the original code, every layout of one network, tiles, sizes and refusals.</summary>
+/// <summary>
+/// Guards the plain upscalers: small networks of each kind against the original code, every layout of one network, tiles, sizes and refusals.
+/// </summary>
 public sealed class EsrganTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("easel-upscalers").FullName;
@@ -33,9 +35,8 @@ public sealed class EsrganTests : IDisposable
 
         // The network itself on numbers that no picture has; then a picture through it, against the rounding of the same numbers.
         var x = (_goldens[kind + ".x"] * 255).round();
-        var network = (nn.Module<Tensor, Tensor>)typeof(Esrgan).GetField("_network", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!.GetValue(upscaler)!;
-        Close.Relative(_goldens[kind + ".y"], network.call(_goldens[kind + ".x"]), 1e-4, kind);
-        var expected = (network.call(x / 255).clamp(0, 1) * 255).round();
+        Close.Relative(_goldens[kind + ".y"], upscaler.Network.call(_goldens[kind + ".x"]), 1e-4, kind);
+        var expected = (upscaler.Network.call(x / 255).clamp(0, 1) * 255).round();
         Close.Absolute(expected, Tensor(upscaler.Upscale(Picture(x))), 1, kind);
     }
 
@@ -94,7 +95,8 @@ public sealed class EsrganTests : IDisposable
         var tiled = Tensor(upscaler.Upscale(picture, tile: 96 * wide, (done, all) => steps.Add((done, all))));
         Assert.Equal([(1, 2), (2, 2)], steps);
 
-        // These networks see some 35 positions to each side. Farther than that from where tiles end there is no difference, and nearer only what the blend leaves of the edges.
+        // These networks see some 35 positions to each side. Farther than that from where tiles end there is no difference, and nearer only what the blend
+        // leaves of the edges.
         var scale = upscaler.Scale * wide;
         Close.Absolute(whole[.., .., .., ..(56 * scale)], tiled[.., .., .., ..(56 * scale)], 1);
         Close.Absolute(whole[.., .., .., (104 * scale)..], tiled[.., .., .., (104 * scale)..], 1);
@@ -116,10 +118,12 @@ public sealed class EsrganTests : IDisposable
         Assert.Equal("tile", Assert.Throws<InvalidRequestException>(() => upscaler.Upscale(new RgbImage(8, 8), tile: 8)).Field);
 
         Assert.Contains("but a MiDaS depth estimator", Refusal(("scratch.refinenet1.out_conv.weight", ones(1))));
-        Assert.Contains("from 1 channels to 1", Refusal(("conv_first.weight", ones(4, 1, 3, 3)), ("body.0.rdb1.conv1.weight", ones(2, 4, 3, 3)), ("conv_last.weight", ones(1, 4, 3, 3))));
-        Assert.Contains("missing", Refusal(("conv_first.weight", ones(4, 3, 3, 3)), ("body.0.rdb1.conv1.weight", ones(2, 4, 3, 3)), ("conv_last.weight", ones(3, 4, 3, 3))));
+        var block = ("body.0.rdb1.conv1.weight", ones(2, 4, 3, 3));
+        Assert.Contains("takes 1 channels", Refusal(("conv_first.weight", ones(4, 1, 3, 3)), block, ("conv_last.weight", ones(1, 4, 3, 3))));
+        Assert.Contains("missing", Refusal(("conv_first.weight", ones(4, 3, 3, 3)), block, ("conv_last.weight", ones(3, 4, 3, 3))));
 
-        string Refusal(params (string Key, Tensor Value)[] tensors) => Assert.Throws<CheckpointException>(() => Load(tensors.ToDictionary(t => t.Key, t => t.Value))).Message;
+        string Refusal(params (string Key, Tensor Value)[] tensors) =>
+            Assert.Throws<CheckpointException>(() => Load(tensors.ToDictionary(t => t.Key, t => t.Value))).Message;
     }
 
     private Dictionary<string, Tensor> Network(string kind) =>
@@ -136,7 +140,8 @@ public sealed class EsrganTests : IDisposable
     private static string Oldest(string name, int blocks, int doublings = 2)
     {
         var end = name[(name.LastIndexOf('.') + 1)..];
-        if (Regex.Match(name, @"^body\.(\d+)\.rdb(\d)\.conv(\d)\.") is { Success: true } block) return $"model.1.sub.{block.Groups[1]}.RDB{block.Groups[2]}.conv{block.Groups[3]}.0.{end}";
+        var block = Regex.Match(name, @"^body\.(\d+)\.rdb(\d)\.conv(\d)\.");
+        if (block.Success) return block.Result("model.1.sub.$1.RDB$2.conv$3.0.") + end;
         return name[..name.IndexOf('.')] switch
         {
             "conv_first" => "model.0." + end,

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Easel.Tests.Support;
 using Easel.Weights;
 using static TorchSharp.torch;
@@ -140,7 +141,8 @@ public sealed class LoraTests : IDisposable
         var inside = place == "lora_adapter_metadata";
         var path = Path.Combine(_folder, "settings.safetensors");
         var prefix = inside ? "unet." : "base_model.model.";
-        SafeTensorsWriter.Write(path, new Dictionary<string, Tensor> { [prefix + "conv_in.lora_A.weight"] = ones(2, 5), [prefix + "conv_in.lora_B.weight"] = ones(4, 2) },
+        var tensors = new Dictionary<string, Tensor> { [prefix + "conv_in.lora_A.weight"] = ones(2, 5), [prefix + "conv_in.lora_B.weight"] = ones(4, 2) };
+        SafeTensorsWriter.Write(path, tensors,
             metadata: inside ? new Dictionary<string, string> { [place] = """{"unet.lora_alpha": 8, "unet.r": 2}""" } : null);
         if (!inside) File.WriteAllText(Path.Combine(_folder, place), """{"lora_alpha": 8, "r": 2}""");
 
@@ -159,7 +161,8 @@ public sealed class LoraTests : IDisposable
         var before = Bits(micro);
 
         using var wide = Open("wide");
-        Assert.Contains("its change to the UNet's mid_block.attentions.0.transformer_blocks.0.attn2.to_k is [32, 1024], and this model's weight there is [32, 32]",
+        Assert.Contains(
+            "its change to the UNet's mid_block.attentions.0.transformer_blocks.0.attn2.to_k is [32, 1024], and this model's weight there is [32, 32]",
             Assert.Throws<CheckpointException>(() => merge.Set([new LoraUse(wide, 1, 1)])).Message);
         using var alien = Open("alien");
         Assert.Contains("none of the 1 layers", Assert.Throws<CheckpointException>(() => merge.Set([new LoraUse(alien, 1, 1)])).Message);
@@ -201,7 +204,8 @@ public sealed class LoraTests : IDisposable
     private static LoraMerge Merge(Micro micro) => new(micro.UNet, micro.Checkpoint.UNetTensors, micro.Text, micro.Checkpoint.TextTensors);
 
     private static Dictionary<string, byte[]> Bits(Micro micro) => new[] { ("unet.", (nn.Module)micro.UNet), ("text.", micro.Text) }
-        .SelectMany(n => n.Item2.named_parameters().Select(p => (Name: n.Item1 + p.name, Bits: p.parameter.bytes.ToArray()))).ToDictionary(p => p.Name, p => p.Bits);
+        .SelectMany(n => n.Item2.named_parameters().Select(p => (Name: n.Item1 + p.name, Bits: p.parameter.bytes.ToArray())))
+        .ToDictionary(p => p.Name, p => p.Bits);
 
     private Tensor Single(params (string Key, Tensor Value)[] tensors)
     {
@@ -233,14 +237,12 @@ public sealed class LoraTests : IDisposable
             case "diffusers":
                 return (isText ? "text_encoder." : "unet.") + name + (down ? ".lora_A.weight" : up ? ".lora_B.weight" : part);
             case "diffusers-0.17":
-                return (isText ? "text_encoder." : "unet.") + name
-                    + (down ? isText ? ".lora_linear_layer.down.weight" : ".lora.down.weight" : up ? isText ? ".lora_linear_layer.up.weight" : ".lora.up.weight" : part);
+                return (isText ? "text_encoder." : "unet.") + name + (part == ".alpha" ? part : (isText ? ".lora_linear_layer" : ".lora") + Old());
             case "peft":
                 return "base_model.model." + name + (down ? ".lora_A.default.weight" : up ? ".lora_B.default.weight" : part);
             default: // attention processors: only attention has names of its own
                 var attention = name[(name.LastIndexOf(".attn", StringComparison.Ordinal) + 1)..];
-                if (isText && name.Contains("self_attn"))
-                    return "text_encoder." + name.Replace("out_proj", "to_out").Replace("q_proj", "to_q").Replace("k_proj", "to_k").Replace("v_proj", "to_v") + "_lora" + Old();
+                if (isText && name.Contains("self_attn")) return "text_encoder." + Regex.Replace(name, @"(\w+)_proj$", "to_$1") + "_lora" + Old();
                 if (!isText && attention.Length < name.Length && attention[6..] is "to_q" or "to_k" or "to_v" or "to_out.0")
                     return name[..^attention.Length] + attention[..6] + "processor." + attention[6..].Replace(".0", "") + "_lora" + Old();
                 return (isText ? "text_encoder." : "unet.") + name + ".lora" + Old();

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Tests.Extras;
 
-/// <summary>Guards the depth estimator against the original's outputs on a small network of its kind, and its names against those of the real checkpoint.</summary>
+/// <summary>
+/// Guards the depth estimator against the original's outputs on a small network of its kind, and its names against those of the real checkpoint.
+/// </summary>
 public sealed class MidasDepthTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("easel-depth").FullName;
@@ -92,10 +94,13 @@ public sealed class MidasDepthTests : IDisposable
         Assert.Contains("but is an autoencoder (VAE) alone", Assert.Throws<CheckpointException>(() => MidasDepth.Load(file, ScalarType.Float32, CPU)).Message);
     }
 
-    /// <summary>A file that says what it holds and holds nothing: a load that fails only when it asks for values has found every name and shape in order.</summary>
+    /// <summary>
+    /// A file that says what it holds and holds nothing: a load that fails only when it asks for values has found every name and shape in order.
+    /// </summary>
     private sealed class ShapesOnly(Dictionary<string, long[]> shapes) : TensorFile("shapes")
     {
-        public override IReadOnlyDictionary<string, TensorInfo> Tensors { get; } = shapes.ToDictionary(s => s.Key, s => TensorInfo.Of(ScalarType.Float32, s.Value));
+        public override IReadOnlyDictionary<string, TensorInfo> Tensors { get; } =
+            shapes.ToDictionary(s => s.Key, s => TensorInfo.Of(ScalarType.Float32, s.Value));
         public override Tensor View(string name) => throw new NotSupportedException("asked for values");
         public override void Release(string name) { }
         public override void Dispose() { }

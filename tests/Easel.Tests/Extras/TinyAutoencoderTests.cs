@@ -80,7 +80,7 @@ public sealed class TinyAutoencoderTests : IDisposable
         var tiled = model.Decode(latents, tile: 20);
         // The network sees about 20 positions to each side: far from a tile's inner edge it is as if there were none.
         Close.Absolute(whole[.., .., ..16, ..16], tiled[.., .., ..16, ..16], 1e-3);
-        Assert.True((whole - tiled).abs().mean().item<float>() < 0.02);
+        Assert.True((whole - tiled).abs().mean().item<float>() < 0.1 * whole.std().item<float>());
     }
 
     [Fact]
@@ -96,7 +96,8 @@ public sealed class TinyAutoencoderTests : IDisposable
     public void Refuses_other_files()
     {
         var path = Path.Combine(_folder, "other.safetensors");
-        SafeTensorsWriter.Write(path, new Dictionary<string, Tensor> { ["encoder.down.0.block.0.norm1.weight"] = ones(3), ["decoder.up.0.block.0.norm1.weight"] = ones(3) });
+        var large = new Dictionary<string, Tensor> { ["encoder.down.0.block.0.norm1.weight"] = ones(3), ["decoder.up.0.block.0.norm1.weight"] = ones(3) };
+        SafeTensorsWriter.Write(path, large);
         Assert.Contains("an autoencoder (VAE) alone", Assert.Throws<CheckpointException>(() => TinyAutoencoder.Load(path, ScalarType.Float32, CPU)).Message);
 
         SafeTensorsWriter.Write(path, new Dictionary<string, Tensor> { ["1.weight"] = ones(64, 16, 3, 3), ["1.bias"] = ones(64) });
