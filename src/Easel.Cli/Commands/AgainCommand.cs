@@ -9,7 +9,7 @@ internal static class AgainCommand
 {
     private static readonly string[] NotDone =
     [
-        "Hires upscale", "Hires resize", "Variation seed", "Face restoration", "Refiner", "Tiling", "ControlNet 0", "Token merging ratio", "Lora hashes", "TI hashes", "ENSD", "NGMS",
+        "Hires upscale", "Hires resize", "Variation seed", "Face restoration", "Refiner", "Tiling", "ControlNet 0", "Token merging ratio", "ENSD", "NGMS",
     ];
 
     public static Command Create(Shell shell)
@@ -19,7 +19,7 @@ internal static class AgainCommand
         var command = new PlainCommand("again", "make a picture again from the settings inside it",
             new HelpNotes("PICTURE [flags]", ["easel again outputs/00000-42-a-cat.png", "easel again from-a1111.png -m model.safetensors -o mine.png"]))
         {
-            picture, flags.Model, flags.Vae, flags.Precision, flags.Device, flags.Ema, flags.Prediction, flags.Config, flags.Init, flags.Mask, flags.Depth, flags.Output, flags.OutputFolder,
+            picture, flags.Model, flags.Vae, flags.Loras, flags.Embeddings, flags.Precision, flags.Device, flags.Ema, flags.Prediction, flags.Config, flags.Init, flags.Mask, flags.Depth, flags.Output, flags.OutputFolder,
             flags.Force, flags.Format, flags.Quality, flags.NoWatermark, flags.NoMetadata, flags.Show, flags.Quiet, flags.Json,
         };
         command.SetAction(parsed =>
@@ -35,6 +35,8 @@ internal static class AgainCommand
                 Vae = parsed.GetValue(flags.Vae),
                 Precision = parsed.GetValue(flags.Precision) ?? RequestInfotext.PrecisionOf(text),
                 Device = parsed.GetValue(flags.Device),
+                Loras = parsed.GetValue(flags.Loras),
+                Embeddings = parsed.GetValue(flags.Embeddings),
                 Ema = parsed.GetValue(flags.Ema),
                 Prediction = parsed.GetValue(flags.Prediction),
                 Config = parsed.GetValue(flags.Config),

@@ -13,7 +13,7 @@ internal static class ConvertCommand
         var output = new Argument<string>("output");
         var precision = Flags.Choice("number format of the file (default: as it is)", [("fp32 full", ScalarType.Float32), ("fp16", ScalarType.Float16), ("bf16", ScalarType.BFloat16)], "--precision");
         var ema = Flags.Switch("keep the UNet's averaged (EMA) weights in place of the live ones", "--ema");
-        var layout = Flags.Choice("names of the tensors; a diffusers folder is always given the original ones", [("original", true)], "--layout");
+        var layout = Flags.Choice("names of the tensors; a diffusers folder is always given the original ones", [("original", Layout.Original)], "--layout");
         var force = Flags.Switch("replace a file that is there", "--force");
         var quiet = Flags.Switch("print nothing but the file's name", "--quiet", "-q");
         var command = new PlainCommand("convert", "write any model as one safetensors file",
@@ -27,6 +27,11 @@ internal static class ConvertCommand
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    private enum Layout
+    {
+        Original,
     }
 
     private static void Convert(string input, string output, ScalarType? floats, bool ema, bool force, bool quiet, Shell shell)

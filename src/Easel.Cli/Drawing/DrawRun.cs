@@ -24,7 +24,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         var request = RequestFor(profile, inputs);
         Check(request);
         var path = ModelChoice.Find(settings.Model, shell);
-        var options = ModelChoice.Options(settings);
+        var options = ModelChoice.Options(settings, shell);
         var files = new OutputFiles(settings, profile);
         if (!settings.SkipSave || GridIsWanted(profile)) files.Prepare(Again is null ? Batch.Of(request).Sum(batch => batch.Prompts.Count) : 1);
         if (settings.Quiet) Draw(path, options, inputs, files, new SilentProgress(shell));

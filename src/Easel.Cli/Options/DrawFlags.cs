@@ -22,6 +22,8 @@ internal sealed class DrawFlags
     public readonly Option<string?> Model = Flags.Text("FILE", "the checkpoint or diffusers folder (default $EASEL_MODEL)", "--model", "-m", "--ckpt");
     public readonly Option<string?> Config = Flags.Text("FILE", "the original YAML configuration; hardly ever needed", "--config");
     public readonly Option<string?> Vae = Flags.Text("FILE", "another autoencoder", "--vae");
+    public readonly Option<string?> Loras = Flags.Text("DIR", "LoRAs, called in prompts as <lora:name:0.8> (default $EASEL_LORAS)", "--lora-dir", "--lora-model-dir");
+    public readonly Option<string?> Embeddings = Flags.Text("DIR", "textual inversions, called by name (default $EASEL_EMBEDDINGS)", "--embeddings-dir", "--embd-dir");
     public readonly Option<bool> Ema = Flags.Switch("run the averaged (EMA) weights where the file holds both", "--ema");
     public readonly Option<PredictionType?> Prediction = Flags.Choice("what the UNet predicts, where Easel mistakes it",
         [("eps epsilon", PredictionType.Epsilon), ("v v-prediction", PredictionType.V)], "--prediction");
@@ -97,7 +99,7 @@ internal sealed class DrawFlags
     public IReadOnlyList<FlagGroup> Groups =>
     [
         new("What to draw", Prompt, Negative, FromFile, Repeat, Literal, ClipSkip),
-        new("Model", Model, Vae, Precision, Device, Prediction, Ema, Config),
+        new("Model", Model, Vae, Loras, Embeddings, Precision, Device, Prediction, Ema, Config),
         new("How", Width, Height, Steps, Scale, Sampler, Schedule, Eta, Seed, Count, Batch, Like),
         new("From a picture", Init, Strength, Fit, Mask, MaskBlur, InvertMask, Fill, OnlyMasked, Padding, Extend, Depth, NoiseLevel),
         new("Files", Output, OutputFolder, Force, Format, Quality, Grid, NoWatermark, NoMetadata),

@@ -25,6 +25,8 @@ internal sealed record DrawSettings
     public string? Model { get; init; }
     public string? Config { get; init; }
     public string? Vae { get; init; }
+    public string? Loras { get; init; }
+    public string? Embeddings { get; init; }
     public bool Ema { get; init; }
     public PredictionType? Prediction { get; init; }
     public Precision? Precision { get; init; }
@@ -103,6 +105,8 @@ internal sealed record DrawSettings
             Model = Of(flags.Model),
             Config = Of(flags.Config),
             Vae = Of(flags.Vae),
+            Loras = Of(flags.Loras),
+            Embeddings = Of(flags.Embeddings),
             Ema = parsed.GetValue(flags.Ema),
             Prediction = Of(flags.Prediction),
             Precision = Of(flags.Precision) ?? (parsed.GetValue(flags.BFloat16) ? Easel.Precision.BFloat16 : null),

@@ -44,6 +44,8 @@ internal static class HelpPage
         page.AppendLine();
         page.AppendLine("Variables:");
         Row(page, "EASEL_MODEL", "the checkpoint to use where none is named");
+        Row(page, "EASEL_LORAS", "the folder of LoRAs");
+        Row(page, "EASEL_EMBEDDINGS", "the folder of textual inversions");
         Row(page, "EASEL_DEBUG=1", "show where an error came from");
         page.AppendLine();
         WriteExitCodes(page);
