@@ -55,6 +55,7 @@ public sealed class ImageGenerator : IDisposable
     /// <exception cref="EaselException">There is not enough memory.</exception>
     public static ImageGenerator Load(string path, LoadOptions? options = null, Action<double>? onProgress = null)
     {
+        OpenMp.Prepare();
         options ??= new LoadOptions();
         var device = Hardware.Device(options.Device);
         return new ImageGenerator(path, options, LoadModel(path, options, Hardware.NumberFormat(options.Precision, device), device, onProgress));
@@ -107,7 +108,7 @@ public sealed class ImageGenerator : IDisposable
         var canvas = Canvas.For(request, Family);
         var plan = PlanOf(request, canvas);
         var batches = Batch.Of(request, oneByOne: plan.Sampler.SharesSteps && request.Like != NoiseLike.CompVis);
-        request = request with { Width = canvas.Width, Height = canvas.Height };
+        request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
         remarks.AddRange(plan.Remarks.Prepend(canvas.Remark).OfType<string>().Except(remarks));
 
         var conditioning = new Conditioning(_model, _tokenizer, _embeddings);
@@ -139,7 +140,7 @@ public sealed class ImageGenerator : IDisposable
             x = plan.Run(inputs.Hold(denoise), x, noise.ForSteps(plan, shape), step =>
             {
                 guidance.Step = step.Index + 1;
-                Report(GenerationStage.Sampling, step.Index + 1, () => LatentPreview.Of(step.Denoised));
+                Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised));
             });
             var clean = inputs.Hold(plan.Finish(x));
 

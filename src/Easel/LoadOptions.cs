@@ -39,6 +39,12 @@ public sealed record LoadOptions
     /// <summary>A file with another autoencoder; null for the checkpoint's own.</summary>
     public string? Vae { get; init; }
 
+    /// <summary>A file with the tiny autoencoder (TAESD), which then decodes in place of the model's own: many times faster, a little coarser. Null for none.</summary>
+    public string? TinyVae { get; init; }
+
+    /// <summary>A file with the depth estimator (MiDaS DPT-Hybrid) for a depth model that does not hold one; null for none.</summary>
+    public string? DepthModel { get; init; }
+
     /// <summary>A folder of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; null for none.</summary>
     public string? LoraFolder { get; init; }
 

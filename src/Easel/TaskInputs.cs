@@ -25,7 +25,7 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
         var inputs = model.Family.Task switch
         {
             ModelTask.Inpainting => Inpainting(request, canvas, encoder, shape),
-            ModelTask.Depth => Depth(request, canvas, encoder, shape),
+            ModelTask.Depth => Depth(request, canvas, model, encoder, shape),
             ModelTask.Upscaler => Upscaling(request, canvas, model, shape, noise),
             _ => canvas.Picture is null ? new TaskInputs() : Begun(request, canvas, encoder, noise),
         };
@@ -77,11 +77,13 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
     }
 
     /// <summary>scripts/gradio/depth2img.py: the depth map, bicubic to latent size, each picture's own range to [-1, 1].</summary>
-    private static TaskInputs Depth(GenerationRequest request, Canvas canvas, PictureEncoder encoder, long[] shape)
+    private static TaskInputs Depth(GenerationRequest request, Canvas canvas, DiffusionModel model, PictureEncoder encoder, long[] shape)
     {
-        if (request.Depth is not { } depth)
-            throw new InvalidRequestException(nameof(request.Depth), "This is a depth model, which needs to know how far things are: give a depth map (near is bright) with --depth.");
-        var small = nn.functional.interpolate(ImageTensor.FromDepth(depth), shape[2..], mode: InterpolationMode.Bicubic, align_corners: false);
+        var map = request.Depth is { } given ? ImageTensor.FromDepth(given) : canvas.Picture is { } seen ? model.EstimateDepth(seen) : null;
+        if (map is null)
+            throw new InvalidRequestException(nameof(request.Depth), "This is a depth model, which needs to know how near things are: give a depth map (near is bright) with --depth, "
+                + "or an input picture and a file with the estimator with --depth-model.");
+        var small = nn.functional.interpolate(map, shape[2..], mode: InterpolationMode.Bicubic, align_corners: false);
         var (least, most) = (small.min(), small.max());
         var normal = 2 * (small - least) / (most - least).clamp_min(1e-6) - 1;
         var beside = normal.expand(shape[0], 1, -1, -1).contiguous();

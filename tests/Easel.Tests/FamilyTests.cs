@@ -98,6 +98,18 @@ public sealed class FamilyTests
         AssertRun(model, golden, "ddim", 0, steps: 6, scale: 9.0, "x4upscaler/images/ddim", golden["lowres_augmented"], golden["noise_level"]);
     }
 
+    /// <summary>Any size of picture can be enlarged: in tiles where it is large, with its margin cut off where its sides are no multiples of 8.</summary>
+    [Theory]
+    [InlineData(16, 16)]
+    [InlineData(21, 35)]
+    [InlineData(150, 40)]
+    public void TheUpscalerTakesPicturesOfAnySize(int width, int height)
+    {
+        using var generator = ImageGenerator.Load(LoadedModel.Path("x4upscaler"), new LoadOptions { Precision = Precision.Full });
+        var result = generator.Generate(new GenerationRequest { InitImage = new RgbImage(width, height), Steps = 1, Sampler = "ddim", Seed = 1, Watermark = false });
+        Assert.Equal((4 * width, 4 * height), (result.Images[0].Image.Width, result.Images[0].Image.Height));
+    }
+
     /// <summary>What a seed alone gives with SD 2, in the order of the original's draws.</summary>
     [Theory]
     [InlineData("eps", "config-base.yaml", 1)]

@@ -13,7 +13,7 @@ internal sealed class Canvas
     private ImageRegion _region;   // the part of it that was drawn
     private bool _padded;          // whether that part was drawn with a margin at the right and bottom, to be cut off again
 
-    private Canvas(int width, int height) => (Width, Height) = (width, height);
+    private Canvas(int width, int height) => (Width, Height, ResultWidth, ResultHeight) = (width, height, width, height);
 
     /// <summary>Width in pixels of what is drawn.</summary>
     public int Width { get; }
@@ -21,7 +21,13 @@ internal sealed class Canvas
     /// <summary>Height in pixels of what is drawn.</summary>
     public int Height { get; }
 
-    /// <summary>The picture to begin from, in that size; null for text to image.</summary>
+    /// <summary>Width in pixels of the result.</summary>
+    public int ResultWidth { get; private init; }
+
+    /// <summary>Height in pixels of the result.</summary>
+    public int ResultHeight { get; private init; }
+
+    /// <summary>The picture to begin from, in the size that is drawn; null for text to image.</summary>
     public RgbImage? Picture { get; private init; }
 
     /// <summary>What to draw anew (255) and what to keep (0), in that size; null for everything.</summary>
@@ -35,6 +41,7 @@ internal sealed class Canvas
     {
         if (request.InitImage is not { } picture) return new Canvas(request.Width ?? family.NativeSize, request.Height ?? family.NativeSize);
 
+        if (family.Task == ModelTask.Upscaler) return Enlarged(request, picture);
         var mask = request.Mask is { } given && request.InvertMask ? MaskTools.Invert(given) : request.Mask;
         if (request.Extend.Any) (picture, mask) = Extended(picture, mask, request.Extend);
         return mask is null ? Whole(request, picture) : Masked(request, family, picture, mask);
@@ -43,9 +50,22 @@ internal sealed class Canvas
     /// <summary>What was drawn, laid into the original where there is one.</summary>
     public RgbImage Finish(RgbImage drawn)
     {
-        if (_original is not { } original || _paste is not { } paste) return drawn;
+        if (_original is not { } original || _paste is not { } paste)
+            return (drawn.Width, drawn.Height) == (ResultWidth, ResultHeight) ? drawn : drawn.Crop(new ImageRegion(0, 0, ResultWidth, ResultHeight));
         var part = _padded ? drawn.Crop(new ImageRegion(0, 0, _region.Width, _region.Height)) : Resampling.Resize(drawn, _region.Width, _region.Height);
         return MaskTools.Composite(original, original.Paste(part, _region.X, _region.Y), paste);
+    }
+
+    /// <summary>The x4 upscaler's small picture, with its edges repeated up to multiples of 8; that margin is cut off the result.</summary>
+    private static Canvas Enlarged(GenerationRequest request, RgbImage picture)
+    {
+        var (width, height) = (4 * picture.Width, 4 * picture.Height);
+        if ((request.Width ?? width, request.Height ?? height) != (width, height))
+            throw new InvalidRequestException(nameof(request.Width), $"The upscaler makes {width}x{height} of this picture; another size cannot be asked of it.");
+        if (Math.Max(width, height) > 2 * GenerationRequest.LargestSide)
+            throw new InvalidRequestException(nameof(request.InitImage), $"The picture would become {width}x{height}; {2 * GenerationRequest.LargestSide} is the largest side.");
+        var (wide, high) = ((picture.Width + 7) / 8 * 8, (picture.Height + 7) / 8 * 8);
+        return new Canvas(wide, high) { Picture = Padded(picture, wide, high), ResultWidth = width, ResultHeight = height };
     }
 
     private static Canvas Whole(GenerationRequest request, RgbImage picture)
@@ -86,6 +106,8 @@ internal sealed class Canvas
         return new Canvas(width, height)
         {
             // A picture whose sides are no multiple of 8 is drawn a little larger and cut back, so that nothing of it is resampled.
+            ResultWidth = picture.Width,
+            ResultHeight = picture.Height,
             Picture = ownSize ? Padded(part, width, height) : Resampling.Resize(part, width, height),
             Mask = ownSize ? Padded(partMask, width, height) : Resampling.Resize(partMask, width, height, ResampleFilter.Bilinear),
             _original = picture,
@@ -128,6 +150,7 @@ internal sealed class Canvas
     /// <summary>The picture with its last column and row repeated.</summary>
     private static RgbImage Padded(RgbImage image, int width, int height)
     {
+        if ((width, height) == (image.Width, image.Height)) return image;
         var padded = new RgbImage(width, height);
         Pad(image.Pixels, image.Width, image.Height, padded.Pixels, width, height, samples: 3);
         return padded;

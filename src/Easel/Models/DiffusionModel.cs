@@ -1,3 +1,4 @@
+using Easel.Imaging;
 using Easel.Sampling;
 using Easel.Weights;
 using static TorchSharp.torch;
@@ -10,15 +11,17 @@ internal sealed class DiffusionModel : IDisposable
     private readonly ClipTextModel? _text;
     private readonly UNet _unet;
     private readonly Autoencoder? _autoencoder;
+    private readonly TinyAutoencoder? _tiny;
+    private readonly string? _depthModel;
     private readonly Checkpoint _checkpoint; // stays open: LoRAs are merged from and taken out to what it says
     private readonly LoraMerge _loras;
 
-    private DiffusionModel(Checkpoint checkpoint, string? vae, ScalarType type, Device device, Action<double>? onProgress)
+    private DiffusionModel(Checkpoint checkpoint, LoadOptions options, ScalarType type, Device device, Action<double>? onProgress)
     {
         (_checkpoint, Type, Device) = (checkpoint, type, device);
         (Family, NoiseSchedule, LatentScale, MaxNoiseLevel) = (checkpoint.Family, checkpoint.NoiseSchedule(), checkpoint.LatentScale, checkpoint.MaxNoiseLevel);
 
-        using var vaeFile = vae is null ? null : VaeFile.Open(vae);
+        using var vaeFile = options.Vae is null ? null : VaeFile.Open(options.Vae);
         var (autoencoderTensors, autoencoderConfig) = vaeFile is null ? (checkpoint.AutoencoderTensors, checkpoint.Autoencoder) : (vaeFile.Tensors, vaeFile.Config);
         var (done, all) = (0, (double)checkpoint.UNetTensors.Count + autoencoderTensors.Count + checkpoint.TextTensors.Count);
         void OnTensor() => onProgress?.Invoke(++done / all);
@@ -35,6 +38,9 @@ internal sealed class DiffusionModel : IDisposable
             _text = new ClipTextModel(text);
             checkpoint.TextTensors.Load(_text, "text encoder", type, device, OnTensor);
         }
+        _tiny = options.TinyVae is null ? null : TinyAutoencoder.Load(options.TinyVae, type, device);
+        if (_tiny is { CanDecode: false }) throw new CheckpointException($"{options.TinyVae} holds no decoder of a tiny autoencoder.");
+        _depthModel = options.DepthModel;
         _loras = new LoraMerge(_unet, checkpoint.UNetTensors, _text, checkpoint.TextTensors);
     }
 
@@ -57,13 +63,14 @@ internal sealed class DiffusionModel : IDisposable
     public static DiffusionModel Load(Checkpoint checkpoint, LoadOptions options, ScalarType type, Device device, Action<double>? onProgress = null)
     {
         using var inference = inference_mode();
-        var model = new DiffusionModel(checkpoint, options.Vae, type, device, onProgress);
+        var model = new DiffusionModel(checkpoint, options, type, device, onProgress);
         return new DiffusionModel(model, options.Prediction ?? checkpoint.Prediction ?? model.ProbePrediction());
     }
 
     private DiffusionModel(DiffusionModel loaded, PredictionType prediction)
     {
-        (_checkpoint, _loras, _unet, _autoencoder, _text) = (loaded._checkpoint, loaded._loras, loaded._unet, loaded._autoencoder, loaded._text);
+        (_checkpoint, _loras, _unet, _autoencoder, _text, _tiny, _depthModel) =
+            (loaded._checkpoint, loaded._loras, loaded._unet, loaded._autoencoder, loaded._text, loaded._tiny, loaded._depthModel);
         (Family, NoiseSchedule, LatentScale, MaxNoiseLevel) = (loaded.Family, loaded.NoiseSchedule, loaded.LatentScale, loaded.MaxNoiseLevel);
         (Type, Device, Prediction) = (loaded.Type, loaded.Device, prediction);
     }
@@ -73,6 +80,7 @@ internal sealed class DiffusionModel : IDisposable
         _unet.Dispose();
         _autoencoder?.Dispose();
         _text?.Dispose();
+        _tiny?.Dispose();
         _checkpoint.Dispose();
     }
 
@@ -103,9 +111,27 @@ internal sealed class DiffusionModel : IDisposable
     public Tensor Decode(Tensor latents, int? tile)
     {
         using var scope = NewDisposeScope();
-        var pixels = Autoencoder.Decode((latents / LatentScale).to(Type, Device), tile).to(ScalarType.Float32).cpu();
+        var decoded = _tiny?.Decode(latents.to(Type, Device), tile) ?? Autoencoder.Decode((latents / LatentScale).to(Type, Device), tile);
+        var pixels = decoded.to(ScalarType.Float32).cpu();
         NonFiniteException.ThrowIfAny(pixels);
         return pixels.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Small pictures of latents on their way: the tiny autoencoder's where there is one, otherwise a fixed mixture of colours.</summary>
+    public IReadOnlyList<RgbImage> Preview(Tensor latents)
+    {
+        using var scope = NewDisposeScope();
+        return _tiny is null ? LatentPreview.Of(latents) : ImageTensor.ToImages(_tiny.Decode(latents.to(Type, Device)).to(ScalarType.Float32).cpu());
+    }
+
+    /// <summary>How near each point of a picture is, [1, 1, h, w] on the CPU; null where no estimator is at hand. It is loaded for the one picture and let go again.</summary>
+    public Tensor? EstimateDepth(RgbImage picture)
+    {
+        using var scope = NewDisposeScope();
+        using var own = _depthModel is null ? null : TensorFile.Open(_depthModel);
+        if ((own ?? _checkpoint.DepthEstimator) is not { } file) return null;
+        using var estimator = MidasDepth.Load(file, ScalarType.Float32, Device);
+        return estimator.Estimate(picture).cpu().MoveToOuterDisposeScope();
     }
 
     /// <summary>

@@ -56,6 +56,9 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Values in the UNet, the autoencoder and the text encoder.</summary>
     public (long UNet, long Autoencoder, long Text) ParameterCounts => (UNetTensors.ParameterCount, AutoencoderTensors.ParameterCount, TextTensors.ParameterCount);
 
+    /// <summary>The file that holds a depth estimator, as the checkpoint of SD 2's depth model does; null where there is none.</summary>
+    internal TensorFile? DepthEstimator { get; private set; }
+
     internal StateDict UNetTensors { get; } = new();
 
     internal StateDict AutoencoderTensors { get; } = new();
@@ -119,6 +122,8 @@ public sealed class Checkpoint : IDisposable
         var levels = 1 + file.Tensors.Keys.Select(k => k.Split('.')).Where(p => p is [_, "decoder", "up", _, ..] && p[0] + "." == VaePrefix && int.TryParse(p[3], out _))
             .Select(p => int.Parse(p[3])).DefaultIfEmpty(-1).Max();
 
+        if (MidasDepth.IsIn(file)) DepthEstimator = file;
+
         var (emaCount, others) = (0, new List<string>());
         foreach (var key in file.Tensors.Keys)
         {
@@ -132,7 +137,7 @@ public sealed class Checkpoint : IDisposable
                 AddOpenClip(key, KeyLayout.OpenClipText(key[OpenClipPrefix.Length..]));
             else if (key.StartsWith("model_ema.", StringComparison.Ordinal))
                 emaCount++;
-            else if (!IsScheduleBuffer(key))
+            else if (!IsScheduleBuffer(key) && !key.StartsWith("depth_model.", StringComparison.Ordinal))
                 others.Add(key);
         }
         if (emaCount > 0 && !ema) _remarks.Add($"averaged (EMA) weights left aside: {emaCount} tensors");
