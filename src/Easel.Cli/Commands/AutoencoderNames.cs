@@ -7,9 +7,11 @@ internal static class AutoencoderNames
 {
     private static readonly (string Ours, string Original)[] Parts =
     [
-        (".mid_block.attentions.0.group_norm.", ".mid.attn_1.norm."), (".mid_block.attentions.0.to_q.", ".mid.attn_1.q."), (".mid_block.attentions.0.to_k.", ".mid.attn_1.k."),
+        (".mid_block.attentions.0.group_norm.", ".mid.attn_1.norm."),
+        (".mid_block.attentions.0.to_q.", ".mid.attn_1.q."), (".mid_block.attentions.0.to_k.", ".mid.attn_1.k."),
         (".mid_block.attentions.0.to_v.", ".mid.attn_1.v."), (".mid_block.attentions.0.to_out.0.", ".mid.attn_1.proj_out."),
-        (".mid_block.resnets.0.", ".mid.block_1."), (".mid_block.resnets.1.", ".mid.block_2."), (".conv_norm_out.", ".norm_out."), (".conv_shortcut.", ".nin_shortcut."),
+        (".mid_block.resnets.0.", ".mid.block_1."), (".mid_block.resnets.1.", ".mid.block_2."),
+        (".conv_norm_out.", ".norm_out."), (".conv_shortcut.", ".nin_shortcut."),
         (".resnets.", ".block."), (".downsamplers.0.conv.", ".downsample.conv."), (".upsamplers.0.conv.", ".upsample.conv."),
     ];
 

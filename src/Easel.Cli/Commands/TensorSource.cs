@@ -55,12 +55,18 @@ internal sealed class TensorSource : IDisposable
         try
         {
             if (checkpoint.Text is { } && checkpoint.Family.PadToken == 0)
-                throw new UsageException($"{path} holds a Stable Diffusion 2 model; a diffusers folder lacks the last layer of its text encoder, without which the original file is not whole.");
+            {
+                throw new UsageException($"{path} holds a Stable Diffusion 2 model; a diffusers folder lacks the last layer of its text encoder, "
+                    + "without which the original file is not whole.");
+            }
             var levels = checkpoint.AutoencoderTensors.CountChildren("decoder.up_blocks.");
             foreach (var (name, slot) in checkpoint.UNetTensors.Slots)
                 source.Add("model.diffusion_model." + UNetName(name, checkpoint.UNet), slot, slot.Shape);
             foreach (var (name, slot) in checkpoint.AutoencoderTensors.Slots)
-                source.Add("first_stage_model." + AutoencoderNames.Original(name, levels), slot, AutoencoderNames.IsProjection(name) ? Convolution(slot.Shape) : slot.Shape);
+            {
+                var shape = AutoencoderNames.IsProjection(name) ? Convolution(slot.Shape) : slot.Shape;
+                source.Add("first_stage_model." + AutoencoderNames.Original(name, levels), slot, shape);
+            }
             foreach (var (name, slot) in checkpoint.TextTensors.Slots)
                 source.Add("cond_stage_model.transformer." + name, slot, slot.Shape);
             return source;

@@ -8,7 +8,9 @@ internal static class ModelChoice
     /// <summary>Where the original scripts look for their checkpoint.</summary>
     private static readonly string ScriptDefault = Path.Combine("models", "ldm", "stable-diffusion-v1", "model.ckpt");
 
-    /// <summary>The original configurations, which people name by habit and need not have: all that each says beyond the tensors is what the UNet predicts.</summary>
+    /// <summary>
+    /// The original configurations, which people name by habit and need not have: all that each says beyond the tensors is what the UNet predicts.
+    /// </summary>
     private static readonly Dictionary<string, PredictionType?> KnownConfigs = new(StringComparer.OrdinalIgnoreCase)
     {
         ["v1-inference.yaml"] = PredictionType.Epsilon,
@@ -26,7 +28,11 @@ internal static class ModelChoice
     {
         var path = named ?? (shell.Variable("EASEL_MODEL") is { Length: > 0 } variable ? variable : null);
         if (path is null)
-            return File.Exists(ScriptDefault) ? ScriptDefault : throw new UsageException("No model is named: give a checkpoint with --model, or put its path into the variable EASEL_MODEL.");
+        {
+            return File.Exists(ScriptDefault)
+                ? ScriptDefault
+                : throw new UsageException("No model is named: give a checkpoint with --model, or put its path into the variable EASEL_MODEL.");
+        }
         if (File.Exists(path) || Directory.Exists(path)) return path;
         throw new UsageException($"There is no checkpoint at {path}{(named is null ? ", which EASEL_MODEL names" : "")}.");
     }

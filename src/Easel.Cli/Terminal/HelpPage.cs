@@ -76,7 +76,8 @@ internal static class HelpPage
     {
         var all = option.Aliases.Append(option.Name).Distinct().ToList();
         var shorts = all.Where(name => !name.StartsWith("--", StringComparison.Ordinal));
-        var longs = all.Where(name => name.StartsWith("--", StringComparison.Ordinal)).OrderBy(name => name != option.Name).DistinctBy(name => name.Replace('_', '-'));
+        var longs = all.Where(name => name.StartsWith("--", StringComparison.Ordinal)).OrderBy(name => name != option.Name)
+            .DistinctBy(name => name.Replace('_', '-'));
         var value = option.Arity.MinimumNumberOfValues == 0 ? "" : " " + (option.HelpName ?? "VALUE");
         return string.Join(", ", shorts.Concat(longs)) + value;
     }

@@ -38,8 +38,11 @@ internal static class Command
     /// <summary>A line as it would be typed.</summary>
     public static DrawSettings ReadLine(string line) => Read([.. System.CommandLine.Parsing.CommandLineParser.SplitCommandLine(line).Skip(1)]);
 
-    /// <summary>The request of a line, for a model of the first generation unless told otherwise, with a gray picture for every picture that it names.</summary>
-    public static GenerationRequest Request(string line, Easel.Models.ModelFamily? family = null, (int Width, int Height)? picture = null, params string[] prompts)
+    /// <summary>
+    /// The request of a line, for a model of the first generation unless told otherwise, with a gray picture for every picture that it names.
+    /// </summary>
+    public static GenerationRequest Request(string line, Easel.Models.ModelFamily? family = null, (int Width, int Height)? picture = null,
+        params string[] prompts)
     {
         var settings = ReadLine(line);
         var (width, height) = picture ?? (512, 512);

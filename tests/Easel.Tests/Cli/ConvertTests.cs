@@ -47,7 +47,8 @@ public sealed class ConvertTests : IDisposable
         using var original = TensorFile.Open(Goldens.Unpacked("sd1-formats/micro.fp16.safetensors"));
         using var converted = TensorFile.Open(output);
         string[] parts = ["model.diffusion_model.", "first_stage_model.", "cond_stage_model."];
-        var keys = original.Tensors.Keys.Where(key => parts.Any(part => key.StartsWith(part, StringComparison.Ordinal)) && !key.EndsWith("position_ids", StringComparison.Ordinal)).ToList();
+        var keys = original.Tensors.Keys.Where(key => parts.Any(part => key.StartsWith(part, StringComparison.Ordinal))
+            && !key.EndsWith("position_ids", StringComparison.Ordinal)).ToList();
         Assert.Equal(keys.Order(), converted.Tensors.Keys.Order());
         foreach (var key in keys)
         {
@@ -79,8 +80,10 @@ public sealed class ConvertTests : IDisposable
     {
         using var checkpoint = Checkpoint.Open(LoadedModel.Path(area, $"model.{precision}.safetensors", config: null));
         var levels = checkpoint.AutoencoderTensors.CountChildren("decoder.up_blocks.");
-        foreach (var (name, slot) in checkpoint.UNetTensors.Slots) Assert.Equal(slot.Key, "model.diffusion_model." + TensorSource.UNetName(name, checkpoint.UNet));
-        foreach (var (name, slot) in checkpoint.AutoencoderTensors.Slots) Assert.Equal(slot.Key, "first_stage_model." + AutoencoderNames.Original(name, levels));
+        foreach (var (name, slot) in checkpoint.UNetTensors.Slots)
+            Assert.Equal(slot.Key, "model.diffusion_model." + TensorSource.UNetName(name, checkpoint.UNet));
+        foreach (var (name, slot) in checkpoint.AutoencoderTensors.Slots)
+            Assert.Equal(slot.Key, "first_stage_model." + AutoencoderNames.Original(name, levels));
     }
 
     [Fact]

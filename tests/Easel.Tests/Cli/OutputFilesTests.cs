@@ -88,7 +88,11 @@ public sealed class OutputFilesTests : IDisposable
         Assert.Contains("folder", Assert.Throws<UsageException>(() => Prepared(Command.ReadLine($"easel x -o {Path.GetDirectoryName(file)}"), 1)).Message);
     }
 
-    private OutputFiles Files(string line) => Prepared(Command.ReadLine("easel " + line) is var settings && settings.Output is null ? settings with { OutputFolder = _folder.Path() } : settings, 1);
+    private OutputFiles Files(string line)
+    {
+        var settings = Command.ReadLine("easel " + line);
+        return Prepared(settings.Output is null ? settings with { OutputFolder = _folder.Path() } : settings, 1);
+    }
 
     private static OutputFiles Prepared(DrawSettings settings, int pictures)
     {

@@ -44,10 +44,12 @@ public sealed class ProfileTests
     [Fact]
     public void EveryFlagOfTheScriptsIsRead()
     {
-        var settings = Command.ReadLine("easel txt2img --prompt \"a b\" --outdir o --skip_grid --skip_save --ddim_steps 7 --plms --fixed_code --ddim_eta 0.5 --n_iter 4 --H 64 --W 128"
-            + " --C 4 --f 8 --n_samples 5 --n_rows 6 --scale 3.5 --config c.yaml --ckpt m.ckpt --seed 7 --precision full --device cuda:1 --strength 0.25 --init-img i.png");
+        var settings = Command.ReadLine("easel txt2img --prompt \"a b\" --outdir o --skip_grid --skip_save --ddim_steps 7 --plms --fixed_code --ddim_eta 0.5"
+            + " --n_iter 4 --H 64 --W 128 --C 4 --f 8 --n_samples 5 --n_rows 6 --scale 3.5 --config c.yaml --ckpt m.ckpt --seed 7 --precision full"
+            + " --device cuda:1 --strength 0.25 --init-img i.png");
         Assert.Equal(("a b", "o", true, true, 7), (settings.Prompt, settings.OutputFolder, settings.SkipGrid, settings.SkipSave, settings.Steps));
-        Assert.Equal(("plms", true, 0.5, 4, 64, 128), (settings.Sampler, settings.FixedCode, settings.Eta, settings.Iterations, settings.Height, settings.Width));
+        Assert.Equal(("plms", true, 0.5, 4, 64, 128),
+            (settings.Sampler, settings.FixedCode, settings.Eta, settings.Iterations, settings.Height, settings.Width));
         Assert.Equal((4, 8, 5, 6, 3.5), (settings.Claimed.Channels, settings.Claimed.Factor, settings.Batch, settings.Rows, settings.Scale));
         Assert.Equal(("c.yaml", "m.ckpt", 7L, Precision.Full), (settings.Config, settings.Model, settings.Seed!.Value, settings.Precision));
         Assert.Equal(("cuda:1", 0.25, "i.png"), (settings.Device, settings.Strength, settings.Init));
@@ -56,18 +58,24 @@ public sealed class ProfileTests
     [Fact]
     public void EveryNaturalFlagIsRead()
     {
-        var settings = Command.ReadLine("easel draw -p \"a b\" -n bad -m m --steps 7 -W 64 -H 128 --cfg 3 --sampler euler --schedule karras --count 3 --batch 2 -s 9 --like per-picture"
-            + " -o o.png --outdir d --format webp --quality 80 -i i.png --strength 0.5 --mask m.png --mask-blur 2 --invert-mask --fill noise --only-masked --padding 8"
-            + " --extend left=1,bottom=2 --depth d.png --noise-level 30 --clip-skip 2 --literal --fit pad --eta 0.1 --precision bf16 --device cpu --config c --vae v --prediction v --ema"
+        var settings = Command.ReadLine("easel draw -p \"a b\" -n bad -m m --steps 7 -W 64 -H 128 --cfg 3 --sampler euler --schedule karras --count 3 --batch 2"
+            + " -s 9 --like per-picture -o o.png --outdir d --format webp --quality 80 -i i.png --strength 0.5 --mask m.png --mask-blur 2 --invert-mask"
+            + " --fill noise --only-masked --padding 8 --extend left=1,bottom=2 --depth d.png --noise-level 30 --clip-skip 2 --literal --fit pad --eta 0.1"
+            + " --precision bf16 --device cpu --config c --vae v --prediction v --ema"
             + " --no-watermark --no-metadata --show -q --json --force --grid --lora-dir l --embeddings-dir e");
-        Assert.Equal(("a b", "bad", "m", 7, 64, 128, 3.0), (settings.Prompt, settings.Negative, settings.Model, settings.Steps, settings.Width, settings.Height, settings.Scale));
+        Assert.Equal(("a b", "bad", "m", 7, 64, 128, 3.0),
+            (settings.Prompt, settings.Negative, settings.Model, settings.Steps, settings.Width, settings.Height, settings.Scale));
         Assert.Equal(("euler", "karras", 3, 2, 9L), (settings.Sampler, settings.Schedule, settings.Count, settings.Batch, settings.Seed!.Value));
-        Assert.Equal((NoiseLike.PerPicture, "o.png", "d", ImageFormat.WebP, 80), (settings.Like, settings.Output, settings.OutputFolder, settings.Format, settings.Quality));
+        Assert.Equal((NoiseLike.PerPicture, "o.png", "d", ImageFormat.WebP, 80),
+            (settings.Like, settings.Output, settings.OutputFolder, settings.Format, settings.Quality));
         Assert.Equal(("i.png", 0.5, "m.png", 2.0, true), (settings.Init, settings.Strength, settings.Mask, settings.MaskBlur, settings.InvertMask));
         Assert.Equal((MaskFill.Noise, true, 8, new Margins(1, 0, 0, 2)), (settings.Fill, settings.OnlyMasked, settings.Padding, settings.Extend));
-        Assert.Equal(("d.png", 30, 2, true, ImageFit.Pad, 0.1), (settings.Depth, settings.NoiseLevel, settings.ClipSkip, settings.Literal, settings.Fit, settings.Eta));
-        Assert.Equal((Precision.BFloat16, "cpu", "c", "v", PredictionType.V, true), (settings.Precision, settings.Device, settings.Config, settings.Vae, settings.Prediction, settings.Ema));
-        Assert.Equal((true, true, true, true, true, true, true), (settings.NoWatermark, settings.NoMetadata, settings.Show, settings.Quiet, settings.Json, settings.Force, settings.Grid));
+        Assert.Equal(("d.png", 30, 2, true, ImageFit.Pad, 0.1),
+            (settings.Depth, settings.NoiseLevel, settings.ClipSkip, settings.Literal, settings.Fit, settings.Eta));
+        Assert.Equal((Precision.BFloat16, "cpu", "c", "v", PredictionType.V, true),
+            (settings.Precision, settings.Device, settings.Config, settings.Vae, settings.Prediction, settings.Ema));
+        Assert.Equal((true, true, true, true, true, true, true),
+            (settings.NoWatermark, settings.NoMetadata, settings.Show, settings.Quiet, settings.Json, settings.Force, settings.Grid));
         Assert.Equal(("l", "e"), (settings.Loras, settings.Embeddings));
     }
 
@@ -114,7 +122,8 @@ public sealed class ProfileTests
         Assert.Equal(["a", "a", "b", "b", "c", "c"], Batches("easel --from-file f --count 2"));
         Assert.Equal(["a,a", "b,b", "c,c"], Batches("easel optimized_txt2img --from-file f --n_samples 2"));
 
-        static IEnumerable<string> Batches(string line) => Batch.Of(Command.Request(line, prompts: ["a", "b", "c"])).Select(batch => string.Join(',', batch.Prompts));
+        static IEnumerable<string> Batches(string line) =>
+            Batch.Of(Command.Request(line, prompts: ["a", "b", "c"])).Select(batch => string.Join(',', batch.Prompts));
     }
 
     [Fact]
@@ -127,7 +136,8 @@ public sealed class ProfileTests
         Assert.Equal(("hello world", 1, 1), (optimized.Prompt, optimized.BatchSize, optimized.BatchCount));
 
         var bird = Command.Request("easel img2img --prompt \"A bird is sitting on a tree branch\" --ckpt sd-v1-4.ckpt --init-img bird.png --strength 0.8");
-        Assert.Equal(("A bird is sitting on a tree branch", 0.8, 2, 1, 5.0, NoiseLike.CompVis), (bird.Prompt, bird.Strength, bird.BatchSize, bird.BatchCount, bird.GuidanceScale, bird.Like));
+        Assert.Equal(("A bird is sitting on a tree branch", 0.8, 2, 1, 5.0, NoiseLike.CompVis),
+            (bird.Prompt, bird.Strength, bird.BatchSize, bird.BatchCount, bird.GuidanceScale, bird.Like));
 
         var upscaler = Command.ReadLine("easel superresolution configs/stable-diffusion/x4-upscaling.yaml x4-upscaler-ema.ckpt");
         Assert.Equal(("configs/stable-diffusion/x4-upscaling.yaml", "x4-upscaler-ema.ckpt", null), (upscaler.Config, upscaler.Model, upscaler.Prompt));

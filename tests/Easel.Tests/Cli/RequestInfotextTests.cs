@@ -7,14 +7,16 @@ public sealed class RequestInfotextTests
 {
     private static readonly GenerationRequest Plain = new()
     {
-        Prompt = "a cat, (sitting:1.2)\nin two lines", NegativePrompt = "blurry, low: quality", Width = 512, Height = 768, Seed = 42, Steps = 31, GuidanceScale = 6.5, ClipSkip = 2, Sampler = "DPM++ 2M SDE Karras",
+        Prompt = "a cat, (sitting:1.2)\nin two lines", NegativePrompt = "blurry, low: quality", Width = 512, Height = 768, Seed = 42,
+        Steps = 31, GuidanceScale = 6.5, ClipSkip = 2, Sampler = "DPM++ 2M SDE Karras",
     };
 
     [Fact]
     public void SettingsAreNamedAndOrderedAsAutomatic1111Does()
     {
         var text = RequestInfotext.ToInfotext(Made(Plain), "model", "0123456789", Precision.BFloat16).ToString();
-        Assert.StartsWith("a cat, (sitting:1.2)\nin two lines\nNegative prompt: blurry, low: quality\nSteps: 31, Sampler: DPM++ 2M SDE, Schedule type: Karras, CFG scale: 6.5, Seed: 42, Size: 512x768, "
+        Assert.StartsWith("a cat, (sitting:1.2)\nin two lines\nNegative prompt: blurry, low: quality\n"
+            + "Steps: 31, Sampler: DPM++ 2M SDE, Schedule type: Karras, CFG scale: 6.5, Seed: 42, Size: 512x768, "
             + "Model hash: 0123456789, Model: model, Clip skip: 2, RNG: CPU, Precision: bf16, Version: Easel ", text);
     }
 
@@ -24,7 +26,8 @@ public sealed class RequestInfotextTests
         var again = Again(Made(Plain));
         Assert.Equal(("DPM++ 2M SDE", "Karras"), (again.Sampler, again.Schedule));
         Same(Plain with { Sampler = again.Sampler, Schedule = again.Schedule }, again);
-        Same(Plain with { Like = NoiseLike.A1111Gpu, Sampler = again.Sampler, Schedule = again.Schedule, Eta = 0.3 }, Again(Made(Plain with { Like = NoiseLike.A1111Gpu, Eta = 0.3 })));
+        Same(Plain with { Like = NoiseLike.A1111Gpu, Sampler = again.Sampler, Schedule = again.Schedule, Eta = 0.3 },
+            Again(Made(Plain with { Like = NoiseLike.A1111Gpu, Eta = 0.3 })));
     }
 
     [Fact]
@@ -40,10 +43,14 @@ public sealed class RequestInfotextTests
     [InlineData(3, 1, 1, 2, 3, 1)]
     public void APictureOfOneStreamComesBackWithTheRunBeforeIt(int size, int batches, int prompts, int index, int sizeAgain, int batchesAgain)
     {
-        var request = Plain with { Prompts = [.. Enumerable.Repeat("x", prompts)], Like = NoiseLike.CompVis, BatchSize = size, BatchCount = batches, Literal = true, Watermark = false };
+        var request = Plain with
+        {
+            Prompts = [.. Enumerable.Repeat("x", prompts)], Like = NoiseLike.CompVis, BatchSize = size, BatchCount = batches, Literal = true, Watermark = false,
+        };
         var text = Infotext.Parse(RequestInfotext.ToInfotext(Made(request, index), "m", null).ToString());
         var again = RequestInfotext.FromInfotext(text);
-        Assert.Equal((42L, sizeAgain, batchesAgain, prompts, true, false), (again.Seed, again.BatchSize, again.BatchCount, again.Prompts.Count, again.Literal, again.Watermark));
+        Assert.Equal((42L, sizeAgain, batchesAgain, prompts, true, false),
+            (again.Seed, again.BatchSize, again.BatchCount, again.Prompts.Count, again.Literal, again.Watermark));
         Assert.Equal(index, RequestInfotext.IndexIn(text, again));
     }
 
@@ -59,8 +66,8 @@ public sealed class RequestInfotextTests
     {
         var request = Plain with
         {
-            InitImage = new RgbImage(300, 200), Mask = new GrayImage(300, 200), Strength = 0.6, Fit = ImageFit.Pad, MaskBlur = 2.5, InvertMask = true, Fill = MaskFill.Nothing, OnlyMasked = true,
-            OnlyMaskedPadding = 12, Extend = new Margins(1, 2, 3, 4), NoiseLevel = 33,
+            InitImage = new RgbImage(300, 200), Mask = new GrayImage(300, 200), Strength = 0.6, Fit = ImageFit.Pad, MaskBlur = 2.5,
+            InvertMask = true, Fill = MaskFill.Nothing, OnlyMasked = true, OnlyMaskedPadding = 12, Extend = new Margins(1, 2, 3, 4), NoiseLevel = 33,
         };
         var again = Again(Made(request));
         Same(request with { InitImage = null, Mask = null, Sampler = again.Sampler, Schedule = again.Schedule }, again);
@@ -73,7 +80,10 @@ public sealed class RequestInfotextTests
     [InlineData(NoiseLike.PerPicture, 312, 208, true)]
     public void ASizeThatFollowsFromTheInputIsLeftOpen(NoiseLike like, int width, int height, bool masked)
     {
-        var request = Plain with { Like = like, InitImage = new RgbImage(307, 203), Mask = masked ? new GrayImage(307, 203) : null, Width = width, Height = height };
+        var request = Plain with
+        {
+            Like = like, InitImage = new RgbImage(307, 203), Mask = masked ? new GrayImage(307, 203) : null, Width = width, Height = height,
+        };
         Assert.Equal((null, null), (Again(Made(request)).Width, Again(Made(request)).Height));
         Assert.Equal(128, Again(Made(request with { Width = 128 })).Width);
     }
@@ -81,14 +91,17 @@ public sealed class RequestInfotextTests
     [Fact]
     public void Automatic1111sTextIsUnderstood()
     {
-        var text = Infotext.Parse("a castle <lora:x:0.5>\nNegative prompt: people\nSteps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 1234567890123, Size: 640x448, Model hash: fe4efff1e1, Model: sd-v1-4, "
-            + "Clip skip: 2, Version: v1.6.0");
+        var text = Infotext.Parse("a castle <lora:x:0.5>\nNegative prompt: people\nSteps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 1234567890123, "
+            + "Size: 640x448, Model hash: fe4efff1e1, Model: sd-v1-4, Clip skip: 2, Version: v1.6.0");
         var request = RequestInfotext.FromInfotext(text);
-        Assert.Equal(("a castle <lora:x:0.5>", "people", 20, "DPM++ 2M Karras", null), (request.Prompt, request.NegativePrompt, request.Steps, request.Sampler, request.Schedule));
-        Assert.Equal((7.0, 1234567890123L, 640, 448, 2, NoiseLike.A1111Gpu), (request.GuidanceScale, request.Seed, request.Width, request.Height, request.ClipSkip, request.Like));
+        Assert.Equal(("a castle <lora:x:0.5>", "people", 20, "DPM++ 2M Karras", null),
+            (request.Prompt, request.NegativePrompt, request.Steps, request.Sampler, request.Schedule));
+        Assert.Equal((7.0, 1234567890123L, 640, 448, 2, NoiseLike.A1111Gpu),
+            (request.GuidanceScale, request.Seed, request.Width, request.Height, request.ClipSkip, request.Like));
         Assert.False(RequestInfotext.NeedsPicture(text));
 
-        var newer = RequestInfotext.FromInfotext(Infotext.Parse("x\nSteps: 20, Sampler: Euler a, Schedule type: Automatic, CFG scale: 7, Seed: 1, Size: 512x512, RNG: CPU, Version: v1.10.1"));
+        const string Newer = "x\nSteps: 20, Sampler: Euler a, Schedule type: Automatic, CFG scale: 7, Seed: 1, Size: 512x512, RNG: CPU, Version: v1.10.1";
+        var newer = RequestInfotext.FromInfotext(Infotext.Parse(Newer));
         Assert.Equal(("Euler a", null, NoiseLike.PerPicture), (newer.Sampler, newer.Schedule, newer.Like));
     }
 
@@ -112,9 +125,10 @@ public sealed class RequestInfotextTests
     }
 
     private static GeneratedImage Made(GenerationRequest request, int index = 0) =>
-        new(new RgbImage(8, 8), request, request.Prompts[0], request.Like == NoiseLike.CompVis ? request.Seed!.Value : request.Seed!.Value + index, index, false);
+        new(new RgbImage(8, 8), request, request.Prompts[0], request.Seed!.Value + (request.Like == NoiseLike.CompVis ? 0 : index), index, false);
 
-    private static GenerationRequest Again(GeneratedImage image) => RequestInfotext.FromInfotext(Infotext.Parse(RequestInfotext.ToInfotext(image, "m", "h", Precision.Full).ToString()));
+    private static GenerationRequest Again(GeneratedImage image) =>
+        RequestInfotext.FromInfotext(Infotext.Parse(RequestInfotext.ToInfotext(image, "m", "h", Precision.Full).ToString()));
 
     private static void Same(GenerationRequest expected, GenerationRequest actual)
     {

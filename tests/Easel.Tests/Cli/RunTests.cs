@@ -20,8 +20,8 @@ public sealed class RunTests : IDisposable
     [Fact]
     public void ScriptsLineGivesTheLibrarysPictures()
     {
-        var (code, output, _) = Run("txt2img", "--prompt", Prompt, "--ckpt", _model, "--H", "64", "--W", "64", "--ddim_steps", "2", "--n_samples", "2", "--n_iter", "2", "--precision", "full",
-            "--outdir", _folder.Path("out"), "-q");
+        var (code, output, _) = Run("txt2img", "--prompt", Prompt, "--ckpt", _model, "--H", "64", "--W", "64", "--ddim_steps", "2", "--n_samples", "2",
+            "--n_iter", "2", "--precision", "full", "--outdir", _folder.Path("out"), "-q");
         Assert.Equal(ExitCodes.Ok, code);
         string[] names = ["samples/00000.png", "samples/00001.png", "samples/00002.png", "samples/00003.png", "grid-0000.png"];
         Assert.Equal(names.Select(name => _folder.Path(["out", .. name.Split('/')])), Lines(output));
@@ -29,7 +29,8 @@ public sealed class RunTests : IDisposable
         using var generator = ImageGenerator.Load(_model, new LoadOptions { Precision = Precision.Full });
         var expected = generator.Generate(new GenerationRequest
         {
-            Prompt = Prompt, Width = 64, Height = 64, Steps = 2, Sampler = "ddim", Seed = 42, Like = NoiseLike.CompVis, Literal = true, BatchSize = 2, BatchCount = 2, Eta = 0,
+            Prompt = Prompt, Width = 64, Height = 64, Steps = 2, Sampler = "ddim", Seed = 42, Like = NoiseLike.CompVis, Literal = true, BatchSize = 2,
+            BatchCount = 2, Eta = 0,
         });
         for (var i = 0; i < 4; i++) Assert.Equal(expected.Images[i].Image.Pixels, ImageFile.Load(Lines(output)[i]).Pixels);
         Assert.Equal(ImageGrid.Make([.. expected.Images.Select(i => i.Image)], 2).Pixels, ImageFile.Load(Lines(output)[4]).Pixels);
@@ -44,7 +45,8 @@ public sealed class RunTests : IDisposable
     [Fact]
     public void JsonTellsEveryPictureAndTheEnd()
     {
-        var (code, output, error) = Run("a cat", "-m", _model, "--width", "64", "--height", "64", "--steps", "1", "--count", "2", "--outdir", _folder.Path("out"), "--json", "--no-metadata", "--format", "webp");
+        var (code, output, error) = Run("a cat", "-m", _model, "--width", "64", "--height", "64", "--steps", "1", "--count", "2", "--outdir",
+            _folder.Path("out"), "--json", "--no-metadata", "--format", "webp");
         Assert.Equal(ExitCodes.Ok, code);
         var lines = Lines(output).Select(line => JsonDocument.Parse(line).RootElement).ToList();
         Assert.Equal(["picture", "picture", "end"], lines.Select(line => line.GetProperty("type").GetString()));
@@ -107,7 +109,8 @@ public sealed class RunTests : IDisposable
     public void ModelFromTheVariableAndPromptsFromStandardInput()
     {
         var shell = Command.Shell("a fox\n\n  a hen\n", new Dictionary<string, string> { ["EASEL_MODEL"] = _model });
-        var (code, output, _) = Command.Run(shell, "--from-file", "-", "--width", "64", "--height", "64", "--steps", "1", "--seed", "5", "--outdir", _folder.Path("out"), "-q", "--no-metadata");
+        var (code, output, _) = Command.Run(shell, "--from-file", "-", "--width", "64", "--height", "64", "--steps", "1", "--seed", "5", "--outdir",
+            _folder.Path("out"), "-q", "--no-metadata");
         Assert.Equal(ExitCodes.Ok, code);
         Assert.Equal(["00000-5-a-fox.png", "00001-6-a-hen.png"], Lines(output).Select(Path.GetFileName));
     }

@@ -5,7 +5,8 @@ using Easel.Models;
 namespace Easel.Tests.Cli;
 
 /// <summary>
-/// Guards the defaults of the original scripts, column by column of their own argument parsers: what a flag is when it is not given decides which picture a seed gives.
+/// Guards the defaults of the original scripts, column by column of their own argument parsers: what a flag is when it is not given decides which picture a
+/// seed gives.
 /// </summary>
 public sealed class ScriptDefaultsTests
 {
@@ -18,7 +19,8 @@ public sealed class ScriptDefaultsTests
         Assert.Equal((3, 2, 50, 7.5), (request.BatchSize, request.BatchCount, request.Steps, request.GuidanceScale));
         Assert.Equal((512, 512, 42L, 0.0), (request.Width, request.Height, request.Seed, request.Eta));
         Assert.Equal(("ddim", NoiseLike.CompVis, true, false, true), (request.Sampler, request.Like, request.Literal, request.FixedCode, request.Watermark));
-        Assert.Equal(("outputs/txt2img-samples", Naming.Samples, true), (Profile.For(settings).OutputFolder, Profile.For(settings).Naming, Profile.For(settings).Grid));
+        Assert.Equal(("outputs/txt2img-samples", Naming.Samples, true),
+            (Profile.For(settings).OutputFolder, Profile.For(settings).Naming, Profile.For(settings).Grid));
     }
 
     [Fact]
