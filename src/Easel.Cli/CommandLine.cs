@@ -21,7 +21,7 @@ internal static class CommandLine
         {
             var root = Root(shell);
             var parsed = root.Parse(Completed(args, root), Configuration);
-            if (IsHelp(parsed) || parsed.Errors.Count == 0 && parsed.CommandResult.Command == root)
+            if (args.Length == 0 || IsHelp(parsed))
             {
                 HelpPage.Write(parsed.CommandResult.Command, shell);
                 return ExitCodes.Ok;

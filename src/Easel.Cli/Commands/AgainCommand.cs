@@ -9,7 +9,7 @@ internal static class AgainCommand
 {
     private static readonly string[] NotDone =
     [
-        "Hires upscale", "Hires resize", "Variation seed", "Face restoration", "Refiner", "Tiling", "ControlNet 0", "Token merging ratio", "Lora hashes", "TI hashes", "ENSD", "NGMS",
+        "Hires upscale", "Hires resize", "Variation seed", "Face restoration", "Refiner", "Tiling", "ControlNet 0", "Token merging ratio", "ENSD", "NGMS",
     ];
 
     public static Command Create(Shell shell)
@@ -19,8 +19,9 @@ internal static class AgainCommand
         var command = new PlainCommand("again", "make a picture again from the settings inside it",
             new HelpNotes("PICTURE [flags]", ["easel again outputs/00000-42-a-cat.png", "easel again from-a1111.png -m model.safetensors -o mine.png"]))
         {
-            picture, flags.Model, flags.Vae, flags.Precision, flags.Device, flags.Ema, flags.Prediction, flags.Config, flags.Init, flags.Mask, flags.Depth, flags.Output, flags.OutputFolder,
-            flags.Force, flags.Format, flags.Quality, flags.NoWatermark, flags.NoMetadata, flags.Show, flags.Quiet, flags.Json,
+            picture, flags.Model, flags.Vae, flags.Loras, flags.Embeddings, flags.Precision, flags.Device, flags.Ema, flags.Prediction, flags.Config,
+            flags.Init, flags.Mask, flags.Depth, flags.Output, flags.OutputFolder, flags.Force, flags.Format, flags.Quality, flags.NoWatermark,
+            flags.NoMetadata, flags.Show, flags.Quiet, flags.Json,
         };
         command.SetAction(parsed =>
         {
@@ -35,6 +36,8 @@ internal static class AgainCommand
                 Vae = parsed.GetValue(flags.Vae),
                 Precision = parsed.GetValue(flags.Precision) ?? RequestInfotext.PrecisionOf(text),
                 Device = parsed.GetValue(flags.Device),
+                Loras = parsed.GetValue(flags.Loras),
+                Embeddings = parsed.GetValue(flags.Embeddings),
                 Ema = parsed.GetValue(flags.Ema),
                 Prediction = parsed.GetValue(flags.Prediction),
                 Config = parsed.GetValue(flags.Config),
@@ -64,7 +67,8 @@ internal static class AgainCommand
     private static Infotext Read(string file)
     {
         var parameters = Inputs.Read(() => ImageFile.ReadMetadata(file)).Parameters;
-        if (string.IsNullOrWhiteSpace(parameters)) throw new UsageException($"{file} holds no settings: the program that made it, or one that saved it since, left them out.");
+        if (string.IsNullOrWhiteSpace(parameters))
+            throw new UsageException($"{file} holds no settings: the program that made it, or one that saved it since, left them out.");
         var text = Infotext.Parse(parameters);
         return text["Steps"] is not null ? text : throw new UsageException($"The text in {file} is not one of settings that Easel can read.");
     }
@@ -72,15 +76,20 @@ internal static class AgainCommand
     private static IEnumerable<string> NotesOn(Infotext text, bool vaeIsGiven)
     {
         if (text["VAE"] is { } vae && !vaeIsGiven) yield return $"the picture was made with the autoencoder {vae}; --vae names one.";
-        foreach (var name in NotDone.Where(name => text[name] is not null)) yield return $"the picture was made with \"{name}: {text[name]}\", which is not done again; it will differ.";
+        foreach (var name in NotDone.Where(name => text[name] is not null))
+            yield return $"the picture was made with \"{name}: {text[name]}\", which is not done again; it will differ.";
     }
 
     /// <summary>What is to be told where the model or the input picture is another than the text names.</summary>
     public static IEnumerable<string> Differences(Infotext text, string model, string? hash, GenerationRequest request)
     {
         if (text["Model hash"] is { } known && hash is not null && !ModelHash.Short(hash).Equals(known, StringComparison.OrdinalIgnoreCase))
-            yield return $"the picture was made with the model {text["Model"] ?? "of hash"} {known}, but {Path.GetFileName(model)} is {ModelHash.Short(hash)}; it will differ.";
-        if (text["Init image hash"] is { } first && text["Version"]?.StartsWith("Easel", StringComparison.Ordinal) == true && request.InitImage is { } init && RequestInfotext.HashOf(init) != first)
+        {
+            yield return $"the picture was made with the model {text["Model"] ?? "of hash"} {known}, but {Path.GetFileName(model)} is {ModelHash.Short(hash)}; "
+                + "it will differ.";
+        }
+        if (text["Init image hash"] is { } first && text["Version"]?.StartsWith("Easel", StringComparison.Ordinal) == true && request.InitImage is { } init
+            && RequestInfotext.HashOf(init) != first)
             yield return "the input picture is another than the one that the picture was made from; it will differ.";
     }
 }

@@ -97,7 +97,9 @@ internal static class CompletionCommand
         return [.. answers.Where(answer => answer.StartsWith(word, StringComparison.Ordinal)).Distinct().Order(StringComparer.Ordinal)];
     }
 
-    /// <summary>The values that the word before the cursor may have; empty for one that names a file or a number, null where it is no option with a value.</summary>
+    /// <summary>
+    /// The values that the word before the cursor may have; empty for one that names a file or a number, null where it is no option with a value.
+    /// </summary>
     private static IEnumerable<string>? ValuesAfter(string? before, Command command)
     {
         if (before is null || !before.StartsWith('-')) return null;
@@ -112,10 +114,12 @@ internal static class CompletionCommand
     }
 
     private static IEnumerable<string> ArgumentValues(Command command) =>
-        command.Arguments.SelectMany(argument => argument.CompletionSources).SelectMany(source => source(System.CommandLine.Completions.CompletionContext.Empty)).Select(item => item.Label);
+        command.Arguments.SelectMany(argument => argument.CompletionSources)
+            .SelectMany(source => source(System.CommandLine.Completions.CompletionContext.Empty)).Select(item => item.Label);
 
     /// <summary>One spelling of each name, and of a switch and its one-letter form the long one.</summary>
     private static IEnumerable<string> Names(Command command) => command.Options.Where(option => !option.Hidden)
-        .SelectMany(option => option.Aliases.Prepend(option.Name).Where(name => name.StartsWith("--", StringComparison.Ordinal)).DistinctBy(name => name.Replace('_', '-')))
+        .SelectMany(option => option.Aliases.Prepend(option.Name).Where(name => name.StartsWith("--", StringComparison.Ordinal))
+            .DistinctBy(name => name.Replace('_', '-')))
         .Append("--help");
 }

@@ -11,9 +11,10 @@ internal static class ConvertCommand
     {
         var input = new Argument<string>("model");
         var output = new Argument<string>("output");
-        var precision = Flags.Choice("number format of the file (default: as it is)", [("fp32 full", ScalarType.Float32), ("fp16", ScalarType.Float16), ("bf16", ScalarType.BFloat16)], "--precision");
+        var precision = Flags.Choice("number format of the file (default: as it is)",
+            [("fp32 full", ScalarType.Float32), ("fp16", ScalarType.Float16), ("bf16", ScalarType.BFloat16)], "--precision");
         var ema = Flags.Switch("keep the UNet's averaged (EMA) weights in place of the live ones", "--ema");
-        var layout = Flags.Choice("names of the tensors; a diffusers folder is always given the original ones", [("original", true)], "--layout");
+        var layout = Flags.Choice("names of the tensors; a diffusers folder is always given the original ones", [("original", Layout.Original)], "--layout");
         var force = Flags.Switch("replace a file that is there", "--force");
         var quiet = Flags.Switch("print nothing but the file's name", "--quiet", "-q");
         var command = new PlainCommand("convert", "write any model as one safetensors file",
@@ -23,15 +24,22 @@ internal static class ConvertCommand
         };
         command.SetAction(parsed =>
         {
-            Convert(parsed.GetRequiredValue(input), parsed.GetRequiredValue(output), parsed.GetValue(precision), parsed.GetValue(ema), parsed.GetValue(force), parsed.GetValue(quiet), shell);
+            Convert(parsed.GetRequiredValue(input), parsed.GetRequiredValue(output), parsed.GetValue(precision), parsed.GetValue(ema), parsed.GetValue(force),
+                parsed.GetValue(quiet), shell);
             return ExitCodes.Ok;
         });
         return command;
     }
 
+    private enum Layout
+    {
+        Original,
+    }
+
     private static void Convert(string input, string output, ScalarType? floats, bool ema, bool force, bool quiet, Shell shell)
     {
-        if (!output.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)) throw new UsageException($"The output {output} must end in .safetensors, the one format that is written.");
+        if (!output.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
+            throw new UsageException($"The output {output} must end in .safetensors, the one format that is written.");
         if (Path.GetFullPath(input) == Path.GetFullPath(output)) throw new UsageException("Model and output are the same file.");
         if (File.Exists(output) && !force) throw new UsageException($"{output} is there already; --force lets it be replaced.");
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(output))!);
@@ -43,7 +51,8 @@ internal static class ConvertCommand
             foreach (var (name, info) in source.Tensors) tensors.Add(name, TensorInfo.Of(TypeOf(name, info, floats), info.Shape));
             var bytes = tensors.Values.Sum(info => TensorRules.Bytes(info.Shape, StoredType.Of(info.DType)!) ?? 0);
             var what = $"writing {Path.GetFileName(output)}";
-            SafeTensorsWriter.Write(output, tensors, source.View, source.Metadata, written => progress.Working(what, (double)written / Math.Max(1, bytes)), shell.Cancel);
+            SafeTensorsWriter.Write(output, tensors, source.View, source.Metadata, written => progress.Working(what, (double)written / Math.Max(1, bytes)),
+                shell.Cancel);
         }
         shell.Out.WriteLine(output);
     }

@@ -12,7 +12,8 @@ internal static class InfoCommand
         var all = Flags.Switch("list every tensor", "--all");
         var config = Flags.Text("FILE", "the model's original YAML configuration", "--config");
         var json = Flags.Switch("print JSON", "--json");
-        var command = new PlainCommand("info", "tell about a picture or a model", new HelpNotes("FILE [flags]", ["easel info sd-v1-4.ckpt", "easel info outputs/00000-42-a-cat.png"]))
+        var command = new PlainCommand("info", "tell about a picture or a model",
+            new HelpNotes("FILE [flags]", ["easel info sd-v1-4.ckpt", "easel info outputs/00000-42-a-cat.png"]))
         {
             file, all, config, json,
         };

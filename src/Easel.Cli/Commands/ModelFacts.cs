@@ -54,8 +54,11 @@ internal static class ModelFacts
         });
         facts.Add("precision", string.Join(", ", checkpoint.StoredTypes.Select(type => type.ToString())));
         facts.Add("prediction", checkpoint.Prediction?.ToString().ToLowerInvariant() ?? "the file does not say; found by a trial when the model is loaded");
-        facts.Add("UNet", Network(unet, $"{checkpoint.UNet.InChannels} channels in, {checkpoint.UNet.OutChannels} out, levels of {List(checkpoint.UNet.Channels)}, context of {checkpoint.UNet.ContextWidth}"));
-        facts.Add("autoencoder", checkpoint.Autoencoder is { } coder ? Network(vae, $"{coder.LatentChannels} latent channels, {coder.Factor} pixels per latent, levels of {List(coder.Channels)}") : "missing");
+        var net = checkpoint.UNet;
+        facts.Add("UNet", Network(unet, $"{net.InChannels} channels in, {net.OutChannels} out, levels of {List(net.Channels)}, context of {net.ContextWidth}"));
+        facts.Add("autoencoder", checkpoint.Autoencoder is { } coder
+            ? Network(vae, $"{coder.LatentChannels} latent channels, {coder.Factor} pixels per latent, levels of {List(coder.Channels)}")
+            : "missing");
         facts.Add("text encoder", checkpoint.Text is { } encoder ? Network(text, $"{encoder.Layers} layers of {encoder.Width}") : "missing");
         facts.Add("remarks", Remarks(checkpoint));
     }
@@ -74,7 +77,8 @@ internal static class ModelFacts
 
     private static void AddTensors(Facts facts, TensorFile file, bool all)
     {
-        var shown = file.Tensors.Take(all ? int.MaxValue : Shown).Select(tensor => $"{tensor.Key} [{string.Join(", ", tensor.Value.Shape)}] {tensor.Value.Stored}").ToList();
+        var shown = file.Tensors.Take(all ? int.MaxValue : Shown)
+            .Select(tensor => $"{tensor.Key} [{string.Join(", ", tensor.Value.Shape)}] {tensor.Value.Stored}").ToList();
         if (shown.Count < file.Tensors.Count) shown.Add($"and {file.Tensors.Count - shown.Count} more (--all lists them)");
         facts.Add("tensors", shown);
     }

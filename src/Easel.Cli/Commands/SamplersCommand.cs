@@ -9,7 +9,8 @@ internal static class SamplersCommand
     public static Command Create(Shell shell)
     {
         var json = Flags.Switch("print JSON", "--json");
-        var command = new PlainCommand("samplers", "list the samplers and schedules", new HelpNotes("[--json]", ["easel \"a fox\" --sampler euler_a --schedule karras"])) { json };
+        var command = new PlainCommand("samplers", "list the samplers and schedules",
+            new HelpNotes("[--json]", ["easel \"a fox\" --sampler euler_a --schedule karras"])) { json };
         command.SetAction(parsed =>
         {
             if (parsed.GetValue(json)) shell.Out.WriteLine(Json());
@@ -23,7 +24,10 @@ internal static class SamplersCommand
     {
         output.WriteLine($"{"sampler",-20} {"as AUTOMATIC1111",-20} {"schedule",-13} {"runs/step",-10} other names");
         foreach (var sampler in Samplers.All)
-            output.WriteLine($"{sampler.Name,-20} {sampler.DisplayName,-20} {sampler.DefaultSchedule,-13} {sampler.EvaluationsPerStep,-10} {string.Join(", ", sampler.Aliases)}".TrimEnd());
+        {
+            var (runs, aliases) = (sampler.EvaluationsPerStep, string.Join(", ", sampler.Aliases));
+            output.WriteLine($"{sampler.Name,-20} {sampler.DisplayName,-20} {sampler.DefaultSchedule,-13} {runs,-10} {aliases}".TrimEnd());
+        }
         output.WriteLine();
         output.WriteLine($"{"schedule",-20} {"as AUTOMATIC1111",-20} other names");
         foreach (var schedule in Schedules.All)

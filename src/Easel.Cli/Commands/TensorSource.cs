@@ -1,3 +1,4 @@
+using Easel.Models;
 using Easel.Weights;
 using static TorchSharp.torch;
 
@@ -54,13 +55,18 @@ internal sealed class TensorSource : IDisposable
         try
         {
             if (checkpoint.Text is { } && checkpoint.Family.PadToken == 0)
-                throw new UsageException($"{path} holds a Stable Diffusion 2 model; a diffusers folder lacks the last layer of its text encoder, without which the original file is not whole.");
-            var blocks = checkpoint.UNetTensors.CountChildren("down_blocks.0.resnets.");
+            {
+                throw new UsageException($"{path} holds a Stable Diffusion 2 model; a diffusers folder lacks the last layer of its text encoder, "
+                    + "without which the original file is not whole.");
+            }
             var levels = checkpoint.AutoencoderTensors.CountChildren("decoder.up_blocks.");
             foreach (var (name, slot) in checkpoint.UNetTensors.Slots)
-                source.Add("model.diffusion_model." + OriginalNames.UNet(name, blocks, checkpoint.UNetTensors.Shape), slot, slot.Shape);
+                source.Add("model.diffusion_model." + UNetName(name, checkpoint.UNet), slot, slot.Shape);
             foreach (var (name, slot) in checkpoint.AutoencoderTensors.Slots)
-                source.Add("first_stage_model." + OriginalNames.Autoencoder(name, levels), slot, OriginalNames.IsAutoencoderProjection(name) ? Convolution(slot.Shape) : slot.Shape);
+            {
+                var shape = AutoencoderNames.IsProjection(name) ? Convolution(slot.Shape) : slot.Shape;
+                source.Add("first_stage_model." + AutoencoderNames.Original(name, levels), slot, shape);
+            }
             foreach (var (name, slot) in checkpoint.TextTensors.Slots)
                 source.Add("cond_stage_model.transformer." + name, slot, slot.Shape);
             return source;
@@ -70,6 +76,13 @@ internal sealed class TensorSource : IDisposable
             source.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The original name of a parameter of the UNet.</summary>
+    public static string UNetName(string name, UNetConfig config)
+    {
+        var leaf = name.LastIndexOf('.');
+        return OriginalNames.UNetLayer(name[..leaf], config) + name[leaf..];
     }
 
     /// <summary>The tensor of a name; the caller owns it.</summary>

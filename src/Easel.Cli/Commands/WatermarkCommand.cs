@@ -13,7 +13,8 @@ internal static class WatermarkCommand
         var files = new Argument<string[]>("picture") { Arity = ArgumentArity.OneOrMore };
         var text = Flags.Text("TEXT", "look for this mark too", "--text");
         var json = Flags.Switch("print JSON", "--json");
-        var command = new PlainCommand("read", "tell which mark a picture carries", new HelpNotes("PICTURE... [flags]", ["easel watermark read picture.png"])) { files, text, json };
+        var command = new PlainCommand("read", "tell which mark a picture carries",
+            new HelpNotes("PICTURE... [flags]", ["easel watermark read picture.png"])) { files, text, json };
         command.SetAction(parsed =>
         {
             var marks = Known(parsed.GetValue(text));
@@ -31,7 +32,8 @@ internal static class WatermarkCommand
         var output = new Argument<string>("output");
         var text = Flags.Text("TEXT", "what to write (default StableDiffusionV1)", "--text");
         var force = Flags.Switch("replace a file that is there", "--force");
-        var command = new PlainCommand("write", "write a mark into a copy of a picture", new HelpNotes("PICTURE OUTPUT [flags]", ["easel watermark write in.png out.png --text SDV2"]))
+        var command = new PlainCommand("write", "write a mark into a copy of a picture",
+            new HelpNotes("PICTURE OUTPUT [flags]", ["easel watermark write in.png out.png --text SDV2"]))
         {
             input, output, text, force,
         };
@@ -67,7 +69,8 @@ internal static class WatermarkCommand
     public static string InWords(WatermarkMatch? match) => match switch
     {
         null => "too small to carry a watermark (65536 pixels are needed)",
-        { Found: true } found => $"{found.Mark.Name} ({found.Mark.Bits.Count} bits, {found.BitsMatching:P0} of them readable, {found.Score:0} standard deviations above chance)",
+        { Found: true } found =>
+            $"{found.Mark.Name} ({found.Mark.Bits.Count} bits, {found.BitsMatching:P0} of them readable, {found.Score:0} standard deviations above chance)",
         _ => "no known watermark",
     };
 

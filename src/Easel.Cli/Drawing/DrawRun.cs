@@ -24,7 +24,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         var request = RequestFor(profile, inputs);
         Check(request);
         var path = ModelChoice.Find(settings.Model, shell);
-        var options = ModelChoice.Options(settings);
+        var options = ModelChoice.Options(settings, shell);
         var files = new OutputFiles(settings, profile);
         if (!settings.SkipSave || GridIsWanted(profile)) files.Prepare(Again is null ? Batch.Of(request).Sum(batch => batch.Prompts.Count) : 1);
         if (settings.Quiet) Draw(path, options, inputs, files, new SilentProgress(shell));
@@ -53,7 +53,8 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
 
             var hash = settings.NoMetadata ? null : Task.Run(() => ModelHashes.OfUser(shell).Of(path, cancel: shell.Cancel));
             var stamp = new ModelStamp(path, options, generator.Precision, hash);
-            if (Again is not null) foreach (var difference in AgainCommand.Differences(Again, path, hash?.GetAwaiter().GetResult(), request)) progress.Note(difference);
+            if (Again is not null)
+                foreach (var difference in AgainCommand.Differences(Again, path, hash?.GetAwaiter().GetResult(), request)) progress.Note(difference);
 
             // 2. Draw; each picture is saved as soon as it is there
             watch.Start();
@@ -115,7 +116,8 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
             throw new UsageException($"{name} only enlarges pictures: easel upscale -i picture.png.");
         if (settings.Claimed.Channels is { } channels and not 4) throw new UsageException($"--C is {channels}, but the latents of {name} have 4 channels.");
         var factor = family.Task == ModelTask.Upscaler ? 4 : 8;
-        if (settings.Claimed.Factor is { } claimed && claimed != factor) throw new UsageException($"--f is {claimed}, but a latent of {name} stands for {factor} x {factor} pixels.");
+        if (settings.Claimed.Factor is { } claimed && claimed != factor)
+            throw new UsageException($"--f is {claimed}, but a latent of {name} stands for {factor} x {factor} pixels.");
     }
 
     private bool GridIsWanted(Profile profile) => settings.Grid || profile.Grid && !settings.SkipGrid && settings.Output is null;

@@ -24,7 +24,10 @@ internal sealed record Inputs(IReadOnlyList<string>? Prompts, RgbImage? Picture,
         // Without a mask the transparent part of the picture is what to draw.
         var (picture, alpha) = Read(() => ImageFile.LoadWithAlpha(init));
         if (alpha is null && settings.Extend is not { Any: true })
-            throw new UsageException($"Inpainting needs to know where to draw: give a mask with --mask, margins with --extend, or a picture with a transparent part; {init} has none.");
+        {
+            throw new UsageException("Inpainting needs to know where to draw: give a mask with --mask, margins with --extend, "
+                + $"or a picture with a transparent part; {init} has none.");
+        }
         return new Inputs(prompts, picture, alpha is null ? null : MaskTools.Invert(alpha), depth);
     }
 
@@ -53,10 +56,14 @@ internal sealed record Inputs(IReadOnlyList<string>? Prompts, RgbImage? Picture,
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UsageException(File.Exists(file) ? $"The prompts in {file} cannot be read: {e.Message}" : $"There is no file {file} to read prompts from.", e);
+            throw new UsageException(File.Exists(file)
+                ? $"The prompts in {file} cannot be read: {e.Message}"
+                : $"There is no file {file} to read prompts from.", e);
         }
         string[] prompts = [.. text.ReplaceLineEndings("\n").Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0)];
-        return prompts.Length > 0 ? prompts : throw new UsageException($"There is no prompt in {(file == "-" ? "standard input" : file)}: it should hold one per line.");
+        return prompts.Length > 0
+            ? prompts
+            : throw new UsageException($"There is no prompt in {(file == "-" ? "standard input" : file)}: it should hold one per line.");
     }
 
     /// <summary>A picture that cannot be read is bad input, wherever the fault lies.</summary>

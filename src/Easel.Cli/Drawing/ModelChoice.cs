@@ -8,7 +8,9 @@ internal static class ModelChoice
     /// <summary>Where the original scripts look for their checkpoint.</summary>
     private static readonly string ScriptDefault = Path.Combine("models", "ldm", "stable-diffusion-v1", "model.ckpt");
 
-    /// <summary>The original configurations, which people name by habit and need not have: all that each says beyond the tensors is what the UNet predicts.</summary>
+    /// <summary>
+    /// The original configurations, which people name by habit and need not have: all that each says beyond the tensors is what the UNet predicts.
+    /// </summary>
     private static readonly Dictionary<string, PredictionType?> KnownConfigs = new(StringComparer.OrdinalIgnoreCase)
     {
         ["v1-inference.yaml"] = PredictionType.Epsilon,
@@ -26,14 +28,18 @@ internal static class ModelChoice
     {
         var path = named ?? (shell.Variable("EASEL_MODEL") is { Length: > 0 } variable ? variable : null);
         if (path is null)
-            return File.Exists(ScriptDefault) ? ScriptDefault : throw new UsageException("No model is named: give a checkpoint with --model, or put its path into the variable EASEL_MODEL.");
+        {
+            return File.Exists(ScriptDefault)
+                ? ScriptDefault
+                : throw new UsageException("No model is named: give a checkpoint with --model, or put its path into the variable EASEL_MODEL.");
+        }
         if (File.Exists(path) || Directory.Exists(path)) return path;
         throw new UsageException($"There is no checkpoint at {path}{(named is null ? ", which EASEL_MODEL names" : "")}.");
     }
 
     /// <summary>How to load it.</summary>
-    /// <exception cref="UsageException">A configuration is named that is neither there nor one of the originals.</exception>
-    public static LoadOptions Options(DrawSettings settings)
+    /// <exception cref="UsageException">A file or folder is named that is not there.</exception>
+    public static LoadOptions Options(DrawSettings settings, Shell shell)
     {
         var options = new LoadOptions
         {
@@ -42,11 +48,20 @@ internal static class ModelChoice
             Prediction = settings.Prediction,
             Ema = settings.Ema,
             Vae = settings.Vae,
+            LoraFolder = Folder(settings.Loras, "EASEL_LORAS", shell),
+            EmbeddingFolder = Folder(settings.Embeddings, "EASEL_EMBEDDINGS", shell),
         };
         if (settings.Vae is { } vae && !File.Exists(vae) && !Directory.Exists(vae)) throw new UsageException($"There is no autoencoder at {vae}.");
         if (settings.Config is not { } config) return options;
         if (File.Exists(config)) return options with { Config = config };
         if (KnownConfigs.TryGetValue(Path.GetFileName(config), out var prediction)) return options with { Prediction = settings.Prediction ?? prediction };
         throw new UsageException($"There is no configuration at {config}; most models need none.");
+    }
+
+    private static string? Folder(string? named, string variable, Shell shell)
+    {
+        var path = named ?? (shell.Variable(variable) is { Length: > 0 } value ? value : null);
+        if (path is null || Directory.Exists(path)) return path;
+        throw new UsageException($"There is no folder {path}{(named is null ? $", which {variable} names" : "")}.");
     }
 }

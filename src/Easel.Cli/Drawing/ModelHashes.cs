@@ -4,8 +4,8 @@ using Easel.Weights;
 namespace Easel.Cli;
 
 /// <summary>
-/// The fingerprints of model files, remembered between runs: reading 4 GB takes seconds. A file counts as unchanged while its path, size and time of change are the same.
-/// What goes wrong with the memory itself is passed over, since all it can save is time.
+/// The fingerprints of model files, remembered between runs: reading 4 GB takes seconds. A file counts as unchanged while its path, size and time of change
+/// are the same. What goes wrong with the memory itself is passed over, since all it can save is time.
 /// </summary>
 internal sealed class ModelHashes(string file)
 {

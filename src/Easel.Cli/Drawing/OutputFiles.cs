@@ -5,7 +5,9 @@ using Easel.Imaging;
 
 namespace Easel.Cli;
 
-/// <summary>Names and writes the pictures of a run. Nothing that is there is ever written over, but for a file that <c>--output</c> names together with <c>--force</c>.</summary>
+/// <summary>
+/// Names and writes the pictures of a run. Nothing that is there is ever written over, but for a file that <c>--output</c> names together with <c>--force</c>.
+/// </summary>
 internal sealed partial class OutputFiles
 {
     private const int LongestSlug = 40, LongestPromptFolder = 150;
@@ -26,13 +28,16 @@ internal sealed partial class OutputFiles
         if (named is not null)
         {
             var format = Inputs.Read(() => ImageFile.FormatOf(settings.Output!));
-            if (settings.Format is { } asked && asked != format) throw new UsageException($"--output {settings.Output} and --format {EndingOf(asked)[1..]} disagree; give one of them.");
+            if (settings.Format is { } asked && asked != format)
+                throw new UsageException($"--output {settings.Output} and --format {EndingOf(asked)[1..]} disagree; give one of them.");
         }
         _ending = named ?? EndingOf(settings.Format ?? ImageFormat.Png);
     }
 
     /// <summary>The folder that all pictures are under.</summary>
-    private string Folder => _settings.Output is { } output ? Path.GetDirectoryName(Path.GetFullPath(output))! : _settings.OutputFolder ?? _profile.OutputFolder;
+    private string Folder => _settings.Output is { } output
+        ? Path.GetDirectoryName(Path.GetFullPath(output))!
+        : _settings.OutputFolder ?? _profile.OutputFolder;
 
     /// <summary>Makes sure, before any work is done, that files can be written and that those named are free.</summary>
     /// <param name="pictures">How many pictures there will be.</param>
@@ -112,7 +117,8 @@ internal sealed partial class OutputFiles
     private string Write(string path, RgbImage image, ImageMetadata? metadata)
     {
         if (_settings.Force) ImageFile.Save(path, image, metadata, Quality);
-        else if (!ImageFile.SaveNew(path, image, metadata, Quality)) throw new EaselException($"{path} has come to be while the picture was drawn; --force lets it be replaced.");
+        else if (!ImageFile.SaveNew(path, image, metadata, Quality))
+            throw new EaselException($"{path} has come to be while the picture was drawn; --force lets it be replaced.");
         return path;
     }
 

@@ -12,7 +12,8 @@ internal static class RequestBuilder
     /// <exception cref="UsageException">There is nothing to draw.</exception>
     public static GenerationRequest Build(DrawSettings settings, Profile profile, Inputs inputs)
     {
-        var prompts = inputs.Prompts ?? [settings.Prompt ?? profile.Prompt ?? throw new UsageException("Say what to draw, as in: easel \"a hamster painting with a brush\".")];
+        var prompts = inputs.Prompts
+            ?? [settings.Prompt ?? profile.Prompt ?? throw new UsageException("Say what to draw, as in: easel \"a hamster painting with a brush\".")];
         var side = inputs.Picture is null ? profile.Side : null;
         var request = new GenerationRequest
         {

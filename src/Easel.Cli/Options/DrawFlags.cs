@@ -22,18 +22,25 @@ internal sealed class DrawFlags
     public readonly Option<string?> Model = Flags.Text("FILE", "the checkpoint or diffusers folder (default $EASEL_MODEL)", "--model", "-m", "--ckpt");
     public readonly Option<string?> Config = Flags.Text("FILE", "the original YAML configuration; hardly ever needed", "--config");
     public readonly Option<string?> Vae = Flags.Text("FILE", "another autoencoder", "--vae");
+    public readonly Option<string?> Loras = Flags.Text("DIR", "LoRAs, called in prompts as <lora:name:0.8> (default $EASEL_LORAS)",
+        "--lora-dir", "--lora-model-dir");
+    public readonly Option<string?> Embeddings = Flags.Text("DIR", "textual inversions, called by name (default $EASEL_EMBEDDINGS)",
+        "--embeddings-dir", "--embd-dir");
     public readonly Option<bool> Ema = Flags.Switch("run the averaged (EMA) weights where the file holds both", "--ema");
     public readonly Option<PredictionType?> Prediction = Flags.Choice("what the UNet predicts, where Easel mistakes it",
         [("eps epsilon", PredictionType.Epsilon), ("v v-prediction", PredictionType.V)], "--prediction");
     public readonly Option<Precision?> Precision = Flags.Choice("number format (default auto)",
-        [("auto autocast", Easel.Precision.Auto), ("full fp32", Easel.Precision.Full), ("bf16", Easel.Precision.BFloat16), ("fp16", Easel.Precision.Float16)], "--precision");
+        [
+            ("auto autocast", Easel.Precision.Auto), ("full fp32", Easel.Precision.Full), ("bf16", Easel.Precision.BFloat16), ("fp16", Easel.Precision.Float16),
+        ], "--precision");
     public readonly Option<string?> Device = Flags.Text("NAME", "auto, cpu, cuda or cuda:1 (default auto)", "--device");
 
     // How to draw
     public readonly Option<int?> Width = Flags.Whole("width in pixels, a multiple of 8", "--width", "-W", "--W");
     public readonly Option<int?> Height = Flags.Whole("height in pixels, a multiple of 8", "--height", "-H", "--H");
     public readonly Option<int?> Steps = Flags.Whole("sampling steps (default 25)", "--steps", "--ddim_steps");
-    public readonly Option<double?> Scale = Flags.Number("guidance scale: how strongly the prompt pulls (default 7.5)", "--cfg", "--scale", "--guidance", "--cfg-scale");
+    public readonly Option<double?> Scale = Flags.Number("guidance scale: how strongly the prompt pulls (default 7.5)",
+        "--cfg", "--scale", "--guidance", "--cfg-scale");
     public readonly Option<string?> Sampler = Flags.Text("NAME", "the sampler (default dpmpp_2m); easel samplers lists them", "--sampler");
     public readonly Option<string?> Schedule = Flags.Text("NAME", "the noise schedule (default: the sampler's own)", "--schedule", "--scheduler");
     public readonly Option<double?> Eta = Flags.Number("fresh noise in each step of DDIM and ancestral samplers, 0 to 1", "--eta", "--ddim_eta");
@@ -41,7 +48,8 @@ internal sealed class DrawFlags
     // How many
     public readonly Option<int?> Count = Flags.Whole("how many pictures, with seeds S, S+1, ... (default 1)", "--count");
     public readonly Option<int?> Batch = Flags.Whole("how many of them at once (default 1)", "--batch", "--n_samples");
-    public readonly Option<SeedChoice?> Seed = Flags.Valued<SeedChoice?>("S", "the seed; 'random' or -1 draws one (default random)", ["--seed", "-s"], SeedChoice.Parse, "a whole number or 'random'");
+    public readonly Option<SeedChoice?> Seed = Flags.Valued<SeedChoice?>("S", "the seed; 'random' or -1 draws one (default random)",
+        ["--seed", "-s"], SeedChoice.Parse, "a whole number or 'random'");
     public readonly Option<NoiseLike?> Like = Flags.Choice("whose noise a seed stands for (default per-picture)",
         [("compvis", NoiseLike.CompVis), ("per-picture", NoiseLike.PerPicture), ("a1111-gpu", NoiseLike.A1111Gpu)], "--like");
 
@@ -57,8 +65,8 @@ internal sealed class DrawFlags
         [("original", MaskFill.Original), ("noise", MaskFill.Noise), ("blur fill", MaskFill.Blur), ("nothing", MaskFill.Nothing)], "--fill");
     public readonly Option<bool> OnlyMasked = Flags.Switch("draw the masked part alone, enlarged, and put it back", "--only-masked");
     public readonly Option<int?> Padding = Flags.Whole("pixels around the masked part for --only-masked (default 32)", "--padding");
-    public readonly Option<Margins?> Extend = Flags.Valued("left=128,top=64", "draw on beyond the picture's edges (also right, bottom, all)", ["--extend"], MarginsText.Parse,
-        "margins such as left=128,top=64 (left, top, right, bottom or all)");
+    public readonly Option<Margins?> Extend = Flags.Valued("left=128,top=64", "draw on beyond the picture's edges (also right, bottom, all)",
+        ["--extend"], MarginsText.Parse, "margins such as left=128,top=64 (left, top, right, bottom or all)");
     public readonly Option<string?> Depth = Flags.Text("FILE", "a depth map for a depth model, near is bright", "--depth");
     public readonly Option<int?> NoiseLevel = Flags.Whole("noise added before upscaling, 0 to 350 (default 20)", "--noise-level");
 
@@ -97,12 +105,12 @@ internal sealed class DrawFlags
     public IReadOnlyList<FlagGroup> Groups =>
     [
         new("What to draw", Prompt, Negative, FromFile, Repeat, Literal, ClipSkip),
-        new("Model", Model, Vae, Precision, Device, Prediction, Ema, Config),
+        new("Model", Model, Vae, Loras, Embeddings, Precision, Device, Prediction, Ema, Config),
         new("How", Width, Height, Steps, Scale, Sampler, Schedule, Eta, Seed, Count, Batch, Like),
         new("From a picture", Init, Strength, Fit, Mask, MaskBlur, InvertMask, Fill, OnlyMasked, Padding, Extend, Depth, NoiseLevel),
         new("Files", Output, OutputFolder, Force, Format, Quality, Grid, NoWatermark, NoMetadata),
         new("Display", Show, Quiet, Json),
-        new("Of the original scripts (any of these, or the spellings --H --W --scale --ddim_steps --ddim_eta --n_samples, makes the run follow them: see docs/cli.md)",
+        new("Of the original scripts (any of these, and the spellings --H --W --scale --ddim_steps --ddim_eta --n_samples, make the run follow them)",
             Plms, DpmSolver, Iterations, Rows, FixedCode, SkipGrid, SkipSave, Channels, Factor, Laion400M, BFloat16, TorchScript, Ipex, Turbo, UNetBatch),
     ];
 }

@@ -25,6 +25,8 @@ internal sealed record DrawSettings
     public string? Model { get; init; }
     public string? Config { get; init; }
     public string? Vae { get; init; }
+    public string? Loras { get; init; }
+    public string? Embeddings { get; init; }
     public bool Ema { get; init; }
     public PredictionType? Prediction { get; init; }
     public Precision? Precision { get; init; }
@@ -84,7 +86,7 @@ internal sealed record DrawSettings
     {
         T? Of<T>(Option<T?> option) => parsed.GetValue(option);
         if (parsed.GetValue(flags.Laion400M))
-            throw new UsageException("--laion400m asks for the latent diffusion model that came before Stable Diffusion (text2img-large), which Easel does not run.");
+            throw new UsageException("--laion400m asks for the model that came before Stable Diffusion (text2img-large), which Easel does not run.");
         if (parsed.GetValue(flags.Plms) && parsed.GetValue(flags.DpmSolver)) throw new UsageException("--plms and --dpm_solver are two samplers; choose one.");
         if (Of(flags.Count) is not null && Of(flags.Iterations) is not null)
             throw new UsageException("--count and --n_iter both say how many pictures there are to be; give one of them.");
@@ -103,6 +105,8 @@ internal sealed record DrawSettings
             Model = Of(flags.Model),
             Config = Of(flags.Config),
             Vae = Of(flags.Vae),
+            Loras = Of(flags.Loras),
+            Embeddings = Of(flags.Embeddings),
             Ema = parsed.GetValue(flags.Ema),
             Prediction = Of(flags.Prediction),
             Precision = Of(flags.Precision) ?? (parsed.GetValue(flags.BFloat16) ? Easel.Precision.BFloat16 : null),
@@ -151,17 +155,18 @@ internal sealed record DrawSettings
         }.With(parsed.GetValue(words) ?? []);
     }
 
-    /// <summary>The words that stand alone: the prompt, or, as the original demos take them, a configuration, a checkpoint and a picture, each known by its ending.</summary>
+    /// <summary>
+    /// The words that stand alone: the prompt, or, as the original demos take them, a configuration, a checkpoint and a picture, each known by its ending.
+    /// </summary>
     private DrawSettings With(string[] words)
     {
         var settings = this;
         foreach (var word in words)
         {
-            var ending = Path.GetExtension(word).ToLowerInvariant();
-            var isDemo = Job is Job.Inpaint or Job.Depth or Job.Upscale;
-            if (isDemo && ending is ".yaml" or ".yml" && settings.Config is null) settings = settings with { Config = word, IsScript = true };
-            else if (isDemo && ending is ".ckpt" or ".safetensors" or ".pt" or ".pth" or ".bin" && settings.Model is null) settings = settings with { Model = word };
-            else if (isDemo && ending is ".png" or ".jpg" or ".jpeg" or ".webp" or ".bmp" or ".gif" && settings.Init is null) settings = settings with { Init = word };
+            var kind = Job is Job.Inpaint or Job.Depth or Job.Upscale ? KindOf(word) : Word.Prompt;
+            if (kind == Word.Config && settings.Config is null) settings = settings with { Config = word, IsScript = true };
+            else if (kind == Word.Model && settings.Model is null) settings = settings with { Model = word };
+            else if (kind == Word.Picture && settings.Init is null) settings = settings with { Init = word };
             else if (settings.Prompt is null) settings = settings with { Prompt = word };
             else if (Prompt is not null) throw new UsageException($"There is a prompt in --prompt and another in '{word}'; give one of them.");
             else throw new UsageException($"'{word}' is a word too many; a prompt of several words goes in quotes: easel \"{settings.Prompt} {word}\".");
@@ -169,6 +174,22 @@ internal sealed record DrawSettings
         if (settings is { Prompt: not null, FromFile: not null }) throw new UsageException("--from-file and a prompt were both given; give one of them.");
         return settings;
     }
+
+    private enum Word
+    {
+        Prompt,
+        Config,
+        Model,
+        Picture,
+    }
+
+    private static Word KindOf(string word) => Path.GetExtension(word).ToLowerInvariant() switch
+    {
+        ".yaml" or ".yml" => Word.Config,
+        ".ckpt" or ".safetensors" or ".pt" or ".pth" or ".bin" => Word.Model,
+        ".png" or ".jpg" or ".jpeg" or ".webp" or ".bmp" or ".gif" => Word.Picture,
+        _ => Word.Prompt,
+    };
 
     private static bool? Literally(ParseResult parsed, DrawFlags flags) =>
         parsed.GetResult(flags.Literal) is { Implicit: false } ? parsed.GetValue(flags.Literal) ?? true : null;

@@ -5,8 +5,8 @@ using System.Globalization;
 namespace Easel.Cli;
 
 /// <summary>
-/// Makes options. Each name of several words is known with dashes and with underscores; an option given twice counts by its last value, as Python's argparse has it; a value of
-/// the wrong kind is told in one sentence.
+/// Makes options. Each name of several words is known with dashes and with underscores; an option given twice counts by its last value, as Python's
+/// argparse has it; a value of the wrong kind is told in one sentence.
 /// </summary>
 internal static class Flags
 {
@@ -26,10 +26,12 @@ internal static class Flags
     public static Option<string?> Text(string value, string help, params string[] names) => Valued(value, help, names, text => text, "");
 
     public static Option<int?> Whole(string help, params string[] names) =>
-        Valued<int?>("N", help, names, text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n : null, "a whole number");
+        Valued<int?>("N", help, names,
+            text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n : null, "a whole number");
 
     public static Option<double?> Number(string help, params string[] names) =>
-        Valued<double?>("X", help, names, text => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var x) && double.IsFinite(x) ? x : null, "a number");
+        Valued<double?>("X", help, names,
+            text => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var x) && double.IsFinite(x) ? x : null, "a number");
 
     /// <summary>One of a few words; the first word of each choice is shown.</summary>
     public static Option<T?> Choice<T>(string help, (string Words, T Value)[] choices, params string[] names) where T : struct

@@ -13,7 +13,8 @@ internal static class ParseErrors
         var command = parsed.CommandResult.Command;
         if (UnknownFlag(parsed, args) is { } flag)
         {
-            var known = command.Options.Where(option => !option.Hidden).SelectMany(option => option.Aliases.Append(option.Name)).Where(name => name.StartsWith("--", StringComparison.Ordinal));
+            var known = command.Options.Where(option => !option.Hidden).SelectMany(option => option.Aliases.Append(option.Name))
+                .Where(name => name.StartsWith("--", StringComparison.Ordinal));
             var meant = Similar.To(flag.Split('=')[0], known);
             var hint = meant is null ? $"easel {command.Name} --help lists what there is" : $"did you mean {meant}?";
             throw new UsageException($"There is no flag {flag.Split('=')[0]} in easel {command.Name}; {hint}{(meant is null ? "." : "")}");
@@ -23,8 +24,10 @@ internal static class ParseErrors
         var error = parsed.Errors[0];
         throw new UsageException(error.SymbolResult switch
         {
-            OptionResult { Tokens.Count: 0 } option when error.Message.StartsWith("Required", StringComparison.Ordinal) => $"{option.IdentifierToken?.Value ?? option.Option.Name} needs a value.",
-            ArgumentResult argument when error.Message.StartsWith("Required", StringComparison.Ordinal) => $"easel {command.Name} needs a {argument.Argument.Name.ToLowerInvariant()}; see easel {command.Name} --help.",
+            OptionResult { Tokens.Count: 0 } option when error.Message.StartsWith("Required", StringComparison.Ordinal) =>
+                $"{option.IdentifierToken?.Value ?? option.Option.Name} needs a value.",
+            ArgumentResult argument when error.Message.StartsWith("Required", StringComparison.Ordinal) =>
+                $"easel {command.Name} needs a {argument.Argument.Name.ToLowerInvariant()}; see easel {command.Name} --help.",
             CommandResult when parsed.UnmatchedTokens.Count > 0 => Unmatched(command, parsed.UnmatchedTokens[0]),
             CommandResult result => Missing(result, error),
             _ => error.Message,
@@ -41,7 +44,8 @@ internal static class ParseErrors
     }
 
     private static string Unmatched(Command command, string word) =>
-        command.Subcommands.Count > 0 && Similar.To(word, command.Subcommands.Select(c => c.Name)) is { } meant ? $"There is no '{word}' in easel {command.Name}; did you mean '{meant}'?"
+        command.Subcommands.Count > 0 && Similar.To(word, command.Subcommands.Select(c => c.Name)) is { } meant
+            ? $"There is no '{word}' in easel {command.Name}; did you mean '{meant}'?"
         : $"'{word}' is a word too many; see easel {command.Name} --help.";
 
     private static string Missing(CommandResult result, ParseError error) => result.Command.Subcommands.Count > 0

@@ -16,8 +16,8 @@ internal static class ScriptFlags
     ];
 
     /// <summary>
-    /// Whether a command line speaks the scripts' language: one of their own flags, <c>--like compvis</c>, or <c>--ckpt</c> together with <c>--init-img</c>, which is the least
-    /// that the original img2img is started with.
+    /// Whether a command line speaks the scripts' language: one of their own flags, <c>--like compvis</c>, or <c>--ckpt</c> together with <c>--init-img</c>,
+    /// which is the least that the original img2img is started with.
     /// </summary>
     public static bool AreIn(ParseResult parsed, DrawFlags flags)
     {

@@ -7,10 +7,13 @@ internal static class Similar
     public static string? To(string word, IEnumerable<string> candidates)
     {
         var allowed = word.Trim('-').Length < 6 ? 1 : 2;
-        return candidates.Select(candidate => (candidate, Slips: Distance(word, candidate))).Where(c => c.Slips <= allowed).OrderBy(c => c.Slips).FirstOrDefault().candidate;
+        return candidates.Select(candidate => (candidate, Slips: Distance(word, candidate))).Where(c => c.Slips <= allowed).OrderBy(c => c.Slips)
+            .FirstOrDefault().candidate;
     }
 
-    /// <summary>The least number of letters to insert, leave out, exchange or swap with their neighbour (the restricted Damerau-Levenshtein distance).</summary>
+    /// <summary>
+    /// The least number of letters to insert, leave out, exchange or swap with their neighbour (the restricted Damerau-Levenshtein distance).
+    /// </summary>
     public static int Distance(string a, string b)
     {
         var table = new int[a.Length + 1, b.Length + 1];

@@ -20,13 +20,16 @@ internal sealed class BarProgress : IProgressDisplay
         _shell = shell;
         _console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(shell.Error) });
         var started = new TaskCompletionSource<ProgressContext>();
-        _display = Task.Run(() => _console.Progress().AutoClear(true).HideCompleted(true).Columns(new ProgressBarColumn { Width = 28 }, new TaskDescriptionColumn()).Start(context =>
+        _display = Task.Run(() => _console.Progress().AutoClear(true).HideCompleted(true)
+            .Columns(new ProgressBarColumn { Width = 28 }, new TaskDescriptionColumn()).Start(context =>
         {
             started.SetResult(context);
             _done.Wait();
         }));
         // Where the display cannot start, waiting for its context would be waiting for ever.
-        _context = Task.WhenAny(started.Task, _display).GetAwaiter().GetResult() == started.Task ? started.Task.Result : throw _display.Exception!.InnerException!;
+        _context = Task.WhenAny(started.Task, _display).GetAwaiter().GetResult() == started.Task
+            ? started.Task.Result
+            : throw _display.Exception!.InnerException!;
     }
 
     public void Working(string what, double share) => Show(what, what, share);

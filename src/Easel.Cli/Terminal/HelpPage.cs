@@ -44,6 +44,8 @@ internal static class HelpPage
         page.AppendLine();
         page.AppendLine("Variables:");
         Row(page, "EASEL_MODEL", "the checkpoint to use where none is named");
+        Row(page, "EASEL_LORAS", "the folder of LoRAs");
+        Row(page, "EASEL_EMBEDDINGS", "the folder of textual inversions");
         Row(page, "EASEL_DEBUG=1", "show where an error came from");
         page.AppendLine();
         WriteExitCodes(page);
@@ -74,7 +76,8 @@ internal static class HelpPage
     {
         var all = option.Aliases.Append(option.Name).Distinct().ToList();
         var shorts = all.Where(name => !name.StartsWith("--", StringComparison.Ordinal));
-        var longs = all.Where(name => name.StartsWith("--", StringComparison.Ordinal)).OrderBy(name => name != option.Name).DistinctBy(name => name.Replace('_', '-'));
+        var longs = all.Where(name => name.StartsWith("--", StringComparison.Ordinal)).OrderBy(name => name != option.Name)
+            .DistinctBy(name => name.Replace('_', '-'));
         var value = option.Arity.MinimumNumberOfValues == 0 ? "" : " " + (option.HelpName ?? "VALUE");
         return string.Join(", ", shorts.Concat(longs)) + value;
     }

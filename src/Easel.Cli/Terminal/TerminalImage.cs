@@ -10,7 +10,8 @@ internal static class TerminalImage
 
     /// <summary>Whether a terminal can show one: it must be one, know escape sequences and not be asked to be colourless (no-color.org).</summary>
     public static bool IsPossible(Shell shell) =>
-        shell.OutIsTerminal && shell.Variable("TERM") != "dumb" && shell.Variable("NO_COLOR") is null or "" && (OperatingSystem.IsWindows() || shell.Variable("TERM") is { Length: > 0 });
+        shell.OutIsTerminal && shell.Variable("TERM") != "dumb" && shell.Variable("NO_COLOR") is null or ""
+            && (OperatingSystem.IsWindows() || shell.Variable("TERM") is { Length: > 0 });
 
     /// <summary>Whether its colours are 24 bits deep rather than the 6 x 6 x 6 cube of the 256 that all terminals have.</summary>
     private static bool IsTrueColor(Shell shell) => OperatingSystem.IsWindows() || shell.Variable("COLORTERM") is "truecolor" or "24bit";
@@ -25,7 +26,7 @@ internal static class TerminalImage
         for (var y = 0; y < height; y += 2)
         {
             for (var x = 0; x < width; x++)
-                text.Append("\u001b[38;").Append(Colour(small, x, y, trueColor)).Append(";48;").Append(Colour(small, x, y + 1, trueColor)).Append('m').Append(UpperHalf);
+                text.Append($"\u001b[38;{Colour(small, x, y, trueColor)};48;{Colour(small, x, y + 1, trueColor)}m").Append(UpperHalf);
             text.Append("\u001b[0m\n");
         }
         return text.ToString();

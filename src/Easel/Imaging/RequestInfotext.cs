@@ -5,8 +5,8 @@ using Easel.Sampling;
 namespace Easel.Imaging;
 
 /// <summary>
-/// From what made a picture to the text that travels in it, and back. The names and their order are AUTOMATIC1111's, so that other programs understand them; what its
-/// text has no name for and a picture needs to be made again to the bit is added under names of Easel's own.
+/// From what made a picture to the text that travels in it, and back. The names and their order are AUTOMATIC1111's, so that other programs understand them;
+/// what its text has no name for and a picture needs to be made again to the bit is added under names of Easel's own.
 /// </summary>
 internal static class RequestInfotext
 {
@@ -56,13 +56,15 @@ internal static class RequestInfotext
     }
 
     /// <summary>
-    /// The request that makes a picture again, but for the pictures that it began from. Texts of AUTOMATIC1111 are understood too: without an "RNG" its noise is that of an
-    /// NVIDIA card. Where one stream of noise served a whole run, the request is for the run up to the picture's batch; <see cref="IndexIn"/> tells which picture is meant.
+    /// The request that makes a picture again, but for the pictures that it began from. Texts of AUTOMATIC1111 are understood too: without an "RNG" its noise
+    /// is that of an NVIDIA card. Where one stream of noise served a whole run, the request is for the run up to the picture's batch; <see cref="IndexIn"/>
+    /// tells which picture is meant.
     /// </summary>
     /// <exception cref="InvalidRequestException">The text has no "Steps", or a setting in it cannot be read.</exception>
     public static GenerationRequest FromInfotext(Infotext text)
     {
-        if (text["Steps"] is null) throw new InvalidRequestException("parameters", "The text in the picture holds no settings to draw by: it has no \"Steps\".");
+        if (text["Steps"] is null)
+            throw new InvalidRequestException("parameters", "The text in the picture holds no settings to draw by: it has no \"Steps\".");
         var size = (text["Size"] ?? "").Split('x');
         var sized = size.Length == 2 && text["Sized by"] is null;
         var batchSize = Whole(text, "Batch size") ?? 1;
@@ -180,7 +182,8 @@ internal static class RequestInfotext
     }
 
     /// <summary>
-    /// Whether the size is the one that the input picture gives by itself. It must be left open then, for a size that is asked for is reached by other ways than one that follows.
+    /// Whether the size is the one that the input picture gives by itself. It must be left open then, for a size that is asked for is reached by other ways
+    /// than one that follows.
     /// </summary>
     private static bool SizeFollowsInput(GenerationRequest request, RgbImage init)
     {

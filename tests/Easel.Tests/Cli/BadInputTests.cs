@@ -1,0 +1,117 @@
+using Easel.Cli;
+using Easel.Tests.Support;
+using Easel.Tests.Weights;
+
+namespace Easel.Tests.Cli;
+
+/// <summary>Guards that whatever is wrong with a command line is told in one sentence that names it, with exit code 2, and before a model is loaded.</summary>
+public sealed class BadInputTests
+{
+    [Theory]
+    [InlineData("Say what to draw", "draw")]
+    [InlineData("did you mean --steps", "txt2img", "--stepz", "5")]
+    [InlineData("no flag -x", "-x")]
+    [InlineData("--steps needs a value", "txt2img", "x", "--steps")]
+    [InlineData("whole number, not 'many'", "txt2img", "x", "--steps", "many")]
+    [InlineData("--ddim_eta takes a number", "txt2img", "x", "--ddim_eta", "nan")]
+    [InlineData("next word is --plms", "txt2img", "--prompt", "--plms")]
+    [InlineData("from 1 to 1000", "x", "--steps", "0")]
+    [InlineData("nearest are 64 and 72", "x", "--width", "65")]
+    [InlineData("from 64 to 8192", "x", "--height", "1000000")]
+    [InlineData("--count is 0", "x", "--count", "0")]
+    [InlineData("--count and --n_iter", "x", "--count", "2", "--n_iter", "3")]
+    [InlineData("two samplers", "x", "--plms", "--dpm_solver")]
+    [InlineData("dpmpp_2m, dpmpp_sde", "x", "--sampler", "eulr")]
+    [InlineData("karras", "x", "--schedule", "kerras")]
+    [InlineData("one of eps, v", "x", "--prediction", "w")]
+    [InlineData("left=128", "x", "--extend", "inside=5")]
+    [InlineData("did you mean 'upscale'", "upscal")]
+    [InlineData("in quotes", "txt2img", "two", "words")]
+    [InlineData("another in 'b'", "txt2img", "b", "--prompt", "a")]
+    [InlineData("does not run", "x", "--laion400m")]
+    [InlineData("with -i", "img2img", "x")]
+    [InlineData("with -i", "superresolution", "configs/stable-diffusion/x4-upscaling.yaml", "x4-upscaler-ema.ckpt")]
+    [InlineData("goes with a picture", "x", "--mask", "m.png")]
+    [InlineData("no picture 'nope.png'", "img2img", "x", "-i", "nope.png")]
+    [InlineData("no file nope.txt", "--from-file", "nope.txt")]
+    [InlineData("--model", "x")]
+    [InlineData("no checkpoint at nope.ckpt", "x", "-m", "nope.ckpt")]
+    [InlineData("no file or folder nope", "info", "nope")]
+    [InlineData("no picture 'nope.png'", "again", "nope.png")]
+    [InlineData("read, write", "watermark")]
+    [InlineData("did you mean 'read'", "watermark", "raed", "x")]
+    [InlineData("needs a model", "convert")]
+    [InlineData(".safetensors", "convert", "a.ckpt", "b.ckpt")]
+    [InlineData("bash, zsh, fish, pwsh", "completion", "tcsh")]
+    public void IsToldInOneSentence(string told, params string[] args)
+    {
+        var (code, output, error) = Command.Run(args);
+        Assert.Equal(ExitCodes.BadInput, code);
+        Assert.Empty(output);
+        Assert.StartsWith("easel: ", error);
+        Assert.Contains(told, error);
+        Assert.Single(error.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
+    public void VariableThatNamesNoModel()
+    {
+        var (code, _, error) = Command.Run(Command.Shell(variables: new Dictionary<string, string> { ["EASEL_MODEL"] = "/nope" }), "x");
+        Assert.Equal(ExitCodes.BadInput, code);
+        Assert.Contains("EASEL_MODEL", error);
+    }
+
+    [Fact]
+    public void PicturesThatAreNone()
+    {
+        using var folder = new TemporaryFolder();
+        var text = folder.Write("picture.png", "not a picture"u8.ToArray());
+        Assert.Equal(ExitCodes.BadInput, Command.Run("img2img", "x", "-i", text).Code);
+        Assert.Equal(ExitCodes.BadInput, Command.Run("watermark", "read", text).Code);
+        Assert.Equal(ExitCodes.BadInput, Command.Run("txt2img", "--from-file", folder.Write("empty.txt", "\n \n"u8.ToArray())).Code);
+    }
+
+    [Fact]
+    public void ModelsThatAreNone()
+    {
+        using var folder = new TemporaryFolder();
+        var hostile = Goldens.Path("malicious/reduce_os_system.ckpt");
+        foreach (var path in (string[])[hostile, folder.Path(), Goldens.Path("sd1/images/init_0.png"), folder.Write("cut.safetensors", [1, 2, 3])])
+        {
+            var (code, _, error) = Command.Run("x", "-m", path, "--outdir", folder.Path("out"), "-q");
+            Assert.Equal(ExitCodes.BadInput, code);
+            Assert.Contains(Path.GetFileName(path), error);
+        }
+        Assert.Equal(ExitCodes.BadInput, Command.Run("info", hostile).Code);
+    }
+
+    [Fact]
+    public void InpaintingWithoutAPlaceToPaint()
+    {
+        var (code, _, error) = Command.Run("inpaint", "x", "-i", Goldens.Path("sd1/images/init_0.png"));
+        Assert.Equal(ExitCodes.BadInput, code);
+        Assert.Contains("--mask", error);
+    }
+
+    [Fact]
+    public void StackTracesAreForThoseWhoAsk()
+    {
+        var quiet = Command.Run("info", "nope").Error;
+        var loud = Command.Run(Command.Shell(variables: new Dictionary<string, string> { ["EASEL_DEBUG"] = "1" }), "info", "nope").Error;
+        Assert.DoesNotContain("   at ", quiet);
+        Assert.Contains("   at ", loud);
+    }
+
+    [Theory]
+    [InlineData(typeof(OperationCanceledException), ExitCodes.Cancelled)]
+    [InlineData(typeof(OutOfMemoryException), ExitCodes.Failed)]
+    [InlineData(typeof(DllNotFoundException), ExitCodes.Failed)]
+    [InlineData(typeof(IOException), ExitCodes.Failed)]
+    [InlineData(typeof(NullReferenceException), ExitCodes.Failed)]
+    public void ExitCodesOfFailures(Type failure, int code)
+    {
+        var exception = (Exception)Activator.CreateInstance(failure)!;
+        Assert.Equal(code, ExitCodes.Of(exception).Code);
+        Assert.Equal(code, ExitCodes.Of(new TypeInitializationException("x", exception)).Code);
+    }
+}
