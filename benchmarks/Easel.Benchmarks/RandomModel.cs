@@ -25,12 +25,23 @@ internal static class RandomModel
         AttentionLevel Level(int channels) => new(1, sd2 ? channels / 64 : 8, SelfAttention: true);
         var unet = new UNetConfig
         {
-            InChannels = 4, OutChannels = 4, Channels = [320, 640, 1280, 1280], BlocksPerLevel = 2, ContextWidth = context, LinearProjections = sd2,
-            Attention = [Level(320), Level(640), Level(1280), Level(1280) with { Depth = 0 }], MiddleAttention = Level(1280),
+            InChannels = 4,
+            OutChannels = 4,
+            Channels = [320, 640, 1280, 1280],
+            BlocksPerLevel = 2,
+            ContextWidth = context,
+            LinearProjections = sd2,
+            Attention = [Level(320), Level(640), Level(1280), Level(1280) with { Depth = 0 }],
+            MiddleAttention = Level(1280),
         };
         var text = new ClipTextConfig
         {
-            Vocabulary = 49408, Positions = 77, Width = context, FeedForwardWidth = 4 * context, Layers = sd2 ? 23 : 12, Heads = context / 64,
+            Vocabulary = 49408,
+            Positions = 77,
+            Width = context,
+            FeedForwardWidth = 4 * context,
+            Layers = sd2 ? 23 : 12,
+            Heads = context / 64,
             Activation = sd2 ? TextActivation.Gelu : TextActivation.QuickGelu,
         };
         Write(new UNet(unet), Path.Combine(folder, "unet", "diffusion_pytorch_model.safetensors"));

@@ -20,6 +20,8 @@ namespace Easel;
 /// </example>
 public sealed class ImageGenerator : IDisposable
 {
+    private static readonly NumberFormat FullPrecision = new(ScalarType.Float32, ScalarType.Float32);
+
     private readonly string _path;
     private readonly LoadOptions _options;
     private readonly ClipTokenizer _tokenizer = new();
@@ -44,7 +46,7 @@ public sealed class ImageGenerator : IDisposable
     public string Device => _model.Device.ToString();
 
     /// <summary>The number format in which the model runs.</summary>
-    public Precision Precision => _model.Type switch { ScalarType.Float32 => Precision.Full, ScalarType.BFloat16 => Precision.BFloat16, _ => Precision.Float16 };
+    public Precision Precision => _model.Format.Kept switch { ScalarType.Float32 => Precision.Full, ScalarType.BFloat16 => Precision.BFloat16, _ => Precision.Float16 };
 
     /// <summary>Loads a model.</summary>
     /// <param name="path">A <c>.ckpt</c>, <c>.safetensors</c>, <c>.pt</c> or <c>.bin</c> file in the original layout, or a diffusers folder.</param>
@@ -79,11 +81,11 @@ public sealed class ImageGenerator : IDisposable
         {
             Draw(request, images, remarks, onProgress, onImage, cancel);
         }
-        catch (NonFiniteException) when (_model.Type != ScalarType.Float32)
+        catch (NonFiniteException) when (_model.Format != FullPrecision)
         {
             // fp16 overflows in the attention of some models; the picture would be black. The same seed gives the same noise again, so nothing is lost but time.
-            remarks.Add($"Numbers overflowed in {_model.Type}; the model was loaded again in full precision.");
-            Reload(ScalarType.Float32);
+            remarks.Add($"Numbers overflowed in {_model.Format.Run}; the model was loaded again in full precision.");
+            Reload(FullPrecision);
             Draw(request, images, remarks, onProgress, onImage, cancel);
         }
         return new GenerationResult(images, request.Seed!.Value, remarks);
@@ -190,13 +192,13 @@ public sealed class ImageGenerator : IDisposable
         return answer.MoveToOuterDisposeScope();
     }
 
-    private static DiffusionModel LoadModel(string path, LoadOptions options, ScalarType type, Device device, Action<double>? onProgress)
+    private static DiffusionModel LoadModel(string path, LoadOptions options, NumberFormat format, Device device, Action<double>? onProgress)
     {
         var checkpoint = Checkpoint.Open(path, options.Config, options.Ema);
         try
         {
-            MemoryPlan.Check(checkpoint, type, device);
-            return DiffusionModel.Load(checkpoint, options, type, device, onProgress);
+            MemoryPlan.Check(checkpoint, format, device);
+            return DiffusionModel.Load(checkpoint, options, format, device, onProgress);
         }
         catch
         {
@@ -205,10 +207,10 @@ public sealed class ImageGenerator : IDisposable
         }
     }
 
-    private void Reload(ScalarType type)
+    private void Reload(NumberFormat format)
     {
         var (device, prediction) = (_model.Device, _model.Prediction);
         _model.Dispose();
-        _model = LoadModel(_path, _options with { Prediction = prediction }, type, device, null);
+        _model = LoadModel(_path, _options with { Prediction = prediction }, format, device, null);
     }
 }

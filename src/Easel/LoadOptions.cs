@@ -11,10 +11,10 @@ public enum Precision
     /// <summary>fp32: exact, twice the memory.</summary>
     Full,
 
-    /// <summary>bf16.</summary>
+    /// <summary>bf16; on a processor without bf16 arithmetic the weights alone, at half the memory, and fp32 for the rest.</summary>
     BFloat16,
 
-    /// <summary>fp16; on CUDA only.</summary>
+    /// <summary>fp16 on CUDA; on a CPU the weights alone, at half the memory, and fp32 for the rest: exact for a file that stores fp16.</summary>
     Float16,
 }
 

@@ -1,5 +1,6 @@
 using Easel.Imaging;
 using Easel.Models;
+using Easel.Runtime;
 using Easel.Sampling;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
@@ -126,7 +127,14 @@ public sealed class FamilyTests
             NegativePrompt = manifest.GetProperty("negative_prompt").GetString()!,
             GuidanceScale = manifest.GetProperty("scale").GetDouble(),
             Steps = manifest.GetProperty("steps").GetInt32(),
-            Sampler = "ddim", Width = 64, Height = 64, Seed = 42, Like = NoiseLike.CompVis, Literal = true, BatchSize = pictures, Watermark = false,
+            Sampler = "ddim",
+            Width = 64,
+            Height = 64,
+            Seed = 42,
+            Like = NoiseLike.CompVis,
+            Literal = true,
+            BatchSize = pictures,
+            Watermark = false,
         });
         var latents = Goldens.Tensors($"sd2/{kind}_seeds.safetensors")[$"{kind}.ddim.seed42.n{pictures}.latent"];
         using var inference = inference_mode();
@@ -138,7 +146,7 @@ public sealed class FamilyTests
     private static DiffusionModel Sd2(string config)
     {
         var checkpoint = Checkpoint.Open(LoadedModel.Path("sd2", config: null), Goldens.Path($"sd2/{config}"));
-        return DiffusionModel.Load(checkpoint, new LoadOptions(), ScalarType.Float32, CPU);
+        return DiffusionModel.Load(checkpoint, new LoadOptions(), new NumberFormat(ScalarType.Float32, ScalarType.Float32), CPU);
     }
 
     private static void AssertRun(DiffusionModel model, Dictionary<string, Tensor> golden, string sampler, double eta, int steps, double scale, string images,

@@ -1,5 +1,7 @@
 using Easel.Imaging;
+using Easel.Tests.Models;
 using Easel.Tests.Support;
+using Easel.Weights;
 
 namespace Easel.Tests;
 
@@ -144,5 +146,26 @@ public sealed class RequestTests : IDisposable
         Assert.False(_generator.Generate(Plain with { Steps = 1 }).Images[0].HasWatermark);
         var large = _generator.Generate(Plain with { Steps = 1, Width = 256, Height = 256 }).Images[0];
         Assert.True(large.HasWatermark);
+    }
+
+    /// <summary>The tiny model's weights are fp16 values, so keeping them in fp16 loses nothing: a processor computes fp32 either way.</summary>
+    [Fact]
+    public void KeepingWeightsInHalfTheMemoryGivesTheSamePicture()
+    {
+        using var half = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), new LoadOptions { Precision = Precision.Float16, Device = "cpu" });
+        Assert.Equal(_generator.Generate(Plain).Images[0].Image.Pixels, half.Generate(Plain).Images[0].Image.Pixels);
+    }
+
+    [Fact]
+    public void NumbersThatAreNoneGiveAnErrorAndNoBlackPicture()
+    {
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        using var file = TensorFile.Open(LoadedModel.Path("sd1-formats", "micro.fp16.safetensors"));
+        var tensors = file.Tensors.Keys.ToDictionary(key => key, key => key.EndsWith("middle_block.0.out_layers.3.weight", StringComparison.Ordinal) ? file.View(key) * float.NaN : file.View(key));
+        var path = Path.Combine(Directory.CreateTempSubdirectory("easel-").FullName, "model.safetensors");
+        SafeTensorsWriter.Write(path, tensors);
+        File.Copy(Goldens.Path("sd1-formats/text_config.json"), Path.Combine(Path.GetDirectoryName(path)!, "text_config.json"));
+        using var generator = ImageGenerator.Load(path, new LoadOptions { Precision = Precision.Full });
+        Assert.Throws<NonFiniteException>(() => generator.Generate(Plain));
     }
 }

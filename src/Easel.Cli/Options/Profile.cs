@@ -59,46 +59,90 @@ internal sealed record Profile
     /// <summary>CompVis/stable-diffusion, scripts/txt2img.py.</summary>
     public static Profile CompVisText { get; } = new()
     {
-        Name = "CompVis txt2img", Prompt = VirusMonster, BatchSize = 3, BatchCount = 2, Steps = 50, Sampler = "ddim", Scale = 7.5, Eta = 0,
-        Seed = 42, Side = 512, Like = NoiseLike.CompVis, Literal = true, Grid = true, Naming = Naming.Samples, OutputFolder = "outputs/txt2img-samples",
+        Name = "CompVis txt2img",
+        Prompt = VirusMonster,
+        BatchSize = 3,
+        BatchCount = 2,
+        Steps = 50,
+        Sampler = "ddim",
+        Scale = 7.5,
+        Eta = 0,
+        Seed = 42,
+        Side = 512,
+        Like = NoiseLike.CompVis,
+        Literal = true,
+        Grid = true,
+        Naming = Naming.Samples,
+        OutputFolder = "outputs/txt2img-samples",
     };
 
     /// <summary>CompVis/stable-diffusion, scripts/img2img.py, which writes no watermark.</summary>
     public static Profile CompVisImage { get; } = CompVisText with
     {
-        Name = "CompVis img2img", BatchSize = 2, BatchCount = 1, Scale = 5, Strength = 0.75, Side = null,
-        Watermark = false, OutputFolder = "outputs/img2img-samples",
+        Name = "CompVis img2img",
+        BatchSize = 2,
+        BatchCount = 1,
+        Scale = 5,
+        Strength = 0.75,
+        Side = null,
+        Watermark = false,
+        OutputFolder = "outputs/img2img-samples",
     };
 
     /// <summary>Stability-AI/stablediffusion, scripts/txt2img.py.</summary>
     public static Profile StabilityText { get; } = CompVisText with
     {
-        Name = "Stability AI txt2img", Prompt = "a professional photograph of an astronaut riding a triceratops", BatchCount = 3, Scale = 9,
+        Name = "Stability AI txt2img",
+        Prompt = "a professional photograph of an astronaut riding a triceratops",
+        BatchCount = 3,
+        Scale = 9,
     };
 
     /// <summary>Stability-AI/stablediffusion, scripts/img2img.py.</summary>
     public static Profile StabilityImage { get; } = CompVisImage with
     {
-        Name = "Stability AI img2img", Scale = 9, Strength = 0.8, Watermark = true, InputStep = 64,
+        Name = "Stability AI img2img",
+        Scale = 9,
+        Strength = 0.8,
+        Watermark = true,
+        InputStep = 64,
     };
 
     /// <summary>basujindal/stable-diffusion, optimizedSD/optimized_txt2img.py: each picture has its own seed, and neither a mark nor a grid is made.</summary>
     public static Profile OptimizedText { get; } = CompVisText with
     {
-        Name = "optimizedSD txt2img", BatchSize = 5, BatchCount = 1, Sampler = "plms", Seed = null, Like = NoiseLike.PerPicture,
-        Watermark = false, Grid = false, Naming = Naming.PerPrompt,
+        Name = "optimizedSD txt2img",
+        BatchSize = 5,
+        BatchCount = 1,
+        Sampler = "plms",
+        Seed = null,
+        Like = NoiseLike.PerPicture,
+        Watermark = false,
+        Grid = false,
+        Naming = Naming.PerPrompt,
     };
 
     /// <summary>basujindal/stable-diffusion, optimizedSD/optimized_img2img.py.</summary>
     public static Profile OptimizedImage { get; } = OptimizedText with
     {
-        Name = "optimizedSD img2img", Sampler = "ddim", Strength = 0.75, Side = null, InputStep = 64, OutputFolder = "outputs/img2img-samples",
+        Name = "optimizedSD img2img",
+        Sampler = "ddim",
+        Strength = 0.75,
+        Side = null,
+        InputStep = 64,
+        OutputFolder = "outputs/img2img-samples",
     };
 
     /// <summary>Stability-AI/stablediffusion, scripts/gradio/depth2img.py.</summary>
     public static Profile DepthDemo { get; } = General with
     {
-        Name = "depth2img demo", Prompt = "", Steps = 50, Sampler = "ddim", Scale = 9, Eta = 0, Strength = 0.9,
+        Name = "depth2img demo",
+        Prompt = "",
+        Steps = 50,
+        Sampler = "ddim",
+        Scale = 9,
+        Eta = 0,
+        Strength = 0.9,
     };
 
     /// <summary>Stability-AI/stablediffusion, scripts/gradio/inpainting.py.</summary>

@@ -61,6 +61,9 @@ public sealed class ClipTextModel : Module<Tensor, Tensor>
     /// <summary>The network's shape.</summary>
     public ClipTextConfig Config { get; }
 
+    /// <summary>The format in which it computes, whatever its weights are kept in. Default fp32.</summary>
+    public ScalarType RunType { get; init; } = ScalarType.Float32;
+
     /// <summary>Encodes with the layer that the diffusion model was trained on.</summary>
     /// <param name="ids">[n, tokens], int64.</param>
     /// <returns>[n, tokens, width], after the final norm.</returns>
@@ -71,7 +74,7 @@ public sealed class ClipTextModel : Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var layers = Math.Max(0, Config.Layers - Config.UnusedLayers - (clipSkip - 1));
-        return text_model.Finish(text_model.HiddenStates(text_model.Embed(ids), layers)[^1]).MoveToOuterDisposeScope();
+        return text_model.Finish(text_model.HiddenStates(text_model.Embed(ids).to(RunType), layers)[^1]).MoveToOuterDisposeScope();
     }
 
     /// <summary>Encodes token vectors that are already looked up (some perhaps replaced by learned ones): [n, tokens, width].</summary>
@@ -79,14 +82,14 @@ public sealed class ClipTextModel : Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var layers = Math.Max(0, Config.Layers - Config.UnusedLayers - (clipSkip - 1));
-        return text_model.Finish(text_model.HiddenStates(text_model.AddPositions(vectors), layers)[^1]).MoveToOuterDisposeScope();
+        return text_model.Finish(text_model.HiddenStates(text_model.AddPositions(vectors).to(RunType), layers)[^1]).MoveToOuterDisposeScope();
     }
 
     /// <summary>The token table's vectors, without positions: [n, tokens, width].</summary>
     internal Tensor TokenVectors(Tensor ids) => text_model.TokenVectors(ids);
 
     /// <summary>The embedding sum and the output of each layer, before the final norm.</summary>
-    internal IReadOnlyList<Tensor> HiddenStates(Tensor ids) => text_model.HiddenStates(text_model.Embed(ids), Config.Layers);
+    internal IReadOnlyList<Tensor> HiddenStates(Tensor ids) => text_model.HiddenStates(text_model.Embed(ids).to(RunType), Config.Layers);
 }
 
 internal sealed class TextTransformer : Module

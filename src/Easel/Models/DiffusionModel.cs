@@ -1,4 +1,5 @@
 using Easel.Imaging;
+using Easel.Runtime;
 using Easel.Sampling;
 using Easel.Weights;
 using static TorchSharp.torch;
@@ -16,9 +17,9 @@ internal sealed class DiffusionModel : IDisposable
     private readonly Checkpoint _checkpoint; // stays open: LoRAs are merged from and taken out to what it says
     private readonly LoraMerge _loras;
 
-    private DiffusionModel(Checkpoint checkpoint, LoadOptions options, ScalarType type, Device device, Action<double>? onProgress)
+    private DiffusionModel(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Action<double>? onProgress)
     {
-        (_checkpoint, Type, Device) = (checkpoint, type, device);
+        (_checkpoint, Format, Device) = (checkpoint, format, device);
         (Family, NoiseSchedule, LatentScale, MaxNoiseLevel) = (checkpoint.Family, checkpoint.NoiseSchedule(), checkpoint.LatentScale, checkpoint.MaxNoiseLevel);
 
         using var vaeFile = options.Vae is null ? null : VaeFile.Open(options.Vae);
@@ -27,18 +28,18 @@ internal sealed class DiffusionModel : IDisposable
         void OnTensor() => onProgress?.Invoke(++done / all);
 
         _unet = new UNet(checkpoint.UNet);
-        checkpoint.UNetTensors.Load(_unet, "UNet", type, device, OnTensor);
+        checkpoint.UNetTensors.Load(_unet, "UNet", format.Kept, device, OnTensor);
         if (autoencoderConfig is { } pixels)
         {
             _autoencoder = new Autoencoder(pixels);
-            autoencoderTensors.Load(_autoencoder, "autoencoder", type, device, OnTensor);
+            autoencoderTensors.Load(_autoencoder, "autoencoder", format.Kept, device, OnTensor);
         }
         if (checkpoint.Text is { } text)
         {
-            _text = new ClipTextModel(text);
-            checkpoint.TextTensors.Load(_text, "text encoder", type, device, OnTensor);
+            _text = new ClipTextModel(text) { RunType = format.Run };
+            checkpoint.TextTensors.Load(_text, "text encoder", format.Kept, device, OnTensor);
         }
-        _tiny = options.TinyVae is null ? null : TinyAutoencoder.Load(options.TinyVae, type, device);
+        _tiny = options.TinyVae is null ? null : TinyAutoencoder.Load(options.TinyVae, format.Run, device);
         if (_tiny is { CanDecode: false }) throw new CheckpointException($"{options.TinyVae} holds no decoder of a tiny autoencoder.");
         _depthModel = options.DepthModel;
         _loras = new LoraMerge(_unet, checkpoint.UNetTensors, _text, checkpoint.TextTensors);
@@ -49,7 +50,7 @@ internal sealed class DiffusionModel : IDisposable
     public double LatentScale { get; }
     public int MaxNoiseLevel { get; }
     public PredictionType Prediction { get; private init; }
-    public ScalarType Type { get; }
+    public NumberFormat Format { get; }
     public Device Device { get; }
     public UNet UNet => _unet;
 
@@ -60,10 +61,10 @@ internal sealed class DiffusionModel : IDisposable
     public ClipTextModel Text => _text ?? throw new CheckpointException($"{_checkpoint.Path} holds no text encoder, without which it cannot follow a prompt.");
 
     /// <summary>Loads the networks of a checkpoint and takes the checkpoint over.</summary>
-    public static DiffusionModel Load(Checkpoint checkpoint, LoadOptions options, ScalarType type, Device device, Action<double>? onProgress = null)
+    public static DiffusionModel Load(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Action<double>? onProgress = null)
     {
         using var inference = inference_mode();
-        var model = new DiffusionModel(checkpoint, options, type, device, onProgress);
+        var model = new DiffusionModel(checkpoint, options, format, device, onProgress);
         return new DiffusionModel(model, options.Prediction ?? checkpoint.Prediction ?? model.ProbePrediction());
     }
 
@@ -72,7 +73,7 @@ internal sealed class DiffusionModel : IDisposable
         (_checkpoint, _loras, _unet, _autoencoder, _text, _tiny, _depthModel) =
             (loaded._checkpoint, loaded._loras, loaded._unet, loaded._autoencoder, loaded._text, loaded._tiny, loaded._depthModel);
         (Family, NoiseSchedule, LatentScale, MaxNoiseLevel) = (loaded.Family, loaded.NoiseSchedule, loaded.LatentScale, loaded.MaxNoiseLevel);
-        (Type, Device, Prediction) = (loaded.Type, loaded.Device, prediction);
+        (Format, Device, Prediction) = (loaded.Format, loaded.Device, prediction);
     }
 
     public void Dispose()
@@ -92,7 +93,7 @@ internal sealed class DiffusionModel : IDisposable
     {
         using var scope = NewDisposeScope();
         var timesteps = full(x.shape[0], (float)timestep, ScalarType.Float32, Device);
-        return _unet.call(x.to(Type, Device), timesteps, context.to(Type, Device), labels?.to(Device)).to(ScalarType.Float32).cpu().MoveToOuterDisposeScope();
+        return _unet.call(x.to(Format.Run, Device), timesteps, context.to(Format.Run, Device), labels?.to(Device)).to(ScalarType.Float32).cpu().MoveToOuterDisposeScope();
     }
 
     /// <summary>Pixels [n, 3, h, w] in [-1, 1] to the mean and deviation of their scaled latents, on the CPU in fp32.</summary>
@@ -101,7 +102,7 @@ internal sealed class DiffusionModel : IDisposable
     public (Tensor Mean, Tensor Deviation) Encode(Tensor pixels, int? tile)
     {
         using var scope = NewDisposeScope();
-        var (mean, deviation) = Autoencoder.Encode(pixels.to(Type, Device), tile * Autoencoder.Config.Factor);
+        var (mean, deviation) = Autoencoder.Encode(pixels.to(Format.Run, Device), tile * Autoencoder.Config.Factor);
         return (Scaled(mean), Scaled(deviation));
 
         Tensor Scaled(Tensor t) => (t.to(ScalarType.Float32) * LatentScale).cpu().MoveToOuterDisposeScope();
@@ -111,7 +112,7 @@ internal sealed class DiffusionModel : IDisposable
     public Tensor Decode(Tensor latents, int? tile)
     {
         using var scope = NewDisposeScope();
-        var decoded = _tiny?.Decode(latents.to(Type, Device), tile) ?? Autoencoder.Decode((latents / LatentScale).to(Type, Device), tile);
+        var decoded = _tiny?.Decode(latents.to(Format.Run, Device), tile) ?? Autoencoder.Decode((latents / LatentScale).to(Format.Run, Device), tile);
         var pixels = decoded.to(ScalarType.Float32).cpu();
         NonFiniteException.ThrowIfAny(pixels);
         return pixels.MoveToOuterDisposeScope();
@@ -121,7 +122,7 @@ internal sealed class DiffusionModel : IDisposable
     public IReadOnlyList<RgbImage> Preview(Tensor latents)
     {
         using var scope = NewDisposeScope();
-        return _tiny is null ? LatentPreview.Of(latents) : ImageTensor.ToImages(_tiny.Decode(latents.to(Type, Device)).to(ScalarType.Float32).cpu());
+        return _tiny is null ? LatentPreview.Of(latents) : ImageTensor.ToImages(_tiny.Decode(latents.to(Format.Run, Device)).to(ScalarType.Float32).cpu());
     }
 
     /// <summary>How near each point of a picture is, [1, 1, h, w] on the CPU; null where no estimator is at hand. It is loaded for the one picture and let go again.</summary>

@@ -6,7 +6,8 @@ namespace Easel.Models;
 
 /// <summary>
 /// A layer whose parameters come from a checkpoint. It is built without memory (on the meta device: shapes only), and <see cref="Assign"/> gives each parameter
-/// its values one at a time, so that loading a model never holds it twice and never fills weights with random numbers first.
+/// its values one at a time, so that loading a model never holds it twice and never fills weights with random numbers first. Weights may be kept in a narrower format than
+/// the numbers that flow through: each is then widened while its layer runs.
 /// </summary>
 public abstract class Layer : Module<Tensor, Tensor>
 {
@@ -24,6 +25,9 @@ public abstract class Layer : Module<Tensor, Tensor>
 
     /// <summary>Points the layer's field at the new parameter.</summary>
     private protected abstract void Adopt(string name, Parameter value);
+
+    /// <summary>The parameter in the format of what flows through the layer.</summary>
+    private protected static Tensor? As(Parameter? parameter, Tensor x) => parameter is null || parameter.dtype == x.dtype ? parameter : parameter.to(x.dtype);
 
     private protected static Parameter Shaped(params long[] shape) => new(empty(shape, device: META), requires_grad: false);
 }
@@ -43,7 +47,11 @@ public sealed class Linear : Layer
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor x) => functional.linear(x, weight, bias);
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return functional.linear(x, As(weight, x)!, As(bias, x)).MoveToOuterDisposeScope();
+    }
 
     private protected override void Adopt(string name, Parameter value) => _ = name == nameof(weight) ? weight = value : bias = value;
 }
@@ -66,7 +74,11 @@ public sealed class Conv2d : Layer
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor x) => functional.conv2d(x, weight, bias, [_stride, _stride], [_padding, _padding]);
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return functional.conv2d(x, As(weight, x)!, As(bias, x), [_stride, _stride], [_padding, _padding]).MoveToOuterDisposeScope();
+    }
 
     private protected override void Adopt(string name, Parameter value) => _ = name == nameof(weight) ? weight = value : bias = value;
 }
@@ -89,7 +101,11 @@ public sealed class GroupNorm : Layer
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor x) => functional.group_norm(x, _groups, weight, bias, _epsilon);
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return functional.group_norm(x, _groups, As(weight, x), As(bias, x), _epsilon).MoveToOuterDisposeScope();
+    }
 
     private protected override void Adopt(string name, Parameter value) => _ = name == nameof(weight) ? weight = value : bias = value;
 }
@@ -112,7 +128,11 @@ public sealed class LayerNorm : Layer
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor x) => functional.layer_norm(x, _shape, weight, bias, _epsilon);
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return functional.layer_norm(x, _shape, As(weight, x), As(bias, x), _epsilon).MoveToOuterDisposeScope();
+    }
 
     private protected override void Adopt(string name, Parameter value) => _ = name == nameof(weight) ? weight = value : bias = value;
 }

@@ -102,7 +102,7 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         using var scope = NewDisposeScope();
 
         var time = time_embedding.call(TimestepEmbedding.Sinusoids(timesteps, _embeddingWidth).to(x.dtype)); // [n, 4 * embedding width]
-        if (class_embedding is not null) time = time + class_embedding.call(labels!);
+        if (class_embedding is not null) time = time + class_embedding.call(labels!).to(x.dtype);
         time = functional.silu(time); // every block begins with it
 
         var h = conv_in.call(x);

@@ -4,6 +4,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Runtime;
 
+/// <summary>The formats in which a model's weights are kept and in which it computes.</summary>
+internal readonly record struct NumberFormat(ScalarType Kept, ScalarType Run);
+
 /// <summary>What the machine at hand can do.</summary>
 internal static class Hardware
 {
@@ -26,17 +29,22 @@ internal static class Hardware
         return new Device(DeviceType.CUDA, index);
     }
 
-    /// <summary>The number format for a precision on a device.</summary>
-    /// <exception cref="InvalidRequestException">The device cannot run it.</exception>
-    public static ScalarType NumberFormat(Precision precision, Device device) => precision switch
+    /// <summary>
+    /// The formats for a precision on a device. A processor without bf16 or fp16 arithmetic would compute them in software, a hundred times slower than fp32; there they only
+    /// halve the memory that weights take, and fp32 is computed with.
+    /// </summary>
+    public static NumberFormat NumberFormat(Precision precision, Device device)
     {
-        Precision.Full => ScalarType.Float32,
-        Precision.BFloat16 => ScalarType.BFloat16,
-        Precision.Float16 when device.type == DeviceType.CUDA => ScalarType.Float16,
-        Precision.Float16 => throw new InvalidRequestException("Precision", "The precision fp16 runs on CUDA only; on a CPU choose bf16 or full (fp16 files load in either)."),
-        _ when device.type == DeviceType.CUDA => ScalarType.Float16,
-        _ => HasBFloat16 ? ScalarType.BFloat16 : ScalarType.Float32,
-    };
+        var onCard = device.type == DeviceType.CUDA;
+        return precision switch
+        {
+            Precision.Full => new(ScalarType.Float32, ScalarType.Float32),
+            Precision.BFloat16 => new(ScalarType.BFloat16, onCard || HasBFloat16 ? ScalarType.BFloat16 : ScalarType.Float32),
+            Precision.Float16 => new(ScalarType.Float16, onCard ? ScalarType.Float16 : ScalarType.Float32),
+            _ when onCard => new(ScalarType.Float16, ScalarType.Float16),
+            _ => HasBFloat16 ? new(ScalarType.BFloat16, ScalarType.BFloat16) : new(ScalarType.Float32, ScalarType.Float32),
+        };
+    }
 
     /// <summary>Memory in bytes that can still be taken without swapping, as the system or its container allows.</summary>
     public static long AvailableMemory()

@@ -25,22 +25,22 @@ internal static class MemoryPlan
     {
         var config = model.Autoencoder.Config;
         var pixels = (double)latentSize[0] * latentSize[1] * config.Factor * config.Factor;
-        var needed = pixels * config.Channels[0] * DecoderLayersAlive * ElementSize(model.Type);
+        var needed = pixels * config.Channels[0] * DecoderLayersAlive * ElementSize(model.Format.Run);
         return needed <= Hardware.AvailableMemory() / 2.0 || latentSize.Max() <= DecoderTile ? null : DecoderTile;
     }
 
     /// <summary>Refuses a model that cannot fit, before any of it is read.</summary>
     /// <exception cref="EaselException">There is not enough memory; says what is needed, what there is, and what would fit.</exception>
-    public static void Check(Checkpoint checkpoint, ScalarType type, Device device)
+    public static void Check(Checkpoint checkpoint, NumberFormat format, Device device)
     {
         if (device.type != DeviceType.CPU) return; // a card's own allocator tells better
         var (unet, autoencoder, text) = checkpoint.ParameterCounts;
         var weights = unet + autoencoder + text;
-        var needed = weights * ElementSize(type);
+        var needed = weights * ElementSize(format.Kept);
         var available = Hardware.AvailableMemory();
         if (needed <= available) return;
 
-        var remedy = type == ScalarType.Float32 && weights * 2 <= available ? "--precision bf16 takes half and would fit" : "a smaller model or a machine with more memory is needed";
+        var remedy = format.Kept == ScalarType.Float32 && weights * 2 <= available ? "--precision fp16 takes half and would fit" : "a smaller model or a machine with more memory is needed";
         throw new EaselException($"{checkpoint.Path} needs {Gigabytes(needed)} of memory for its weights and {Gigabytes(available)} are free; {remedy}.");
     }
 

@@ -7,8 +7,15 @@ public sealed class RequestInfotextTests
 {
     private static readonly GenerationRequest Plain = new()
     {
-        Prompt = "a cat, (sitting:1.2)\nin two lines", NegativePrompt = "blurry, low: quality", Width = 512, Height = 768, Seed = 42,
-        Steps = 31, GuidanceScale = 6.5, ClipSkip = 2, Sampler = "DPM++ 2M SDE Karras",
+        Prompt = "a cat, (sitting:1.2)\nin two lines",
+        NegativePrompt = "blurry, low: quality",
+        Width = 512,
+        Height = 768,
+        Seed = 42,
+        Steps = 31,
+        GuidanceScale = 6.5,
+        ClipSkip = 2,
+        Sampler = "DPM++ 2M SDE Karras",
     };
 
     [Fact]
@@ -45,7 +52,12 @@ public sealed class RequestInfotextTests
     {
         var request = Plain with
         {
-            Prompts = [.. Enumerable.Repeat("x", prompts)], Like = NoiseLike.CompVis, BatchSize = size, BatchCount = batches, Literal = true, Watermark = false,
+            Prompts = [.. Enumerable.Repeat("x", prompts)],
+            Like = NoiseLike.CompVis,
+            BatchSize = size,
+            BatchCount = batches,
+            Literal = true,
+            Watermark = false,
         };
         var text = Infotext.Parse(RequestInfotext.ToInfotext(Made(request, index), "m", null).ToString());
         var again = RequestInfotext.FromInfotext(text);
@@ -66,8 +78,17 @@ public sealed class RequestInfotextTests
     {
         var request = Plain with
         {
-            InitImage = new RgbImage(300, 200), Mask = new GrayImage(300, 200), Strength = 0.6, Fit = ImageFit.Pad, MaskBlur = 2.5,
-            InvertMask = true, Fill = MaskFill.Nothing, OnlyMasked = true, OnlyMaskedPadding = 12, Extend = new Margins(1, 2, 3, 4), NoiseLevel = 33,
+            InitImage = new RgbImage(300, 200),
+            Mask = new GrayImage(300, 200),
+            Strength = 0.6,
+            Fit = ImageFit.Pad,
+            MaskBlur = 2.5,
+            InvertMask = true,
+            Fill = MaskFill.Nothing,
+            OnlyMasked = true,
+            OnlyMaskedPadding = 12,
+            Extend = new Margins(1, 2, 3, 4),
+            NoiseLevel = 33,
         };
         var again = Again(Made(request));
         Same(request with { InitImage = null, Mask = null, Sampler = again.Sampler, Schedule = again.Schedule }, again);
@@ -82,7 +103,11 @@ public sealed class RequestInfotextTests
     {
         var request = Plain with
         {
-            Like = like, InitImage = new RgbImage(307, 203), Mask = masked ? new GrayImage(307, 203) : null, Width = width, Height = height,
+            Like = like,
+            InitImage = new RgbImage(307, 203),
+            Mask = masked ? new GrayImage(307, 203) : null,
+            Width = width,
+            Height = height,
         };
         Assert.Equal((null, null), (Again(Made(request)).Width, Again(Made(request)).Height));
         Assert.Equal(128, Again(Made(request with { Width = 128 })).Width);

@@ -29,8 +29,17 @@ public sealed class RunTests : IDisposable
         using var generator = ImageGenerator.Load(_model, new LoadOptions { Precision = Precision.Full });
         var expected = generator.Generate(new GenerationRequest
         {
-            Prompt = Prompt, Width = 64, Height = 64, Steps = 2, Sampler = "ddim", Seed = 42, Like = NoiseLike.CompVis, Literal = true, BatchSize = 2,
-            BatchCount = 2, Eta = 0,
+            Prompt = Prompt,
+            Width = 64,
+            Height = 64,
+            Steps = 2,
+            Sampler = "ddim",
+            Seed = 42,
+            Like = NoiseLike.CompVis,
+            Literal = true,
+            BatchSize = 2,
+            BatchCount = 2,
+            Eta = 0,
         });
         for (var i = 0; i < 4; i++) Assert.Equal(expected.Images[i].Image.Pixels, ImageFile.Load(Lines(output)[i]).Pixels);
         Assert.Equal(ImageGrid.Make([.. expected.Images.Select(i => i.Image)], 2).Pixels, ImageFile.Load(Lines(output)[4]).Pixels);

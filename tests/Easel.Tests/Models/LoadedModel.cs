@@ -1,4 +1,5 @@
 using Easel.Models;
+using Easel.Runtime;
 using Easel.Tests.Support;
 using Easel.Weights;
 using static TorchSharp.torch;
@@ -30,6 +31,6 @@ internal static class LoadedModel
     public static DiffusionModel Load(string path, bool ema = false)
     {
         var checkpoint = Checkpoint.Open(path, ema: ema);
-        return DiffusionModel.Load(checkpoint, new LoadOptions(), ScalarType.Float32, CPU);
+        return DiffusionModel.Load(checkpoint, new LoadOptions(), new NumberFormat(ScalarType.Float32, ScalarType.Float32), CPU);
     }
 }
