@@ -19,8 +19,8 @@ internal static class AgainCommand
         var command = new PlainCommand("again", "make a picture again from the settings inside it",
             new HelpNotes("PICTURE [flags]", ["easel again outputs/00000-42-a-cat.png", "easel again from-a1111.png -m model.safetensors -o mine.png"]))
         {
-            picture, flags.Model, flags.Vae, flags.Loras, flags.Embeddings, flags.Precision, flags.Device, flags.Ema, flags.Prediction, flags.Config,
-            flags.Init, flags.Mask, flags.Depth, flags.Output, flags.OutputFolder, flags.Force, flags.Format, flags.Quality, flags.NoWatermark,
+            picture, flags.Model, flags.Vae, flags.TinyVae, flags.DepthModel, flags.Loras, flags.Embeddings, flags.Precision, flags.Device, flags.Ema,
+            flags.Prediction, flags.Config, flags.Init, flags.Mask, flags.Depth, flags.Output, flags.OutputFolder, flags.Force, flags.Format, flags.Quality, flags.NoWatermark,
             flags.NoMetadata, flags.Show, flags.Quiet, flags.Json,
         };
         command.SetAction(parsed =>
@@ -36,6 +36,8 @@ internal static class AgainCommand
                 Vae = parsed.GetValue(flags.Vae),
                 Precision = parsed.GetValue(flags.Precision) ?? RequestInfotext.PrecisionOf(text),
                 Device = parsed.GetValue(flags.Device),
+                TinyVae = parsed.GetValue(flags.TinyVae),
+                DepthModel = parsed.GetValue(flags.DepthModel),
                 Loras = parsed.GetValue(flags.Loras),
                 Embeddings = parsed.GetValue(flags.Embeddings),
                 Ema = parsed.GetValue(flags.Ema),
@@ -54,7 +56,7 @@ internal static class AgainCommand
                 Show = parsed.GetValue(flags.Show),
                 Quiet = parsed.GetValue(flags.Quiet),
                 Json = parsed.GetValue(flags.Json),
-                Notes = [.. NotesOn(text, parsed.GetValue(flags.Vae) is not null)],
+                Notes = [.. NotesOn(text, (parsed.GetValue(flags.TinyVae) ?? parsed.GetValue(flags.Vae)) is not null)],
             };
             if (settings.Init is null && RequestInfotext.NeedsPicture(text))
                 throw new UsageException($"{file} was made from another picture, which it does not hold; give that one again with -i.");

@@ -65,7 +65,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
             {
                 if (settings.SkipSave || wanted is not null && image.Index != wanted) return;
                 var finished = grid ? Marked(image, marked, generator.Family) : image;
-                var text = settings.NoMetadata ? null : stamp.MetadataOf(finished);
+                var text = settings.NoMetadata ? null : stamp.MetadataOf(finished, request);
                 _saved.Add(files.Save(finished, text, _saved.Count));
                 progress.Result(settings.Json ? JsonLines.Picture(_saved[^1], finished, text) : _saved[^1]);
             });
@@ -75,7 +75,8 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
             if (sheet is not null)
             {
                 if (marked && Watermark.CanCarry(sheet)) sheet = Watermark.Write(sheet, generator.Family.Watermark);
-                _saved.Add(files.SaveGrid(sheet, settings.NoMetadata ? null : stamp.MetadataOf(Marked(result.Images[0], marked, generator.Family))));
+                var first = Marked(result.Images[0], marked, generator.Family);
+                _saved.Add(files.SaveGrid(sheet, settings.NoMetadata ? null : stamp.MetadataOf(first, request)));
                 if (!settings.Json) progress.Result(_saved[^1]);
             }
             foreach (var remark in result.Remarks) progress.Note(remark);

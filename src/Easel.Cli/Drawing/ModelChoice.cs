@@ -47,16 +47,20 @@ internal static class ModelChoice
             Device = settings.Device ?? "auto",
             Prediction = settings.Prediction,
             Ema = settings.Ema,
-            Vae = settings.Vae,
+            Vae = Existing(settings.Vae, "autoencoder"),
+            TinyVae = Existing(settings.TinyVae, "tiny autoencoder"),
+            DepthModel = Existing(settings.DepthModel, "depth estimator"),
             LoraFolder = Folder(settings.Loras, "EASEL_LORAS", shell),
             EmbeddingFolder = Folder(settings.Embeddings, "EASEL_EMBEDDINGS", shell),
         };
-        if (settings.Vae is { } vae && !File.Exists(vae) && !Directory.Exists(vae)) throw new UsageException($"There is no autoencoder at {vae}.");
         if (settings.Config is not { } config) return options;
         if (File.Exists(config)) return options with { Config = config };
         if (KnownConfigs.TryGetValue(Path.GetFileName(config), out var prediction)) return options with { Prediction = settings.Prediction ?? prediction };
         throw new UsageException($"There is no configuration at {config}; most models need none.");
     }
+
+    private static string? Existing(string? path, string what) =>
+        path is null || File.Exists(path) || Directory.Exists(path) ? path : throw new UsageException($"There is no {what} at {path}.");
 
     private static string? Folder(string? named, string variable, Shell shell)
     {

@@ -14,10 +14,11 @@ internal sealed record ModelStamp(string Path, LoadOptions Options, Precision Pr
     public static string NameOf(string path) => System.IO.Path.GetFileNameWithoutExtension(System.IO.Path.TrimEndingDirectorySeparator(path));
 
     /// <summary>The text for a picture; waits for the fingerprint.</summary>
-    public ImageMetadata MetadataOf(GeneratedImage image)
+    public ImageMetadata MetadataOf(GeneratedImage image, GenerationRequest asked)
     {
         var hash = Hash?.GetAwaiter().GetResult();
-        var vae = Options.Vae is { } path ? NameOf(path) : null;
-        return new ImageMetadata(RequestInfotext.ToInfotext(image, NameOf(Path), hash is null ? null : ModelHash.Short(hash), Precision, vae).ToString());
+        var vae = (Options.TinyVae ?? Options.Vae) is { } path ? NameOf(path) : null;
+        var text = RequestInfotext.ToInfotext(image, NameOf(Path), hash is null ? null : ModelHash.Short(hash), Precision, vae, asked);
+        return new ImageMetadata(text.ToString());
     }
 }

@@ -25,6 +25,8 @@ internal sealed record DrawSettings
     public string? Model { get; init; }
     public string? Config { get; init; }
     public string? Vae { get; init; }
+    public string? TinyVae { get; init; }
+    public string? DepthModel { get; init; }
     public string? Loras { get; init; }
     public string? Embeddings { get; init; }
     public bool Ema { get; init; }
@@ -105,6 +107,8 @@ internal sealed record DrawSettings
             Model = Of(flags.Model),
             Config = Of(flags.Config),
             Vae = Of(flags.Vae),
+            TinyVae = Of(flags.TinyVae),
+            DepthModel = Of(flags.DepthModel),
             Loras = Of(flags.Loras),
             Embeddings = Of(flags.Embeddings),
             Ema = parsed.GetValue(flags.Ema),

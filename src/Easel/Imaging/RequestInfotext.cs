@@ -18,7 +18,9 @@ internal static class RequestInfotext
     /// <param name="hash">The first ten hexadecimal digits of the SHA-256 of the model's file; null where it is no single file.</param>
     /// <param name="precision">The number format in which the model ran; null to leave it out.</param>
     /// <param name="vae">The name of another autoencoder's file, where one stood in for the model's own.</param>
-    public static Infotext ToInfotext(GeneratedImage image, string? model, string? hash, Precision? precision = null, string? vae = null)
+    /// <param name="asked">The request as it was asked for; without it, whether a size was asked for or followed from the input picture is judged by the result.</param>
+    public static Infotext ToInfotext(GeneratedImage image, string? model, string? hash, Precision? precision = null, string? vae = null,
+        GenerationRequest? asked = null)
     {
         var request = image.Request;
         var (sampler, named) = Samplers.Resolve(request.Sampler);
@@ -38,12 +40,13 @@ internal static class RequestInfotext
         Add("Schedule type", schedule.DisplayName);
         Add("CFG scale", request.GuidanceScale);
         Add("Seed", IsOneRun(request) ? request.Seed : image.Seed);
-        Add("Size", $"{request.Width ?? image.Image.Width}x{request.Height ?? image.Image.Height}");
+        Add("Size", SizeOf(image, asked));
         Add("Model hash", hash);
         Add("Model", model);
         Add("VAE", vae);
         AddIf(request.InitImage is not null, "Denoising strength", request.Strength);
         AddIf(request.ClipSkip > 1, "Clip skip", request.ClipSkip);
+        AddIf(request.InitImage is { } init && (asked is null ? SizeFollowsInput(request, init) : asked is { Width: null, Height: null }), "Sized by", "input");
         AddInputs(request, Add, AddIf);
         AddIf(request.Like != NoiseLike.A1111Gpu, "RNG", "CPU");
         Add("Eta", request.Eta);
@@ -133,7 +136,6 @@ internal static class RequestInfotext
     private static void AddInputs(GenerationRequest request, Action<string, object?> add, Action<bool, string, object> addIf)
     {
         if (request.InitImage is not { } init) return;
-        addIf(SizeFollowsInput(request, init), "Sized by", "input");
         addIf(request.Fit != ImageFit.Crop, "Fit", request.Fit);
         addIf(request.Extend.Any, "Extend", $"{request.Extend.Left} {request.Extend.Top} {request.Extend.Right} {request.Extend.Bottom}");
         addIf(request.NoiseLevel != Default.NoiseLevel, "Noise level", request.NoiseLevel);
@@ -187,10 +189,16 @@ internal static class RequestInfotext
     /// </summary>
     private static bool SizeFollowsInput(GenerationRequest request, RgbImage init)
     {
-        if (request.OnlyMasked) return false;
-        var (width, height) = (init.Width + request.Extend.Left + request.Extend.Right, init.Height + request.Extend.Top + request.Extend.Bottom);
-        var (step, up) = request.Mask is not null || request.Extend.Any ? (8, 7) : (request.Like == NoiseLike.CompVis ? 32 : 8, 0);
-        return (request.Width, request.Height) == (Math.Max(64, (width + up) / step * step), Math.Max(64, (height + up) / step * step));
+        if (request.Mask is not null || request.Extend.Any) return true;
+        var step = request.Like == NoiseLike.CompVis ? 32 : 8;
+        return (request.Width, request.Height) == (Math.Max(64, init.Width / step * step), Math.Max(64, init.Height / step * step));
+    }
+
+    /// <summary>The size that was drawn: that of the result, unless a part of a picture was drawn in a size of its own.</summary>
+    private static string SizeOf(GeneratedImage image, GenerationRequest? asked)
+    {
+        if (image.Request.Mask is not null && (asked?.Width ?? asked?.Height) is not null) return $"{asked.Width ?? asked.Height}x{asked.Height ?? asked.Width}";
+        return $"{image.Request.Width ?? image.Image.Width}x{image.Request.Height ?? image.Image.Height}";
     }
 
     /// <summary>AUTOMATIC1111's names, in the order of <see cref="MaskFill"/>.</summary>

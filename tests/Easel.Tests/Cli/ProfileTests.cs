@@ -62,7 +62,7 @@ public sealed class ProfileTests
             + " -s 9 --like per-picture -o o.png --outdir d --format webp --quality 80 -i i.png --strength 0.5 --mask m.png --mask-blur 2 --invert-mask"
             + " --fill noise --only-masked --padding 8 --extend left=1,bottom=2 --depth d.png --noise-level 30 --clip-skip 2 --literal --fit pad --eta 0.1"
             + " --precision bf16 --device cpu --config c --vae v --prediction v --ema"
-            + " --no-watermark --no-metadata --show -q --json --force --grid --lora-dir l --embeddings-dir e");
+            + " --no-watermark --no-metadata --show -q --json --force --grid --lora-dir l --embeddings-dir e --tiny-vae t --depth-model dm");
         Assert.Equal(("a b", "bad", "m", 7, 64, 128, 3.0),
             (settings.Prompt, settings.Negative, settings.Model, settings.Steps, settings.Width, settings.Height, settings.Scale));
         Assert.Equal(("euler", "karras", 3, 2, 9L), (settings.Sampler, settings.Schedule, settings.Count, settings.Batch, settings.Seed!.Value));
@@ -76,7 +76,7 @@ public sealed class ProfileTests
             (settings.Precision, settings.Device, settings.Config, settings.Vae, settings.Prediction, settings.Ema));
         Assert.Equal((true, true, true, true, true, true, true),
             (settings.NoWatermark, settings.NoMetadata, settings.Show, settings.Quiet, settings.Json, settings.Force, settings.Grid));
-        Assert.Equal(("l", "e"), (settings.Loras, settings.Embeddings));
+        Assert.Equal(("l", "e", "t", "dm"), (settings.Loras, settings.Embeddings, settings.TinyVae, settings.DepthModel));
     }
 
     [Theory]
