@@ -27,7 +27,8 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         var options = ModelChoice.Options(settings, shell);
         var files = new OutputFiles(settings, profile);
         if (!settings.SkipSave || GridIsWanted(profile)) files.Prepare(Again is null ? Batch.Of(request).Sum(batch => batch.Prompts.Count) : 1);
-        if (settings.Quiet) Draw(path, options, inputs, files, new SilentProgress(shell));
+        if (settings.Job == Job.Upscale && inputs.Picture is { } picture && Esrgan.IsIn(path)) PlainEnlargement.Execute(path, picture, settings, files, shell);
+        else if (settings.Quiet) Draw(path, options, inputs, files, new SilentProgress(shell));
         else Draw(path, options, inputs, files, IProgressDisplay.For(shell, quiet: false));
     }
 

@@ -77,6 +77,22 @@ public sealed class Esrgan : IDisposable
         int Missing(int side) => (_unshuffle - side % _unshuffle) % _unshuffle;
     }
 
+    /// <summary>Whether a file holds such a network; false also for what cannot be read.</summary>
+    internal static bool IsIn(string path)
+    {
+        if (Directory.Exists(path)) return false;
+        try
+        {
+            using var file = TensorFile.Open(path);
+            var tensors = EsrganKeys.Read(file);
+            return (Rrdb(tensors, path) ?? Compact(tensors)) is not null;
+        }
+        catch (CheckpointException)
+        {
+            return false; // whoever opens it next says why
+        }
+    }
+
     /// <summary>Lets the network go.</summary>
     public void Dispose() => Network.Dispose();
 
