@@ -20,8 +20,8 @@ internal static class AgainCommand
             new HelpNotes("PICTURE [flags]", ["easel again outputs/00000-42-a-cat.png", "easel again from-a1111.png -m model.safetensors -o mine.png"]))
         {
             picture, flags.Model, flags.Vae, flags.TinyVae, flags.DepthModel, flags.Loras, flags.Embeddings, flags.Precision, flags.Device, flags.Ema,
-            flags.Prediction, flags.Config, flags.Init, flags.Mask, flags.Depth, flags.Output, flags.OutputFolder, flags.Force, flags.Format, flags.Quality, flags.NoWatermark,
-            flags.NoMetadata, flags.Show, flags.Quiet, flags.Json,
+            flags.Prediction, flags.Config, flags.Init, flags.Mask, flags.Depth, flags.Output, flags.OutputFolder, flags.Force, flags.Format, flags.Quality,
+            flags.NoWatermark, flags.NoMetadata, flags.Show, flags.Quiet, flags.Json,
         };
         command.SetAction(parsed =>
         {

@@ -22,7 +22,8 @@ internal sealed class DrawFlags
     public readonly Option<string?> Model = Flags.Text("FILE", "the checkpoint or diffusers folder (default $EASEL_MODEL)", "--model", "-m", "--ckpt");
     public readonly Option<string?> Config = Flags.Text("FILE", "the original YAML configuration; hardly ever needed", "--config");
     public readonly Option<string?> Vae = Flags.Text("FILE", "another autoencoder", "--vae");
-    public readonly Option<string?> TinyVae = Flags.Text("FILE", "the tiny autoencoder (TAESD) to decode with: faster, a little coarser", "--tiny-vae", "--taesd");
+    public readonly Option<string?> TinyVae = Flags.Text("FILE", "the tiny autoencoder (TAESD) to decode with: faster, a little coarser",
+        "--tiny-vae", "--taesd");
     public readonly Option<string?> DepthModel = Flags.Text("FILE", "the depth estimator (MiDaS) for a depth model that lacks it", "--depth-model");
     public readonly Option<string?> Loras = Flags.Text("DIR", "LoRAs, called in prompts as <lora:name:0.8> (default $EASEL_LORAS)",
         "--lora-dir", "--lora-model-dir");

@@ -18,7 +18,8 @@ internal static class RequestInfotext
     /// <param name="hash">The first ten hexadecimal digits of the SHA-256 of the model's file; null where it is no single file.</param>
     /// <param name="precision">The number format in which the model ran; null to leave it out.</param>
     /// <param name="vae">The name of another autoencoder's file, where one stood in for the model's own.</param>
-    /// <param name="asked">The request as it was asked for; without it, whether a size was asked for or followed from the input picture is judged by the result.</param>
+    /// <param name="asked">The request as it was asked for; without it, whether a size was asked for or followed from the input picture is judged by the
+    /// result.</param>
     public static Infotext ToInfotext(GeneratedImage image, string? model, string? hash, Precision? precision = null, string? vae = null,
         GenerationRequest? asked = null)
     {
@@ -197,7 +198,7 @@ internal static class RequestInfotext
     /// <summary>The size that was drawn: that of the result, unless a part of a picture was drawn in a size of its own.</summary>
     private static string SizeOf(GeneratedImage image, GenerationRequest? asked)
     {
-        if (image.Request.Mask is not null && (asked?.Width ?? asked?.Height) is not null) return $"{asked.Width ?? asked.Height}x{asked.Height ?? asked.Width}";
+        if (image.Request.Mask is not null && (asked?.Width ?? asked?.Height) is { } side) return $"{asked!.Width ?? side}x{asked.Height ?? side}";
         return $"{image.Request.Width ?? image.Image.Width}x{image.Request.Height ?? image.Image.Height}";
     }
 
