@@ -20,7 +20,7 @@ internal readonly record struct LearnedVectors(int Row, int Start, Tensor Vector
     {
         if (learned.Count == 0) return text.Encode(ids, clipSkip);
         using var scope = NewDisposeScope();
-        var vectors = text.TokenVectors(ids.clamp(0, text.Config.Vocabulary - 1)); // [n, tokens, width]
+        var vectors = text.TokenVectors(ids.clamp(0, text.Config.Vocabulary - 1)).to(text.RunType); // [n, tokens, width]
         foreach (var (row, start, own) in learned)
         {
             if (start < 0 || own.dim() != 2 || own.shape[1] != vectors.shape[2] || start + own.shape[0] > vectors.shape[1])
