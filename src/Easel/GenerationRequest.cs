@@ -149,9 +149,9 @@ public sealed partial record GenerationRequest
     /// <exception cref="InvalidRequestException">A member is out of its range; the exception names it, its value and the range.</exception>
     public void Validate()
     {
-        Range(nameof(Steps), "steps", Steps, 1, 1000);
-        Range(nameof(BatchSize), "pictures in a batch", BatchSize, 1, 64);
-        Range(nameof(BatchCount), "batches", BatchCount, 1, 10_000);
+        Range(nameof(Steps), "number of steps", Steps, 1, 1000);
+        Range(nameof(BatchSize), "number of pictures in a batch", BatchSize, 1, 64);
+        Range(nameof(BatchCount), "number of batches", BatchCount, 1, 10_000);
         Range(nameof(GuidanceScale), "guidance scale", GuidanceScale, 0, 100);
         Range(nameof(Strength), "strength", Strength, 0, 1);
         Range(nameof(ClipSkip), "clip skip", ClipSkip, 1, 12);

@@ -88,6 +88,10 @@ public sealed class ImageGenerator : IDisposable
             Reload(FullPrecision);
             Draw(request, images, remarks, onProgress, onImage, cancel);
         }
+        catch (Exception e) when (e is not EaselException && MemoryPlan.RanOut(e))
+        {
+            throw new EaselException("Memory ran out while drawing; a smaller picture, fewer at once (--batch) or weights in half the memory (--precision fp16) may fit.", e);
+        }
         return new GenerationResult(images, request.Seed!.Value, remarks);
     }
 
@@ -111,6 +115,7 @@ public sealed class ImageGenerator : IDisposable
         var plan = PlanOf(request, canvas);
         var batches = Batch.Of(request, oneByOne: plan.Sampler.SharesSteps && request.Like != NoiseLike.CompVis);
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
+        MemoryPlan.CheckRun(_model, batches[0].Prompts.Count * (request.GuidanceScale == 1 ? 1 : 2), LatentSize(canvas));
         remarks.AddRange(plan.Remarks.Prepend(canvas.Remark).OfType<string>().Except(remarks));
 
         var conditioning = new Conditioning(_model, _tokenizer, _embeddings);

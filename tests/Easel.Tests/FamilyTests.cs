@@ -17,6 +17,45 @@ namespace Easel.Tests;
 public sealed class FamilyTests
 {
     [Theory]
+    [InlineData("ddim_eta0", "ddim", 0, 12)]
+    [InlineData("ddim_eta0.5", "ddim", 0.5, 12)]
+    [InlineData("ddim_eta1_S7", "ddim", 1, 7)]
+    [InlineData("plms", "plms", 0, 12)]
+    [InlineData("plms_S25", "plms", 0, 25)]
+    [InlineData("dpmpp2m", "dpm_solver", 0, 12)]
+    [InlineData("dpmpp2m_20", "dpm_solver", 0, 20)]
+    public void StableDiffusion1(string name, string sampler, double eta, int steps)
+    {
+        using var scope = NewDisposeScope();
+        using var inference = inference_mode();
+        using var model = LoadedModel.Load(LoadedModel.Path("sd1"));
+        AssertRun(model, Goldens.Tensors($"sd1/sample_{name}.safetensors"), sampler, eta, steps, scale: 7.5, $"sd1/images/{name}");
+    }
+
+    /// <summary>Image to image from the recorded noise; the original adds the noise of one step more than it takes away.</summary>
+    [Theory]
+    [InlineData("sd1", "config.yaml", "", 0.35)]
+    [InlineData("sd1", "config.yaml", "", 0.8)]
+    [InlineData("sd2", "config-base.yaml", "eps_", 0.35)]
+    [InlineData("sd2", "config-v.yaml", "v_", 0.8)]
+    public void ImageToImage(string area, string config, string kind, double strength)
+    {
+        using var scope = NewDisposeScope();
+        using var inference = inference_mode();
+        using var model = area == "sd2" ? Sd2(config) : LoadedModel.Load(LoadedModel.Path(area, config: config));
+        var golden = Goldens.Tensors(FormattableString.Invariant($"{area}/{kind}img2img_{strength}.safetensors"));
+        var (mean, deviation) = model.Encode(ImageTensor.FromImage(ImageFile.Load(Goldens.Path($"{area}/images/init_0.png"))), null);
+        var init = mean + deviation * golden["posterior_noise"];
+        Close.Absolute(golden["init_latent"], init, 1e-3, "init latents");
+
+        var plan = SamplingPlan.For("ddim", null, 12, model.NoiseSchedule, strength);
+        var latents = Run(model, plan, plan.Start(golden["encode_noise"], init), golden, 7.5, null, null);
+        Close.Relative(golden["latent"], latents, 1e-3, "latents");
+        var image = FormattableString.Invariant($"{area}/images/{kind}img2img_{strength}_0.png");
+        GeneratorTests.AssertSame(ImageFile.Load(Goldens.Path(image)), ImageTensor.ToImage(model.Decode(latents, null)), image);
+    }
+
+    [Theory]
     [InlineData("eps_ddim_eta0", "config-base.yaml", "ddim", 0)]
     [InlineData("eps_ddim_eta0.5", "config-base.yaml", "ddim", 0.5)]
     [InlineData("eps_plms", "config-base.yaml", "plms", 0)]

@@ -168,4 +168,12 @@ public sealed class RequestTests : IDisposable
         using var generator = ImageGenerator.Load(path, new LoadOptions { Precision = Precision.Full });
         Assert.Throws<NonFiniteException>(() => generator.Generate(Plain));
     }
+
+    [Fact]
+    public void APictureThatCannotFitIntoMemoryIsRefusedBeforeItIsBegun()
+    {
+        var refusal = Assert.Throws<EaselException>(() => _generator.Generate(Plain with { Width = 8192, Height = 8192, BatchSize = 64 }));
+        Assert.Contains("GB of memory", refusal.Message);
+        Assert.Contains("would fit", refusal.Message);
+    }
 }

@@ -100,8 +100,7 @@ internal sealed class Conditioning(DiffusionModel model, ClipTokenizer tokenizer
                 ids.AddRange(tokenizer.Encode(part));
                 continue;
             }
-            if (word.Width != model.Text.Config.Width)
-                throw new InvalidRequestException("Prompt", $"The embedding \"{word.Name}\" was made for another kind of model: its vectors are {word.Width} wide and this text encoder's are {model.Text.Config.Width}.");
+            word.RequireWidth(model.Text.Config.Width);
             ids.AddRange(Enumerable.Repeat(ClipTokenizer.VocabularySize + words.Count, word.Count));
             words.Add(word);
         }

@@ -133,10 +133,7 @@ internal sealed class LoraMerge
         {
             using var scope = NewDisposeScope();
             var (shape, type, device) = (Weight.shape, Weight.dtype, Weight.device);
-            var stored = original.File.View(original.Key);
-            if (original.Parts > 1) stored = stored.narrow(0, original.Part * (stored.shape[0] / original.Parts), stored.shape[0] / original.Parts);
-
-            var weight = stored.reshape(shape);
+            var weight = original.View().reshape(shape);
             if (changes.Count > 0)
             {
                 weight = weight.to(ScalarType.Float32, device, copy: true);

@@ -16,6 +16,13 @@ internal readonly record struct Slot(TensorFile File, string Key, int Part = 0, 
             return shape;
         }
     }
+
+    /// <summary>The values as they are stored, lying over the file: not to be written to.</summary>
+    public Tensor View()
+    {
+        var stored = File.View(Key);
+        return Parts > 1 ? stored.narrow(0, Part * (stored.shape[0] / Parts), stored.shape[0] / Parts) : stored;
+    }
 }
 
 /// <summary>The tensors of one network under the network's own parameter names, wherever and under whatever names they are stored.</summary>
@@ -74,9 +81,7 @@ internal sealed class StateDict
             using var scope = NewDisposeScope();
             using var inference = inference_mode(); // the views are not ours to track
             var slot = _slots[name];
-            var view = slot.File.View(slot.Key);
-            if (slot.Parts > 1) view = view.narrow(0, slot.Part * (view.shape[0] / slot.Parts), view.shape[0] / slot.Parts);
-            layer.Assign(own, view.reshape(shape).to(type, device, copy: true).contiguous().DetachFromDisposeScope());
+            layer.Assign(own, slot.View().reshape(shape).to(type, device, copy: true).contiguous().DetachFromDisposeScope());
             slot.File.Release(slot.Key);
             onTensor?.Invoke();
         }
