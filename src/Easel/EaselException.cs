@@ -9,6 +9,17 @@ public class EaselException : Exception
     public EaselException(string message, Exception? inner = null) : base(message, inner) { }
 }
 
+/// <summary>What the system says of a failed write, without the temporary name under which it was tried.</summary>
+internal static class WriteFailure
+{
+    public static string Reason(Exception error)
+    {
+        if (error is DirectoryNotFoundException) return "its folder does not exist.";
+        var path = error.Message.IndexOf(" : '", StringComparison.Ordinal); // .NET puts the path behind the sentence
+        return path < 0 ? error.Message : error.Message[..path] + ".";
+    }
+}
+
 /// <summary>A setting that cannot be honoured.</summary>
 public sealed class InvalidRequestException : EaselException
 {

@@ -37,4 +37,6 @@ public enum GenerationStage
 /// <param name="Step">Steps done in this batch.</param>
 /// <param name="StepCount">Steps of each batch.</param>
 /// <param name="Preview">Makes small pictures of the state of the batch; null while there is nothing to see.</param>
-public readonly record struct GenerationProgress(GenerationStage Stage, int Batch, int BatchCount, int Step, int StepCount, Func<IReadOnlyList<RgbImage>>? Preview);
+/// <param name="Part">The share done of the step, or of the decoding, that is running, 0 to 1: above 0 only where it is done in tiles.</param>
+public readonly record struct GenerationProgress(GenerationStage Stage, int Batch, int BatchCount, int Step, int StepCount, Func<IReadOnlyList<RgbImage>>? Preview,
+    double Part = 0);

@@ -124,10 +124,10 @@ public sealed class ImageGenerator : IDisposable
         foreach (var batch in batches)
         {
             using var batchScope = NewDisposeScope();
-            void Report(GenerationStage stage, int step, Func<IReadOnlyList<RgbImage>>? preview = null)
+            void Report(GenerationStage stage, int step, Func<IReadOnlyList<RgbImage>>? preview = null, double part = 0)
             {
                 cancel.ThrowIfCancellationRequested();
-                onProgress?.Invoke(new GenerationProgress(stage, batch.Number, batches.Count, step, plan.StepCount, preview));
+                onProgress?.Invoke(new GenerationProgress(stage, batch.Number, batches.Count, step, plan.StepCount, preview, part));
             }
 
             // 2. Words to vectors
@@ -143,7 +143,8 @@ public sealed class ImageGenerator : IDisposable
             var x = plan.Start(noise.Start(shape), inputs.Init);
 
             // 4. Remove the noise
-            var denoise = Denoisers.From((latents, timestep) => Predict(latents, timestep, guidance, inputs, cancel), _model.Prediction, plan.ToTimestep);
+            var denoise = Denoisers.From((latents, timestep) => Predict(latents, timestep, guidance, inputs,
+                part => Report(GenerationStage.Sampling, guidance.Step, part: part)), _model.Prediction, plan.ToTimestep);
             x = plan.Run(inputs.Hold(denoise), x, noise.ForSteps(plan, shape), step =>
             {
                 guidance.Step = step.Index + 1;
@@ -157,8 +158,8 @@ public sealed class ImageGenerator : IDisposable
             {
                 var index = batch.First + i;
                 if (index < images.Count) continue;
-                cancel.ThrowIfCancellationRequested();
-                var image = canvas.Finish(ImageTensor.ToImage(_model.Decode(clean[i..(i + 1)], AutoencoderTile(canvas))));
+                var image = canvas.Finish(ImageTensor.ToImage(_model.Decode(clean[i..(i + 1)], AutoencoderTile(canvas),
+                    (done, all) => Report(GenerationStage.Decoding, plan.StepCount, part: all > 1 ? (double)done / all : 0))));
                 var marked = request.Watermark && Watermark.CanCarry(image);
                 if (marked) image = Watermark.Write(image, Family.Watermark);
                 images.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked));
@@ -182,17 +183,18 @@ public sealed class ImageGenerator : IDisposable
     /// <summary>The side of the autoencoder's tiles in latent positions; null where the whole fits in memory.</summary>
     private int? AutoencoderTile(Canvas canvas) => MemoryPlan.AutoencoderTile(_model, LatentSize(canvas));
 
-    /// <summary>The guided prediction in fp32. x: [n, 4, h, w] in the network's own scale.</summary>
-    private Tensor Predict(Tensor x, double timestep, Guidance guidance, TaskInputs inputs, CancellationToken cancel)
+    /// <summary>The guided prediction in fp32. x: [n, 4, h, w] in the network's own scale. Tells the share done where it is made in tiles.</summary>
+    private Tensor Predict(Tensor x, double timestep, Guidance guidance, TaskInputs inputs, Action<double> onPart)
     {
         using var scope = NewDisposeScope();
         var seen = inputs.Beside is { } beside ? cat([x, beside], dim: 1) : x;
         var answer = guidance.Answer(seen, (rows, pictures, context) =>
-            Tiles.Map(rows, MemoryPlan.UNetTile(_model), scaleUp: 1, scaleDown: 1, tile =>
-            {
-                cancel.ThrowIfCancellationRequested();
-                return _model.Predict(tile, timestep, context, inputs.Labels?.index_select(0, tensor(pictures)));
-            }));
+            Tiles.Map(rows, MemoryPlan.UNetTile(_model), scaleUp: 1, scaleDown: 1,
+                tile => _model.Predict(tile, timestep, context, inputs.Labels?.index_select(0, tensor(pictures))),
+                (done, all) =>
+                {
+                    if (done < all) onPart((double)done / all);
+                }));
         NonFiniteException.ThrowIfAny(answer);
         return answer.MoveToOuterDisposeScope();
     }

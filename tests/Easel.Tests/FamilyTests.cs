@@ -146,7 +146,10 @@ public sealed class FamilyTests
     public void TheUpscalerTakesPicturesOfAnySize(int width, int height)
     {
         using var generator = ImageGenerator.Load(LoadedModel.Path("x4upscaler"), new LoadOptions { Precision = Precision.Full });
-        var result = generator.Generate(new GenerationRequest { InitImage = new RgbImage(width, height), Steps = 1, Sampler = "ddim", Seed = 1, Watermark = false });
+        var parts = new List<double>();
+        var result = generator.Generate(new GenerationRequest { InitImage = new RgbImage(width, height), Steps = 1, Sampler = "ddim", Seed = 1, Watermark = false },
+            progress => parts.Add(progress.Stage == GenerationStage.Sampling ? progress.Part : 0));
+        Assert.Equal(Math.Max(width, height) > 128, parts.Any(part => part > 0)); // a step of several tiles tells how far it is
         Assert.Equal((4 * width, 4 * height), (result.Images[0].Image.Width, result.Images[0].Image.Height));
     }
 

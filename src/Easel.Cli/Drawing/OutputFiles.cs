@@ -44,16 +44,16 @@ internal sealed partial class OutputFiles
     /// <exception cref="UsageException">They cannot.</exception>
     public void Prepare(int pictures)
     {
+        var probe = Path.Combine(Folder, $".easel-{Guid.NewGuid():N}");
         try
         {
             Directory.CreateDirectory(_profile.Naming == Naming.Samples && _settings.Output is null ? Path.Combine(Folder, "samples") : Folder);
-            var probe = Path.Combine(Folder, $".easel-{Guid.NewGuid():N}");
             File.WriteAllBytes(probe, []);
             File.Delete(probe);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new UsageException($"Pictures cannot be saved in {Folder}: {e.Message.TrimEnd('.')}.", e);
+            throw new UsageException($"Pictures cannot be saved in {Folder}: {WriteFailure.Reason(e).Replace(probe, Folder).TrimEnd('.')}.", e);
         }
         if (_settings.Output is not { } output) return;
 

@@ -37,8 +37,7 @@ internal sealed class BarProgress : IProgressDisplay
     public void Drawing(GenerationProgress progress)
     {
         _pace.Step(progress);
-        var (done, all) = _pace.Steps;
-        Show("drawing", _pace.ToString(), (double)done / Math.Max(1, all));
+        Show("drawing", _pace.ToString(), _pace.Share);
     }
 
     public void Result(string line)

@@ -13,6 +13,12 @@ internal sealed class Pace(TimeProvider? clock = null)
     /// <summary>Steps done in the whole run and steps there are.</summary>
     public (int Done, int All) Steps => (_last.Batch * _last.StepCount + _last.Step, _last.BatchCount * _last.StepCount);
 
+    /// <summary>Steps done, the running one by its share.</summary>
+    private double Done => Steps.Done + (_last.Stage == GenerationStage.Sampling ? _last.Part : 0);
+
+    /// <summary>The share of the run that is done, 0 to 1.</summary>
+    public double Share => Done / Math.Max(1, Steps.All);
+
     /// <summary>Seconds for a step lately; null before there is one.</summary>
     public double? SecondsPerStep { get; private set; }
 
@@ -29,17 +35,19 @@ internal sealed class Pace(TimeProvider? clock = null)
         if (progress.Step == 0) _recent.Clear();
         if (progress.Stage == GenerationStage.Decoding) return;
 
+        if (Done > 0) Left = _clock.GetElapsedTime(_begun.Value, now) * ((Steps.All - Done) / Done);
+        if (progress.Part > 0) return;
+
         _recent.Enqueue(now);
         if (_recent.Count > Window) _recent.Dequeue();
         if (_recent.Count > 1) SecondsPerStep = _clock.GetElapsedTime(_recent.Peek(), now).TotalSeconds / (_recent.Count - 1);
-        var (done, all) = Steps;
-        if (done > 0) Left = _clock.GetElapsedTime(_begun.Value, now) * ((double)(all - done) / done);
     }
 
-    /// <summary>One line: "batch 1 of 2, step 5/50, 1.2 s/step, 2:03 left".</summary>
+    /// <summary>One line: "batch 1 of 2, step 5/50, 1.2 s/step, 2:03 left"; a step made in tiles also "step 5/50 + 40%".</summary>
     public override string ToString()
     {
         var batch = _last.BatchCount > 1 ? $"batch {_last.Batch + 1} of {_last.BatchCount}, " : "";
+        var part = _last.Part > 0 ? string.Create(CultureInfo.InvariantCulture, $" + {_last.Part:0%}") : "";
         var what = _last.Stage switch
         {
             GenerationStage.Encoding => "reading the prompt",
@@ -47,7 +55,7 @@ internal sealed class Pace(TimeProvider? clock = null)
             _ => $"step {_last.Step}/{_last.StepCount}",
         };
         var speed = SecondsPerStep is { } seconds ? string.Create(CultureInfo.InvariantCulture, $", {seconds:0.00} s/step") : "";
-        return batch + what + speed + (Left is { } left ? $", {Clock(left)} left" : "");
+        return batch + what + part + speed + (Left is { } left ? $", {Clock(left)} left" : "");
     }
 
     /// <summary>"0:07", "12:34" or "1:02:03".</summary>

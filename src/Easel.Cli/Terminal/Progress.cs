@@ -45,7 +45,7 @@ internal sealed class LineProgress(Shell shell) : IProgressDisplay
 
     public void Working(string what, double share)
     {
-        if (IsNew(what, share)) shell.Error.WriteLine($"{what}: {share:P0}");
+        if (IsNew(what, Math.Floor(2 * share) / 2)) shell.Error.WriteLine($"{what}: {share:P0}");
     }
 
     public void Drawing(GenerationProgress progress)

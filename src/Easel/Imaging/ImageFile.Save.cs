@@ -73,7 +73,7 @@ public static partial class ImageFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new EaselException(Directory.Exists(path) ? $"'{path}' is a folder." : $"'{path}' cannot be written: {e.Message}", e);
+            throw new EaselException(Directory.Exists(path) ? $"'{path}' is a folder." : $"'{path}' cannot be written: {WriteFailure.Reason(e).Replace(beside, path)}", e);
         }
         finally
         {

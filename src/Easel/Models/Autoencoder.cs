@@ -60,13 +60,14 @@ public sealed class Autoencoder : Module
     /// <summary>Latents to pictures.</summary>
     /// <param name="latents">[n, latent channels, h, w].</param>
     /// <param name="tile">Side of a tile in latent positions; larger latents are decoded in overlapping tiles. Null for the whole at once.</param>
+    /// <param name="onTile">Told (tiles done, tiles in all) after each.</param>
     /// <returns>[n, 3, h · factor, w · factor], about [-1, 1].</returns>
-    public Tensor Decode(Tensor latents, int? tile = null) =>
+    public Tensor Decode(Tensor latents, int? tile = null, Action<int, int>? onTile = null) =>
         Tiles.Map(latents, tile, scaleUp: Config.Factor, scaleDown: 1, z =>
         {
             using var scope = NewDisposeScope();
             return decoder.call(post_quant_conv.call(z)).MoveToOuterDisposeScope();
-        });
+        }, onTile);
 }
 
 internal sealed class Encoder : Module<Tensor, Tensor>

@@ -109,10 +109,10 @@ internal sealed class DiffusionModel : IDisposable
     }
 
     /// <summary>Scaled latents to pixels [n, 3, h, w], about [-1, 1], in fp32.</summary>
-    public Tensor Decode(Tensor latents, int? tile)
+    public Tensor Decode(Tensor latents, int? tile, Action<int, int>? onTile = null)
     {
         using var scope = NewDisposeScope();
-        var decoded = _tiny?.Decode(latents.to(Format.Run, Device), tile) ?? Autoencoder.Decode((latents / LatentScale).to(Format.Run, Device), tile);
+        var decoded = _tiny?.Decode(latents.to(Format.Run, Device), tile) ?? Autoencoder.Decode((latents / LatentScale).to(Format.Run, Device), tile, onTile);
         var pixels = decoded.to(ScalarType.Float32).cpu();
         NonFiniteException.ThrowIfAny(pixels);
         return pixels.MoveToOuterDisposeScope();

@@ -78,7 +78,7 @@ internal static class SafeTensorsWriter
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new EaselException($"'{path}' cannot be written: {Reason(error).Replace(beside, path)}", error);
+            throw new EaselException($"'{path}' cannot be written: {WriteFailure.Reason(error).Replace(beside, path)}", error);
         }
         finally
         {
@@ -150,8 +150,6 @@ internal static class SafeTensorsWriter
 
     private static ScalarType As(ScalarType dtype, ScalarType? floats) =>
         dtype is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 ? floats ?? dtype : dtype;
-
-    private static string Reason(Exception error) => error is DirectoryNotFoundException ? "its folder does not exist." : error.Message;
 
     private static void TryDelete(string path)
     {
