@@ -26,14 +26,26 @@ internal static class RandomModel
         var unet = upscaler
             ? new UNetConfig
             {
-                InChannels = 7, OutChannels = 4, Channels = [256, 512, 512, 1024], BlocksPerLevel = 2, ContextWidth = context, LinearProjections = true, ClassCount = 1000,
+                InChannels = 7,
+                OutChannels = 4,
+                Channels = [256, 512, 512, 1024],
+                BlocksPerLevel = 2,
+                ContextWidth = context,
+                LinearProjections = true,
+                ClassCount = 1000,
                 Attention = [Level(256) with { Depth = 0 }, Level(512), Level(512), Level(1024) with { SelfAttention = true }],
                 MiddleAttention = Level(1024) with { SelfAttention = true },
             }
             : new UNetConfig
             {
-                InChannels = 4, OutChannels = 4, Channels = [320, 640, 1280, 1280], BlocksPerLevel = 2, ContextWidth = context, LinearProjections = sd2,
-                Attention = [Level(320), Level(640), Level(1280), Level(1280) with { Depth = 0 }], MiddleAttention = Level(1280),
+                InChannels = 4,
+                OutChannels = 4,
+                Channels = [320, 640, 1280, 1280],
+                BlocksPerLevel = 2,
+                ContextWidth = context,
+                LinearProjections = sd2,
+                Attention = [Level(320), Level(640), Level(1280), Level(1280) with { Depth = 0 }],
+                MiddleAttention = Level(1280),
             };
         var text = new ClipTextConfig
         {

@@ -1,5 +1,7 @@
 using Easel.Models;
+using Easel.Runtime;
 using Easel.Tests.Support;
+using Easel.Weights;
 using static TorchSharp.torch;
 
 namespace Easel.Tests.Models;
@@ -105,6 +107,30 @@ public sealed class NetworkTests
         var latents = golden.Single(t => t.Value.shape[1] == 4).Value;
         var picture = golden.Single(t => t.Value.shape[1] == 3).Value;
         Close.Absolute(picture, model.Decode(latents, null), 1e-3);
+    }
+
+    /// <summary>The whole model in bf16, as a processor with such arithmetic runs it: the same path on every machine, only slower where there is none.</summary>
+    [Fact]
+    public void Bfloat16StaysNearFullPrecision()
+    {
+        using var scope = NewDisposeScope();
+        using var inference = inference_mode();
+        var path = LoadedModel.Path("sd1-formats", "micro.fp16.safetensors");
+        using var full = LoadedModel.Load(path);
+        using var half = DiffusionModel.Load(Checkpoint.Open(path), new LoadOptions(), new NumberFormat(ScalarType.BFloat16, ScalarType.BFloat16), CPU);
+        var golden = Goldens.Tensors("sd1-formats/goldens.safetensors");
+
+        var ids = full_like(zeros(1, 77), 49407).to(ScalarType.Int64);
+        Assert.Equal(ScalarType.BFloat16, half.Text.call(ids).dtype);
+        Near(full.Text.call(ids), half.Text.call(ids).to(ScalarType.Float32), "text encoder");
+        Near(full.Predict(golden["unet.x"], 500, golden["unet.context"], null), half.Predict(golden["unet.x"], 500, golden["unet.context"], null), "UNet");
+        Near(full.Decode(golden["vae.z_scaled"], null), half.Decode(golden["vae.z_scaled"], null), "decoder");
+
+        static void Near(Tensor expected, Tensor actual, string what)
+        {
+            var error = (actual - expected).norm().item<float>() / expected.norm().item<float>();
+            Assert.True(error < 0.05, $"{what}: the relative error is {error:p1}");
+        }
     }
 
     /// <summary>Tiles blend: the result nowhere strays far from the whole decode, though group norms see other neighbours.</summary>
