@@ -5,7 +5,12 @@ using TorchSharp;
 
 namespace Easel.Tests;
 
+/// <summary>Tests that look at the memory of the whole process, and so must have it to themselves.</summary>
+[CollectionDefinition(DisableParallelization = true)]
+public sealed class AloneInTheProcess;
+
 /// <summary>Guards that a run leaves nothing behind: no tensor, and no memory that grows with the number of runs.</summary>
+[Collection<AloneInTheProcess>]
 public sealed class LeakTests
 {
     [Fact]

@@ -1,4 +1,5 @@
 using Easel.Imaging;
+using Easel.Models;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
 using Easel.Weights;
@@ -175,5 +176,20 @@ public sealed class RequestTests : IDisposable
         var refusal = Assert.Throws<EaselException>(() => _generator.Generate(Plain with { Width = 8192, Height = 8192, BatchSize = 64 }));
         Assert.Contains("GB of memory", refusal.Message);
         Assert.Contains("would fit", refusal.Message);
+    }
+
+    /// <summary>scripts/img2img.py goes down to multiples of 32 for SD 1 and of 64 for SD 2.</summary>
+    [Fact]
+    public void TheScriptsRoundInputPicturesTheirOwnWay()
+    {
+        var request = Plain with { Width = null, Height = null, InitImage = new RgbImage(300, 170), Like = NoiseLike.CompVis };
+        Assert.Equal((288, 160), Size(ModelFamily.Sd1));
+        Assert.Equal((256, 128), Size(ModelFamily.Sd2));
+
+        (int, int) Size(ModelFamily family)
+        {
+            var canvas = Canvas.For(request, family);
+            return (canvas.Width, canvas.Height);
+        }
     }
 }

@@ -44,7 +44,7 @@ internal sealed class Canvas
         if (family.Task == ModelTask.Upscaler) return Enlarged(request, picture);
         var mask = request.Mask is { } given && request.InvertMask ? MaskTools.Invert(given) : request.Mask;
         if (request.Extend.Any) (picture, mask) = Extended(picture, mask, request.Extend);
-        return mask is null ? Whole(request, picture) : Masked(request, family, picture, mask);
+        return mask is null ? Whole(request, family, picture) : Masked(request, family, picture, mask);
     }
 
     /// <summary>What was drawn, laid into the original where there is one.</summary>
@@ -68,12 +68,12 @@ internal sealed class Canvas
         return new Canvas(wide, high) { Picture = Padded(picture, wide, high), ResultWidth = width, ResultHeight = height };
     }
 
-    private static Canvas Whole(GenerationRequest request, RgbImage picture)
+    private static Canvas Whole(GenerationRequest request, ModelFamily family, RgbImage picture)
     {
         if (request.Width is null && request.Height is null)
         {
-            // The scripts go down to multiples of 32 and stretch; their seeds depend on it. Otherwise a few pixels at the edges are cut and nothing is resampled.
-            var step = request.Like == NoiseLike.CompVis ? 32 : 8;
+            // The scripts go down to multiples of 32 or 64 and stretch; their seeds depend on it. Otherwise a few pixels at the edges are cut and nothing is resampled.
+            var step = request.Like == NoiseLike.CompVis ? family.ScriptStep : 8;
             var (width, height) = (Rounded(picture.Width, step), Rounded(picture.Height, step));
             return new Canvas(width, height)
             {

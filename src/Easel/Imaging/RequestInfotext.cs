@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Easel.Models;
 using Easel.Sampling;
 
 namespace Easel.Imaging;
@@ -191,8 +192,8 @@ internal static class RequestInfotext
     private static bool SizeFollowsInput(GenerationRequest request, RgbImage init)
     {
         if (request.Mask is not null || request.Extend.Any) return true;
-        var step = request.Like == NoiseLike.CompVis ? 32 : 8;
-        return (request.Width, request.Height) == (Math.Max(64, init.Width / step * step), Math.Max(64, init.Height / step * step));
+        int[] steps = request.Like == NoiseLike.CompVis ? [ModelFamily.Sd1.ScriptStep, ModelFamily.Sd2.ScriptStep] : [8]; // the text does not say which family drew
+        return steps.Any(step => (request.Width, request.Height) == (Math.Max(64, init.Width / step * step), Math.Max(64, init.Height / step * step)));
     }
 
     /// <summary>The size that was drawn: that of the result, unless a part of a picture was drawn in a size of its own.</summary>

@@ -54,6 +54,9 @@ public sealed record ModelFamily
     /// <summary>Width of an attention head of the UNet, where it is fixed.</summary>
     public int HeadWidth { get; init; } = 64;
 
+    /// <summary>The original's img2img.py cuts the sides of its input down to multiples of this many pixels.</summary>
+    public int ScriptStep { get; init; } = 32;
+
     /// <summary>The mark that the original's scripts hide in its pictures.</summary>
     public WatermarkMark Watermark { get; init; } = WatermarkMark.StableDiffusion1;
 
@@ -64,7 +67,7 @@ public sealed record ModelFamily
     public static ModelFamily Sd1Inpainting { get; } = Sd1 with { Name = "Stable Diffusion 1 inpainting", Task = ModelTask.Inpainting };
 
     /// <summary>SD 2.0 and 2.1: github.com/Stability-AI/stablediffusion configs/stable-diffusion/v2-inference.yaml (base: eps at 512) and v2-inference-v.yaml (v at 768).</summary>
-    public static ModelFamily Sd2 { get; } = new() { Name = "Stable Diffusion 2", Prediction = null, PadToken = 0, Watermark = WatermarkMark.StableDiffusion2 };
+    public static ModelFamily Sd2 { get; } = new() { Name = "Stable Diffusion 2", Prediction = null, PadToken = 0, ScriptStep = 64, Watermark = WatermarkMark.StableDiffusion2 };
 
     /// <summary>SD 2 inpainting: configs/stable-diffusion/v2-inpainting-inference.yaml.</summary>
     public static ModelFamily Sd2Inpainting { get; } = Sd2 with { Name = "Stable Diffusion 2 inpainting", Task = ModelTask.Inpainting, Prediction = PredictionType.Epsilon };
