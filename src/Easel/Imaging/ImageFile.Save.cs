@@ -64,12 +64,9 @@ public static partial class ImageFile
                 stream.Write(file);
                 stream.Flush(flushToDisk: true);
             }
-            File.Move(beside, path, overwrite);
+            if (!overwrite && !Reserve(path)) return false;
+            File.Move(beside, path, overwrite: true);
             return true;
-        }
-        catch (IOException) when (!overwrite && File.Exists(beside) && Path.Exists(path))
-        {
-            return false;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -78,6 +75,23 @@ public static partial class ImageFile
         finally
         {
             Discard(beside);
+        }
+    }
+
+    /// <summary>
+    /// Takes a name that nobody has. Moving without overwriting would look first and move then, and of two that look at the same time the second would lose the first one's picture;
+    /// creating a new file is one act.
+    /// </summary>
+    private static bool Reserve(string path)
+    {
+        try
+        {
+            new FileStream(path, FileMode.CreateNew, FileAccess.Write).Dispose();
+            return true;
+        }
+        catch (IOException) when (Path.Exists(path))
+        {
+            return false;
         }
     }
 
