@@ -120,7 +120,7 @@ public sealed class ImageGenerator : IDisposable
 
         var conditioning = new Conditioning(_model, _tokenizer, _embeddings);
         using var noise = new RunNoise(request, Family);
-        TaskInputs? inputs = null;
+        TaskInputs? drawn = null;
         foreach (var batch in batches)
         {
             using var batchScope = NewDisposeScope();
@@ -139,7 +139,8 @@ public sealed class ImageGenerator : IDisposable
             // 3. The pictures that the task begins from or looks at, and the noise
             long[] shape = [batch.Prompts.Count, _model.UNet.Config.OutChannels, .. LatentSize(canvas)];
             noise.Begin(batch);
-            if (inputs is null || !noise.IsOneStream) inputs = TaskInputs.For(request, canvas, _model, shape, AutoencoderTile(canvas), noise).MoveToOuter();
+            if (drawn is null || !noise.IsOneStream) drawn = TaskInputs.For(request, canvas, _model, shape, AutoencoderTile(canvas), noise).MoveToOuter();
+            var inputs = drawn.First(shape[0]);
             var x = plan.Start(noise.Start(shape), inputs.Init);
 
             // 4. Remove the noise

@@ -42,6 +42,14 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
     /// <summary>Latents with what is to be kept put back.</summary>
     public Tensor Hold(Tensor latents) => Redraw is null ? latents : latents * Redraw + Kept! * (1 - Redraw);
 
+    /// <summary>The inputs of a batch's first pictures: what one stream drew for a whole batch also serves a last one that is smaller.</summary>
+    public TaskInputs First(long count)
+    {
+        return new TaskInputs(Of(Init), Of(Beside), Of(Labels), Redraw, Of(Kept));
+
+        Tensor? Of(Tensor? all) => all is null || all.shape[0] <= count ? all : all.narrow(0, 0, count);
+    }
+
     /// <summary>Hands all tensors to the scope outside.</summary>
     public TaskInputs MoveToOuter()
     {

@@ -196,4 +196,12 @@ public sealed class RequestTests : IDisposable
             return (canvas.Width, canvas.Height);
         }
     }
+
+    /// <summary>Three prompts in batches of two: the last batch is smaller than what one stream drew for the input picture.</summary>
+    [Fact]
+    public void AScriptsLastBatchOfPromptsMayBeSmaller()
+    {
+        var request = Plain with { Prompts = ["a", "b", "c"], BatchSize = 2, Like = NoiseLike.CompVis, Sampler = "ddim", InitImage = new RgbImage(64, 64) };
+        Assert.Equal(["a", "b", "c"], _generator.Generate(request).Images.Select(image => image.Prompt));
+    }
 }

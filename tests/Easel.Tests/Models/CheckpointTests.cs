@@ -1,4 +1,5 @@
 using Easel.Models;
+using Easel.Runtime;
 using Easel.Sampling;
 using Easel.Tests.Support;
 using Easel.Text;
@@ -30,6 +31,17 @@ public sealed class CheckpointTests
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
         using var model = LoadedModel.Load(Goldens.Path("layouts/diffusers-sd1-micro"));
+        AssertMicro(model, ema: false);
+    }
+
+    /// <summary>Older exports of diffusers named the attention's projections query, key, value and proj_attn.</summary>
+    [Fact]
+    public void AnAutoencoderUnderItsOlderNamesGivesTheSamePicture()
+    {
+        using var scope = NewDisposeScope();
+        using var inference = inference_mode();
+        var older = new LoadOptions { Vae = Goldens.Unpacked("layouts/diffusers-sd1-micro/vae/older-names.safetensors") };
+        using var model = DiffusionModel.Load(Checkpoint.Open(Goldens.Path("layouts/diffusers-sd1-micro")), older, new NumberFormat(ScalarType.Float32, ScalarType.Float32), CPU);
         AssertMicro(model, ema: false);
     }
 
