@@ -75,7 +75,6 @@ internal sealed class MidasDepth : Module
         {
             if (!key.StartsWith(prefix, StringComparison.Ordinal)) continue;
             if (OurName(key[prefix.Length..]) is { } name) tensors.Add(name, new Slot(file, key));
-            else tensors.Ignored.Add(key);
         }
         var model = new MidasDepth(Shape(tensors, file.Path), type, device);
         tensors.Load(model, "depth estimator", type, device);

@@ -146,14 +146,12 @@ public sealed class Checkpoint : IDisposable
 
         void Add(StateDict tensors, string key, string? name, string? source = null)
         {
-            if (name is null) tensors.Ignored.Add(key);
-            else tensors.Add(name, new Slot(file, source ?? key));
+            if (name is not null) tensors.Add(name, new Slot(file, source ?? key));
         }
 
         void AddOpenClip(string key, IReadOnlyList<string> names)
         {
             _openClip = true;
-            if (names.Count == 0) TextTensors.Ignored.Add(key);
             for (var part = 0; part < names.Count; part++) TextTensors.Add(names[part], new Slot(file, key, part, names.Count));
         }
     }
@@ -192,8 +190,7 @@ public sealed class Checkpoint : IDisposable
             _remarks.AddRange(file.Remarks);
             foreach (var key in file.Tensors.Keys)
             {
-                if (rename(key) is { } name) tensors.Add(name, new Slot(file, key));
-                else tensors.Ignored.Add(key);
+                if (rename(key) is { } name) tensors.Add(name, new Slot(file, key)); // others belong to no parameter, such as CLIP's position ids
             }
         }
     }

@@ -30,9 +30,6 @@ internal sealed class StateDict
 {
     private readonly Dictionary<string, Slot> _slots = new(StringComparer.Ordinal);
 
-    /// <summary>Tensors of the files that are known and belong to no parameter, such as CLIP's position ids.</summary>
-    public List<string> Ignored { get; } = [];
-
     public IReadOnlyDictionary<string, Slot> Slots => _slots;
 
     public int Count => _slots.Count;
