@@ -42,6 +42,7 @@ generator.Generate(
     {
         var now = clock.Elapsed.TotalSeconds;
         if (progress.Stage == GenerationStage.Sampling) stepTimes.Add(now - last);
+        if (progress is { Stage: GenerationStage.Decoding, Part: > 0 }) return;
         last = now;
     });
 decode = clock.Elapsed.TotalSeconds - last;

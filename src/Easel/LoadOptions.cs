@@ -45,6 +45,9 @@ public sealed record LoadOptions
     /// <summary>A file with the depth estimator (MiDaS DPT-Hybrid) for a depth model that does not hold one; null for none.</summary>
     public string? DepthModel { get; init; }
 
+    /// <summary>Whether to compute with libtorch's own operators only, and not with Easel's faster layers: to compare, or where those are in doubt. Default false.</summary>
+    public bool PlainKernels { get; init; }
+
     /// <summary>A folder of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; null for none.</summary>
     public string? LoraFolder { get; init; }
 

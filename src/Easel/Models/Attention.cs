@@ -1,3 +1,4 @@
+using Easel.Kernels;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -26,14 +27,24 @@ public sealed class Attention : Module<Tensor, Tensor?, Tensor>
     public override Tensor forward(Tensor x, Tensor? context) // [n, tokens, channels], [n, context tokens, context width]
     {
         using var scope = NewDisposeScope();
-        context ??= x;
-        var attended = MultiHead(to_q.call(x), to_k.call(context), to_v.call(context), _heads);
-        return to_out[0].call(attended).MoveToOuterDisposeScope();
+        return to_out[0].call(Attend(x, context)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>softmax(Q Kᵀ / √d) V in each of <paramref name="heads"/> equal slices of the last dimension.</summary>
-    internal static Tensor MultiHead(Tensor q, Tensor k, Tensor v, long heads, bool causal = false)
+    /// <summary>The layer's output added to <paramref name="residual"/>, which may be written over.</summary>
+    internal Tensor AddTo(Tensor residual, Tensor x, Tensor? context)
     {
+        using var scope = NewDisposeScope();
+        return to_out[0].AddTo(residual, Attend(x, context)).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Attend(Tensor x, Tensor? context) => MultiHead(to_q.call(x), to_k.call(context ?? x), to_v.call(context ?? x), _heads, fast: to_q.IsPacked);
+
+    /// <summary>
+    /// softmax(Q Kᵀ / √d) V in each of <paramref name="heads"/> equal slices of the last dimension; where <paramref name="fast"/>, by Easel's own kernel if that serves the shapes.
+    /// </summary>
+    internal static Tensor MultiHead(Tensor q, Tensor k, Tensor v, long heads, bool fast = false, bool causal = false)
+    {
+        if (fast && !causal && FlashAttention.Serves(q, k, heads)) return FlashAttention.Attend(q, k, v, heads);
         Tensor Split(Tensor t) => t.view(t.shape[0], t.shape[1], heads, -1).transpose(1, 2); // [n, heads, tokens, d]
         var attended = functional.scaled_dot_product_attention(Split(q), Split(k), Split(v), is_casual: causal);
         return attended.transpose(1, 2).reshape(q.shape); // [n, tokens, channels]
@@ -48,17 +59,12 @@ public sealed class GeGlu : Module<Tensor, Tensor>
     /// <summary>Creates the layer.</summary>
     public GeGlu(long inputs, long outputs) : base(nameof(GeGlu))
     {
-        proj = new Linear(inputs, 2 * outputs);
+        proj = new Linear(inputs, 2 * outputs, parts: 2);
         RegisterComponents();
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor x)
-    {
-        using var scope = NewDisposeScope();
-        var halves = proj.call(x).chunk(2, dim: -1);
-        return (halves[0] * functional.gelu(halves[1])).MoveToOuterDisposeScope();
-    }
+    public override Tensor forward(Tensor x) => proj.Gated(x);
 }
 
 /// <summary>The feed-forward part of a transformer block: four times wider inside, gated.</summary>
@@ -78,6 +84,13 @@ public sealed class FeedForward : Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         return net[2].call(net[0].call(x)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The layer's output added to <paramref name="residual"/>, which may be written over.</summary>
+    internal Tensor AddTo(Tensor residual, Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return ((Linear)net[2]).AddTo(residual, net[0].call(x)).MoveToOuterDisposeScope();
     }
 }
 
@@ -106,9 +119,9 @@ public sealed class TransformerBlock : Module<Tensor, Tensor, Tensor>
     public override Tensor forward(Tensor x, Tensor context) // [n, tokens, channels], [n, context tokens, context width]
     {
         using var scope = NewDisposeScope();
-        x = x + attn1.call(norm1.call(x), _attendsToItself ? null : context);
-        x = x + attn2.call(norm2.call(x), context);
-        x = x + ff.call(norm3.call(x));
+        x = attn1.AddTo(x, norm1.call(x), _attendsToItself ? null : context);
+        x = attn2.AddTo(x, norm2.call(x), context);
+        x = ff.AddTo(x, norm3.call(x));
         return x.MoveToOuterDisposeScope();
     }
 }
@@ -137,7 +150,7 @@ public sealed class Transformer2D : Module<Tensor, Tensor, Tensor>
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor x, Tensor context) // [n, channels, h, w], [n, context tokens, context width]
+    public override Tensor forward(Tensor x, Tensor context) // [n, channels, h, w], which may be written over; [n, context tokens, context width]
     {
         using var scope = NewDisposeScope();
         var shape = x.shape;
@@ -145,8 +158,8 @@ public sealed class Transformer2D : Module<Tensor, Tensor, Tensor>
         var h = norm.call(x);
         h = _linearProjections ? proj_in.call(Tokens(h)) : Tokens(proj_in.call(h)); // [n, h*w, channels]
         foreach (var block in transformer_blocks) h = block.call(h, context);
-        h = _linearProjections ? Picture(proj_out.call(h)) : proj_out.call(Picture(h));
-        return (h + x).MoveToOuterDisposeScope();
+        h = _linearProjections ? Picture(proj_out.AddTo(Tokens(x), h)) : proj_out.AddTo(x, Picture(h));
+        return h.MoveToOuterDisposeScope();
 
         Tensor Tokens(Tensor t) => t.permute(0, 2, 3, 1).reshape(shape[0], shape[2] * shape[3], shape[1]);
         Tensor Picture(Tensor t) => t.view(shape[0], shape[2], shape[3], shape[1]).permute(0, 3, 1, 2);

@@ -66,7 +66,7 @@ public sealed class Autoencoder : Module
         Tiles.Map(latents, tile, scaleUp: Config.Factor, scaleDown: 1, z =>
         {
             using var scope = NewDisposeScope();
-            return decoder.call(post_quant_conv.call(z)).MoveToOuterDisposeScope();
+            return decoder.call(post_quant_conv.call(z.ChannelsLast())).MoveToOuterDisposeScope();
         }, onTile);
 }
 
@@ -91,10 +91,10 @@ internal sealed class Encoder : Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        x = conv_in.call(x);
+        x = conv_in.call(x.ChannelsLast());
         foreach (var level in down_blocks) x = level.call(x);
         x = mid_block.call(x);
-        return conv_out.call(functional.silu(conv_norm_out.call(x))).MoveToOuterDisposeScope();
+        return conv_out.call(functional.silu(conv_norm_out.call(x))).contiguous().MoveToOuterDisposeScope();
     }
 }
 
@@ -119,14 +119,14 @@ internal sealed class Decoder : Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        x = conv_in.call(x);
+        x = conv_in.call(x.ChannelsLast());
         x = mid_block.call(x);
         foreach (var level in up_blocks)
         {
             using var coarser = x; // at 512x512 one of these is 268 MB in fp32
             x = level.call(coarser);
         }
-        return conv_out.call(functional.silu(conv_norm_out.call(x))).MoveToOuterDisposeScope();
+        return conv_out.call(functional.silu(conv_norm_out.call(x))).contiguous().MoveToOuterDisposeScope();
     }
 }
 
@@ -224,9 +224,10 @@ internal sealed class PictureAttention : Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var shape = x.shape;
-        var tokens = group_norm.call(x).permute(0, 2, 3, 1).reshape(shape[0], shape[2] * shape[3], shape[1]);
-        var attended = Attention.MultiHead(to_q.call(tokens), to_k.call(tokens), to_v.call(tokens), heads: 1);
-        var picture = to_out[0].call(attended).view(shape[0], shape[2], shape[3], shape[1]).permute(0, 3, 1, 2);
-        return (picture + x).MoveToOuterDisposeScope();
+        var tokens = Tokens(group_norm.call(x));
+        var attended = Attention.MultiHead(to_q.call(tokens), to_k.call(tokens), to_v.call(tokens), heads: 1, fast: to_q.IsPacked);
+        return to_out[0].AddTo(Tokens(x), attended).view(shape[0], shape[2], shape[3], shape[1]).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
+
+        Tensor Tokens(Tensor t) => t.permute(0, 2, 3, 1).reshape(shape[0], shape[2] * shape[3], shape[1]);
     }
 }

@@ -1,7 +1,9 @@
 using Easel.Imaging;
+using Easel.Kernels;
 using Easel.Runtime;
 using Easel.Sampling;
 using Easel.Weights;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Easel.Models;
@@ -26,18 +28,19 @@ internal sealed class DiffusionModel : IDisposable
         var (autoencoderTensors, autoencoderConfig) = vaeFile is null ? (checkpoint.AutoencoderTensors, checkpoint.Autoencoder) : (vaeFile.Tensors, vaeFile.Config);
         var (done, all) = (0, (double)checkpoint.UNetTensors.Count + autoencoderTensors.Count + checkpoint.TextTensors.Count);
         void OnTensor() => onProgress?.Invoke(++done / all);
+        var packs = device.type == DeviceType.CPU && format.Kept == format.Run && !options.PlainKernels && OneDnn.IsAvailable;
 
         _unet = new UNet(checkpoint.UNet);
-        checkpoint.UNetTensors.Load(_unet, "UNet", format.Kept, device, OnTensor);
+        checkpoint.UNetTensors.Load(_unet, "UNet", format.Kept, device, OnTensor, packs);
         if (autoencoderConfig is { } pixels)
         {
             _autoencoder = new Autoencoder(pixels);
-            autoencoderTensors.Load(_autoencoder, "autoencoder", format.Kept, device, OnTensor);
+            autoencoderTensors.Load(_autoencoder, "autoencoder", format.Kept, device, OnTensor, packs);
         }
         if (checkpoint.Text is { } text)
         {
             _text = new ClipTextModel(text) { RunType = format.Run };
-            checkpoint.TextTensors.Load(_text, "text encoder", format.Kept, device, OnTensor);
+            checkpoint.TextTensors.Load(_text, "text encoder", format.Kept, device, OnTensor, packs);
         }
         _tiny = options.TinyVae is null ? null : TinyAutoencoder.Load(options.TinyVae, format.Run, device);
         if (_tiny is { CanDecode: false }) throw new CheckpointException($"{options.TinyVae} holds no decoder of a tiny autoencoder.");

@@ -35,8 +35,8 @@ public sealed class ResnetBlock : Module<Tensor, Tensor?, Tensor>
         using var scope = NewDisposeScope();
         var h = conv1.call(functional.silu(norm1.call(x)));
         if (time_emb_proj is not null) h = h + time_emb_proj.call(time!).unsqueeze(-1).unsqueeze(-1);
-        h = conv2.call(functional.silu(norm2.call(h)));
-        return ((conv_shortcut?.call(x) ?? x) + h).MoveToOuterDisposeScope(); // [n, outputs, h, w]
+        h = functional.silu(norm2.call(h));
+        return conv2.AddTo(conv_shortcut?.call(x) ?? x.clone(), h).MoveToOuterDisposeScope(); // [n, outputs, h, w]
     }
 }
 

@@ -105,13 +105,13 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         if (class_embedding is not null) time = time + class_embedding.call(labels!).to(x.dtype);
         time = functional.silu(time); // every block begins with it
 
-        var h = conv_in.call(x);
+        var h = conv_in.call(x.ChannelsLast());
         var skips = new Stack<Tensor>([h]);
         foreach (var block in down_blocks) h = block.Forward(h, time, context, skips);
         h = mid_block.call(h, time, context);
         foreach (var block in up_blocks) h = block.Forward(h, time, context, skips);
 
-        return conv_out.call(functional.silu(conv_norm_out.call(h))).MoveToOuterDisposeScope();
+        return conv_out.call(functional.silu(conv_norm_out.call(h))).contiguous().MoveToOuterDisposeScope();
     }
 }
 

@@ -12,7 +12,9 @@ internal static partial class OpenMp
     public static void Prepare()
     {
         // Environment.SetEnvironmentVariable does not reach the C library, where libgomp looks.
-        if (OperatingSystem.IsLinux()) _ = SetEnv("GOMP_SPINCOUNT", "2000", 0);
+        if (!OperatingSystem.IsLinux()) return;
+        _ = SetEnv("GOMP_SPINCOUNT", "2000", 0);
+        _ = SetEnv("THP_MEM_ALLOC_ENABLE", "1", 0);
     }
 
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]

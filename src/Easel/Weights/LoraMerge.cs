@@ -1,5 +1,4 @@
 using Easel.Models;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -114,9 +113,7 @@ internal sealed class LoraMerge
     {
         public string Description => "the " + description;
 
-        public long[] Shape => Weight.shape;
-
-        private Parameter Weight => layer.named_parameters().Single(p => p.name == "weight").parameter;
+        public long[] Shape { get; } = layer.named_parameters().Single(p => p.name == "weight").parameter.shape;
 
         /// <summary>
         /// Whether a change of that shape can be added: a linear layer's may be written as that of a 1x1 convolution, and the other way round.
@@ -132,7 +129,7 @@ internal sealed class LoraMerge
         public void Write(IReadOnlyList<(LoraLayer Layer, double Scale)> changes)
         {
             using var scope = NewDisposeScope();
-            var (shape, type, device) = (Weight.shape, Weight.dtype, Weight.device);
+            var (shape, (type, device)) = (Shape, layer.Placement);
             var weight = original.View().reshape(shape);
             if (changes.Count > 0)
             {

@@ -66,8 +66,9 @@ internal sealed class StateDict
     /// <param name="type">The precision to run in.</param>
     /// <param name="device">Where to run.</param>
     /// <param name="onTensor">Told after each tensor.</param>
+    /// <param name="packs">Whether layers lay their weights out for the processor, see <see cref="Layer.Packs"/>.</param>
     /// <exception cref="CheckpointException">The tensors do not fit the network, or a file is damaged.</exception>
-    public void Load(Module network, string what, ScalarType type, Device device, Action? onTensor = null)
+    public void Load(Module network, string what, ScalarType type, Device device, Action? onTensor = null, bool packs = false)
     {
         var layers = network.named_modules().Where(m => m.module is Layer).Select(m => (m.name, Layer: (Layer)m.module)).ToList();
         var wanted = layers.SelectMany(l => l.Layer.named_parameters().Select(p => (Name: $"{l.name}.{p.name}", l.Layer, Own: p.name, Shape: p.parameter.shape))).ToList();
@@ -78,6 +79,7 @@ internal sealed class StateDict
             using var scope = NewDisposeScope();
             using var inference = inference_mode(); // the views are not ours to track
             var slot = _slots[name];
+            layer.Packs = packs;
             layer.Assign(own, slot.View().reshape(shape).to(type, device, copy: true).contiguous().DetachFromDisposeScope());
             slot.File.Release(slot.Key);
             onTensor?.Invoke();

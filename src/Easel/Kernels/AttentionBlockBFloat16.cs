@@ -1,0 +1,129 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Vector = System.Runtime.Intrinsics.Vector512<float>;
+
+namespace Easel.Kernels;
+
+/// <summary>
+/// The block with bf16 in and out and both products by <see cref="BFloat16Product"/>: scores and outputs are fp32, probabilities are rounded to bf16. Numbers come in pairs along
+/// the dimension that is summed over: queries and keys along the width, where they lie side by side already, values along the keys.
+/// </summary>
+internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
+{
+    private const int Queries = FlashAttention.Queries;
+    private const int Tile = BFloat16Product.Tile;
+    private const int KeysAtOnce = 12 * Tile; // an even number: values come in pairs
+
+    private readonly int _pairs = (width + 1) / 2; // along the width
+    private readonly int _filledWidth = Fill(width); // of values and outputs
+    private readonly float _scale = (float)(Math.Log2(Math.E) / Math.Sqrt(width));
+    private readonly BFloat16Product _scores = BFloat16Product.For(4 * ((width + 1) / 2), 4, accumulates: false, findsMaximum: true)!;
+    private readonly BFloat16Product _outputs = BFloat16Product.For(4, 4 * Fill(width), accumulates: true, findsMaximum: false)!;
+
+    /// <summary>Whether this processor and system can run it.</summary>
+    public static bool IsSupported => BFloat16Product.IsSupported;
+
+    public long WorkspaceBytes => 4L * Queries * (_pairs + _filledWidth + KeysAtOnce + 1);
+
+    public long KeyBytes(int keys) => 4L * Fill(keys) * _pairs;
+
+    public long ValueBytes(int keys) => 4L * ((keys + 1) / 2) * _filledWidth;
+
+    public void PrepareKeys<TElement>(TElement* source, long stride, int keys, byte* prepared) where TElement : unmanaged
+    {
+        // The last tile is filled up with copies of the last key: they do not move the maximum, and their probabilities are never used.
+        var target = (ushort*)prepared;
+        for (var key = 0; key < Fill(keys); key++, target += 2 * _pairs)
+        {
+            var row = (ushort*)(source + Math.Min(key, keys - 1) * stride);
+            new ReadOnlySpan<ushort>(row, width).CopyTo(new Span<ushort>(target, width));
+            if (width % 2 == 1) target[width] = 0;
+        }
+    }
+
+    public void PrepareValues<TElement>(TElement* source, long stride, int keys, byte* prepared) where TElement : unmanaged
+    {
+        var target = (uint*)prepared;
+        for (var key = 0; key < keys; key += 2, target += _filledWidth)
+        {
+            ushort* even = (ushort*)(source + key * stride), odd = (ushort*)(source + (key + 1) * stride);
+            var hasOdd = key + 1 < keys;
+            for (var i = 0; i < _filledWidth; i++) target[i] = i < width ? even[i] | (hasOdd ? (uint)odd[i] << 16 : 0) : 0;
+        }
+    }
+
+    public void Attend<TElement>(TElement* queries, long queryStride, int count, byte* preparedKeys, byte* preparedValues, int keys, TElement* result, long resultStride, byte* workspace)
+        where TElement : unmanaged
+    {
+        var q = (uint*)workspace; // [pairs, 64]
+        var output = (float*)(q + Queries * _pairs); // [filled width, 64]
+        var scores = output + Queries * _filledWidth; // [keys at once, 64], then the probabilities in pairs
+        var largest = scores + Queries * KeysAtOnce; // [64]
+        Interleave((ushort*)queries, queryStride, count, q);
+        new Span<float>(output, Queries * _filledWidth).Clear();
+        new Span<float>(largest, Queries).Fill(FlashAttention.Lowest);
+
+        Vector m0 = Vector512.Create(FlashAttention.Lowest), m1 = m0, m2 = m0, m3 = m0;
+        Vector l0 = default, l1 = l0, l2 = l0, l3 = l0;
+        var scale = Vector512.Create(_scale);
+        for (var first = 0; first < keys; first += KeysAtOnce)
+        {
+            var present = Math.Min(KeysAtOnce, keys - first);
+            _scores.Run(q, (uint*)preparedKeys + first * (long)_pairs, scores, Fill(present) / Tile, _pairs, largest);
+
+            // Where a maximum rose, what was added under the old one shrinks.
+            Vector x0 = Vector512.Load(largest), x1 = Vector512.Load(largest + 16), x2 = Vector512.Load(largest + 32), x3 = Vector512.Load(largest + 48);
+            if (x0 != m0 || x1 != m1 || x2 != m2 || x3 != m3)
+            {
+                Vector c0 = Numbers.Exp2((m0 - x0) * scale), c1 = Numbers.Exp2((m1 - x1) * scale), c2 = Numbers.Exp2((m2 - x2) * scale), c3 = Numbers.Exp2((m3 - x3) * scale);
+                (l0, l1, l2, l3) = (l0 * c0, l1 * c1, l2 * c2, l3 * c3);
+                (m0, m1, m2, m3) = (x0, x1, x2, x3);
+                AttentionBlock512.ScaleRows(output, _filledWidth, c0, c1, c2, c3);
+            }
+
+            if (present % 2 == 1) new Span<float>(scores + present * Queries, Queries).Fill(FlashAttention.Lowest); // the missing half of the last pair
+            Vector n0 = -m0 * scale, n1 = -m1 * scale, n2 = -m2 * scale, n3 = -m3 * scale;
+            var s = scores;
+            var p = (uint*)scores;
+            for (var key = 0; key < present; key += 2, s += 2 * Queries, p += Queries)
+            {
+                l0 += Probabilities(s, p, scale, n0);
+                l1 += Probabilities(s + 16, p + 16, scale, n1);
+                l2 += Probabilities(s + 32, p + 32, scale, n2);
+                l3 += Probabilities(s + 48, p + 48, scale, n3);
+            }
+            _outputs.Run(scores, (uint*)preparedValues + first / 2 * (long)_filledWidth, output, _filledWidth / Tile, (present + 1) / 2);
+        }
+
+        AttentionBlock512.ScaleRows(output, _filledWidth, Vector.One / l0, Vector.One / l1, Vector.One / l2, Vector.One / l3);
+        for (var row = 0; row < count; row++)
+            for (var i = 0; i < width; i++)
+                result[row * resultStride + i] = Numbers.FromSingle<TElement>(output[i * Queries + row]);
+    }
+
+    /// <summary>Turns the scores of two keys for sixteen queries into probabilities, rounded to bf16 in pairs, and returns the sum of the two.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector Probabilities(float* scores, uint* pairs, Vector scale, Vector minusMaximum)
+    {
+        var even = Numbers.CoarseExp2(Vector512.FusedMultiplyAdd(Vector512.Load(scores), scale, minusMaximum));
+        var odd = Numbers.CoarseExp2(Vector512.FusedMultiplyAdd(Vector512.Load(scores + Queries), scale, minusMaximum));
+        var half = Vector512.Create(0x8000u);
+        var low = (even.AsUInt32() + half) >>> 16;
+        var high = (odd.AsUInt32() + half) & Vector512.Create(0xFFFF0000u);
+        (low | high).Store(pairs);
+        return even + odd;
+    }
+
+    /// <summary>Rows of queries to [pairs, 64].</summary>
+    private void Interleave(ushort* queries, long stride, int count, uint* q)
+    {
+        for (var row = 0; row < Queries; row++)
+        {
+            var source = queries + row * stride;
+            for (var pair = 0; pair < _pairs; pair++)
+                q[pair * Queries + row] = row >= count ? 0 : 2 * pair + 1 < width ? ((uint*)source)[pair] : source[2 * pair];
+        }
+    }
+
+    private static int Fill(int count) => (count + Tile - 1) / Tile * Tile;
+}

@@ -1,0 +1,50 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Easel.Kernels;
+
+/// <summary>Conversions and 2^x, in vectors.</summary>
+internal static class Numbers
+{
+    /// <summary>The value of an element: a float, or the bits of a bf16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float ToSingle<TElement>(TElement element) where TElement : unmanaged =>
+        typeof(TElement) == typeof(float) ? Unsafe.BitCast<TElement, float>(element) : BitConverter.UInt32BitsToSingle((uint)Unsafe.BitCast<TElement, ushort>(element) << 16);
+
+    /// <summary>A value as an element, rounded to the nearest, ties to even.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TElement FromSingle<TElement>(float value) where TElement : unmanaged
+    {
+        if (typeof(TElement) == typeof(float)) return Unsafe.BitCast<float, TElement>(value);
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        var rounded = float.IsNaN(value) ? 0x7FC0 : (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+        return Unsafe.BitCast<ushort, TElement>((ushort)rounded);
+    }
+
+    /// <summary>2^x for x ≤ 0, to 1e-7 of its value; 0 below the smallest normal number. Polynomial through Chebyshev nodes of [-1/2, 1/2].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Exp2(Vector512<float> x)
+    {
+        var whole = Avx512F.RoundScale(x, 0);
+        var part = x - whole;
+        var p = Vector512.FusedMultiplyAdd(Vector512.Create(0.0013390863f), part, Vector512.Create(0.009676032f));
+        p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.055503570f));
+        p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.24022107f));
+        p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.69314719f));
+        p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(1.0f));
+        return Avx512F.Scale(p, whole);
+    }
+
+    /// <summary>2^x for x ≤ 0, to 1e-4 of its value: a twentieth of what rounding to bf16 takes away.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> CoarseExp2(Vector512<float> x)
+    {
+        var whole = Avx512F.RoundScale(x, 0);
+        var part = x - whole;
+        var p = Vector512.FusedMultiplyAdd(Vector512.Create(0.055838283f), part, Vector512.Create(0.24263948f));
+        p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.69313673f));
+        p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.99992456f));
+        return Avx512F.Scale(p, whole);
+    }
+}

@@ -1,0 +1,114 @@
+using System.IO.Compression;
+using System.Text;
+using static TorchSharp.torch;
+
+namespace Easel.Kernels;
+
+/// <summary>
+/// oneDNN's convolutions and linear layers on weights that were laid out for the processor beforehand, with what follows (bias, GELU, a residual) done in the same pass. libtorch
+/// registers these operators and TorchSharp does not bind them. TorchScript can name any registered operator, so a script module of one-line methods, written in memory, calls
+/// them.
+/// </summary>
+/// <remarks>Pictures [n, c, h, w] must lie channels-last; inference only: no gradient is recorded.</remarks>
+internal static class OneDnn
+{
+    // Read by libtorch's own parser of serialized code: the Python that torch.jit.save writes, one operator call in each method.
+    private const string Code = """
+        class Operators(Module):
+          __parameters__ = []
+          __buffers__ = []
+          def pack_convolution(self: __torch__.Operators, w: Tensor, padding: int, stride: int) -> Tensor:
+            return ops.mkldnn._reorder_convolution_weight(w, [padding, padding], [stride, stride], [1, 1], 1, None)
+          def convolution(self: __torch__.Operators, x: Tensor, w: Tensor, b: Optional[Tensor], padding: int, stride: int) -> Tensor:
+            scalars = annotate(List[Optional[number]], [])
+            return ops.mkldnn._convolution_pointwise(x, w, b, [padding, padding], [stride, stride], [1, 1], 1, "none", scalars, "")
+          def add_convolution(self: __torch__.Operators, sum: Tensor, x: Tensor, w: Tensor, b: Optional[Tensor], padding: int, stride: int) -> Tensor:
+            scalars = annotate(List[Optional[number]], [])
+            return ops.mkldnn._convolution_pointwise_(sum, x, w, b, [padding, padding], [stride, stride], [1, 1], 1, "add", 1.0, None, scalars, None)
+          def pack_linear(self: __torch__.Operators, w: Tensor) -> Tensor:
+            return ops.mkldnn._reorder_linear_weight(w, None)
+          def linear(self: __torch__.Operators, x: Tensor, w: Tensor, b: Optional[Tensor]) -> Tensor:
+            scalars = annotate(List[Optional[number]], [])
+            return ops.mkldnn._linear_pointwise(x, w, b, "none", scalars, "")
+          def linear_gelu(self: __torch__.Operators, x: Tensor, w: Tensor, b: Optional[Tensor]) -> Tensor:
+            scalars = annotate(List[Optional[number]], [])
+            return ops.mkldnn._linear_pointwise(x, w, b, "gelu", scalars, "none")
+          def linear_add(self: __torch__.Operators, x: Tensor, other: Tensor, w: Tensor, b: Optional[Tensor]) -> Tensor:
+            return ops.mkldnn._linear_pointwise(x, other, w, b, "add")
+          def linear_multiply(self: __torch__.Operators, x: Tensor, other: Tensor, w: Tensor, b: Optional[Tensor]) -> Tensor:
+            return ops.mkldnn._linear_pointwise(x, other, w, b, "mul")
+
+        """;
+
+    private static readonly Lazy<jit.ScriptModule?> Operators = new(Load);
+
+    /// <summary>Whether this build of libtorch has the operators (x64 builds do).</summary>
+    public static bool IsAvailable => Operators.Value is not null;
+
+    /// <summary>Lays out a convolution's weight [outputs, inputs, k, k] for the processor. Only the operators here understand the result.</summary>
+    public static Tensor PackConvolution(Tensor weight, long padding, long stride) => Call("pack_convolution", weight, (int)padding, (int)stride);
+
+    /// <summary>x [n, inputs, h, w] convolved, plus the bias.</summary>
+    public static Tensor Convolution(Tensor x, Tensor packed, Tensor? bias, long padding, long stride) => Call("convolution", x, packed, bias, (int)padding, (int)stride);
+
+    /// <summary>Adds the convolution of <paramref name="x"/> and the bias to <paramref name="sum"/>, in place; returns it.</summary>
+    public static Tensor AddConvolution(Tensor sum, Tensor x, Tensor packed, Tensor? bias, long padding, long stride) =>
+        Call("add_convolution", sum, x, packed, bias, (int)padding, (int)stride);
+
+    /// <summary>Lays out a linear layer's weight [outputs, inputs] for the processor. Only the operators here understand the result.</summary>
+    public static Tensor PackLinear(Tensor weight) => Call("pack_linear", weight);
+
+    /// <summary>x Wᵀ + b.</summary>
+    public static Tensor Linear(Tensor x, Tensor packed, Tensor? bias) => Call("linear", x, packed, bias);
+
+    /// <summary>GELU(x Wᵀ + b), the exact GELU.</summary>
+    public static Tensor LinearGelu(Tensor x, Tensor packed, Tensor? bias) => Call("linear_gelu", x, packed, bias);
+
+    /// <summary>other + x Wᵀ + b.</summary>
+    public static Tensor LinearAdd(Tensor x, Tensor other, Tensor packed, Tensor? bias) => Call("linear_add", x, other, packed, bias);
+
+    /// <summary>other · (x Wᵀ + b), element by element.</summary>
+    public static Tensor LinearMultiply(Tensor x, Tensor other, Tensor packed, Tensor? bias) => Call("linear_multiply", x, other, packed, bias);
+
+    private static Tensor Call(string method, params object?[] arguments) => (Tensor)Operators.Value!.invoke(method, arguments);
+
+    private static jit.ScriptModule? Load()
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, Archive());
+            var operators = jit.load(path);
+            operators.eval();
+            return operators;
+        }
+        catch (Exception e) when (e is System.Runtime.InteropServices.ExternalException or IOException or UnauthorizedAccessException)
+        {
+            return null; // a build without oneDNN does not know the names
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    /// <summary>A TorchScript archive: a zip of stored entries with the code and a pickle of the one object, which has no attributes.</summary>
+    private static byte[] Archive()
+    {
+        using var bytes = new MemoryStream();
+        using (var zip = new ZipArchive(bytes, ZipArchiveMode.Create))
+        {
+            Add("data.pkl", "\u0080\u0002c__torch__\nOperators\n)\u0081}b."); // protocol 2, GLOBAL, EMPTY_TUPLE, NEWOBJ, EMPTY_DICT, BUILD, STOP
+            Add("code/__torch__.py", Code);
+            Add("constants.pkl", "\u0080\u0002).");
+            Add("version", "6\n");
+
+            void Add(string name, string content)
+            {
+                using var entry = zip.CreateEntry("operators/" + name, CompressionLevel.NoCompression).Open();
+                entry.Write(Encoding.Latin1.GetBytes(content));
+            }
+        }
+        return bytes.ToArray();
+    }
+}
