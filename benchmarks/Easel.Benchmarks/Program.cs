@@ -34,6 +34,7 @@ var load = clock.Elapsed.TotalSeconds;
 
 var stepTimes = new List<double>();
 double decode = 0, last = 0;
+var decoding = false;
 clock.Restart();
 var request = new GenerationRequest { Prompt = "a hamster painting with a brush", Steps = steps, Sampler = "euler", Seed = 1, Watermark = false };
 generator.Generate(
@@ -42,7 +43,8 @@ generator.Generate(
     {
         var now = clock.Elapsed.TotalSeconds;
         if (progress.Stage == GenerationStage.Sampling) stepTimes.Add(now - last);
-        if (progress is { Stage: GenerationStage.Decoding, Part: > 0 }) return;
+        if (progress.Stage == GenerationStage.Decoding && decoding) return;
+        decoding = progress.Stage == GenerationStage.Decoding;
         last = now;
     });
 decode = clock.Elapsed.TotalSeconds - last;

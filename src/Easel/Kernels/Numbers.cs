@@ -47,4 +47,42 @@ internal static class Numbers
         p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.99992456f));
         return Avx512F.Scale(p, whole);
     }
+
+    /// <summary>y · sigmoid(y).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Silu(Vector512<float> y)
+    {
+        // Of the two exponents the one that is not positive: neither overflows.
+        var e = Exp2(Vector512.Abs(y) * Vector512.Create(-1.442695041f));
+        return y * Vector512.ConditionalSelect(Vector512.GreaterThan(y, default), Vector512<float>.One, e) / (Vector512<float>.One + e);
+    }
+
+    /// <summary>y · sigmoid(y), to 1e-4 of its value: a twentieth of what rounding to bf16 takes away.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> CoarseSilu(Vector512<float> y)
+    {
+        var e = CoarseExp2(Vector512.Abs(y) * Vector512.Create(-1.442695041f));
+        return y * Vector512.ConditionalSelect(Vector512.GreaterThan(y, default), Vector512<float>.One, e) / (Vector512<float>.One + e);
+    }
+
+    /// <summary>Sixteen elements as fp32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Vector512<float> LoadSingles<TElement>(TElement* source) where TElement : unmanaged => typeof(TElement) == typeof(float)
+        ? Vector512.Load((float*)source)
+        : (Avx512F.ConvertToVector512UInt32(Vector256.Load((ushort*)source)) << 16).AsSingle();
+
+    /// <summary>Sixteen values as elements, rounded to the nearest, ties to even.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void StoreSingles<TElement>(TElement* target, Vector512<float> values) where TElement : unmanaged
+    {
+        if (typeof(TElement) == typeof(float))
+        {
+            values.Store((float*)target);
+            return;
+        }
+        var bits = values.AsUInt32();
+        var rounded = (bits + Vector512.Create(0x7FFFu) + (bits >>> 16 & Vector512<uint>.One)) >>> 16;
+        rounded = Vector512.ConditionalSelect(Vector512.Equals(values, values).AsUInt32(), rounded, Vector512.Create(0x7FC0u)); // not a number stays none
+        Avx512F.ConvertToVector256UInt16(rounded).Store((ushort*)target);
+    }
 }

@@ -94,7 +94,7 @@ internal sealed class Encoder : Module<Tensor, Tensor>
         x = conv_in.call(x.ChannelsLast());
         foreach (var level in down_blocks) x = level.call(x);
         x = mid_block.call(x);
-        return conv_out.call(functional.silu(conv_norm_out.call(x))).contiguous().MoveToOuterDisposeScope();
+        return conv_out.call(conv_norm_out.Silu(x)).contiguous().MoveToOuterDisposeScope();
     }
 }
 
@@ -126,7 +126,7 @@ internal sealed class Decoder : Module<Tensor, Tensor>
             using var coarser = x; // at 512x512 one of these is 268 MB in fp32
             x = level.call(coarser);
         }
-        return conv_out.call(functional.silu(conv_norm_out.call(x))).contiguous().MoveToOuterDisposeScope();
+        return conv_out.call(conv_norm_out.Silu(x)).contiguous().MoveToOuterDisposeScope();
     }
 }
 

@@ -210,8 +210,20 @@ public sealed class GroupNorm : Layer
     /// <inheritdoc/>
     public override Tensor forward(Tensor x)
     {
+        if (Packs && GroupNormSilu.Serves(x)) return GroupNormSilu.Apply(x, null, (int)_groups, weight, bias, _epsilon, silu: false);
         using var scope = NewDisposeScope();
         return functional.group_norm(x, _groups, As(weight, x), As(bias, x), _epsilon).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>SiLU of the layer's output.</summary>
+    /// <param name="x">[n, channels, h, w].</param>
+    /// <param name="addend">[n, channels], added to x first; null for nothing.</param>
+    internal Tensor Silu(Tensor x, Tensor? addend = null)
+    {
+        if (Packs && GroupNormSilu.Serves(x)) return GroupNormSilu.Apply(x, addend, (int)_groups, weight, bias, _epsilon, silu: true);
+        using var scope = NewDisposeScope();
+        if (addend is not null) x = x + addend.unsqueeze(-1).unsqueeze(-1);
+        return functional.silu(call(x)).MoveToOuterDisposeScope();
     }
 
     private protected override void Adopt(string name, Parameter value) => _ = name == nameof(weight) ? weight = value : bias = value;

@@ -33,9 +33,8 @@ public sealed class ResnetBlock : Module<Tensor, Tensor?, Tensor>
     public override Tensor forward(Tensor x, Tensor? time) // [n, inputs, h, w], SiLU of the time embedding [n, time width]
     {
         using var scope = NewDisposeScope();
-        var h = conv1.call(functional.silu(norm1.call(x)));
-        if (time_emb_proj is not null) h = h + time_emb_proj.call(time!).unsqueeze(-1).unsqueeze(-1);
-        h = functional.silu(norm2.call(h));
+        var h = conv1.call(norm1.Silu(x));
+        h = norm2.Silu(h, time_emb_proj?.call(time!));
         return conv2.AddTo(conv_shortcut?.call(x) ?? x.clone(), h).MoveToOuterDisposeScope(); // [n, outputs, h, w]
     }
 }

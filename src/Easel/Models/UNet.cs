@@ -111,7 +111,7 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         h = mid_block.call(h, time, context);
         foreach (var block in up_blocks) h = block.Forward(h, time, context, skips);
 
-        return conv_out.call(functional.silu(conv_norm_out.call(h))).contiguous().MoveToOuterDisposeScope();
+        return conv_out.call(conv_norm_out.Silu(h)).contiguous().MoveToOuterDisposeScope();
     }
 }
 

@@ -1,0 +1,159 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using static TorchSharp.torch;
+
+namespace Easel.Kernels;
+
+/// <summary>
+/// GroupNorm ("Group Normalization", arXiv 1803.08494) of a channels-last picture, what is added to each channel before it and the SiLU after it, in two passes over memory in place of
+/// six. Sums are taken for each channel, so an addend that is the same for all pixels of a channel changes them by arithmetic alone.
+/// </summary>
+internal static unsafe class GroupNormSilu
+{
+    private const int Lanes = 16;
+
+    /// <summary>Values that one task takes: enough to hide its start, few enough to stay in a second-level cache.</summary>
+    private const int ValuesAtOnce = 1 << 16;
+
+    /// <summary>Whether the kernel serves this picture: on the CPU, channels last, a multiple of 16 channels.</summary>
+    public static bool Serves(Tensor x) => Vector512.IsHardwareAccelerated && x.device_type == TorchSharp.DeviceType.CPU && x.dtype is ScalarType.Float32 or ScalarType.BFloat16
+        && x.dim() == 4 && x.shape[1] % Lanes == 0 && x.stride(1) == 1 && x.stride(3) == x.shape[1] && x.stride(2) == x.shape[1] * x.shape[3]
+        && x.stride(0) == x.shape[1] * x.shape[2] * x.shape[3];
+
+    /// <summary>Normalises each group of channels of x + addend to mean 0 and variance 1, scales and shifts each channel, and applies SiLU where asked.</summary>
+    /// <param name="x">[n, c, h, w], channels last.</param>
+    /// <param name="addend">[n, c], or null.</param>
+    /// <param name="groups">Number of groups; divides c.</param>
+    /// <param name="weight">[c].</param>
+    /// <param name="bias">[c].</param>
+    /// <param name="epsilon">Added to the variance.</param>
+    /// <param name="silu">Whether y · sigmoid(y) follows.</param>
+    public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu)
+    {
+        using var scope = NewDisposeScope();
+        var result = empty_like(x);
+        var (gain, shift) = (weight.to(ScalarType.Float32), bias.to(ScalarType.Float32));
+        var extra = addend?.to(ScalarType.Float32).contiguous();
+        var shape = new Shape((int)x.shape[0], (int)x.shape[1], x.shape[2] * x.shape[3], groups, epsilon, silu);
+        if (x.dtype == ScalarType.Float32) Run<float>(x, extra, gain, shift, result, shape);
+        else Run<ushort>(x, extra, gain, shift, result, shape);
+        return result.MoveToOuterDisposeScope();
+    }
+
+    private readonly record struct Shape(int Pictures, int Channels, long Pixels, int Groups, double Epsilon, bool Silu);
+
+    private static void Run<TElement>(Tensor x, Tensor? addend, Tensor gain, Tensor shift, Tensor result, Shape shape) where TElement : unmanaged
+    {
+        TElement* source = (TElement*)Address(x), target = (TElement*)Address(result);
+        float* gains = (float*)Address(gain), shifts = (float*)Address(shift), addends = addend is null ? null : (float*)Address(addend);
+        var (channels, pixels) = (shape.Channels, shape.Pixels);
+        var pixelsAtOnce = Math.Max(1, ValuesAtOnce / channels);
+        var chunks = (int)((pixels + pixelsAtOnce - 1) / pixelsAtOnce);
+        var threads = new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() };
+
+        // Sum and sum of squares of each channel in each chunk, in fp32; chunks are added in double.
+        var partial = (float*)NativeMemory.AlignedAlloc((nuint)(sizeof(float) * 2L * channels * (chunks + 1) * shape.Pictures), 64);
+        try
+        {
+            float* PartialOf(int picture, int chunk) => partial + 2L * channels * (picture * (long)(chunks + 1) + chunk);
+            Parallel.For(0, shape.Pictures * chunks, threads, index =>
+            {
+                var (picture, chunk) = (index / chunks, index % chunks);
+                var first = chunk * (long)pixelsAtOnce;
+                Sum(source + (picture * pixels + first) * channels, Math.Min(pixelsAtOnce, pixels - first), channels, PartialOf(picture, chunk));
+            });
+
+            // y = factor · x + offset for each channel
+            for (var picture = 0; picture < shape.Pictures; picture++)
+                Solve(PartialOf(picture, 0), chunks, addends is null ? null : addends + picture * channels, gains, shifts, shape, PartialOf(picture, chunks));
+
+            Parallel.For(0, shape.Pictures * chunks, threads, index =>
+            {
+                var (picture, chunk) = (index / chunks, index % chunks);
+                var first = chunk * (long)pixelsAtOnce;
+                var start = (picture * pixels + first) * channels;
+                Normalise(source + start, target + start, Math.Min(pixelsAtOnce, pixels - first), channels, PartialOf(picture, chunks), shape.Silu);
+            });
+        }
+        finally
+        {
+            NativeMemory.AlignedFree(partial);
+        }
+        GC.KeepAlive(x);
+    }
+
+    private static void Sum<TElement>(TElement* source, long pixels, int channels, float* sums) where TElement : unmanaged
+    {
+        for (var c = 0; c < channels; c += 2 * Lanes)
+        {
+            var both = c + Lanes < channels;
+            Vector512<float> s0 = default, s1 = default, q0 = default, q1 = default;
+            for (var p = 0L; p < pixels; p++)
+            {
+                var row = source + p * channels + c;
+                var a = Numbers.LoadSingles(row);
+                s0 += a;
+                q0 = Vector512.FusedMultiplyAdd(a, a, q0);
+                if (!both) continue;
+                var b = Numbers.LoadSingles(row + Lanes);
+                s1 += b;
+                q1 = Vector512.FusedMultiplyAdd(b, b, q1);
+            }
+            s0.Store(sums + c);
+            q0.Store(sums + channels + c);
+            if (!both) continue;
+            s1.Store(sums + c + Lanes);
+            q1.Store(sums + channels + c + Lanes);
+        }
+    }
+
+    private static void Solve(float* partial, int chunks, float* addends, float* gains, float* shifts, Shape shape, float* factors)
+    {
+        var (channels, perGroup) = (shape.Channels, shape.Channels / shape.Groups);
+        for (var group = 0; group < shape.Groups; group++)
+        {
+            double sum = 0, squares = 0;
+            for (var c = group * perGroup; c < (group + 1) * perGroup; c++)
+            {
+                double s = 0, q = 0;
+                for (var chunk = 0; chunk < chunks; chunk++)
+                {
+                    s += partial[2L * channels * chunk + c];
+                    q += partial[2L * channels * chunk + channels + c];
+                }
+                double t = addends == null ? 0 : addends[c];
+                sum += s + t * shape.Pixels;
+                squares += q + 2 * t * s + t * t * shape.Pixels;
+            }
+            var count = (double)perGroup * shape.Pixels;
+            var mean = sum / count;
+            var deviation = Math.Sqrt(Math.Max(0, squares / count - mean * mean) + shape.Epsilon);
+            for (var c = group * perGroup; c < (group + 1) * perGroup; c++)
+            {
+                var factor = gains[c] / deviation;
+                factors[c] = (float)factor;
+                factors[channels + c] = (float)(shifts[c] + ((addends == null ? 0 : addends[c]) - mean) * factor);
+            }
+        }
+    }
+
+    private static void Normalise<TElement>(TElement* source, TElement* target, long pixels, int channels, float* factors, bool silu) where TElement : unmanaged
+    {
+        for (var p = 0L; p < pixels; p++, source += channels, target += channels)
+        {
+            for (var c = 0; c < channels; c += Lanes)
+            {
+                var y = Vector512.FusedMultiplyAdd(Numbers.LoadSingles(source + c), Vector512.Load(factors + c), Vector512.Load(factors + channels + c));
+                if (silu) y = typeof(TElement) == typeof(float) ? Numbers.Silu(y) : Numbers.CoarseSilu(y);
+                Numbers.StoreSingles(target + c, y);
+            }
+        }
+    }
+
+    private static void* Address(Tensor tensor)
+    {
+        using var first = tensor.as_strided([1], [1], tensor.storage_offset());
+        return Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
+    }
+}
