@@ -57,7 +57,7 @@ public sealed class ImageGenerator : IDisposable
     /// <exception cref="EaselException">There is not enough memory.</exception>
     public static ImageGenerator Load(string path, LoadOptions? options = null, Action<double>? onProgress = null)
     {
-        OpenMp.Prepare();
+        NativeRuntime.Prepare();
         options ??= new LoadOptions();
         var device = Hardware.Device(options.Device);
         return new ImageGenerator(path, options, LoadModel(path, options, Hardware.NumberFormat(options.Precision, device), device, onProgress));

@@ -14,7 +14,7 @@ internal static class PlainEnlargement
     {
         var watch = Stopwatch.StartNew();
         using var progress = settings.Quiet ? new SilentProgress(shell) : IProgressDisplay.For(shell, quiet: false);
-        OpenMp.Prepare();
+        NativeRuntime.Prepare();
         var device = Hardware.Device(settings.Device ?? "auto");
         var format = Hardware.NumberFormat(settings.Precision ?? Precision.Full, device);
         using var upscaler = Esrgan.Load(model, format.Run, device);

@@ -29,10 +29,11 @@ internal static unsafe class GroupNormSilu
     /// <param name="bias">[c].</param>
     /// <param name="epsilon">Added to the variance.</param>
     /// <param name="silu">Whether y · sigmoid(y) follows.</param>
-    public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu)
+    /// <param name="overwrites">Whether the result takes the place of <paramref name="x"/>.</param>
+    public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu, bool overwrites = false)
     {
         using var scope = NewDisposeScope();
-        var result = empty_like(x);
+        var result = overwrites ? x.alias() : empty_like(x);
         var (gain, shift) = (weight.to(ScalarType.Float32), bias.to(ScalarType.Float32));
         var extra = addend?.to(ScalarType.Float32).contiguous();
         var shape = new Shape((int)x.shape[0], (int)x.shape[1], x.shape[2] * x.shape[3], groups, epsilon, silu);

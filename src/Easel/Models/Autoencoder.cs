@@ -92,9 +92,13 @@ internal sealed class Encoder : Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         x = conv_in.call(x.ChannelsLast());
-        foreach (var level in down_blocks) x = level.call(x);
+        foreach (var level in down_blocks)
+        {
+            using var finer = x;
+            x = level.call(finer);
+        }
         x = mid_block.call(x);
-        return conv_out.call(conv_norm_out.Silu(x)).contiguous().MoveToOuterDisposeScope();
+        return conv_out.call(conv_norm_out.Silu(x, givesAway: true)).contiguous().MoveToOuterDisposeScope();
     }
 }
 
@@ -126,7 +130,7 @@ internal sealed class Decoder : Module<Tensor, Tensor>
             using var coarser = x; // at 512x512 one of these is 268 MB in fp32
             x = level.call(coarser);
         }
-        return conv_out.call(conv_norm_out.Silu(x)).contiguous().MoveToOuterDisposeScope();
+        return conv_out.call(conv_norm_out.Silu(x, givesAway: true)).contiguous().MoveToOuterDisposeScope();
     }
 }
 
@@ -147,7 +151,12 @@ internal sealed class EncoderLevel : Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        foreach (var resnet in resnets) x = resnet.call(x, null);
+        for (var i = 0; i < resnets.Count; i++)
+        {
+            var previous = x;
+            x = resnets[i].Forward(x, null, givesAway: i > 0); // not the caller's input
+            if (i > 0) previous.Dispose();
+        }
         foreach (var downsampler in downsamplers) x = downsampler.call(x);
         return x.MoveToOuterDisposeScope();
     }
@@ -173,8 +182,8 @@ internal sealed class DecoderLevel : Module<Tensor, Tensor>
         for (var i = 0; i < resnets.Count; i++)
         {
             var previous = x;
-            x = resnets[i].call(x, null);
-            if (i > 0) previous.Dispose(); // not the caller's input
+            x = resnets[i].Forward(x, null, givesAway: i > 0); // not the caller's input
+            if (i > 0) previous.Dispose();
         }
         foreach (var upsampler in upsamplers) x = upsampler.call(x, null);
         return x.MoveToOuterDisposeScope();
@@ -199,7 +208,7 @@ internal sealed class AutoencoderMiddle : Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         x = resnets[0].call(x, null);
         x = attentions[0].call(x);
-        return resnets[1].call(x, null).MoveToOuterDisposeScope();
+        return resnets[1].Forward(x, null, givesAway: true).MoveToOuterDisposeScope();
     }
 }
 

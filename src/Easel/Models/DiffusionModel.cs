@@ -68,6 +68,7 @@ internal sealed class DiffusionModel : IDisposable
     {
         using var inference = inference_mode();
         var model = new DiffusionModel(checkpoint, options, format, device, onProgress);
+        NativeRuntime.Trim(); // what converting and packing left behind
         return new DiffusionModel(model, options.Prediction ?? checkpoint.Prediction ?? model.ProbePrediction());
     }
 
@@ -95,6 +96,7 @@ internal sealed class DiffusionModel : IDisposable
     public Tensor Predict(Tensor x, double timestep, Tensor context, Tensor? labels)
     {
         using var scope = NewDisposeScope();
+        NativeRuntime.KeepLargeBlocks();
         var timesteps = full(x.shape[0], (float)timestep, ScalarType.Float32, Device);
         return _unet.call(x.to(Format.Run, Device), timesteps, context.to(Format.Run, Device), labels?.to(Device)).to(ScalarType.Float32).cpu().MoveToOuterDisposeScope();
     }
@@ -105,6 +107,7 @@ internal sealed class DiffusionModel : IDisposable
     public (Tensor Mean, Tensor Deviation) Encode(Tensor pixels, int? tile)
     {
         using var scope = NewDisposeScope();
+        NativeRuntime.ReturnLargeBlocks();
         var (mean, deviation) = Autoencoder.Encode(pixels.to(Format.Run, Device), tile * Autoencoder.Config.Factor);
         return (Scaled(mean), Scaled(deviation));
 
@@ -115,6 +118,7 @@ internal sealed class DiffusionModel : IDisposable
     public Tensor Decode(Tensor latents, int? tile, Action<int, int>? onTile = null)
     {
         using var scope = NewDisposeScope();
+        NativeRuntime.ReturnLargeBlocks();
         var decoded = _tiny?.Decode(latents.to(Format.Run, Device), tile) ?? Autoencoder.Decode((latents / LatentScale).to(Format.Run, Device), tile, onTile);
         var pixels = decoded.to(ScalarType.Float32).cpu();
         NonFiniteException.ThrowIfAny(pixels);

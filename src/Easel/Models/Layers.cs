@@ -218,9 +218,10 @@ public sealed class GroupNorm : Layer
     /// <summary>SiLU of the layer's output.</summary>
     /// <param name="x">[n, channels, h, w].</param>
     /// <param name="addend">[n, channels], added to x first; null for nothing.</param>
-    internal Tensor Silu(Tensor x, Tensor? addend = null)
+    /// <param name="givesAway">Whether the result may be written over <paramref name="x"/>.</param>
+    internal Tensor Silu(Tensor x, Tensor? addend = null, bool givesAway = false)
     {
-        if (Packs && GroupNormSilu.Serves(x)) return GroupNormSilu.Apply(x, addend, (int)_groups, weight, bias, _epsilon, silu: true);
+        if (Packs && GroupNormSilu.Serves(x)) return GroupNormSilu.Apply(x, addend, (int)_groups, weight, bias, _epsilon, silu: true, givesAway);
         using var scope = NewDisposeScope();
         if (addend is not null) x = x + addend.unsqueeze(-1).unsqueeze(-1);
         return functional.silu(call(x)).MoveToOuterDisposeScope();

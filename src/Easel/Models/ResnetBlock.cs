@@ -30,12 +30,22 @@ public sealed class ResnetBlock : Module<Tensor, Tensor?, Tensor>
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor x, Tensor? time) // [n, inputs, h, w], SiLU of the time embedding [n, time width]
+    public override Tensor forward(Tensor x, Tensor? time) => Forward(x, time, givesAway: false);
+
+    /// <summary>Runs the block.</summary>
+    /// <param name="x">[n, inputs, h, w].</param>
+    /// <param name="time">SiLU of the time embedding, [n, time width].</param>
+    /// <param name="givesAway">Whether the result may be written over <paramref name="x"/>.</param>
+    /// <returns>[n, outputs, h, w].</returns>
+    internal Tensor Forward(Tensor x, Tensor? time, bool givesAway)
     {
         using var scope = NewDisposeScope();
-        var h = conv1.call(norm1.Silu(x));
-        h = norm2.Silu(h, time_emb_proj?.call(time!));
-        return conv2.AddTo(conv_shortcut?.call(x) ?? x.clone(), h).MoveToOuterDisposeScope(); // [n, outputs, h, w]
+        using var normal1 = norm1.Silu(x); // let go as soon as may be: in the decoder each of these is 134 MB at 512x512
+        using var convolved = conv1.call(normal1);
+        normal1.Dispose();
+        using var normal2 = norm2.Silu(convolved, time_emb_proj?.call(time!), givesAway: true);
+        convolved.Dispose();
+        return conv2.AddTo(conv_shortcut?.call(x) ?? (givesAway ? x : x.clone()), normal2).MoveToOuterDisposeScope();
     }
 }
 
@@ -64,20 +74,15 @@ public sealed class Downsample : Module<Tensor, Tensor>
 /// <summary>Enlarges to a given size (the double, as a rule) by repeating the nearest pixel, then convolves.</summary>
 public sealed class Upsample : Module<Tensor, long[]?, Tensor>
 {
-    private readonly Conv2d conv;
+    private readonly DoubledConv2d conv;
 
     /// <summary>Creates the layer.</summary>
     public Upsample(long channels) : base(nameof(Upsample))
     {
-        conv = new Conv2d(channels, channels, kernel: 3, padding: 1);
+        conv = new DoubledConv2d(channels);
         RegisterComponents();
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor x, long[]? size) // size: height and width wanted; null doubles
-    {
-        using var scope = NewDisposeScope();
-        var enlarged = functional.interpolate(x, size ?? [2 * x.shape[2], 2 * x.shape[3]], mode: InterpolationMode.Nearest);
-        return conv.call(enlarged).MoveToOuterDisposeScope();
-    }
+    public override Tensor forward(Tensor x, long[]? size) => size is null ? conv.call(x) : conv.Forward(x, size[0], size[1]); // size: height and width wanted; null doubles
 }

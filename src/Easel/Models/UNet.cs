@@ -111,7 +111,7 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         h = mid_block.call(h, time, context);
         foreach (var block in up_blocks) h = block.Forward(h, time, context, skips);
 
-        return conv_out.call(conv_norm_out.Silu(h)).contiguous().MoveToOuterDisposeScope();
+        return conv_out.call(conv_norm_out.Silu(h, givesAway: true)).contiguous().MoveToOuterDisposeScope();
     }
 }
 
@@ -201,7 +201,7 @@ internal sealed class MiddleBlock : Module<Tensor, Tensor, Tensor, Tensor>
         using var scope = NewDisposeScope();
         h = resnets[0].call(h, time);
         h = attentions[0].call(h, context);
-        return resnets[1].call(h, time).MoveToOuterDisposeScope();
+        return resnets[1].Forward(h, time, givesAway: true).MoveToOuterDisposeScope();
     }
 }
 

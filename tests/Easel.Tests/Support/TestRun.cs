@@ -7,5 +7,5 @@ internal static class TestRun
 {
     /// <summary>Tests may touch torch before a generator does.</summary>
     [ModuleInitializer]
-    internal static void Prepare() => OpenMp.Prepare();
+    internal static void Prepare() => NativeRuntime.Prepare();
 }
