@@ -161,6 +161,15 @@ public sealed class RequestTests : IDisposable
         Assert.Equal(full.Generate(Plain).Images[0].Image.Pixels, half.Generate(Plain).Images[0].Image.Pixels);
     }
 
+    /// <summary>Easel's own layers and libtorch's draw the same picture, but for rounding.</summary>
+    [Fact]
+    public void FastAndPlainLayersDrawTheSamePicture()
+    {
+        using var plain = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), new LoadOptions { Precision = Precision.Full, Device = "cpu", PlainKernels = true });
+        var (expected, actual) = (plain.Generate(Plain).Images[0].Image.Pixels, _generator.Generate(Plain).Images[0].Image.Pixels);
+        Assert.All(expected.Zip(actual), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
+    }
+
     /// <summary>In half precision the model is loaded again in full first, since an overflow would be cured by that; damaged weights are not.</summary>
     [Theory]
     [InlineData(Precision.Full)]

@@ -36,12 +36,13 @@ internal static unsafe class FlashAttention
     /// <param name="k">[n, context tokens, heads · d].</param>
     /// <param name="v">[n, context tokens, heads · d].</param>
     /// <param name="heads">Number of heads.</param>
+    /// <param name="machineCode">Whether bf16 may be multiplied by <see cref="BFloat16Product"/> where the processor can; otherwise in fp32.</param>
     /// <returns>[n, tokens, heads · d].</returns>
-    public static Tensor Attend(Tensor q, Tensor k, Tensor v, long heads)
+    public static Tensor Attend(Tensor q, Tensor k, Tensor v, long heads, bool machineCode = true)
     {
         var width = (int)(q.shape[2] / heads);
         if (q.dtype == ScalarType.Float32) return Run<AttentionBlock512, float>(q, k, v, (int)heads, new AttentionBlock512(width));
-        if (AttentionBlockBFloat16.IsSupported) return Run<AttentionBlockBFloat16, ushort>(q, k, v, (int)heads, new AttentionBlockBFloat16(width));
+        if (machineCode && AttentionBlockBFloat16.IsSupported) return Run<AttentionBlockBFloat16, ushort>(q, k, v, (int)heads, new AttentionBlockBFloat16(width));
         return Run<AttentionBlock512, ushort>(q, k, v, (int)heads, new AttentionBlock512(width));
     }
 

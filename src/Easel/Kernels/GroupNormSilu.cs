@@ -53,7 +53,8 @@ internal static unsafe class GroupNormSilu
         var chunks = (int)((pixels + pixelsAtOnce - 1) / pixelsAtOnce);
         var threads = new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() };
 
-        // Sum and sum of squares of each channel in each chunk, in fp32; chunks are added in double.
+        // Sum and sum of squares of each channel in each chunk, in fp32, as differences from the picture's first pixel, so that a spread far smaller than the mean is not lost in
+        // rounding; chunks are added in double.
         var partial = (float*)NativeMemory.AlignedAlloc((nuint)(sizeof(float) * 2L * channels * (chunks + 1) * shape.Pictures), 64);
         try
         {
@@ -62,12 +63,13 @@ internal static unsafe class GroupNormSilu
             {
                 var (picture, chunk) = (index / chunks, index % chunks);
                 var first = chunk * (long)pixelsAtOnce;
-                Sum(source + (picture * pixels + first) * channels, Math.Min(pixelsAtOnce, pixels - first), channels, PartialOf(picture, chunk));
+                var picturesFirst = source + picture * pixels * channels;
+                Sum(picturesFirst + first * channels, picturesFirst, Math.Min(pixelsAtOnce, pixels - first), channels, PartialOf(picture, chunk));
             });
 
             // y = factor · x + offset for each channel
             for (var picture = 0; picture < shape.Pictures; picture++)
-                Solve(PartialOf(picture, 0), chunks, addends is null ? null : addends + picture * channels, gains, shifts, shape, PartialOf(picture, chunks));
+                Solve(PartialOf(picture, 0), chunks, source + picture * pixels * channels, addends is null ? null : addends + picture * channels, gains, shifts, shape, PartialOf(picture, chunks));
 
             Parallel.For(0, shape.Pictures * chunks, threads, index =>
             {
@@ -84,20 +86,21 @@ internal static unsafe class GroupNormSilu
         GC.KeepAlive(x);
     }
 
-    private static void Sum<TElement>(TElement* source, long pixels, int channels, float* sums) where TElement : unmanaged
+    private static void Sum<TElement>(TElement* source, TElement* pivot, long pixels, int channels, float* sums) where TElement : unmanaged
     {
         for (var c = 0; c < channels; c += 2 * Lanes)
         {
             var both = c + Lanes < channels;
+            Vector512<float> p0 = Numbers.LoadSingles(pivot + c), p1 = both ? Numbers.LoadSingles(pivot + c + Lanes) : default;
             Vector512<float> s0 = default, s1 = default, q0 = default, q1 = default;
             for (var p = 0L; p < pixels; p++)
             {
                 var row = source + p * channels + c;
-                var a = Numbers.LoadSingles(row);
+                var a = Numbers.LoadSingles(row) - p0;
                 s0 += a;
                 q0 = Vector512.FusedMultiplyAdd(a, a, q0);
                 if (!both) continue;
-                var b = Numbers.LoadSingles(row + Lanes);
+                var b = Numbers.LoadSingles(row + Lanes) - p1;
                 s1 += b;
                 q1 = Vector512.FusedMultiplyAdd(b, b, q1);
             }
@@ -109,27 +112,32 @@ internal static unsafe class GroupNormSilu
         }
     }
 
-    private static void Solve(float* partial, int chunks, float* addends, float* gains, float* shifts, Shape shape, float* factors)
+    private static void Solve<TElement>(float* partial, int chunks, TElement* pivot, float* addends, float* gains, float* shifts, Shape shape, float* factors) where TElement : unmanaged
     {
         var (channels, perGroup) = (shape.Channels, shape.Channels / shape.Groups);
+        Span<double> sums = stackalloc double[perGroup], squares = stackalloc double[perGroup], origins = stackalloc double[perGroup];
         for (var group = 0; group < shape.Groups; group++)
         {
-            double sum = 0, squares = 0;
-            for (var c = group * perGroup; c < (group + 1) * perGroup; c++)
+            var mean = 0.0;
+            for (var i = 0; i < perGroup; i++)
             {
-                double s = 0, q = 0;
+                var c = group * perGroup + i;
+                (sums[i], squares[i]) = (0, 0);
                 for (var chunk = 0; chunk < chunks; chunk++)
                 {
-                    s += partial[2L * channels * chunk + c];
-                    q += partial[2L * channels * chunk + channels + c];
+                    sums[i] += partial[2L * channels * chunk + c];
+                    squares[i] += partial[2L * channels * chunk + channels + c];
                 }
-                double t = addends == null ? 0 : addends[c];
-                sum += s + t * shape.Pixels;
-                squares += q + 2 * t * s + t * t * shape.Pixels;
+                origins[i] = Numbers.ToSingle(pivot[c]) + (addends == null ? 0.0 : addends[c]);
+                mean += (sums[i] / shape.Pixels + origins[i]) / perGroup;
             }
-            var count = (double)perGroup * shape.Pixels;
-            var mean = sum / count;
-            var deviation = Math.Sqrt(Math.Max(0, squares / count - mean * mean) + shape.Epsilon);
+            var variance = 0.0;
+            for (var i = 0; i < perGroup; i++)
+            {
+                var distance = origins[i] - mean;
+                variance += (squares[i] / shape.Pixels + 2 * distance * (sums[i] / shape.Pixels) + distance * distance) / perGroup;
+            }
+            var deviation = Math.Sqrt(Math.Max(0, variance) + shape.Epsilon);
             for (var c = group * perGroup; c < (group + 1) * perGroup; c++)
             {
                 var factor = gains[c] / deviation;

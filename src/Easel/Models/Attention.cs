@@ -119,10 +119,15 @@ public sealed class TransformerBlock : Module<Tensor, Tensor, Tensor>
     public override Tensor forward(Tensor x, Tensor context) // [n, tokens, channels], [n, context tokens, context width]
     {
         using var scope = NewDisposeScope();
-        x = attn1.AddTo(x, norm1.call(x), _attendsToItself ? null : context);
-        x = attn2.AddTo(x, norm2.call(x), context);
-        x = ff.AddTo(x, norm3.call(x));
-        return x.MoveToOuterDisposeScope();
+        using var attended = Added(norm1, x, (to, y) => attn1.AddTo(to, y, _attendsToItself ? null : context));
+        using var prompted = Added(norm2, attended, (to, y) => attn2.AddTo(to, y, context));
+        return Added(norm3, prompted, ff.AddTo).MoveToOuterDisposeScope();
+
+        static Tensor Added(LayerNorm norm, Tensor x, Func<Tensor, Tensor, Tensor> addTo)
+        {
+            using var normal = norm.call(x);
+            return addTo(x, normal);
+        }
     }
 }
 
@@ -155,9 +160,13 @@ public sealed class Transformer2D : Module<Tensor, Tensor, Tensor>
         using var scope = NewDisposeScope();
         var shape = x.shape;
 
-        var h = norm.call(x);
-        h = _linearProjections ? proj_in.call(Tokens(h)) : Tokens(proj_in.call(h)); // [n, h*w, channels]
-        foreach (var block in transformer_blocks) h = block.call(h, context);
+        Tensor h;
+        using (var normal = norm.call(x)) h = _linearProjections ? proj_in.call(Tokens(normal)) : Tokens(proj_in.call(normal)); // [n, h*w, channels]
+        foreach (var block in transformer_blocks)
+        {
+            using var before = h;
+            h = block.call(before, context);
+        }
         h = _linearProjections ? Picture(proj_out.AddTo(Tokens(x), h)) : proj_out.AddTo(x, Picture(h));
         return h.MoveToOuterDisposeScope();
 

@@ -109,7 +109,11 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         var skips = new Stack<Tensor>([h]);
         foreach (var block in down_blocks) h = block.Forward(h, time, context, skips);
         h = mid_block.call(h, time, context);
-        foreach (var block in up_blocks) h = block.Forward(h, time, context, skips);
+        foreach (var block in up_blocks)
+        {
+            using var coarser = h;
+            h = block.Forward(coarser, time, context, skips);
+        }
 
         return conv_out.call(conv_norm_out.Silu(h, givesAway: true)).contiguous().MoveToOuterDisposeScope();
     }
@@ -231,8 +235,12 @@ internal sealed class UpBlock : Module
         for (var i = 0; i < resnets.Count; i++)
         {
             using var skip = skips.Pop();
-            h = resnets[i].call(cat([h, skip], dim: 1), time);
-            if (attentions.Count > 0) h = attentions[i].call(h, context);
+            using var joined = cat([h, skip], dim: 1);
+            if (i > 0) h.Dispose(); // not the caller's input
+            h = resnets[i].call(joined, time);
+            if (attentions.Count == 0) continue;
+            using var convolved = h;
+            h = attentions[i].call(convolved, context);
         }
         // The next skip tells the size to reach: a side that was odd on the way down is not the double of its half.
         foreach (var upsampler in upsamplers) h = upsampler.call(h, skips.Peek().shape[2..]);

@@ -25,15 +25,15 @@ internal static partial class NativeRuntime
             // By default idle threads spin so long that a step takes several times as long as soon as another program wants a processor.
             // Environment.SetEnvironmentVariable does not reach the C library, where these are read.
             _ = SetEnv("GOMP_SPINCOUNT", "2000", 0);
-
-            // Activations come and go by the tens of megabytes: in pages of 4 kB, given back to the system each time, a step spends a sixth of its time having them cleared.
-            _ = SetEnv("THP_MEM_ALLOC_ENABLE", "1", 0);
             _allocatorIsOurs = Environment.GetEnvironmentVariable("MALLOC_MMAP_THRESHOLD_") is null && Environment.GetEnvironmentVariable("MALLOC_TRIM_THRESHOLD_") is null;
         }
         KeepLargeBlocks();
     }
 
-    /// <summary>For the steps, which ask for the same blocks again and again: what is freed stays with the process.</summary>
+    /// <summary>
+    /// For the steps, which ask for the same blocks of tens of megabytes again and again: what is freed stays with the process. Given back to the system each time, a step spends a sixth of
+    /// its time having pages cleared.
+    /// </summary>
     public static void KeepLargeBlocks() => Set(keeps: true);
 
     /// <summary>
