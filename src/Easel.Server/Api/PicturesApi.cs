@@ -1,0 +1,60 @@
+using Easel.Server.Storage;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Net.Http.Headers;
+
+namespace Easel.Server.Api;
+
+/// <summary>The gallery: finding, fetching, deleting and bringing back.</summary>
+internal static class PicturesApi
+{
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        var pictures = app.MapGroup("/api/pictures");
+        pictures.MapGet("", ([AsParameters] PictureQueryString query, Gallery gallery) => gallery.List(query.ToQuery()));
+        pictures.MapGet("/{id}", (string id, Gallery gallery) => TypedResults.Ok(Find(gallery, id)));
+        pictures.MapGet("/{id}/file", (string id, bool? download, Gallery gallery) =>
+        {
+            var picture = Find(gallery, id);
+            var path = gallery.PathOf(picture);
+            if (!File.Exists(path)) throw new ServerException(StatusCodes.Status410Gone, $"The file of the picture {id} is no longer there.");
+            // What an id names never changes, so it may be kept and shown again without asking.
+            return TypedResults.PhysicalFile(path, MediaTypeOf(path), download == true ? picture.Id + Path.GetExtension(path) : null, File.GetLastWriteTimeUtc(path),
+                new EntityTagHeaderValue($"\"{picture.Id}\""), enableRangeProcessing: true);
+        });
+        pictures.MapGet("/{id}/thumbnail", async (string id, Gallery gallery, CancellationToken cancel) =>
+            TypedResults.Bytes(await gallery.ThumbnailAsync(id, cancel), "image/webp", entityTag: new EntityTagHeaderValue($"\"{id}\"")));
+        pictures.MapDelete("/{id}", (string id, Gallery gallery) =>
+        {
+            gallery.Delete(id);
+            return TypedResults.Ok(Find(gallery, id));
+        });
+        pictures.MapPost("/{id}/restore", (string id, Gallery gallery) =>
+        {
+            gallery.Restore(id);
+            return TypedResults.Ok(Find(gallery, id));
+        });
+    }
+
+    private static Picture Find(Gallery gallery, string id) => gallery.Find(id) ?? throw new ServerException(StatusCodes.Status404NotFound, "There is no such picture.");
+
+    private static string MediaTypeOf(string path) => Path.GetExtension(path).ToLowerInvariant() switch { ".jpg" or ".jpeg" => "image/jpeg", ".webp" => "image/webp", _ => "image/png" };
+}
+
+/// <summary><see cref="PictureQuery"/> as the query of an address.</summary>
+internal sealed record PictureQueryString(string? Words, string? Model, string? Sampler, long? Seed, int? Steps, int? Width, int? Height, string? Job, bool? Deleted, string? After, int? Count)
+{
+    public PictureQuery ToQuery() => new()
+    {
+        Words = Words,
+        Model = Model,
+        Sampler = Sampler,
+        Seed = Seed,
+        Steps = Steps,
+        Width = Width,
+        Height = Height,
+        Job = Job,
+        Deleted = Deleted ?? false,
+        After = After,
+        Count = Count ?? 50,
+    };
+}
