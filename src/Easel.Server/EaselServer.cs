@@ -1,9 +1,13 @@
+using System.Net.Sockets;
 using Easel.Server.Api;
 using Easel.Server.Jobs;
 using Easel.Server.Models;
 using Easel.Server.Security;
 using Easel.Server.Storage;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Hosting;
 
@@ -31,6 +35,8 @@ public static class EaselServer
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true); // so that its sentence reaches the caller
         builder.Services.ConfigureHttpJsonOptions(json => ServerJson.Apply(json.SerializerOptions));
         AddCore(builder.Services, options);
+        Operations.Add(builder.Services);
+        Documentation.Add(builder.Services);
 
         var app = builder.Build();
         try
@@ -42,12 +48,43 @@ public static class EaselServer
             ((IDisposable)app).Dispose();
             throw;
         }
+        app.Use(SecurityHeaders.Add);
         app.UseMiddleware<ProblemMiddleware>();
+        app.UseMiddleware<HostCheck>();
+        app.UseMiddleware<OriginCheck>();
+        app.UseMiddleware<LoginCheck>();
         app.UseRouting();
+        LoginPage.Map(app);
+        Operations.Map(app);
+        Documentation.Map(app);
         JobsApi.Map(app);
         PicturesApi.Map(app);
         ModelsApi.Map(app);
         return app;
+    }
+
+    /// <summary>Runs a server until it is told to stop.</summary>
+    /// <param name="options">How.</param>
+    /// <param name="onReady">Told the address once it listens.</param>
+    /// <param name="cancel">Stops it; what is drawn is finished or put back into the queue.</param>
+    /// <exception cref="EaselException">It cannot be run so, or the address is taken.</exception>
+    public static async Task RunAsync(ServerOptions options, Action<string> onReady, CancellationToken cancel)
+    {
+        await using var app = Build(options);
+        try
+        {
+            await app.StartAsync(cancel);
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException)
+        {
+            throw new EaselException($"The port {options.Port} of {options.Address} is in use, perhaps by another easel; --port names another.", e);
+        }
+        catch (SocketException e)
+        {
+            throw new EaselException($"The server cannot listen on {options.Address}, port {options.Port}: {e.Message}", e);
+        }
+        onReady(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        await app.WaitForShutdownAsync(cancel);
     }
 
     private static void AddCore(IServiceCollection services, ServerOptions options)
@@ -55,6 +92,8 @@ public static class EaselServer
         services.AddSingleton(options);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ServerMetrics>();
+        services.AddSingleton<Credentials>();
+        services.AddSingleton<LoginAttempts>();
         services.AddSingleton(_ => new PictureFolder(options.OutputFolder));
         services.AddSingleton(s => Database.Open(s.GetRequiredService<PictureFolder>().Database));
         services.AddSingleton<JobStore>();
@@ -68,6 +107,8 @@ public static class EaselServer
         services.AddSingleton(s => new ModelThread(s.GetRequiredService<JobQueue>(), s.GetRequiredService<ModelLibrary>(), s.GetRequiredService<InputPictures>(),
             s.GetRequiredService<PictureWriter>(), options, s.GetRequiredService<ServerMetrics>(), s.GetRequiredService<ILogger<ModelThread>>()));
         services.AddHostedService(s => s.GetRequiredService<ModelThread>());
+        services.AddSingleton<IHostLifetime, TerminationLifetime>();
+        services.AddHostedService<Housekeeping>();
     }
 
     private static void Open(IServiceProvider services)

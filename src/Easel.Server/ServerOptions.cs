@@ -71,6 +71,15 @@ public sealed record ServerOptions
 /// <summary>What a request may ask for at most.</summary>
 public sealed record ServerLimits
 {
+    /// <summary>Steps where nothing else is said.</summary>
+    public const int DefaultSteps = 200;
+
+    /// <summary>Pictures of a job where nothing else is said.</summary>
+    public const int DefaultImages = 100;
+
+    /// <summary>Waiting jobs of a client where nothing else is said.</summary>
+    public const int DefaultQueuedPerClient = 500;
+
     /// <summary>Bytes of a request's body. Default 64 MB.</summary>
     public long BodyBytes { get; init; } = 64L << 20;
 
@@ -84,16 +93,16 @@ public sealed record ServerLimits
     public long EnlargedPixels { get; init; } = 8192 * 8192;
 
     /// <summary>Sampling steps. Default 200.</summary>
-    public int Steps { get; init; } = 200;
+    public int Steps { get; init; } = DefaultSteps;
 
     /// <summary>Pictures of one job. Default 100.</summary>
-    public int Images { get; init; } = 100;
+    public int Images { get; init; } = DefaultImages;
 
     /// <summary>Characters of a prompt. Default 10,000.</summary>
     public int PromptLength { get; init; } = 10_000;
 
     /// <summary>Jobs that one client may have waiting. Default 500.</summary>
-    public int QueuedPerClient { get; init; } = 500;
+    public int QueuedPerClient { get; init; } = DefaultQueuedPerClient;
 
     /// <summary>Jobs that may wait in all. Default 5000.</summary>
     public int Queued { get; init; } = 5000;

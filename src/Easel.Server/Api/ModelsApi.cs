@@ -9,15 +9,15 @@ internal static class ModelsApi
 {
     public static void Map(IEndpointRouteBuilder app)
     {
-        var api = app.MapGroup("/api");
-        api.MapGet("/models", (ModelLibrary library) => ListOf(library));
+        var api = app.MapGroup("/api").WithTags("Models");
+        api.MapGet("/models", (ModelLibrary library) => ListOf(library)).WithSummary("The models, LoRAs and embeddings in the folders");
         api.MapPost("/models/refresh", (ModelLibrary library) =>
         {
             library.Refresh();
             return ListOf(library);
-        });
-        api.MapGet("/samplers", () => Samplers.All.Select(sampler => new Choice(sampler.Name, sampler.DisplayName, sampler.Aliases, sampler.DefaultSchedule)));
-        api.MapGet("/schedules", () => Schedules.All.Select(schedule => new Choice(schedule.Name, schedule.DisplayName, schedule.Aliases)));
+        }).WithSummary("Read the folders again");
+        api.MapGet("/samplers", () => Samplers.All.Select(sampler => new Choice(sampler.Name, sampler.DisplayName, sampler.Aliases, sampler.DefaultSchedule))).WithSummary("The samplers");
+        api.MapGet("/schedules", () => Schedules.All.Select(schedule => new Choice(schedule.Name, schedule.DisplayName, schedule.Aliases))).WithSummary("The noise schedules");
     }
 
     private static ModelList ListOf(ModelLibrary library) => new(library.Default?.Name, library.Entries, library.Loras, library.Embeddings);

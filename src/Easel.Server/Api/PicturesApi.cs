@@ -9,9 +9,9 @@ internal static class PicturesApi
 {
     public static void Map(IEndpointRouteBuilder app)
     {
-        var pictures = app.MapGroup("/api/pictures");
-        pictures.MapGet("", ([AsParameters] PictureQueryString query, Gallery gallery) => gallery.List(query.ToQuery()));
-        pictures.MapGet("/{id}", (string id, Gallery gallery) => TypedResults.Ok(Find(gallery, id)));
+        var pictures = app.MapGroup("/api/pictures").WithTags("Pictures").ProducesProblem(StatusCodes.Status404NotFound);
+        pictures.MapGet("", ([AsParameters] PictureQueryString query, Gallery gallery) => gallery.List(query.ToQuery())).WithSummary("Find pictures by words and settings, the youngest first");
+        pictures.MapGet("/{id}", (string id, Gallery gallery) => TypedResults.Ok(Find(gallery, id))).WithSummary("A picture and its settings");
         pictures.MapGet("/{id}/file", (string id, bool? download, Gallery gallery) =>
         {
             var picture = Find(gallery, id);
@@ -20,19 +20,20 @@ internal static class PicturesApi
             // What an id names never changes, so it may be kept and shown again without asking.
             return TypedResults.PhysicalFile(path, MediaTypeOf(path), download == true ? picture.Id + Path.GetExtension(path) : null, File.GetLastWriteTimeUtc(path),
                 new EntityTagHeaderValue($"\"{picture.Id}\""), enableRangeProcessing: true);
-        });
+        }).WithSummary("The picture's file").Produces(StatusCodes.Status200OK, contentType: "image/png");
         pictures.MapGet("/{id}/thumbnail", async (string id, Gallery gallery, CancellationToken cancel) =>
-            TypedResults.Bytes(await gallery.ThumbnailAsync(id, cancel), "image/webp", entityTag: new EntityTagHeaderValue($"\"{id}\"")));
+            TypedResults.Bytes(await gallery.ThumbnailAsync(id, cancel), "image/webp", entityTag: new EntityTagHeaderValue($"\"{id}\"")))
+            .WithSummary("A small copy of the picture").Produces(StatusCodes.Status200OK, contentType: "image/webp");
         pictures.MapDelete("/{id}", (string id, Gallery gallery) =>
         {
             gallery.Delete(id);
             return TypedResults.Ok(Find(gallery, id));
-        });
+        }).WithSummary("Move a picture to the trash");
         pictures.MapPost("/{id}/restore", (string id, Gallery gallery) =>
         {
             gallery.Restore(id);
             return TypedResults.Ok(Find(gallery, id));
-        });
+        }).WithSummary("Bring a picture back from the trash");
     }
 
     private static Picture Find(Gallery gallery, string id) => gallery.Find(id) ?? throw new ServerException(StatusCodes.Status404NotFound, "There is no such picture.");

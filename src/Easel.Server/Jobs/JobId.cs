@@ -17,5 +17,13 @@ internal static class JobId
         return new string(id);
     }
 
+    /// <summary>When a job was asked for, by its name.</summary>
+    public static DateTimeOffset TimeOf(ReadOnlySpan<char> id)
+    {
+        var milliseconds = 0L;
+        foreach (var letter in id[..10]) milliseconds = milliseconds << 5 | (long)Alphabet.IndexOf(letter);
+        return DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(milliseconds, DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()));
+    }
+
     public static bool IsOne(ReadOnlySpan<char> text) => text.Length == Length && !text.ContainsAnyExcept(Alphabet);
 }

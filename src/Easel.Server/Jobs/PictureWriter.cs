@@ -60,7 +60,7 @@ internal sealed class PictureWriter : IDisposable
     /// <returns>Whether there are all that were asked for, so that nothing is left to draw.</returns>
     public bool Recover(JobRun run)
     {
-        var found = Enumerable.Range(0, run.Job.PictureCount).Where(index => File.Exists(_folder.PathOf(PictureFolder.FileOf(run.Job, index)))).ToList();
+        var found = Enumerable.Range(0, run.Job.PictureCount).Where(index => File.Exists(_folder.PathOf(PictureFolder.FileOf(PictureFolder.PictureId(run.Job.Id, index))))).ToList();
         foreach (var index in found)
         {
             _work.Add(() =>
@@ -108,7 +108,8 @@ internal sealed class PictureWriter : IDisposable
 
     private void Save(JobRun run, int index, RgbImage image, Func<ImageMetadata> text)
     {
-        var file = PictureFolder.FileOf(run.Job, index);
+        var id = PictureFolder.PictureId(run.Job.Id, index);
+        var file = PictureFolder.FileOf(id);
         var path = _folder.PathOf(file);
         if (File.Exists(path)) return; // recovered, and told of already
         try
@@ -121,14 +122,14 @@ internal sealed class PictureWriter : IDisposable
         }
         var metadata = text();
         ImageFile.Save(path, image, metadata);
-        Add(run, Picture.Of(PictureFolder.PictureId(run.Job.Id, index), run.Job.Id, file, DateTimeOffset.UtcNow, image.Width, image.Height, metadata.Parameters));
+        Add(run, Picture.Of(id, run.Job.Id, file, DateTimeOffset.UtcNow, image.Width, image.Height, metadata.Parameters));
         _metrics.PictureSaved();
     }
 
     private void Register(JobRun run, int index)
     {
-        var file = PictureFolder.FileOf(run.Job, index);
-        Add(run, GalleryFiles.Read(_folder, file, PictureFolder.PictureId(run.Job.Id, index), run.Job.Id));
+        var id = PictureFolder.PictureId(run.Job.Id, index);
+        Add(run, GalleryFiles.Read(_folder, PictureFolder.FileOf(id), id, run.Job.Id));
     }
 
     private void Add(JobRun run, Picture picture)

@@ -29,9 +29,11 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         ?? new(StatusCodes.Status500InternalServerError, TitleOf(StatusCodes.Status500InternalServerError), "Something unforeseen happened; the server's log has it.");
 
     /// <summary>Sends it as problem+json (RFC 9457).</summary>
-    public Task WriteAsync(HttpContext context)
+    /// <param name="challenge">For a 401: how to say who one is.</param>
+    public Task WriteAsync(HttpContext context, string? challenge = null)
     {
         context.Response.Clear();
+        if (challenge is not null) context.Response.Headers.WWWAuthenticate = challenge;
         context.Response.StatusCode = Status;
         if (Status == StatusCodes.Status429TooManyRequests) context.Response.Headers.RetryAfter = "10";
         return context.Response.WriteAsJsonAsync(new { type = "about:blank", Title, Status, Detail, Field }, ServerJson.Options, "application/problem+json", context.RequestAborted);
@@ -48,6 +50,7 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         StatusCodes.Status410Gone => "No longer there",
         StatusCodes.Status413PayloadTooLarge => "Too large",
         StatusCodes.Status415UnsupportedMediaType => "Of the wrong kind",
+        StatusCodes.Status421MisdirectedRequest => "Not for this server",
         StatusCodes.Status422UnprocessableEntity => "It cannot be done",
         StatusCodes.Status429TooManyRequests => "Too much at once",
         StatusCodes.Status501NotImplemented => "Not something that Easel does",

@@ -89,6 +89,19 @@ internal sealed class Database : IDisposable
         return work(connection);
     }
 
+    /// <summary>Whether SQLite finds nothing wrong in the file.</summary>
+    public bool IsSound()
+    {
+        try
+        {
+            return Read(connection => Query(connection, "PRAGMA quick_check", row => row.GetString(0))) is ["ok"];
+        }
+        catch (SqliteException)
+        {
+            return false;
+        }
+    }
+
     public void Dispose()
     {
         _writer.Dispose();

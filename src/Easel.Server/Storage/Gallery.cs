@@ -123,30 +123,43 @@ public sealed class Gallery
     /// <summary>Takes pictures in; those that are known already stay as they are.</summary>
     internal void Add(params IReadOnlyList<Picture> pictures)
     {
-        _database.Write(connection =>
-        {
-            foreach (var p in pictures)
-            {
-                Database.Run(connection, $"""
-                    INSERT OR IGNORE INTO pictures ({All})
-                    VALUES ($id, $job, $file, $created, $width, $height, $prompt, $negative, $seed, $steps, $sampler, $model, $parameters, $deleted)
-                    """,
-                    ("$id", p.Id), ("$job", p.Job), ("$file", p.File), ("$created", p.Created.ToUnixTimeMilliseconds()), ("$width", p.Width), ("$height", p.Height),
-                    ("$prompt", p.Prompt), ("$negative", p.NegativePrompt), ("$seed", p.Seed), ("$steps", p.Steps), ("$sampler", p.Sampler), ("$model", p.Model),
-                    ("$parameters", p.Parameters), ("$deleted", p.Deleted?.ToUnixTimeMilliseconds()));
-            }
-        });
+        _database.Write(connection => Insert(connection, pictures));
         Changed?.Invoke();
     }
+
+    /// <summary>Puts pictures in the place of all that are known.</summary>
+    internal void Replace(IReadOnlyList<Picture> pictures, int together)
+    {
+        _database.Write(connection => Database.Run(connection, "DELETE FROM pictures"));
+        foreach (var some in pictures.OrderBy(picture => picture.Created).ThenBy(picture => picture.Id, StringComparer.Ordinal).Chunk(together))
+            _database.Write(connection => Insert(connection, some));
+    }
+
+    /// <summary>The pictures in the trash.</summary>
+    internal IReadOnlyList<Picture> Deleted() => _database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE deleted IS NOT NULL", PictureOf));
 
     /// <summary>Finishes what a sudden end may have left half done: moves to and from the trash.</summary>
     internal void Reconcile()
     {
-        foreach (var picture in _database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE deleted IS NOT NULL", PictureOf)))
+        foreach (var picture in Deleted())
             MoveIfThere(_folder.PathOf(picture.File), _folder.TrashOf(picture.Id, picture.File));
         foreach (var path in Directory.EnumerateFiles(_folder.Trash))
         {
             if (Find(Path.GetFileNameWithoutExtension(path)) is { Deleted: null } back && !File.Exists(_folder.PathOf(back.File))) MoveIfThere(path, _folder.PathOf(back.File));
+        }
+    }
+
+    private static void Insert(SqliteConnection connection, IReadOnlyList<Picture> pictures)
+    {
+        foreach (var p in pictures)
+        {
+            Database.Run(connection, $"""
+                INSERT OR IGNORE INTO pictures ({All})
+                VALUES ($id, $job, $file, $created, $width, $height, $prompt, $negative, $seed, $steps, $sampler, $model, $parameters, $deleted)
+                """,
+                ("$id", p.Id), ("$job", p.Job), ("$file", p.File), ("$created", p.Created.ToUnixTimeMilliseconds()), ("$width", p.Width), ("$height", p.Height),
+                ("$prompt", p.Prompt), ("$negative", p.NegativePrompt), ("$seed", p.Seed), ("$steps", p.Steps), ("$sampler", p.Sampler), ("$model", p.Model),
+                ("$parameters", p.Parameters), ("$deleted", p.Deleted?.ToUnixTimeMilliseconds()));
         }
     }
 

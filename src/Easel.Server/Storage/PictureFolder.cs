@@ -67,9 +67,15 @@ public sealed class PictureFolder : IDisposable
     /// <summary>The id of a job's picture.</summary>
     public static string PictureId(string jobId, int index) => string.Create(CultureInfo.InvariantCulture, $"{jobId}-{index:0000}");
 
-    /// <summary>The file of a job's picture, relative to <see cref="Root"/>: <c>2025-08-17/ID-0000.png</c>.</summary>
-    public static string FileOf(Job job, int index) =>
-        Path.Combine(job.Created.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), PictureId(job.Id, index) + ".png");
+    /// <summary>Whether a text is the id of a job's picture.</summary>
+    public static bool IsPictureId(ReadOnlySpan<char> text) =>
+        text.Length is > JobId.Length + 4 and < JobId.Length + 10 && JobId.IsOne(text[..JobId.Length]) && text[JobId.Length] == '-' && !text[(JobId.Length + 1)..].ContainsAnyExceptInRange('0', '9');
+
+    /// <summary>The file of a job's picture, relative to <see cref="Root"/>: <c>2025-08-17/ID.png</c>, the day being that of the job.</summary>
+    public static string FileOf(string pictureId) => Path.Combine(Day(JobId.TimeOf(pictureId)), pictureId + ".png");
+
+    /// <summary>The folder of a day's pictures.</summary>
+    public string DayOf(DateTimeOffset time) => Path.Combine(Root, Day(time));
 
     /// <summary>The whole path of a file that the database names.</summary>
     public string PathOf(string file) => Path.Combine(Root, file);
@@ -82,4 +88,6 @@ public sealed class PictureFolder : IDisposable
 
     /// <summary>Whether a path is inside the part that is not for pictures.</summary>
     internal bool IsHidden(string path) => path.StartsWith(Hidden + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+
+    private static string Day(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 }
