@@ -9,6 +9,9 @@ namespace Easel.Server.Jobs;
 /// <summary>The one long-lived thread that owns the model and draws, job after job.</summary>
 public sealed class ModelThread : IHostedService
 {
+    /// <summary>Prompts nest, and what reads them calls itself.</summary>
+    private const int StackBytes = 16 << 20;
+
     private readonly JobQueue _queue;
     private readonly ModelLibrary _library;
     private readonly InputPictures _inputs;
@@ -50,7 +53,7 @@ public sealed class ModelThread : IHostedService
     /// <inheritdoc/>
     Task IHostedService.StartAsync(CancellationToken cancellationToken)
     {
-        new Thread(Work) { Name = "model", IsBackground = true }.Start();
+        new Thread(Work, StackBytes) { Name = "model", IsBackground = true }.Start();
         return Task.CompletedTask;
     }
 

@@ -43,14 +43,8 @@ public sealed class ModelLibrary
         lock (_turn)
         {
             var files = Files().ToList();
-            var twice = files.GroupBy(file => ModelStamp.NameOf(file.Path), StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1).Select(group => group.Key)
-                .ToHashSet(StringComparer.OrdinalIgnoreCase);
-            var entries = files.Select(file => Describe(file.Path) with
-            {
-                Name = twice.Contains(ModelStamp.NameOf(file.Path)) ? NameIn(file.Folder, file.Path) : ModelStamp.NameOf(file.Path),
-                Sha256 = _hashes.Known(file.Path),
-                IsBuiltIn = file.Path == BuiltIn,
-            });
+            var names = Names(files);
+            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path], Sha256 = _hashes.Known(file.Path), IsBuiltIn = file.Path == BuiltIn });
             _entries = [.. entries.OrderBy(entry => entry.Use == ModelUse.None).ThenBy(entry => entry.IsBuiltIn).ThenBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)];
         }
         Changed?.Invoke();
@@ -130,17 +124,34 @@ public sealed class ModelLibrary
 
     private static bool IsDiffusers(string folder) => File.Exists(Path.Combine(folder, "model_index.json")) || Directory.Exists(Path.Combine(folder, "unet"));
 
-    private static string NameIn(string folder, string path)
+    /// <summary>For each path the shortest name that no other has: the file's, with its folders', with its ending.</summary>
+    private static Dictionary<string, string> Names(List<(string Folder, string Path)> files)
     {
-        var relative = Path.GetRelativePath(folder, path).Replace('\\', '/');
-        return Directory.Exists(path) ? relative : relative[..^Path.GetExtension(relative).Length];
+        var names = files.ToDictionary(file => file.Path, file => ModelStamp.NameOf(file.Path));
+        foreach (var longer in (Func<(string Folder, string Path), string>[])[file => WithoutEnding(Relative(file)), Relative, file => file.Path])
+        {
+            foreach (var twice in files.GroupBy(file => names[file.Path], StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1).ToList())
+                foreach (var file in twice) names[file.Path] = longer(file);
+        }
+        return names;
+
+        static string Relative((string Folder, string Path) file) => Path.GetRelativePath(file.Folder, file.Path).Replace('\\', '/');
+
+        static string WithoutEnding(string name) => Endings.FirstOrDefault(ending => name.EndsWith(ending, StringComparison.OrdinalIgnoreCase)) is { } ending ? name[..^ending.Length] : name;
     }
 
     private ModelEntry Describe(string path)
     {
-        var file = new FileInfo(path);
-        var bytes = file.Exists ? file.Length : Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Sum(inner => new FileInfo(inner).Length);
-        return _known.GetOrAdd((path, bytes, file.LastWriteTimeUtc), _ => Read(path, bytes));
+        try
+        {
+            var file = new FileInfo(path);
+            var bytes = file.Exists ? file.Length : Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Sum(inner => new FileInfo(inner).Length);
+            return _known.GetOrAdd((path, bytes, file.LastWriteTimeUtc), _ => Read(path, bytes));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new ModelEntry { Name = ModelStamp.NameOf(path), Path = path, Use = ModelUse.None, Problem = "it went away, or may not be read." };
+        }
     }
 
     private static ModelEntry Read(string path, long bytes)
