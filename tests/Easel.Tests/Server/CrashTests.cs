@@ -10,7 +10,8 @@ namespace Easel.Tests.Server;
 /// <summary>Guards the promise that killing the server at any moment loses no job and no picture, and makes none twice.</summary>
 public sealed class CrashTests : IDisposable
 {
-    private const int Jobs = 200, Kills = 10;
+    /// <summary>Few, so that the test is quick; EASEL_CRASH_JOBS=200 and EASEL_CRASH_KILLS=10 make it a long one.</summary>
+    private static readonly int Jobs = Number("EASEL_CRASH_JOBS", 60), Kills = Number("EASEL_CRASH_KILLS", 4);
 
     private readonly TemporaryFolder _folder = new();
     private readonly Random _random = new(20250817);
@@ -52,6 +53,8 @@ public sealed class CrashTests : IDisposable
         using var database = Database.Open(_folder.Path("pictures", ".easel", "easel.db"));
         Assert.True(database.IsSound());
     }
+
+    private static int Number(string variable, int otherwise) => int.TryParse(Environment.GetEnvironmentVariable(variable), out var number) ? number : otherwise;
 
     private static async Task Submit(ServeProcess server, List<string> asked, int until)
     {
