@@ -49,6 +49,8 @@ public static class EaselServer
             ((IDisposable)app).Dispose();
             throw;
         }
+        // Whoever watches would hold the stop up, for the web server waits for its last answer.
+        app.Lifetime.ApplicationStopping.Register(app.Services.GetRequiredService<JobQueue>().EndWatching);
         app.Use(SecurityHeaders.Add);
         app.UseMiddleware<ProblemMiddleware>();
         app.UseMiddleware<HostCheck>();

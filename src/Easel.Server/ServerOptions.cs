@@ -50,6 +50,9 @@ public sealed record ServerOptions
     /// <summary>Whether a caller must say who they are.</summary>
     public bool NeedsLogin => Token is not null || User is not null;
 
+    /// <summary>The address alone: secrets do not belong into logs.</summary>
+    public override string ToString() => $"{Address}:{Port}";
+
     /// <summary>Checks what can be wrong before anything is started.</summary>
     /// <exception cref="EaselException">It cannot be run so.</exception>
     public void Validate()
@@ -89,8 +92,8 @@ public sealed record ServerLimits
     /// <summary>Pixels of a picture that is sent. Default 4096 x 4096.</summary>
     public long InputPixels { get; init; } = 4096 * 4096;
 
-    /// <summary>Pixels of a picture that is enlarged. Default 8192 x 8192.</summary>
-    public long EnlargedPixels { get; init; } = 8192 * 8192;
+    /// <summary>Pixels of a picture that is enlarged. Default 8192 x 4096.</summary>
+    public long EnlargedPixels { get; init; } = 8192 * 4096;
 
     /// <summary>Sampling steps. Default 200.</summary>
     public int Steps { get; init; } = DefaultSteps;

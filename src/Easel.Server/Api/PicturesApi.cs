@@ -7,22 +7,29 @@ namespace Easel.Server.Api;
 /// <summary>The gallery: finding, fetching, deleting and bringing back.</summary>
 internal static class PicturesApi
 {
+    private const string Unchanging = "private, max-age=86400";
+
     public static void Map(IEndpointRouteBuilder app)
     {
         var pictures = app.MapGroup("/api/pictures").WithTags("Pictures").ProducesProblem(StatusCodes.Status404NotFound);
         pictures.MapGet("", ([AsParameters] PictureQueryString query, Gallery gallery) => gallery.List(query.ToQuery())).WithSummary("Find pictures by words and settings, the youngest first");
         pictures.MapGet("/{id}", (string id, Gallery gallery) => TypedResults.Ok(Find(gallery, id))).WithSummary("A picture and its settings");
-        pictures.MapGet("/{id}/file", (string id, bool? download, Gallery gallery) =>
+        pictures.MapGet("/{id}/file", (string id, bool? download, Gallery gallery, HttpContext context) =>
         {
             var picture = Find(gallery, id);
             var path = gallery.PathOf(picture);
             if (!File.Exists(path)) throw new ServerException(StatusCodes.Status410Gone, $"The file of the picture {id} is no longer there.");
-            // What an id names never changes, so it may be kept and shown again without asking.
+            // What an id names never changes, so it may be kept a while and shown again without asking.
+            context.Response.Headers.CacheControl = Unchanging;
             return TypedResults.PhysicalFile(path, MediaTypeOf(path), download == true ? picture.Id + Path.GetExtension(path) : null, File.GetLastWriteTimeUtc(path),
                 new EntityTagHeaderValue($"\"{picture.Id}\""), enableRangeProcessing: true);
         }).WithSummary("The picture's file").Produces(StatusCodes.Status200OK, contentType: "image/png");
-        pictures.MapGet("/{id}/thumbnail", async (string id, Gallery gallery, CancellationToken cancel) =>
-            TypedResults.Bytes(await gallery.ThumbnailAsync(id, cancel), "image/webp", entityTag: new EntityTagHeaderValue($"\"{id}\"")))
+        pictures.MapGet("/{id}/thumbnail", async (string id, Gallery gallery, HttpContext context, CancellationToken cancel) =>
+            {
+                var small = await gallery.ThumbnailAsync(id, cancel);
+                context.Response.Headers.CacheControl = Unchanging;
+                return TypedResults.Bytes(small, "image/webp", entityTag: new EntityTagHeaderValue($"\"{id}\""));
+            })
             .WithSummary("A small copy of the picture").Produces(StatusCodes.Status200OK, contentType: "image/webp");
         pictures.MapDelete("/{id}", (string id, Gallery gallery) =>
         {

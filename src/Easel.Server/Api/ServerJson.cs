@@ -15,6 +15,7 @@ internal static class ServerJson
     /// <summary>Puts the settings into options that belong to somebody else.</summary>
     public static JsonSerializerOptions Apply(JsonSerializerOptions options)
     {
+        options.RespectNullableAnnotations = true;
         options.NumberHandling = JsonNumberHandling.Strict;
         options.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
         options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;

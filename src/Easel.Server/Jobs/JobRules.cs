@@ -64,9 +64,9 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
 
     private void CheckLengths(GenerationRequest request)
     {
-        foreach (var prompt in request.Prompts.Append(request.NegativePrompt))
+        foreach (var prompt in request.Prompts.Append<string?>(request.NegativePrompt)) // JSON can hold null among them
         {
-            ArgumentNullException.ThrowIfNull(prompt);
+            if (prompt is null) throw Refused(nameof(request.Prompts), "A prompt is missing: null stands in its place.");
             Most(nameof(request.Prompt), "number of characters of the prompt", prompt.Length, limits.PromptLength);
         }
         Most(nameof(request.Prompts), "number of prompts", request.Prompts.Count, limits.Images);

@@ -12,6 +12,7 @@ internal sealed class JobWatchers
 
     private readonly List<Watcher> _all = [];
     private readonly Lock _lock = new();
+    private bool _ended;
 
     private sealed record Watcher(string? JobId, Channel<JobEvent> Events);
 
@@ -30,7 +31,8 @@ internal sealed class JobWatchers
         lock (_lock)
         {
             foreach (var first in begin) watcher.Events.Writer.TryWrite(first);
-            _all.Add(watcher);
+            if (_ended) watcher.Events.Writer.TryComplete();
+            else _all.Add(watcher);
         }
         return watcher.Events.Reader;
     }
@@ -59,10 +61,12 @@ internal sealed class JobWatchers
         }
     }
 
+    /// <summary>Ends all watching, now and later.</summary>
     public void End()
     {
         lock (_lock)
         {
+            _ended = true;
             foreach (var watcher in _all) watcher.Events.Writer.TryComplete();
             _all.Clear();
         }

@@ -61,7 +61,6 @@ public sealed class ModelThread : IHostedService
     async Task IHostedService.StopAsync(CancellationToken cancellationToken)
     {
         _stopping = true;
-        _queue.EndWatching();
         _queue.Wake();
         try
         {

@@ -32,20 +32,7 @@ internal sealed class PictureWriter : IDisposable
     /// <param name="text">Makes the text that goes with it.</param>
     public void Add(JobRun run, int index, RgbImage image, Func<ImageMetadata> text) => _work.Add(() =>
     {
-        if (run.SaveError is not null) return;
-        try
-        {
-            Save(run, index, image, text);
-        }
-        catch (EaselException e)
-        {
-            run.FailSaving(e);
-        }
-        catch (Exception e)
-        {
-            _log.LogError(e, "A picture of the job {Job} could not be saved.", run.Job.Id);
-            run.FailSaving(new EaselException("A picture could not be saved for a reason that was not foreseen; the server's log has it.", e));
-        }
+        if (run.SaveError is null) Guarded(run, () => Save(run, index, image, text));
     });
 
     /// <summary>Ends a job once its pictures are written.</summary>
@@ -56,24 +43,32 @@ internal sealed class PictureWriter : IDisposable
         _metrics.JobEnded(run.Job.Request.Task, state);
     });
 
-    /// <summary>Tells of the pictures that an earlier process finished.</summary>
+    /// <summary>Takes in the pictures that an earlier process finished; one that cannot be read is thrown away, to be drawn again.</summary>
     /// <returns>Whether there are all that were asked for, so that nothing is left to draw.</returns>
     public bool Recover(JobRun run)
     {
-        var found = Enumerable.Range(0, run.Job.PictureCount).Where(index => File.Exists(_folder.PathOf(PictureFolder.FileOf(PictureFolder.PictureId(run.Job.Id, index))))).ToList();
-        foreach (var index in found)
+        var found = new List<Picture>();
+        for (var index = 0; index < run.Job.PictureCount; index++)
         {
-            _work.Add(() =>
+            var id = PictureFolder.PictureId(run.Job.Id, index);
+            var file = PictureFolder.FileOf(id);
+            if (!File.Exists(_folder.PathOf(file))) continue;
+            try
             {
-                try
-                {
-                    Register(run, index);
-                }
-                catch (EaselException e)
-                {
-                    run.FailSaving(e);
-                }
-            });
+                found.Add(GalleryFiles.Read(_folder, file, id, run.Job.Id));
+            }
+            catch (EaselException e)
+            {
+                _log.LogWarning("A picture of the job {Job} is drawn again: {Reason}", run.Job.Id, e.Message);
+                File.Delete(_folder.PathOf(file));
+            }
+        }
+        if (found.Count > 0)
+        {
+            _work.Add(() => Guarded(run, () =>
+            {
+                foreach (var picture in found) Add(run, picture);
+            }));
         }
         return found.Count == run.Job.PictureCount;
     }
@@ -126,10 +121,22 @@ internal sealed class PictureWriter : IDisposable
         _metrics.PictureSaved();
     }
 
-    private void Register(JobRun run, int index)
+    /// <summary>Does a part of saving; where that fails, the job does.</summary>
+    private void Guarded(JobRun run, Action part)
     {
-        var id = PictureFolder.PictureId(run.Job.Id, index);
-        Add(run, GalleryFiles.Read(_folder, PictureFolder.FileOf(id), id, run.Job.Id));
+        try
+        {
+            part();
+        }
+        catch (EaselException e)
+        {
+            run.FailSaving(e);
+        }
+        catch (Exception e)
+        {
+            _log.LogError(e, "A picture of the job {Job} could not be saved.", run.Job.Id);
+            run.FailSaving(new EaselException("A picture could not be saved for a reason that was not foreseen; the server's log has it.", e));
+        }
     }
 
     private void Add(JobRun run, Picture picture)

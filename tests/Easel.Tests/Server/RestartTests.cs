@@ -15,6 +15,7 @@ public sealed class RestartTests : IDisposable
     public async Task StopPutsTheRunningJobBack()
     {
         string running, waiting;
+        var stopping = new System.Diagnostics.Stopwatch();
         var options = RunningServer.OptionsFor(_folder) with { StopPatience = TimeSpan.Zero };
         await using (var server = await RunningServer.Start(options))
         {
@@ -22,7 +23,10 @@ public sealed class RestartTests : IDisposable
             waiting = await server.Submit(RunningServer.Cat(prompt: "a dog"));
             await foreach (var happened in server.Service<Easel.Server.Jobs.JobQueue>().Watch(running))
                 if (happened.Kind == Easel.Server.Jobs.JobEventKind.Step && happened.Job.Progress!.Step > 0) break;
+            _ = await server.Client.GetStreamAsync("api/jobs/events");
+            stopping.Start();
         }
+        Assert.InRange(stopping.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(4)); // somebody watches, and holds nothing up
         await using (var server = await RunningServer.Start(options))
         {
             Assert.Equal([running, waiting], (await server.Get("api/jobs")).GetProperty("active").EnumerateArray().Select(job => job.GetProperty("id").GetString()));
