@@ -58,7 +58,8 @@ internal static class ServerLoad
         await using var app = EaselServer.Build(options);
         await app.StartAsync();
         var thread = app.Services.GetRequiredService<ModelThread>();
-        var names = app.Services.GetRequiredService<Server.Models.ModelLibrary>().Checkpoints.Select(model => model.Name).Order(StringComparer.Ordinal).ToList();
+        var library = app.Services.GetRequiredService<Server.Models.ModelLibrary>();
+        var names = library.Checkpoints.Select(model => model.Name).Order(StringComparer.Ordinal).ToList();
         Console.WriteLine($"| change | model | load s | resident memory MiB | of it files MiB |{Environment.NewLine}|---|---|---|---|---|");
         for (var change = 0; change < changes; change++)
         {
@@ -73,7 +74,7 @@ internal static class ServerLoad
     }
 
     private static long Resident(string line) => OperatingSystem.IsLinux()
-        ? long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(line, StringComparison.Ordinal)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1]) >> 10
+        ? long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(line, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) >> 10
         : Environment.WorkingSet >> 20;
 
     private static async Task Memory(HttpClient client, JobQueue queue, int jobs, int each)
@@ -95,7 +96,11 @@ internal static class ServerLoad
     private static async Task Routes(HttpClient client, JobQueue queue)
     {
         var picture = (await client.GetFromJsonAsync<JsonElement>("api/pictures?count=1")).GetProperty("pictures")[0].GetProperty("id").GetString();
-        string[] routes = ["health/live", "api/jobs", "api/models", "api/samplers", "api/pictures?count=20", "api/pictures?count=20&words=cat", $"api/pictures/{picture}/file", $"api/pictures/{picture}/thumbnail"];
+        string[] routes =
+        [
+            "health/live", "api/jobs", "api/models", "api/samplers", "api/pictures?count=20", "api/pictures?count=20&words=cat", $"api/pictures/{picture}/file",
+            $"api/pictures/{picture}/thumbnail",
+        ];
         Console.WriteLine($"| route | requests/s, idle | ms, idle: median (99%) | requests/s, drawing | ms, drawing: median (99%) |{Environment.NewLine}|---|---|---|---|---|");
         var idle = new List<Result>();
         foreach (var route in routes) idle.Add(await Call(client, route));
