@@ -58,6 +58,8 @@ internal static class CommandLine
             DrawCommand.CreateOptimized("optimized_txt2img", Job.Text, shell),
             DrawCommand.CreateOptimized("optimized_img2img", Job.Image, shell),
             AgainCommand.Create(shell),
+            ServeCommand.Create(shell),
+            GalleryCommand.Create(shell),
             InfoCommand.Create(shell),
             ConvertCommand.Create(shell),
             SamplersCommand.Create(shell),

@@ -1,4 +1,5 @@
 using Easel.Imaging;
+using Easel.Sampling;
 
 namespace Easel;
 
@@ -161,6 +162,8 @@ public sealed partial record GenerationRequest
         if (Eta is { } eta) Range(nameof(Eta), "eta", eta, 0, 1);
         Side(nameof(Width), "width", Width);
         Side(nameof(Height), "height", Height);
+        _ = Samplers.Resolve(Sampler);
+        if (Schedule is { } schedule && Names.Key(schedule) != Schedules.Automatic) _ = Schedules.Get(schedule);
         foreach (var margin in (int[])[Extend.Left, Extend.Top, Extend.Right, Extend.Bottom]) Range(nameof(Extend), "margin", margin, 0, LargestSide);
 
         if (Prompts.Count == 0) throw new InvalidRequestException(nameof(Prompts), "There is no prompt: give one, even an empty one.");

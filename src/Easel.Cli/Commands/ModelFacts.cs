@@ -87,7 +87,7 @@ internal static class ModelFacts
     {
         if (Directory.Exists(path)) return;
         using var progress = IProgressDisplay.For(shell, quiet: !shell.ErrorIsTerminal);
-        var hash = ModelHashes.OfUser(shell).Of(path, share => progress.Working("reading " + Path.GetFileName(path), share), shell.Cancel)!;
+        var hash = ModelHashes.OfUser(shell.Variable).Of(path, share => progress.Working("reading " + Path.GetFileName(path), share), shell.Cancel)!;
         facts.Add("model hash", ModelHash.Short(hash));
         facts.Add("sha256", hash);
     }

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using Easel.Imaging;
 using Easel.Models;
-using Easel.Sampling;
+using Easel.Runtime;
+using Easel.Weights;
 
 namespace Easel.Cli;
 
@@ -22,7 +23,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         var inputs = Inputs.Load(settings, shell.In);
         var profile = Profile.For(settings);
         var request = RequestFor(profile, inputs);
-        Check(request);
+        request.Validate();
         var path = ModelChoice.Find(settings.Model, shell);
         var options = ModelChoice.Options(settings, shell);
         var files = new OutputFiles(settings, profile);
@@ -52,7 +53,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
             var request = RequestFor(profile, inputs);
             CheckModel(generator.Family, path);
 
-            var hash = settings.NoMetadata ? null : Task.Run(() => ModelHashes.OfUser(shell).Of(path, cancel: shell.Cancel));
+            var hash = settings.NoMetadata ? null : Task.Run(() => ModelHashes.OfUser(shell.Variable).Of(path, cancel: shell.Cancel));
             var stamp = new ModelStamp(path, options, generator.Precision, hash);
             if (Again is not null)
                 foreach (var difference in AgainCommand.Differences(Again, path, hash?.GetAwaiter().GetResult(), request)) progress.Note(difference);
@@ -97,13 +98,6 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         if (Again is null) return RequestBuilder.Build(settings, profile, inputs);
         var request = RequestInfotext.FromInfotext(Again);
         return request with { InitImage = inputs.Picture, Mask = inputs.Mask, Depth = inputs.Depth, Watermark = request.Watermark && !settings.NoWatermark };
-    }
-
-    private static void Check(GenerationRequest request)
-    {
-        request.Validate();
-        _ = Samplers.Resolve(request.Sampler);
-        if (request.Schedule is { } schedule && Names.Key(schedule) != Schedules.Automatic) _ = Schedules.Get(schedule);
     }
 
     private void CheckModel(ModelFamily family, string path)

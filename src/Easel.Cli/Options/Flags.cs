@@ -25,6 +25,10 @@ internal static class Flags
 
     public static Option<string?> Text(string value, string help, params string[] names) => Valued(value, help, names, text => text, "");
 
+    /// <summary>A text that may be given several times, each of which counts.</summary>
+    public static Option<string[]?> Texts(string value, string help, params string[] names) =>
+        Named(names, all => new Option<string[]?>(all[0], all[1..]) { Description = help, HelpName = value, Arity = ArgumentArity.OneOrMore });
+
     public static Option<int?> Whole(string help, params string[] names) =>
         Valued<int?>("N", help, names,
             text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n : null, "a whole number");

@@ -1,3 +1,4 @@
+using Easel.Runtime;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 

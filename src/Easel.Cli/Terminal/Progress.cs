@@ -1,3 +1,5 @@
+using Easel.Runtime;
+
 namespace Easel.Cli;
 
 /// <summary>Tells the person how far the work is.</summary>

@@ -53,7 +53,8 @@ public static partial class ImageFile
         return !Path.Exists(path) && Write(path, Encode(image, format, metadata, quality, lossless), overwrite: false);
     }
 
-    private static bool Write(string path, byte[] file, bool overwrite)
+    /// <summary>Writes a file whole or not at all; false where the name is taken and may not be written over.</summary>
+    internal static bool Write(string path, byte[] file, bool overwrite)
     {
         // Not named after the file: a name near the longest that the file system takes would have no room for more.
         var beside = Path.Combine(Path.GetDirectoryName(path) ?? "", $".{Guid.NewGuid():N}.part");

@@ -84,13 +84,20 @@ public sealed class Esrgan : IDisposable
         try
         {
             using var file = TensorFile.Open(path);
-            var tensors = EsrganKeys.Read(file);
-            return (Rrdb(tensors, path) ?? Compact(tensors)) is not null;
+            return IsIn(file);
         }
         catch (CheckpointException)
         {
             return false; // whoever opens it next says why
         }
+    }
+
+    /// <inheritdoc cref="IsIn(string)"/>
+    internal static bool IsIn(TensorFile file)
+    {
+        var tensors = EsrganKeys.Read(file);
+        using var network = (Rrdb(tensors, file.Path) ?? Compact(tensors))?.Network;
+        return network is not null;
     }
 
     /// <summary>Lets the network go.</summary>

@@ -41,5 +41,10 @@ internal sealed class VaeFile : IDisposable
         }
     }
 
+    /// <summary>Whether a file holds one.</summary>
+    public static bool IsIn(TensorFile file) => file.Tensors.Keys.Any(key =>
+        key.StartsWith("decoder.up.", StringComparison.Ordinal) || key.StartsWith("decoder.up_blocks.", StringComparison.Ordinal)
+        || key.StartsWith("first_stage_model.decoder.up.", StringComparison.Ordinal));
+
     public void Dispose() => _file.Dispose();
 }

@@ -1,5 +1,6 @@
 using Easel.Cli;
 using Easel.Imaging;
+using Easel.Runtime;
 using Easel.Sampling;
 
 namespace Easel.Tests.Cli;

@@ -1,7 +1,6 @@
 using Easel.Imaging;
-using Easel.Weights;
 
-namespace Easel.Cli;
+namespace Easel.Weights;
 
 /// <summary>What the text in a picture says of the model.</summary>
 /// <param name="Path">The file or folder.</param>

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Easel.Cli;
+namespace Easel.Runtime;
 
 /// <summary>How fast a run goes and how long it will take, from the times of its steps.</summary>
 internal sealed class Pace(TimeProvider? clock = null)

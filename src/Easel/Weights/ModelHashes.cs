@@ -1,7 +1,6 @@
 using System.Text.Json;
-using Easel.Weights;
 
-namespace Easel.Cli;
+namespace Easel.Weights;
 
 /// <summary>
 /// The fingerprints of model files, remembered between runs: reading 4 GB takes seconds. A file counts as unchanged while its path, size and time of change
@@ -12,9 +11,10 @@ internal sealed class ModelHashes(string file)
     private const int Most = 500;
 
     /// <summary>Those in the person's cache folder.</summary>
-    public static ModelHashes OfUser(Shell shell)
+    /// <param name="variable">The value of an environment variable, or null.</param>
+    public static ModelHashes OfUser(Func<string, string?> variable)
     {
-        var root = shell.Variable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache
+        var root = variable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache
             : OperatingSystem.IsWindows() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
             : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), OperatingSystem.IsMacOS() ? "Library/Caches" : ".cache");
         return new ModelHashes(Path.Combine(root, "easel", "model-hashes.json"));
@@ -29,13 +29,22 @@ internal sealed class ModelHashes(string file)
     {
         var info = new FileInfo(model);
         if (!info.Exists) return null;
-        var key = $"{info.FullName}|{info.Length}|{info.LastWriteTimeUtc.Ticks}";
+        var key = KeyOf(info);
         if (Remembered().TryGetValue(key, out var known)) return known;
 
         var hash = ModelHash.Sha256(model, read => progress?.Invoke((double)read / Math.Max(1, info.Length)), cancel);
         Remember(key, hash);
         return hash;
     }
+
+    /// <summary>The hash of a file, where it is remembered; null where it would have to be computed.</summary>
+    public string? Known(string model)
+    {
+        var info = new FileInfo(model);
+        return info.Exists ? Remembered().GetValueOrDefault(KeyOf(info)) : null;
+    }
+
+    private static string KeyOf(FileInfo model) => $"{model.FullName}|{model.Length}|{model.LastWriteTimeUtc.Ticks}";
 
     private Dictionary<string, string> Remembered()
     {

@@ -1,0 +1,49 @@
+using System.Text.Json.Nodes;
+using Easel.Imaging;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.OpenApi;
+using Scalar.AspNetCore;
+
+namespace Easel.Server.Api;
+
+/// <summary>The description of the API, /openapi/v1.json, and the page that shows it, /docs. Nothing of it comes from the network.</summary>
+internal static class Documentation
+{
+    public static void Add(IServiceCollection services) => services.AddOpenApi(openApi =>
+    {
+        openApi.AddDocumentTransformer((document, _, _) =>
+        {
+            document.Info.Title = "Easel";
+            document.Info.Description = "Pictures from words, on your own computer. Submit a job, watch its events, fetch its pictures. "
+                + "Errors are problem+json with one sentence.";
+            document.Servers = [];
+            return Task.CompletedTask;
+        });
+        openApi.AddSchemaTransformer((schema, context, _) =>
+        {
+            var type = context.JsonTypeInfo.Type;
+            if (type != typeof(RgbImage) && type != typeof(GrayImage) && type != typeof(DepthImage)) return Task.CompletedTask;
+            schema.Type = JsonSchemaType.String | JsonSchemaType.Null;
+            schema.Format = "byte";
+            schema.Description = "A picture: base64 of a PNG, JPEG, WebP, GIF or BMP file, with or without \"data:image/png;base64,\" before it.";
+            return Task.CompletedTask;
+        });
+        openApi.AddOperationTransformer((operation, context, _) =>
+        {
+            if (context.Description.RelativePath == "api/jobs" && operation.RequestBody?.Content is { } content && content.TryGetValue("application/json", out var body))
+                ((OpenApiMediaType)body).Example = JsonNode.Parse("""{"request":{"prompt":"a lighthouse at dusk","steps":20,"seed":7}}""");
+            return Task.CompletedTask;
+        });
+    });
+
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        app.MapOpenApi();
+        app.MapScalarApiReference("/docs", options =>
+        {
+            options.Title = "Easel API";
+            options.DefaultFonts = false; // they would come from the network
+            options.Telemetry = false;
+        });
+    }
+}

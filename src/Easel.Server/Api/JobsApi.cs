@@ -1,0 +1,60 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using Easel.Server.Jobs;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+
+namespace Easel.Server.Api;
+
+/// <summary>Submitting, watching and steering jobs.</summary>
+internal static class JobsApi
+{
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        var jobs = app.MapGroup("/api/jobs").WithTags("Jobs").ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound);
+        jobs.MapPost("", (JobRequest request, HttpContext context, JobQueue queue) =>
+        {
+            var job = queue.Submit(request, Caller.Of(context));
+            return TypedResults.Created($"/api/jobs/{job.Id}", job);
+        }).WithSummary("Submit a job: the library's request is its body")
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity).ProducesProblem(StatusCodes.Status429TooManyRequests);
+        jobs.MapGet("", (JobQueue queue, string? before, int? count) => new JobList(queue.Snapshot(), queue.Over(before, Math.Clamp(count ?? 50, 1, 200))))
+            .WithSummary("The jobs: what runs, what waits in its order, what is over");
+        jobs.MapGet("/{id}", (string id, JobQueue queue) => TypedResults.Ok(queue.Find(id) ?? throw Missing()))
+            .WithSummary("A job as it stands");
+        jobs.MapDelete("/{id}", (string id, JobQueue queue) => queue.Cancel(id) ? TypedResults.Ok(queue.Find(id)) : throw (queue.Find(id) is null ? Missing() : Over()))
+            .WithSummary("Cancel a job: a waiting one at once, a running one within a step");
+        jobs.MapDelete("", (JobQueue queue) => new StoppedJobs(queue.StopAll()))
+            .WithSummary("Cancel all that runs and waits");
+        jobs.MapPost("/{id}/move", (string id, MoveRequest move, JobQueue queue) => queue.Move(id, move.Position))
+            .WithSummary("Put a waiting job at another place in the queue");
+        jobs.MapGet("/{id}/events", (string id, JobQueue queue, CancellationToken cancel) => Stream(queue.Watch(id, cancel), cancel))
+            .WithSummary("Watch a job until it is over: queued, started, step, preview, picture, done, failed, cancelled");
+        jobs.MapGet("/events", (JobQueue queue, CancellationToken cancel) => Stream(queue.Watch(null, cancel), cancel))
+            .WithSummary("Watch all jobs");
+    }
+
+    private static ServerSentEventsResult<JobEvent> Stream(IAsyncEnumerable<JobEvent> events, CancellationToken cancel) => TypedResults.ServerSentEvents(Items(events, cancel));
+
+    private static async IAsyncEnumerable<SseItem<JobEvent>> Items(IAsyncEnumerable<JobEvent> events, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        await foreach (var happened in events.WithCancellation(cancel)) yield return new SseItem<JobEvent>(happened, happened.Kind.ToString().ToLowerInvariant());
+    }
+
+    private static ServerException Missing() => new(StatusCodes.Status404NotFound, "There is no such job.");
+
+    private static ServerException Over() => new(StatusCodes.Status409Conflict, "The job is over already.");
+}
+
+/// <summary>The jobs there are.</summary>
+/// <param name="Active">Those that run, then those that wait, in the order in which they will be drawn.</param>
+/// <param name="Over">Those that are over, the youngest first.</param>
+public sealed record JobList(IReadOnlyList<Job> Active, IReadOnlyList<Job> Over);
+
+/// <summary>Where a job is to be put.</summary>
+/// <param name="Position">The place in the queue, from 0; beyond the last is the last.</param>
+public sealed record MoveRequest(int Position);
+
+/// <summary>What was stopped.</summary>
+/// <param name="Cancelled">How many jobs.</param>
+public sealed record StoppedJobs(int Cancelled);

@@ -1,0 +1,39 @@
+using Easel.Sampling;
+using Easel.Server.Models;
+using Microsoft.AspNetCore.Routing;
+
+namespace Easel.Server.Api;
+
+/// <summary>What there is to draw with.</summary>
+internal static class ModelsApi
+{
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        var api = app.MapGroup("/api").WithTags("Models");
+        api.MapGet("/models", (ModelLibrary library) => ListOf(library)).WithSummary("The models, LoRAs and embeddings in the folders");
+        api.MapPost("/models/refresh", (ModelLibrary library) =>
+        {
+            library.Refresh();
+            return ListOf(library);
+        }).WithSummary("Read the folders again");
+        api.MapGet("/samplers", () => Samplers.All.Select(sampler => new Choice(sampler.Name, sampler.DisplayName, sampler.Aliases, sampler.DefaultSchedule)))
+            .WithSummary("The samplers");
+        api.MapGet("/schedules", () => Schedules.All.Select(schedule => new Choice(schedule.Name, schedule.DisplayName, schedule.Aliases))).WithSummary("The noise schedules");
+    }
+
+    private static ModelList ListOf(ModelLibrary library) => new(library.Default?.Name, library.Entries, library.Loras, library.Embeddings);
+}
+
+/// <summary>The models there are.</summary>
+/// <param name="Default">The one that is drawn with where a request names none; null where there is none.</param>
+/// <param name="Models">All files in the folders, the usable ones first.</param>
+/// <param name="Loras">What a prompt can call as <c>&lt;lora:name:0.8&gt;</c>.</param>
+/// <param name="Embeddings">What a prompt can call by name.</param>
+public sealed record ModelList(string? Default, IReadOnlyList<ModelEntry> Models, IReadOnlyList<string> Loras, IReadOnlyList<string> Embeddings);
+
+/// <summary>A sampler or a schedule.</summary>
+/// <param name="Name">The name in requests.</param>
+/// <param name="DisplayName">The name for people.</param>
+/// <param name="Aliases">Other names it answers to.</param>
+/// <param name="DefaultSchedule">A sampler's own schedule.</param>
+public sealed record Choice(string Name, string DisplayName, IReadOnlyList<string> Aliases, string? DefaultSchedule = null);

@@ -1,0 +1,133 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Easel.Server.Api;
+using Easel.Server.Jobs;
+using Easel.Server.Models;
+using Easel.Server.Security;
+using Easel.Server.Storage;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Hosting;
+
+namespace Easel.Server;
+
+/// <summary>The whole server: the queue and its model thread, the APIs and the page.</summary>
+public static class EaselServer
+{
+    /// <summary>Makes a server, ready to start.</summary>
+    /// <exception cref="EaselException">It cannot be run so: an address without a login, a folder that cannot be written, a damaged database.</exception>
+    public static WebApplication Build(ServerOptions options)
+    {
+        options.Validate();
+        // Neither configuration files nor variables: what the server does is what its command line says.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
+        {
+            ApplicationName = typeof(EaselServer).Assembly.GetName().Name,
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = options.Limits.BodyBytes;
+            kestrel.Listen(options.Address, options.Port);
+        });
+        builder.Logging.AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning)
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical); // what keeps the server from starting is told by whoever starts it
+        builder.Services.AddRoutingCore();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.StopPatience + TimeSpan.FromSeconds(20));
+        builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true); // so that its sentence reaches the caller
+        builder.Services.ConfigureHttpJsonOptions(json => ServerJson.Apply(json.SerializerOptions));
+        AddCore(builder.Services, options);
+        Operations.Add(builder.Services);
+        Documentation.Add(builder.Services);
+
+        var app = builder.Build();
+        try
+        {
+            Open(app.Services);
+        }
+        catch
+        {
+            ((IDisposable)app).Dispose();
+            throw;
+        }
+        // Whoever watches would hold the stop up, for the web server waits for its last answer.
+        app.Lifetime.ApplicationStopping.Register(app.Services.GetRequiredService<JobQueue>().EndWatching);
+        app.Use(SecurityHeaders.Add);
+        app.UseMiddleware<ProblemMiddleware>();
+        app.UseMiddleware<HostCheck>();
+        app.UseMiddleware<OriginCheck>();
+        app.UseMiddleware<LoginCheck>();
+        app.UseRouting();
+        LoginPage.Map(app);
+        Operations.Map(app);
+        Documentation.Map(app);
+        JobsApi.Map(app);
+        PicturesApi.Map(app);
+        ModelsApi.Map(app);
+        return app;
+    }
+
+    /// <summary>Runs a server until it is told to stop.</summary>
+    /// <param name="options">How.</param>
+    /// <param name="onReady">Told the address once it listens.</param>
+    /// <param name="cancel">Stops it; what is drawn is finished or put back into the queue.</param>
+    /// <exception cref="EaselException">It cannot be run so, or the address is taken.</exception>
+    public static async Task RunAsync(ServerOptions options, Action<string> onReady, CancellationToken cancel)
+    {
+        await using var app = Build(options);
+        // A polite request of the system to end is a stop like the caller's.
+        using var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+        {
+            signal.Cancel = true;
+            app.Lifetime.StopApplication();
+        });
+        try
+        {
+            await app.StartAsync(cancel);
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException)
+        {
+            throw new EaselException($"The port {options.Port} of {options.Address} is in use, perhaps by another easel; --port names another.", e);
+        }
+        catch (SocketException e)
+        {
+            throw new EaselException($"The server cannot listen on {options.Address}, port {options.Port}: {e.Message}", e);
+        }
+        onReady(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        await app.WaitForShutdownAsync(cancel);
+    }
+
+    private static void AddCore(IServiceCollection services, ServerOptions options)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<ServerMetrics>();
+        services.AddSingleton<Credentials>();
+        services.AddSingleton<LoginAttempts>();
+        services.AddSingleton(_ => new PictureFolder(options.OutputFolder));
+        services.AddSingleton(s => Database.Open(s.GetRequiredService<PictureFolder>().Database));
+        services.AddSingleton<JobStore>();
+        services.AddSingleton<InputPictures>();
+        services.AddSingleton(s => new Gallery(s.GetRequiredService<Database>(), s.GetRequiredService<PictureFolder>(), s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new ModelLibrary(options));
+        services.AddSingleton(s => new JobRules(options.Limits, s.GetRequiredService<ModelLibrary>()));
+        services.AddSingleton(s => new JobQueue(s.GetRequiredService<JobStore>(), s.GetRequiredService<InputPictures>(), s.GetRequiredService<JobRules>(), options,
+            s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<PictureWriter>();
+        services.AddSingleton(s => new ModelThread(s.GetRequiredService<JobQueue>(), s.GetRequiredService<ModelLibrary>(), s.GetRequiredService<InputPictures>(),
+            s.GetRequiredService<PictureWriter>(), options, s.GetRequiredService<ServerMetrics>(), s.GetRequiredService<ILogger<ModelThread>>()));
+        services.AddHostedService(s => s.GetRequiredService<ModelThread>());
+        services.AddSingleton<IHostLifetime, SilentLifetime>();
+        services.AddHostedService<Housekeeping>();
+    }
+
+    private static void Open(IServiceProvider services)
+    {
+        services.GetRequiredService<PictureFolder>().Open();
+        services.GetRequiredService<Gallery>().Reconcile();
+    }
+}

@@ -1,0 +1,38 @@
+namespace Easel.Server.Jobs;
+
+/// <summary>What is to be done.</summary>
+public enum JobTask
+{
+    /// <summary>Draw what <see cref="JobRequest.Request"/> says; the x4 upscaler and depth models draw too.</summary>
+    Draw,
+
+    /// <summary>Enlarge <see cref="GenerationRequest.InitImage"/> with an ESRGAN network or by plain resampling; prompt and seed do not matter.</summary>
+    Enlarge,
+}
+
+/// <summary>A job as it is asked for: the library's request, and what to carry it out with.</summary>
+public sealed record JobRequest
+{
+    /// <summary>Draw by default.</summary>
+    public JobTask Task { get; init; }
+
+    /// <summary>
+    /// The name of a model in the library. For <see cref="JobTask.Enlarge"/> that of an upscaler, "lanczos" or "nearest". Null for the default one.
+    /// </summary>
+    public string? Model { get; init; }
+
+    /// <summary>The name of another autoencoder in the library; null for the model's own.</summary>
+    public string? Vae { get; init; }
+
+    /// <summary>
+    /// How many times wider and higher an enlarged picture is to be, above 0; null for the network's own, or 2 where plain. Width and height of the request go
+    /// before it.
+    /// </summary>
+    public double? Scale { get; init; }
+
+    /// <summary>For <see cref="JobTask.Enlarge"/>: the text inside the picture that is enlarged, which goes on with it; null for none.</summary>
+    public string? Parameters { get; init; }
+
+    /// <summary>The request itself.</summary>
+    public GenerationRequest Request { get; init; } = new();
+}

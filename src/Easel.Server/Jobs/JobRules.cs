@@ -1,0 +1,83 @@
+using Easel.Imaging;
+using Easel.Models;
+using Easel.Server.Models;
+
+namespace Easel.Server.Jobs;
+
+/// <summary>What a request must keep to before it may wait in the queue: everything that can be wrong is found before a model is loaded for it.</summary>
+internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
+{
+    /// <summary>Checks a request.</summary>
+    /// <returns>The request with its model's name and a seed filled in, so that it says all that decides its pictures.</returns>
+    /// <exception cref="EaselException">It cannot be done, or not here.</exception>
+    public JobRequest Check(JobRequest job)
+    {
+        CheckLengths(job.Request);
+        job.Request.Validate();
+        Most(nameof(job.Request.Steps), "number of steps", job.Request.Steps, limits.Steps);
+        if (job.Request.InitImage is { } init) Most(nameof(job.Request.InitImage), "number of pixels of the input picture", Area(init), limits.InputPixels);
+        return job.Task == JobTask.Enlarge ? Enlargement(job) : Drawing(job);
+    }
+
+    /// <summary>How many pictures a request is for.</summary>
+    public static int PicturesOf(JobRequest job)
+    {
+        if (job.Task == JobTask.Enlarge) return 1;
+        var request = job.Request;
+        return (int)Math.Min(int.MaxValue, (long)request.BatchCount * (request.Prompts.Count == 1 ? request.BatchSize : request.Prompts.Count));
+    }
+
+    private JobRequest Drawing(JobRequest job)
+    {
+        var (model, request) = (library.Checkpoint(job.Model), job.Request);
+        if (job.Vae is { } vae) _ = library.Vae(vae);
+        if (job.Scale is not null) throw Refused("Scale", "A scale goes with the task \"enlarge\"; what is drawn has a width and a height.");
+        Most(nameof(request.BatchCount), "number of pictures", PicturesOf(job), limits.Images);
+        if (model.Task == ModelTask.Upscaler)
+        {
+            if (request.InitImage is not { } small) throw Refused(nameof(request.InitImage), $"{model.Name} is an upscaler: give the picture to enlarge.");
+            Most(nameof(request.InitImage), "number of pixels of the enlarged picture", 16 * Area(small), limits.EnlargedPixels);
+        }
+        else
+        {
+            var (wide, high) = request.InitImage is { } init
+                ? (init.Width + request.Extend.Left + request.Extend.Right, init.Height + request.Extend.Top + request.Extend.Bottom)
+                : (model.NativeSize ?? 512, model.NativeSize ?? 512);
+            Most(nameof(request.Width), "number of pixels", (long)(request.Width ?? wide) * (request.Height ?? high), limits.Pixels);
+            if (request.Extend.Any || request.Mask is not null) Most(nameof(request.Extend), "number of pixels of the whole picture", (long)wide * high, limits.InputPixels);
+        }
+        return job with { Model = model.Name, Request = request with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) } };
+    }
+
+    private JobRequest Enlargement(JobRequest job)
+    {
+        var request = job.Request;
+        if (request.InitImage is not { } picture) throw Refused(nameof(request.InitImage), "Give the picture to enlarge.");
+        if (job.Scale is { } scale && !(scale is > 0 and <= 16)) throw Refused("Scale", $"The scale is {scale:0.##}; it must be above 0 and at most 16.");
+        var name = job.Model ?? library.Entries.FirstOrDefault(entry => entry.Use == ModelUse.Upscaler)?.Name ?? PlainEnlargement.Lanczos;
+        if (!PlainEnlargement.IsOne(name)) name = library.Upscaler(name).Name;
+        var factor = job.Scale ?? (PlainEnlargement.IsOne(name) ? PlainEnlargement.DefaultScale : 4);
+        var (width, height) = (request.Width ?? picture.Width * factor, request.Height ?? picture.Height * factor);
+        Most(nameof(request.Width), "number of pixels of the enlarged picture", (long)Math.Min(long.MaxValue / 2, width * height), limits.EnlargedPixels);
+        return job with { Model = name };
+    }
+
+    private void CheckLengths(GenerationRequest request)
+    {
+        foreach (var prompt in request.Prompts.Append<string?>(request.NegativePrompt)) // JSON can hold null among them
+        {
+            if (prompt is null) throw Refused(nameof(request.Prompts), "A prompt is missing: null stands in its place.");
+            Most(nameof(request.Prompt), "number of characters of the prompt", prompt.Length, limits.PromptLength);
+        }
+        Most(nameof(request.Prompts), "number of prompts", request.Prompts.Count, limits.Images);
+    }
+
+    private static long Area(RgbImage image) => (long)image.Width * image.Height;
+
+    private static void Most(string field, string name, long value, long most)
+    {
+        if (value > most) throw Refused(field, $"The {name} is {value}; this server allows {most}.");
+    }
+
+    private static InvalidRequestException Refused(string field, string message) => new(field, message);
+}

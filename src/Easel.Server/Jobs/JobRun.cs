@@ -1,0 +1,60 @@
+namespace Easel.Server.Jobs;
+
+/// <summary>A job at work: shared by the thread that draws and the one that writes.</summary>
+internal sealed class JobRun(Job job, double position) : IDisposable
+{
+    private readonly CancellationTokenSource _cancel = new();
+    private volatile bool _disposed;
+
+    /// <summary>The job as it stands; changed under the queue's lock.</summary>
+    public Job Job { get; set; } = job;
+
+    /// <summary>Its place on disk, which it keeps until it is over.</summary>
+    public double Position => position;
+
+    /// <summary>Ends the drawing within a step.</summary>
+    public CancellationToken Token => _cancel.Token;
+
+    /// <summary>The latest preview.</summary>
+    public byte[]? Preview { get; set; }
+
+    /// <summary>When somebody last asked for a preview, as a timestamp.</summary>
+    public long? PreviewWanted { get; set; }
+
+    /// <summary>Why a picture could not be saved; null where all could.</summary>
+    public EaselException? SaveError { get; private set; }
+
+    /// <summary>Whether the job is to wait again and not to be cancelled.</summary>
+    public bool IsPutBack { get; private set; }
+
+    public void Cancel()
+    {
+        lock (_cancel)
+        {
+            if (!_disposed) _cancel.Cancel();
+        }
+    }
+
+    /// <summary>Ends the drawing because the server stops.</summary>
+    public void PutBack()
+    {
+        IsPutBack = true;
+        Cancel();
+    }
+
+    /// <summary>Ends the drawing because its pictures cannot be kept.</summary>
+    public void FailSaving(EaselException error)
+    {
+        SaveError ??= error;
+        Cancel();
+    }
+
+    public void Dispose()
+    {
+        lock (_cancel)
+        {
+            _disposed = true;
+            _cancel.Dispose();
+        }
+    }
+}

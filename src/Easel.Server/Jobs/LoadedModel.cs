@@ -1,0 +1,105 @@
+using System.Runtime.InteropServices;
+using Easel.Models;
+using Easel.Runtime;
+using Easel.Server.Models;
+using Easel.Weights;
+
+namespace Easel.Server.Jobs;
+
+/// <summary>The one model in memory. Used on the model thread alone; another one is loaded only after it was let go, so that memory stays flat.</summary>
+internal sealed partial class LoadedModel(ServerOptions options) : IDisposable
+{
+    private readonly ModelHashes _hashes = ModelHashes.OfUser(Environment.GetEnvironmentVariable);
+    private Key? _key;
+    private ImageGenerator? _generator;
+    private Esrgan? _upscaler;
+
+    private sealed record Key(string Path, string? Vae, long Bytes, DateTime Changed);
+
+    /// <summary>What the texts of its pictures say of it; null while none is loaded.</summary>
+    public ModelStamp? Stamp { get; private set; }
+
+    /// <summary>The name of what is loaded; null while nothing is. May be read on any thread.</summary>
+    public string? Name { get; private set; }
+
+    /// <summary>The generator of a model, loaded now unless it is the one at hand.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="vae">Another autoencoder; null for the model's own.</param>
+    /// <param name="onProgress">Told the share loaded; throws to cancel.</param>
+    /// <exception cref="EaselException">It cannot be loaded.</exception>
+    public ImageGenerator Generator(ModelEntry model, ModelEntry? vae, Action<double> onProgress)
+    {
+        var key = KeyOf(model, vae);
+        if (_generator is not null && key == _key) return _generator;
+        Unload();
+        var load = options.Load with { Vae = vae?.Path ?? options.Load.Vae };
+        _generator = ImageGenerator.Load(model.Path, load, onProgress);
+        Stamp = new ModelStamp(model.Path, load, _generator.Precision, Task.Run(() => HashOf(model.Path)));
+        (_key, Name) = (key, model.Name);
+        return _generator;
+    }
+
+    /// <summary>The upscaler in a file, loaded now unless it is the one at hand.</summary>
+    /// <exception cref="EaselException">It cannot be loaded.</exception>
+    public Esrgan Upscaler(ModelEntry model)
+    {
+        var key = KeyOf(model, null);
+        if (_upscaler is not null && key == _key) return _upscaler;
+        Unload();
+        OpenMp.Prepare();
+        var device = Hardware.Device(options.Load.Device);
+        var precision = options.Load.Precision == Precision.Auto ? Precision.Full : options.Load.Precision;
+        _upscaler = Esrgan.Load(model.Path, Hardware.NumberFormat(precision, device).Run, device);
+        (_key, Name) = (key, model.Name);
+        return _upscaler;
+    }
+
+    /// <summary>Lets the model go and gives its memory back to the system.</summary>
+    public void Unload()
+    {
+        if (_generator is null && _upscaler is null) return;
+        _generator?.Dispose();
+        _upscaler?.Dispose();
+        (_generator, _upscaler, _key, Stamp, Name) = (null, null, null, null, null);
+        // The tensors are freed; what the two heaps keep of them for later use would be there twice once the next model is loaded.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        if (OperatingSystem.IsLinux()) TrimHeap();
+    }
+
+    public void Dispose() => Unload();
+
+    private static Key KeyOf(ModelEntry model, ModelEntry? vae)
+    {
+        var file = new FileInfo(model.Path); // a file that was replaced is another model
+        return new Key(model.Path, vae?.Path, file.Exists ? file.Length : 0, file.LastWriteTimeUtc);
+    }
+
+    /// <summary>A file that went away while it was read leaves its pictures without a hash.</summary>
+    private string? HashOf(string path)
+    {
+        try
+        {
+            return _hashes.Of(path);
+        }
+        catch (CheckpointException)
+        {
+            return null;
+        }
+    }
+
+    private static void TrimHeap()
+    {
+        try
+        {
+            _ = Trim(0);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // A C library other than glibc keeps less for later by itself.
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int Trim(nint keep);
+}

@@ -1,0 +1,222 @@
+using Easel.Imaging;
+using Easel.Runtime;
+using Easel.Server.Models;
+using Easel.Server.Storage;
+using Microsoft.Extensions.Hosting;
+
+namespace Easel.Server.Jobs;
+
+/// <summary>The one long-lived thread that owns the model and draws, job after job.</summary>
+public sealed class ModelThread : IHostedService
+{
+    /// <summary>Prompts nest, and what reads them calls itself.</summary>
+    private const int StackBytes = 16 << 20;
+
+    private readonly JobQueue _queue;
+    private readonly ModelLibrary _library;
+    private readonly InputPictures _inputs;
+    private readonly PictureWriter _writer;
+    private readonly ServerOptions _options;
+    private readonly ServerMetrics _metrics;
+    private readonly ILogger _log;
+    private readonly LoadedModel _model;
+    private readonly Queue<Action> _errands = [];
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool _stopping;
+    private volatile JobRun? _run;
+
+    internal ModelThread(JobQueue queue, ModelLibrary library, InputPictures inputs, PictureWriter writer, ServerOptions options, ServerMetrics metrics, ILogger<ModelThread> log)
+    {
+        (_queue, _library, _inputs, _writer, _options, _metrics, _log) = (queue, library, inputs, writer, options, metrics, log);
+        _model = new LoadedModel(options);
+        metrics.Observe(queue, () => LoadedModel is not null);
+    }
+
+    /// <summary>The name of the model in memory; null while there is none.</summary>
+    public string? LoadedModel => _model.Name;
+
+    /// <summary>Whether the thread does its work.</summary>
+    public bool IsAlive => !_ended.Task.IsCompleted && !_stopping;
+
+    /// <summary>Loads a model before a job asks for it; waits for the job that is drawn.</summary>
+    /// <param name="name">The model's name; null for the default one.</param>
+    /// <exception cref="EaselException">There is none of that name, or it cannot be loaded.</exception>
+    public Task LoadAsync(string? name)
+    {
+        var model = _library.Checkpoint(name);
+        return Errand(() => _model.Generator(model, null, _ => { }));
+    }
+
+    /// <summary>Lets the model go; waits for the job that is drawn.</summary>
+    public Task UnloadAsync() => Errand(_model.Unload);
+
+    /// <inheritdoc/>
+    Task IHostedService.StartAsync(CancellationToken cancellationToken)
+    {
+        Task.Run(() => _library.Entries, CancellationToken.None); // so that the first who asks finds the folders read
+        new Thread(Work, StackBytes) { Name = "model", IsBackground = true }.Start();
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Waits a while for the job that is drawn, then puts it back into the queue; either way nothing is lost.</summary>
+    async Task IHostedService.StopAsync(CancellationToken cancellationToken)
+    {
+        _stopping = true;
+        _queue.Wake();
+        try
+        {
+            await _ended.Task.WaitAsync(_options.StopPatience, cancellationToken);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            _run?.PutBack();
+            await _ended.Task;
+        }
+        _writer.Complete();
+    }
+
+    private Task Errand(Action work)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_errands)
+        {
+            _errands.Enqueue(() =>
+            {
+                try
+                {
+                    work();
+                    done.SetResult();
+                }
+                catch (Exception e)
+                {
+                    done.SetException(e);
+                }
+            });
+        }
+        _queue.Wake();
+        return done.Task;
+    }
+
+    private void Work()
+    {
+        try
+        {
+            while (!_stopping)
+            {
+                var idle = _model.Name is not null && _options.UnloadAfter is { } after ? after : Timeout.InfiniteTimeSpan;
+                _run = _queue.Take(idle, () => _stopping || HasErrand());
+                if (_run is { } run) Do(run);
+                else if (NextErrand() is { } errand) errand();
+                else if (!_stopping) _model.Unload();
+                _run = null;
+            }
+            _model.Dispose();
+        }
+        finally
+        {
+            _ended.SetResult();
+        }
+    }
+
+    private bool HasErrand()
+    {
+        lock (_errands) return _errands.Count > 0;
+    }
+
+    private Action? NextErrand()
+    {
+        lock (_errands) return _errands.TryDequeue(out var errand) ? errand : null;
+    }
+
+    /// <summary>One job, whatever becomes of it: the thread outlives it.</summary>
+    private void Do(JobRun run)
+    {
+        try
+        {
+            if (_writer.Recover(run))
+            {
+                _writer.End(run, JobState.Done);
+                return;
+            }
+            var remarks = run.Job.Request.Task == JobTask.Enlarge ? Enlarge(run) : Draw(run);
+            _writer.End(run, JobState.Done, remarks: remarks);
+        }
+        catch (OperationCanceledException) when (run.IsPutBack)
+        {
+            _queue.PutBack(run);
+        }
+        catch (OperationCanceledException)
+        {
+            _writer.End(run, JobState.Cancelled);
+        }
+        catch (EaselException e)
+        {
+            _writer.End(run, JobState.Failed, e.Message);
+        }
+        catch (Exception e)
+        {
+            _log.LogError(e, "The job {Job} failed.", run.Job.Id);
+            _writer.End(run, JobState.Failed, MemoryPlan.RanOut(e) ? "Memory ran out; a smaller picture may fit." : "Something unforeseen happened; the server's log has it.");
+            _model.Unload(); // in what state it is nobody knows
+        }
+    }
+
+    private IReadOnlyList<string> Draw(JobRun run)
+    {
+        var job = run.Job.Request;
+        var request = _inputs.Load(run.Job);
+        var generator = _model.Generator(_library.Checkpoint(job.Model), job.Vae is { } vae ? _library.Vae(vae) : null, share => Loading(run, share));
+        run.Token.ThrowIfCancellationRequested();
+        var stamp = _model.Stamp!;
+        var view = new RunView(_queue, run, _metrics);
+        var result = generator.Generate(request, view.Show, run.Token, image => _writer.Add(run, image.Index, image.Image, () => stamp.MetadataOf(image, request)));
+        return result.Remarks;
+    }
+
+    private IReadOnlyList<string> Enlarge(JobRun run)
+    {
+        var job = run.Job.Request;
+        var picture = _inputs.Load(run.Job).InitImage!;
+        var (name, scale) = (job.Model!, job.Scale ?? PlainEnlargement.DefaultScale);
+        if (PlainEnlargement.IsOne(name))
+        {
+            var plain = Resized(picture, Side(job.Request.Width, picture.Width * scale), Side(job.Request.Height, picture.Height * scale), PlainEnlargement.FilterOf(name));
+            Keep(plain, scale);
+            return [];
+        }
+        var upscaler = _model.Upscaler(_library.Upscaler(name));
+        var enlarged = upscaler.Upscale(picture, cancel: run.Token,
+            onTile: (done, all) => _queue.Report(run, new JobProgress(JobStage.Enlarging, Step: done, StepCount: all, Share: (double)done / all)));
+        scale = job.Scale ?? upscaler.Scale;
+        Keep(Resized(enlarged, Side(job.Request.Width, picture.Width * scale), Side(job.Request.Height, picture.Height * scale), ResampleFilter.Lanczos), scale);
+        return [];
+
+        void Keep(RgbImage image, double by) => _writer.Add(run, 0, image, () => new ImageMetadata(EnlargedText(job.Parameters, name, by)));
+
+        static int Side(int? asked, double scaled) => Math.Max(1, asked ?? (int)Math.Round(scaled));
+
+        static RgbImage Resized(RgbImage image, int width, int height, ResampleFilter filter) =>
+            (image.Width, image.Height) == (width, height) ? image : Resampling.Resize(image, width, height, filter);
+    }
+
+    /// <summary>The text of an enlarged picture, under the names that AUTOMATIC1111 has for it.</summary>
+    private static string EnlargedText(string? parameters, string upscaler, double scale)
+    {
+        var text = Infotext.Parse(parameters ?? "");
+        return (text with
+        {
+            Settings =
+            [
+                .. text.Settings,
+                KeyValuePair.Create("Postprocess upscale by", scale.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+                KeyValuePair.Create("Postprocess upscaler", upscaler),
+            ],
+        }).ToString();
+    }
+
+    private void Loading(JobRun run, double share)
+    {
+        run.Token.ThrowIfCancellationRequested();
+        if (share - (run.Job.Progress?.Share ?? 0) >= 0.02) _queue.Report(run, new JobProgress(JobStage.Loading, Share: share));
+    }
+}

@@ -1,0 +1,147 @@
+using System.Collections.Concurrent;
+using Easel.Imaging;
+using Easel.Server.Storage;
+
+namespace Easel.Server.Jobs;
+
+/// <summary>
+/// Writes pictures and ends jobs on a thread of its own and in order, so that the next job is drawn meanwhile. A job is done when its pictures are on disk and
+/// in the database; whatever ends the process before leaves the job open, and what is on disk then is found again (<see cref="Recover"/>).
+/// </summary>
+internal sealed class PictureWriter : IDisposable
+{
+    /// <summary>Pictures that may wait to be written; the drawing waits beyond that, for they are held in memory.</summary>
+    private const int Most = 8;
+
+    private readonly BlockingCollection<Action> _work = new(Most);
+    private readonly JobQueue _queue;
+    private readonly Gallery _gallery;
+    private readonly PictureFolder _folder;
+    private readonly ServerMetrics _metrics;
+    private readonly ILogger _log;
+    private readonly Thread _thread;
+
+    public PictureWriter(JobQueue queue, Gallery gallery, PictureFolder folder, ServerMetrics metrics, ILogger<PictureWriter> log)
+    {
+        (_queue, _gallery, _folder, _metrics, _log) = (queue, gallery, folder, metrics, log);
+        _thread = new Thread(Run) { Name = "picture writer", IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>Writes a picture.</summary>
+    /// <param name="text">Makes the text that goes with it.</param>
+    public void Add(JobRun run, int index, RgbImage image, Func<ImageMetadata> text) => _work.Add(() =>
+    {
+        if (run.SaveError is null) Guarded(run, () => Save(run, index, image, text));
+    });
+
+    /// <summary>Ends a job once its pictures are written.</summary>
+    public void End(JobRun run, JobState state, string? error = null, IReadOnlyList<string>? remarks = null) => _work.Add(() =>
+    {
+        if (run.SaveError is { } failure) (state, error) = (JobState.Failed, failure.Message);
+        _queue.Finish(run, state, error, remarks ?? []);
+        _metrics.JobEnded(run.Job.Request.Task, state);
+    });
+
+    /// <summary>Takes in the pictures that an earlier process finished; one that cannot be read is thrown away, to be drawn again.</summary>
+    /// <returns>Whether there are all that were asked for, so that nothing is left to draw.</returns>
+    public bool Recover(JobRun run)
+    {
+        var found = new List<Picture>();
+        for (var index = 0; index < run.Job.PictureCount; index++)
+        {
+            var id = PictureFolder.PictureId(run.Job.Id, index);
+            var file = PictureFolder.FileOf(id);
+            if (!File.Exists(_folder.PathOf(file))) continue;
+            try
+            {
+                found.Add(GalleryFiles.Read(_folder, file, id, run.Job.Id));
+            }
+            catch (EaselException e)
+            {
+                _log.LogWarning("A picture of the job {Job} is drawn again: {Reason}", run.Job.Id, e.Message);
+                File.Delete(_folder.PathOf(file));
+            }
+        }
+        if (found.Count > 0)
+        {
+            _work.Add(() => Guarded(run, () =>
+            {
+                foreach (var picture in found) Add(run, picture);
+            }));
+        }
+        return found.Count == run.Job.PictureCount;
+    }
+
+    /// <summary>Writes what is left and ends the thread.</summary>
+    public void Complete()
+    {
+        _work.CompleteAdding();
+        _thread.Join();
+    }
+
+    public void Dispose()
+    {
+        Complete();
+        _work.Dispose();
+    }
+
+    private void Run()
+    {
+        foreach (var work in _work.GetConsumingEnumerable())
+        {
+            try
+            {
+                work();
+            }
+            catch (Exception e)
+            {
+                _log.LogError(e, "Unforeseen while writing.");
+            }
+        }
+    }
+
+    private void Save(JobRun run, int index, RgbImage image, Func<ImageMetadata> text)
+    {
+        var id = PictureFolder.PictureId(run.Job.Id, index);
+        var file = PictureFolder.FileOf(id);
+        var path = _folder.PathOf(file);
+        if (File.Exists(path)) return; // recovered, and told of already
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EaselException($"Pictures cannot be saved in {_folder.Root}: {WriteFailure.Reason(e)}", e);
+        }
+        var metadata = text();
+        ImageFile.Save(path, image, metadata);
+        Add(run, Picture.Of(id, run.Job.Id, file, DateTimeOffset.UtcNow, image.Width, image.Height, metadata.Parameters));
+        _metrics.PictureSaved();
+    }
+
+    /// <summary>Does a part of saving; where that fails, the job does.</summary>
+    private void Guarded(JobRun run, Action part)
+    {
+        try
+        {
+            part();
+        }
+        catch (EaselException e)
+        {
+            run.FailSaving(e);
+        }
+        catch (Exception e)
+        {
+            _log.LogError(e, "A picture of the job {Job} could not be saved.", run.Job.Id);
+            run.FailSaving(new EaselException("A picture could not be saved for a reason that was not foreseen; the server's log has it.", e));
+        }
+    }
+
+    private void Add(JobRun run, Picture picture)
+    {
+        _gallery.Add(picture);
+        _queue.Saved(run, picture.Id);
+    }
+}

@@ -1,0 +1,62 @@
+using Easel.Models;
+
+namespace Easel.Server.Models;
+
+/// <summary>What a file in the model folders is good for.</summary>
+public enum ModelUse
+{
+    /// <summary>It draws.</summary>
+    Checkpoint,
+
+    /// <summary>It enlarges pictures (ESRGAN).</summary>
+    Upscaler,
+
+    /// <summary>It is an autoencoder, to stand in for a checkpoint's own.</summary>
+    Vae,
+
+    /// <summary>Easel has no use for it; <see cref="ModelEntry.Problem"/> says why.</summary>
+    None,
+}
+
+/// <summary>A model in the folders, as its tensors describe it; nothing of it is loaded.</summary>
+public sealed record ModelEntry
+{
+    /// <summary>The name in requests: the file's without its ending, and with its folder's where two have one name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Where it lies.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>What it is good for.</summary>
+    public ModelUse Use { get; init; }
+
+    /// <summary>The family, as "Stable Diffusion 1"; null where it is no checkpoint.</summary>
+    public string? Family { get; init; }
+
+    /// <summary>What the model takes beside a prompt; null where it is no checkpoint.</summary>
+    public ModelTask? Task { get; init; }
+
+    /// <summary>The side in pixels that it was trained at; null where it is no checkpoint.</summary>
+    public int? NativeSize { get; init; }
+
+    /// <summary>Bytes on disk.</summary>
+    public long Bytes { get; init; }
+
+    /// <summary>The number formats of its tensors, as "Float16".</summary>
+    public string Precision { get; init; } = "";
+
+    /// <summary>The SHA-256 of its file; null until it was computed, which the first picture drawn with it does.</summary>
+    public string? Sha256 { get; init; }
+
+    /// <summary>The first ten digits of <see cref="Sha256"/>.</summary>
+    public string? Hash => Sha256?[..10];
+
+    /// <summary>What was noticed on reading it.</summary>
+    public IReadOnlyList<string> Remarks { get; init; } = [];
+
+    /// <summary>Why it cannot be used; null where it can.</summary>
+    public string? Problem { get; init; }
+
+    /// <summary>Whether it is the small model that comes with Easel.</summary>
+    public bool IsBuiltIn { get; init; }
+}

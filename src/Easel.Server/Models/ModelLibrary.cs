@@ -1,0 +1,217 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Easel.Models;
+using Easel.Weights;
+
+namespace Easel.Server.Models;
+
+/// <summary>What is in the model folders. A request names a model by its name here and can reach no other file.</summary>
+public sealed class ModelLibrary
+{
+    private static readonly string[] Endings = [".safetensors", ".ckpt", ".pt", ".pth", ".bin"];
+
+    /// <summary>Folders are not read again for one unknown name after another.</summary>
+    private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(2);
+
+    private readonly ServerOptions _options;
+    private readonly ModelHashes _hashes = ModelHashes.OfUser(Environment.GetEnvironmentVariable);
+    private readonly ConcurrentDictionary<(string Path, long Bytes, DateTime Changed), ModelEntry> _known = new();
+    private readonly Lock _turn = new();
+    private volatile IReadOnlyList<ModelEntry>? _entries;
+    private long _read;
+
+    internal ModelLibrary(ServerOptions options) => _options = options;
+
+    /// <summary>Told when the folders were read again.</summary>
+    public event Action? Changed;
+
+    /// <summary>All files, the usable ones first; read when first asked for.</summary>
+    public IReadOnlyList<ModelEntry> Entries => _entries ?? Refresh();
+
+    /// <summary>Those that draw.</summary>
+    public IEnumerable<ModelEntry> Checkpoints => Entries.Where(entry => entry.Use == ModelUse.Checkpoint);
+
+    /// <summary>The model of a request that names none; null where there is no model at all.</summary>
+    public ModelEntry? Default => _options.DefaultModel is { } name
+        ? Find(name, ModelUse.Checkpoint) ?? Checkpoints.FirstOrDefault(entry => entry.Path == Path.GetFullPath(name))
+        : Checkpoints.FirstOrDefault(entry => entry.Task == ModelTask.Plain) ?? Checkpoints.FirstOrDefault();
+
+    /// <summary>The LoRAs that prompts can call by name.</summary>
+    public IReadOnlyList<string> Loras => NamesIn(_options.Load.LoraFolder, ".safetensors", ".pt", ".bin", ".ckpt");
+
+    /// <summary>The textual inversions that prompts can call by name.</summary>
+    public IReadOnlyList<string> Embeddings => NamesIn(_options.Load.EmbeddingFolder, ".pt", ".bin", ".safetensors");
+
+    /// <summary>Reads the folders again; files that did not change are not opened again.</summary>
+    public IReadOnlyList<ModelEntry> Refresh()
+    {
+        lock (_turn)
+        {
+            _read = Stopwatch.GetTimestamp();
+            var files = Files().ToList();
+            var names = Names(files);
+            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path], Sha256 = _hashes.Known(file.Path), IsBuiltIn = file.Path == BuiltIn });
+            _entries = [.. entries.OrderBy(entry => entry.Use == ModelUse.None).ThenBy(entry => entry.IsBuiltIn).ThenBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)];
+        }
+        Changed?.Invoke();
+        return _entries;
+    }
+
+    /// <summary>A usable file by its name, its file's name, or the title that AUTOMATIC1111 gives it ("name.safetensors [hash]"); null where there is none.</summary>
+    public ModelEntry? Find(string name, ModelUse use)
+    {
+        var bare = name.LastIndexOf(" [", StringComparison.Ordinal) is > 0 and var bracket && name.EndsWith(']') ? name[..bracket] : name;
+        return Entries.FirstOrDefault(entry => entry.Use == use && (Same(entry.Name, name) || Same(entry.Name, bare) || Same(Path.GetFileName(entry.Path), bare)
+            || entry.Sha256 is { } sha && name.Length >= 10 && sha.StartsWith(name, StringComparison.OrdinalIgnoreCase)));
+
+        static bool Same(string a, string b) => a.Equals(b, StringComparison.OrdinalIgnoreCase);
+    }
+
+    /// <summary>The checkpoint of a request.</summary>
+    /// <param name="name">Its name; null for the default one.</param>
+    /// <exception cref="ServerException">There is none of that name, or none at all (422).</exception>
+    public ModelEntry Checkpoint(string? name)
+    {
+        if (name is null)
+        {
+            return Fresh(() => Default) ?? throw new ServerException(StatusCodes.Status422UnprocessableEntity, _options.DefaultModel is { } wanted
+                ? $"The model {wanted}, which the server was started with, is not there."
+                : $"There is no model yet: put a Stable Diffusion checkpoint into {Path.GetFullPath(_options.Models.FirstOrDefault() ?? "models")}.");
+        }
+        return Fresh(() => Find(name, ModelUse.Checkpoint)) ?? throw Missing("model", name, ModelUse.Checkpoint);
+    }
+
+    /// <summary>The upscaler of a request.</summary>
+    /// <exception cref="ServerException">There is none of that name (422).</exception>
+    public ModelEntry Upscaler(string name) => Fresh(() => Find(name, ModelUse.Upscaler)) ?? throw Missing("upscaler", name, ModelUse.Upscaler);
+
+    /// <summary>The autoencoder of a request.</summary>
+    /// <exception cref="ServerException">There is none of that name (422).</exception>
+    public ModelEntry Vae(string name) => Fresh(() => Find(name, ModelUse.Vae)) ?? throw Missing("autoencoder", name, ModelUse.Vae);
+
+    /// <summary>The small model beside the program, where there is one.</summary>
+    internal static string BuiltIn { get; } = Path.Combine(AppContext.BaseDirectory, "models", "sketch.safetensors");
+
+    /// <summary>What is not known may have been put into a folder since they were read.</summary>
+    private ModelEntry? Fresh(Func<ModelEntry?> find)
+    {
+        if (find() is { } known) return known;
+        if (Stopwatch.GetElapsedTime(_read) < AtOnce) return null;
+        Refresh();
+        return find();
+    }
+
+    private ServerException Missing(string what, string name, ModelUse use)
+    {
+        var problem = Entries.FirstOrDefault(entry => entry.Name.Equals(name, StringComparison.OrdinalIgnoreCase))?.Problem;
+        var names = Entries.Where(entry => entry.Use == use).Select(entry => entry.Name).Take(20).ToList();
+        return new ServerException(StatusCodes.Status422UnprocessableEntity, problem is not null ? $"\"{name}\" is no {what}: {problem}"
+            : names.Count == 0 ? $"There is no {what} \"{name}\", and no other either." : $"There is no {what} \"{name}\"; there are {string.Join(", ", names)}.");
+    }
+
+    private IEnumerable<(string Folder, string Path)> Files()
+    {
+        var seen = new HashSet<string>();
+        foreach (var place in _options.Models.Append(_options.DefaultModel).Append(BuiltIn).OfType<string>().Select(Path.GetFullPath))
+        {
+            if (File.Exists(place) || IsDiffusers(place))
+            {
+                if (seen.Add(place)) yield return (Path.GetDirectoryName(place)!, place);
+            }
+            else if (Directory.Exists(place))
+            {
+                foreach (var path in Inside(place, depth: 0)) if (seen.Add(path)) yield return (place, path);
+            }
+        }
+    }
+
+    private static IEnumerable<string> Inside(string folder, int depth)
+    {
+        var options = new EnumerationOptions { IgnoreInaccessible = true };
+        foreach (var file in Directory.EnumerateFiles(folder, "*", options).Order(StringComparer.Ordinal))
+            if (Endings.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase)) yield return file;
+        foreach (var inner in Directory.EnumerateDirectories(folder, "*", options).Order(StringComparer.Ordinal))
+        {
+            if (IsDiffusers(inner)) yield return inner;
+            else if (depth < 6) foreach (var path in Inside(inner, depth + 1)) yield return path;
+        }
+    }
+
+    private static bool IsDiffusers(string folder) => File.Exists(Path.Combine(folder, "model_index.json")) || Directory.Exists(Path.Combine(folder, "unet"));
+
+    /// <summary>For each path the shortest name that no other has: the file's, with its folders', with its ending.</summary>
+    private static Dictionary<string, string> Names(List<(string Folder, string Path)> files)
+    {
+        var names = files.ToDictionary(file => file.Path, file => ModelStamp.NameOf(file.Path));
+        foreach (var longer in (Func<(string Folder, string Path), string>[])[file => WithoutEnding(Relative(file)), Relative, file => file.Path])
+        {
+            foreach (var twice in files.GroupBy(file => names[file.Path], StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1).ToList())
+                foreach (var file in twice) names[file.Path] = longer(file);
+        }
+        return names;
+
+        static string Relative((string Folder, string Path) file) => Path.GetRelativePath(file.Folder, file.Path).Replace('\\', '/');
+
+        static string WithoutEnding(string name)
+        {
+            var ending = Endings.FirstOrDefault(ending => name.EndsWith(ending, StringComparison.OrdinalIgnoreCase));
+            return name[..^(ending?.Length ?? 0)];
+        }
+    }
+
+    private ModelEntry Describe(string path)
+    {
+        try
+        {
+            var file = new FileInfo(path);
+            var bytes = file.Exists ? file.Length : Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Sum(inner => new FileInfo(inner).Length);
+            return _known.GetOrAdd((path, bytes, file.LastWriteTimeUtc), _ => Read(path, bytes));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new ModelEntry { Name = ModelStamp.NameOf(path), Path = path, Use = ModelUse.None, Problem = "it went away, or may not be read." };
+        }
+    }
+
+    private static ModelEntry Read(string path, long bytes)
+    {
+        var entry = new ModelEntry { Name = ModelStamp.NameOf(path), Path = path, Bytes = bytes };
+        try
+        {
+            using var checkpoint = Easel.Weights.Checkpoint.Open(path);
+            return entry with
+            {
+                Use = checkpoint.Text is null ? ModelUse.None : ModelUse.Checkpoint,
+                Family = checkpoint.Family.Name,
+                Task = checkpoint.Family.Task,
+                NativeSize = checkpoint.Family.NativeSize,
+                Precision = string.Join(", ", checkpoint.StoredTypes),
+                Remarks = checkpoint.Remarks,
+                Problem = checkpoint.Text is null ? "it holds no text encoder, without which it cannot follow a prompt." : null,
+            };
+        }
+        catch (CheckpointException unknown)
+        {
+            return Directory.Exists(path) ? entry with { Use = ModelUse.None, Problem = unknown.Message } : Other(entry, unknown);
+        }
+    }
+
+    /// <summary>A sound file of another kind, or one that cannot be read.</summary>
+    private static ModelEntry Other(ModelEntry entry, CheckpointException unknown)
+    {
+        try
+        {
+            using var file = TensorFile.Open(entry.Path);
+            entry = entry with { Precision = string.Join(", ", file.Tensors.Values.Select(tensor => tensor.Stored).Distinct()), Remarks = file.Remarks };
+            if (Esrgan.IsIn(file)) return entry with { Use = ModelUse.Upscaler };
+            if (VaeFile.IsIn(file)) return entry with { Use = ModelUse.Vae };
+            return entry with { Use = ModelUse.None, Problem = ModelKind.Describe(file.Tensors.Keys) is { } kind ? $"it is {kind}." : unknown.Message };
+        }
+        catch (CheckpointException damaged)
+        {
+            return entry with { Use = ModelUse.None, Problem = damaged.Message };
+        }
+    }
+
+    private static IReadOnlyList<string> NamesIn(string? folder, params string[] endings) => folder is null ? [] : new NamedFiles(folder, endings).Names;
+}

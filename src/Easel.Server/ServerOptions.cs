@@ -1,0 +1,112 @@
+using System.Net;
+
+namespace Easel.Server;
+
+/// <summary>How the server runs. The defaults are those of one person on one machine.</summary>
+public sealed record ServerOptions
+{
+    /// <summary>The address to listen on. Any other than a loopback address demands a <see cref="Token"/> or a <see cref="User"/>. Default 127.0.0.1.</summary>
+    public IPAddress Address { get; init; } = IPAddress.Loopback;
+
+    /// <summary>The port; 0 for any that is free. Default 7860.</summary>
+    public int Port { get; init; } = 7860;
+
+    /// <summary>The folder of the pictures; what the server keeps beside them is in its subfolder <c>.easel</c>. Default "outputs".</summary>
+    public string OutputFolder { get; init; } = "outputs";
+
+    /// <summary>Folders with models, searched with their subfolders, and single model files. The first folder is where a person is told to put one.</summary>
+    public IReadOnlyList<string> Models { get; init; } = ["models"];
+
+    /// <summary>The model to draw with where a request names none: its name or path; null for the first that is found.</summary>
+    public string? DefaultModel { get; init; }
+
+    /// <summary>How models are loaded: device and precision, the folders of LoRAs and embeddings, a tiny autoencoder for previews.</summary>
+    public LoadOptions Load { get; init; } = new();
+
+    /// <summary>A secret that programs send as <c>Authorization: Bearer</c> and that opens the page; null for none.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>A user's name for HTTP Basic authentication, together with <see cref="Password"/>; null for none.</summary>
+    public string? User { get; init; }
+
+    /// <summary>The password of <see cref="User"/>.</summary>
+    public string? Password { get; init; }
+
+    /// <summary>Origins such as <c>https://example.org</c> whose pages may use the APIs. None by default; there is no wildcard.</summary>
+    public IReadOnlyList<string> Cors { get; init; } = [];
+
+    /// <summary>Names beside localhost, this machine's own and plain addresses by which the server may be called.</summary>
+    public IReadOnlyList<string> HostNames { get; init; } = [];
+
+    /// <summary>After how long without work the model is let go; null to keep it. Default null.</summary>
+    public TimeSpan? UnloadAfter { get; init; }
+
+    /// <summary>How long a stop waits for the running job before it is put back into the queue. Default 10 seconds.</summary>
+    public TimeSpan StopPatience { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>What a request may ask for at most.</summary>
+    public ServerLimits Limits { get; init; } = new();
+
+    /// <summary>Whether a caller must say who they are.</summary>
+    public bool NeedsLogin => Token is not null || User is not null;
+
+    /// <summary>The address alone: secrets do not belong into logs.</summary>
+    public override string ToString() => $"{Address}:{Port}";
+
+    /// <summary>Checks what can be wrong before anything is started.</summary>
+    /// <exception cref="EaselException">It cannot be run so.</exception>
+    public void Validate()
+    {
+        if (Port is < 0 or > 65535) throw new EaselException($"The port is {Port}; it must be from 0 to 65535.");
+        if (User is null != Password is null) throw new EaselException("A user and a password go together; give both or neither.");
+        if (Token is { Length: 0 } || User is { Length: 0 } || Password is { Length: 0 }) throw new EaselException("A token, user or password may not be empty.");
+        if (User?.Contains(':') == true) throw new EaselException("A user's name may not hold a colon, by which HTTP parts it from the password.");
+        if (!IPAddress.IsLoopback(Address) && !NeedsLogin)
+            throw new EaselException($"Whoever reaches {Address} could use the server: give a --token, or a --user and a --password.");
+        foreach (var origin in Cors)
+        {
+            if (!Uri.TryCreate(origin, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.GetLeftPart(UriPartial.Authority) != origin.TrimEnd('/'))
+                throw new EaselException($"\"{origin}\" is no origin; those look like https://example.org.");
+        }
+    }
+}
+
+/// <summary>What a request may ask for at most.</summary>
+public sealed record ServerLimits
+{
+    /// <summary>Steps where nothing else is said.</summary>
+    public const int DefaultSteps = 200;
+
+    /// <summary>Pictures of a job where nothing else is said.</summary>
+    public const int DefaultImages = 100;
+
+    /// <summary>Waiting jobs of a client where nothing else is said.</summary>
+    public const int DefaultQueuedPerClient = 500;
+
+    /// <summary>Bytes of a request's body. Default 64 MB.</summary>
+    public long BodyBytes { get; init; } = 64L << 20;
+
+    /// <summary>Pixels of a picture that is drawn. Default 2048 x 2048.</summary>
+    public long Pixels { get; init; } = 2048 * 2048;
+
+    /// <summary>Pixels of a picture that is sent. Default 4096 x 4096.</summary>
+    public long InputPixels { get; init; } = 4096 * 4096;
+
+    /// <summary>Pixels of a picture that is enlarged. Default 8192 x 4096.</summary>
+    public long EnlargedPixels { get; init; } = 8192 * 4096;
+
+    /// <summary>Sampling steps. Default 200.</summary>
+    public int Steps { get; init; } = DefaultSteps;
+
+    /// <summary>Pictures of one job. Default 100.</summary>
+    public int Images { get; init; } = DefaultImages;
+
+    /// <summary>Characters of a prompt. Default 10,000.</summary>
+    public int PromptLength { get; init; } = 10_000;
+
+    /// <summary>Jobs that one client may have waiting. Default 500.</summary>
+    public int QueuedPerClient { get; init; } = DefaultQueuedPerClient;
+
+    /// <summary>Jobs that may wait in all. Default 5000.</summary>
+    public int Queued { get; init; } = 5000;
+}

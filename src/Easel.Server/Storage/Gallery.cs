@@ -1,0 +1,228 @@
+using System.Globalization;
+using Easel.Imaging;
+using Microsoft.Data.Sqlite;
+
+namespace Easel.Server.Storage;
+
+/// <summary>The finished pictures: found by words and settings, deleted and brought back. The files are the truth; the database is their index.</summary>
+public sealed class Gallery
+{
+    private const string All = "id, job, file, created, width, height, prompt, negative, seed, steps, sampler, model, parameters, deleted";
+    private const int ThumbnailSide = 320;
+
+    private readonly Database _database;
+    private readonly PictureFolder _folder;
+    private readonly TimeProvider _clock;
+    private readonly SemaphoreSlim _shrinking = new(2);
+
+    internal Gallery(Database database, PictureFolder folder, TimeProvider clock) => (_database, _folder, _clock) = (database, folder, clock);
+
+    /// <summary>Told when a picture came, went or came back.</summary>
+    public event Action? Changed;
+
+    /// <summary>Some pictures, the youngest first.</summary>
+    /// <exception cref="ServerException">The count is out of range, or the page mark is none of ours (400).</exception>
+    public PicturePage List(PictureQuery query)
+    {
+        if (query.Count is < 1 or > 200) throw new ServerException(StatusCodes.Status400BadRequest, $"The count is {query.Count}; it must be from 1 to 200.");
+        var (time, id) = PageMark(query.After);
+        const string Wanted = """
+            FROM pictures WHERE (deleted IS NOT NULL) = $deleted
+              AND ($words IS NULL OR number IN (SELECT rowid FROM words WHERE words MATCH $words))
+              AND ($model IS NULL OR model = $model) AND ($sampler IS NULL OR sampler = $sampler) AND ($seed IS NULL OR seed = $seed) AND ($steps IS NULL OR steps = $steps)
+              AND ($width IS NULL OR width = $width) AND ($height IS NULL OR height = $height) AND ($job IS NULL OR job = $job)
+            """;
+        ReadOnlySpan<(string, object?)> values =
+        [
+            ("$deleted", query.Deleted), ("$words", MatchOf(query.Words)), ("$model", query.Model), ("$sampler", query.Sampler), ("$seed", query.Seed), ("$steps", query.Steps),
+            ("$width", query.Width), ("$height", query.Height), ("$job", query.Job), ("$time", time), ("$id", id), ("$count", query.Count + 1),
+        ];
+        var asked = values.ToArray();
+        return _database.Read(connection =>
+        {
+            var total = Database.Query(connection, $"SELECT count(*) {Wanted}", row => row.GetInt32(0), asked.AsSpan(..^3))[0];
+            var found = Database.Query(connection,
+                $"SELECT {All} {Wanted} AND ($time IS NULL OR (created, id) < ($time, $id)) ORDER BY created DESC, id DESC LIMIT $count", PictureOf, asked);
+            var more = found.Count > query.Count;
+            if (more) found.RemoveAt(query.Count);
+            return new PicturePage(found, more ? string.Create(CultureInfo.InvariantCulture, $"{found[^1].Created.ToUnixTimeMilliseconds()}_{found[^1].Id}") : null, total);
+        });
+    }
+
+    /// <summary>A picture, deleted ones included; null where there is none.</summary>
+    public Picture? Find(string id) => _database.Read(connection =>
+        Database.Query(connection, $"SELECT {All} FROM pictures WHERE id = $id", PictureOf, ("$id", id)).FirstOrDefault());
+
+    /// <summary>Where a picture's file lies now.</summary>
+    public string PathOf(Picture picture) => picture.Deleted is null ? _folder.PathOf(picture.File) : _folder.TrashOf(picture.Id, picture.File);
+
+    /// <summary>The bytes of a picture's file.</summary>
+    /// <exception cref="ServerException">There is no such picture (404), or its file is gone (410).</exception>
+    public byte[] Read(string id) => Present(id, path => File.ReadAllBytes(path));
+
+    /// <summary>A small copy as WebP, at most 320 pixels on a side; made when first asked for.</summary>
+    /// <exception cref="ServerException">There is no such picture (404), or its file is gone (410).</exception>
+    public async Task<byte[]> ThumbnailAsync(string id, CancellationToken cancel = default)
+    {
+        var small = _folder.ThumbnailOf(Known(id).Id);
+        if (File.Exists(small)) return await File.ReadAllBytesAsync(small, cancel);
+        await _shrinking.WaitAsync(cancel);
+        try
+        {
+            var image = Present(id, ImageFile.Load);
+            var scale = Math.Min(1, (double)ThumbnailSide / Math.Max(image.Width, image.Height));
+            var (width, height) = (Math.Max(1, (int)(image.Width * scale)), Math.Max(1, (int)(image.Height * scale)));
+            var bytes = ImageFile.Encode(Resampling.Resize(image, width, height), ImageFormat.WebP, quality: 80);
+            ImageFile.Write(small, bytes, overwrite: true);
+            return bytes;
+        }
+        finally
+        {
+            _shrinking.Release();
+        }
+    }
+
+    /// <summary>Moves a picture to the trash, from where <see cref="Restore"/> brings it back until it is purged.</summary>
+    /// <exception cref="ServerException">There is no such picture (404).</exception>
+    public void Delete(string id)
+    {
+        var picture = Known(id);
+        if (picture.Deleted is not null) return;
+        // The record first: on start a file whose record says that it is deleted is moved, so that ending between the two loses nothing.
+        Mark(id, _clock.GetUtcNow());
+        MoveIfThere(_folder.PathOf(picture.File), _folder.TrashOf(id, picture.File));
+        Changed?.Invoke();
+    }
+
+    /// <summary>Brings a deleted picture back.</summary>
+    /// <exception cref="ServerException">There is no such picture (404), or it is purged (410).</exception>
+    public void Restore(string id)
+    {
+        var picture = Known(id);
+        if (picture.Deleted is null) return;
+        var (trash, home) = (_folder.TrashOf(id, picture.File), _folder.PathOf(picture.File));
+        if (!File.Exists(trash) && !File.Exists(home)) throw Gone(id);
+        Mark(id, null);
+        MoveIfThere(trash, home);
+        Changed?.Invoke();
+    }
+
+    /// <summary>Ends deleted pictures for good.</summary>
+    /// <param name="before">Only those that were deleted before this moment.</param>
+    /// <returns>How many.</returns>
+    public int Purge(DateTimeOffset before)
+    {
+        var pictures = Deleted().Where(picture => picture.Deleted < before).ToList();
+        foreach (var picture in pictures)
+        {
+            File.Delete(_folder.TrashOf(picture.Id, picture.File));
+            File.Delete(_folder.ThumbnailOf(picture.Id));
+            _database.Write(connection => Database.Run(connection, "DELETE FROM pictures WHERE id = $id", ("$id", picture.Id)));
+        }
+        return pictures.Count;
+    }
+
+    /// <summary>Takes pictures in; those that are known already stay as they are.</summary>
+    internal void Add(params IReadOnlyList<Picture> pictures)
+    {
+        _database.Write(connection => Insert(connection, pictures));
+        Changed?.Invoke();
+    }
+
+    /// <summary>Puts pictures in the place of all that are known.</summary>
+    internal void Replace(IReadOnlyList<Picture> pictures, int together)
+    {
+        _database.Write(connection => Database.Run(connection, "DELETE FROM pictures"));
+        foreach (var some in pictures.OrderBy(picture => picture.Created).ThenBy(picture => picture.Id, StringComparer.Ordinal).Chunk(together))
+            _database.Write(connection => Insert(connection, some));
+    }
+
+    /// <summary>The pictures in the trash.</summary>
+    internal IReadOnlyList<Picture> Deleted() => _database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE deleted IS NOT NULL", PictureOf));
+
+    /// <summary>Finishes what a sudden end may have left half done: moves to and from the trash.</summary>
+    internal void Reconcile()
+    {
+        foreach (var picture in Deleted())
+            MoveIfThere(_folder.PathOf(picture.File), _folder.TrashOf(picture.Id, picture.File));
+        foreach (var path in Directory.EnumerateFiles(_folder.Trash))
+        {
+            if (Find(Path.GetFileNameWithoutExtension(path)) is { Deleted: null } back && !File.Exists(_folder.PathOf(back.File))) MoveIfThere(path, _folder.PathOf(back.File));
+        }
+    }
+
+    private static void Insert(SqliteConnection connection, IReadOnlyList<Picture> pictures)
+    {
+        foreach (var p in pictures)
+        {
+            Database.Run(connection, $"""
+                INSERT OR IGNORE INTO pictures ({All})
+                VALUES ($id, $job, $file, $created, $width, $height, $prompt, $negative, $seed, $steps, $sampler, $model, $parameters, $deleted)
+                """,
+                ("$id", p.Id), ("$job", p.Job), ("$file", p.File), ("$created", p.Created.ToUnixTimeMilliseconds()), ("$width", p.Width), ("$height", p.Height),
+                ("$prompt", p.Prompt), ("$negative", p.NegativePrompt), ("$seed", p.Seed), ("$steps", p.Steps), ("$sampler", p.Sampler), ("$model", p.Model),
+                ("$parameters", p.Parameters), ("$deleted", p.Deleted?.ToUnixTimeMilliseconds()));
+        }
+    }
+
+    private void Mark(string id, DateTimeOffset? deleted) => _database.Write(connection =>
+        Database.Run(connection, "UPDATE pictures SET deleted = $deleted WHERE id = $id", ("$deleted", deleted?.ToUnixTimeMilliseconds()), ("$id", id)));
+
+    private Picture Known(string id) => Find(id) ?? throw new ServerException(StatusCodes.Status404NotFound, "There is no such picture.");
+
+    private T Present<T>(string id, Func<string, T> read)
+    {
+        var path = PathOf(Known(id));
+        try
+        {
+            return File.Exists(path) ? read(path) : throw Gone(id);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw Gone(id);
+        }
+    }
+
+    private static ServerException Gone(string id) => new(StatusCodes.Status410Gone, $"The file of the picture {id} is no longer there.");
+
+    private static void MoveIfThere(string from, string to)
+    {
+        if (!File.Exists(from)) return;
+        Directory.CreateDirectory(Path.GetDirectoryName(to)!);
+        File.Move(from, to, overwrite: true);
+    }
+
+    /// <summary>Each word quoted, so that nothing in it is taken for a sign of the query language, and open at its end.</summary>
+    private static string? MatchOf(string? words)
+    {
+        var parts = (words ?? "").Split([' ', '\t', '\r', '\n', ','], StringSplitOptions.RemoveEmptyEntries);
+        return parts.Length == 0 ? null : string.Join(' ', parts.Select(word => $"\"{word.Replace("\"", "\"\"").Replace("\0", "")}\"*"));
+    }
+
+    private static (long? Time, string? Id) PageMark(string? mark)
+    {
+        if (mark is null) return (null, null);
+        var parts = mark.Split('_', 2);
+        return parts.Length == 2 && long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var time)
+            ? (time, parts[1])
+            : throw new ServerException(StatusCodes.Status400BadRequest, "The page mark is not one that an earlier page ended with.");
+    }
+
+    private static Picture PictureOf(SqliteDataReader row) => new()
+    {
+        Id = row.GetString(0),
+        Job = row.TextOrNull(1),
+        File = row.GetString(2),
+        Created = row.Time(3),
+        Width = row.GetInt32(4),
+        Height = row.GetInt32(5),
+        Prompt = row.GetString(6),
+        NegativePrompt = row.GetString(7),
+        Seed = row.LongOrNull(8),
+        Steps = (int?)row.LongOrNull(9),
+        Sampler = row.TextOrNull(10),
+        Model = row.TextOrNull(11),
+        Parameters = row.TextOrNull(12),
+        Deleted = row.TimeOrNull(13),
+    };
+}

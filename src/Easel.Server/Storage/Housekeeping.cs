@@ -1,0 +1,55 @@
+using Easel.Server.Jobs;
+using Microsoft.Extensions.Hosting;
+
+namespace Easel.Server.Storage;
+
+/// <summary>Clears away what is past, on start and once a day: the trash, old jobs with the pictures they began from, and what a sudden end left half written.</summary>
+internal sealed class Housekeeping(Gallery gallery, JobStore jobs, InputPictures inputs, PictureFolder folder, TimeProvider clock, ILogger<Housekeeping> log) : BackgroundService
+{
+    private static readonly TimeSpan KeepTrash = TimeSpan.FromDays(7), KeepJobs = TimeSpan.FromDays(30), HalfWritten = TimeSpan.FromHours(1);
+
+    /// <summary>Does it once.</summary>
+    public void Clear()
+    {
+        var now = clock.GetUtcNow();
+        gallery.Purge(now - KeepTrash);
+        foreach (var id in jobs.Forget(now - KeepJobs)) inputs.Delete(id);
+        foreach (var place in (string[])[folder.Root, folder.Inputs, folder.Thumbnails, folder.DayOf(now), folder.DayOf(now.AddDays(-1))])
+        {
+            if (!Directory.Exists(place)) continue;
+            foreach (var part in Directory.EnumerateFiles(place, ".*.part"))
+                if (now - File.GetLastWriteTimeUtc(part) > HalfWritten) File.Delete(part);
+        }
+        // An input picture is written before its job is; a sudden end between the two leaves it alone.
+        foreach (var input in Directory.EnumerateFiles(folder.Inputs, "*.png"))
+        {
+            var id = Path.GetFileName(input)[..JobId.Length];
+            if (now - File.GetLastWriteTimeUtc(input) > HalfWritten && jobs.Find(id) is null) File.Delete(input);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield();
+        using var daily = new PeriodicTimer(TimeSpan.FromDays(1), clock);
+        try
+        {
+            do
+            {
+                try
+                {
+                    Clear();
+                }
+                catch (Exception e) when (e is EaselException or IOException or UnauthorizedAccessException)
+                {
+                    log.LogWarning("Old files could not be cleared away: {Reason}", e.Message);
+                }
+            }
+            while (await daily.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException)
+        {
+            // The server stops.
+        }
+    }
+}

@@ -1,0 +1,51 @@
+using Easel.Imaging;
+using Easel.Server.Jobs;
+
+namespace Easel.Server.Storage;
+
+/// <summary>The pictures that jobs begin from, as files: neither the database nor the memory is filled by a long queue.</summary>
+internal sealed class InputPictures(PictureFolder folder)
+{
+    private const string Init = "init", Mask = "mask", Depth = "depth";
+
+    /// <summary>Keeps a request's pictures.</summary>
+    /// <returns>Which there were.</returns>
+    /// <exception cref="EaselException">They cannot be written.</exception>
+    public IReadOnlyList<string> Save(string jobId, GenerationRequest request)
+    {
+        var kept = new List<string>();
+        if (request.InitImage is { } init) Keep(Init, () => ImageFile.Encode(init, ImageFormat.Png));
+        if (request.Mask is { } mask) Keep(Mask, () => ImageFile.Encode(mask.ToRgb(), ImageFormat.Png));
+        if (request.Depth is { } depth) Keep(Depth, () => PngDepthWriter.Encode(depth));
+        return kept;
+
+        void Keep(string name, Func<byte[]> encode)
+        {
+            ImageFile.Write(PathOf(jobId, name), encode(), overwrite: true);
+            kept.Add(name);
+        }
+    }
+
+    /// <summary>The request without its pictures.</summary>
+    public static GenerationRequest Without(GenerationRequest request) => request with { InitImage = null, Mask = null, Depth = null };
+
+    /// <summary>A job's request with its pictures.</summary>
+    /// <exception cref="EaselException">One of them is gone.</exception>
+    public GenerationRequest Load(Job job) => job.Request.Request with
+    {
+        InitImage = job.Inputs.Contains(Init) ? ImageFile.Load(PathOf(job.Id, Init)) : null,
+        Mask = job.Inputs.Contains(Mask) ? ImageFile.LoadMask(PathOf(job.Id, Mask)) : null,
+        Depth = job.Inputs.Contains(Depth) ? ImageFile.LoadGray16(PathOf(job.Id, Depth)) : null,
+    };
+
+    /// <summary>The file of a job's input picture; null where it has none of that name.</summary>
+    public string? Find(Job job, string name) => job.Inputs.Contains(name) && File.Exists(PathOf(job.Id, name)) ? PathOf(job.Id, name) : null;
+
+    /// <summary>Lets a job's pictures go.</summary>
+    public void Delete(string jobId)
+    {
+        foreach (var name in (string[])[Init, Mask, Depth]) File.Delete(PathOf(jobId, name));
+    }
+
+    private string PathOf(string jobId, string name) => Path.Combine(folder.Inputs, $"{jobId}-{name}.png");
+}

@@ -1,0 +1,83 @@
+using System.Text.Json;
+using Easel.Server.Api;
+using Easel.Server.Jobs;
+using Microsoft.Data.Sqlite;
+
+namespace Easel.Server.Storage;
+
+/// <summary>The jobs in the database. One that is not over is found again after the process was ended, however that happened.</summary>
+internal sealed class JobStore(Database database)
+{
+    private const string All = "id, state, client, created, started, finished, request, inputs, count, error, remarks";
+    private const string Pictures = "(SELECT group_concat(id, ' ') FROM pictures WHERE job = jobs.id AND deleted IS NULL)";
+
+    /// <summary>Keeps a new job.</summary>
+    /// <param name="position">Its place: a queue goes by rising numbers.</param>
+    public void Add(Job job, double position) => database.Write(connection => Database.Run(connection,
+        """
+        INSERT INTO jobs (id, state, client, position, created, request, inputs, count, remarks)
+        VALUES ($id, 'queued', $client, $position, $created, $request, $inputs, $count, '[]')
+        """,
+        ("$id", job.Id), ("$client", job.Client), ("$position", position), ("$created", job.Created.ToUnixTimeMilliseconds()),
+        ("$request", JsonSerializer.Serialize(job.Request, ServerJson.Options)), ("$inputs", string.Join(' ', job.Inputs)), ("$count", job.PictureCount)));
+
+    /// <summary>Keeps new places in the queue.</summary>
+    public void Place(IEnumerable<(string Id, double Position)> places) => database.Write(connection =>
+    {
+        foreach (var (id, position) in places) Database.Run(connection, "UPDATE jobs SET position = $position WHERE id = $id", ("$id", id), ("$position", position));
+    });
+
+    /// <summary>Keeps how jobs ended.</summary>
+    public void Finish(params IReadOnlyList<Job> jobs) => database.Write(connection =>
+    {
+        foreach (var job in jobs)
+        {
+            Database.Run(connection, "UPDATE jobs SET state = $state, started = $started, finished = $finished, error = $error, remarks = $remarks WHERE id = $id",
+                ("$id", job.Id), ("$state", job.State.ToString().ToLowerInvariant()), ("$started", job.Started?.ToUnixTimeMilliseconds()),
+                ("$finished", job.Finished?.ToUnixTimeMilliseconds()), ("$error", job.Error), ("$remarks", JsonSerializer.Serialize(job.Remarks)));
+        }
+    });
+
+    /// <summary>The jobs that are not over, in the order of the queue.</summary>
+    public IReadOnlyList<(Job Job, double Position)> Open() => database.Read(connection =>
+        Database.Query(connection, $"SELECT {All}, position FROM jobs WHERE finished IS NULL ORDER BY position", row => (JobOf(row), row.GetDouble(11))));
+
+    /// <summary>A job, or null.</summary>
+    public Job? Find(string id) => database.Read(connection =>
+        Database.Query(connection, $"SELECT {All}, {Pictures} FROM jobs WHERE id = $id", WithPictures, ("$id", id)).FirstOrDefault());
+
+    /// <summary>Jobs that are over, the youngest first.</summary>
+    /// <param name="before">Only those older than the job of this id; null for all.</param>
+    /// <param name="count">At most this many.</param>
+    public IReadOnlyList<Job> Over(string? before, int count) => database.Read(connection => Database.Query(connection,
+        $"SELECT {All}, {Pictures} FROM jobs WHERE finished IS NOT NULL AND ($before IS NULL OR id < $before) ORDER BY id DESC LIMIT $count", WithPictures,
+        ("$before", before), ("$count", count)));
+
+    /// <summary>Forgets jobs that were over before a moment.</summary>
+    /// <returns>Their ids.</returns>
+    public IReadOnlyList<string> Forget(DateTimeOffset before)
+    {
+        IReadOnlyList<string> ids = [];
+        database.Write(connection => ids = Database.Query(connection, "DELETE FROM jobs WHERE finished < $before RETURNING id", row => row.GetString(0),
+            ("$before", before.ToUnixTimeMilliseconds())));
+        return ids;
+    }
+
+    private static Job WithPictures(SqliteDataReader row) =>
+        JobOf(row) with { Pictures = row.TextOrNull(11) is { } ids ? [.. ids.Split(' ').Order(StringComparer.Ordinal)] : [] };
+
+    private static Job JobOf(SqliteDataReader row) => new()
+    {
+        Id = row.GetString(0),
+        State = Enum.Parse<JobState>(row.GetString(1), ignoreCase: true),
+        Client = row.GetString(2),
+        Created = row.Time(3),
+        Started = row.TimeOrNull(4),
+        Finished = row.TimeOrNull(5),
+        Request = JsonSerializer.Deserialize<JobRequest>(row.GetString(6), ServerJson.Options)!,
+        Inputs = row.GetString(7).Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        PictureCount = row.GetInt32(8),
+        Error = row.TextOrNull(9),
+        Remarks = JsonSerializer.Deserialize<string[]>(row.GetString(10))!,
+    };
+}
