@@ -144,9 +144,10 @@ public sealed class ImageGenerator : IDisposable
             var x = plan.Start(noise.Start(shape), inputs.Init);
 
             // 4. Remove the noise
-            var denoise = Denoisers.From((latents, timestep) => Predict(latents, timestep, guidance, inputs,
+            using var shortcuts = new Shortcuts(Savings.Of(request.Fast));
+            var denoise = Denoisers.From((latents, timestep) => Predict(latents, timestep, guidance, inputs, shortcuts,
                 part => Report(GenerationStage.Sampling, guidance.Step, part: part)), _model.Prediction, plan.ToTimestep);
-            x = plan.Run(inputs.Hold(denoise), x, noise.ForSteps(plan, shape), step =>
+            x = plan.Run(inputs.Hold(shortcuts.Around(denoise)), x, noise.ForSteps(plan, shape), step =>
             {
                 guidance.Step = step.Index + 1;
                 Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised));
@@ -185,17 +186,21 @@ public sealed class ImageGenerator : IDisposable
     private int? AutoencoderTile(Canvas canvas) => MemoryPlan.AutoencoderTile(_model, LatentSize(canvas));
 
     /// <summary>The guided prediction in fp32. x: [n, 4, h, w] in the network's own scale. Tells the share done where it is made in tiles.</summary>
-    private Tensor Predict(Tensor x, double timestep, Guidance guidance, TaskInputs inputs, Action<double> onPart)
+    private Tensor Predict(Tensor x, double timestep, Guidance guidance, TaskInputs inputs, Shortcuts shortcuts, Action<double> onPart)
     {
         using var scope = NewDisposeScope();
         var seen = inputs.Beside is { } beside ? cat([x, beside], dim: 1) : x;
-        var answer = guidance.Answer(seen, (rows, pictures, context) =>
-            Tiles.Map(rows, MemoryPlan.UNetTile(_model), scaleUp: 1, scaleDown: 1,
-                tile => _model.Predict(tile, timestep, context, inputs.Labels?.index_select(0, tensor(pictures))),
+        var answer = guidance.Answer(seen, shortcuts.Guides, (latents, rows, context) =>
+        {
+            var labels = inputs.Labels?.index_select(0, tensor(rows.Select(row => (long)row.Picture).ToArray()));
+            var tiles = 0;
+            return Tiles.Map(latents, MemoryPlan.UNetTile(_model), scaleUp: 1, scaleDown: 1,
+                tile => _model.Predict(tile, timestep, context, labels, shortcuts.Deep?.Of(rows, tiles++)),
                 (done, all) =>
                 {
                     if (done < all) onPart((double)done / all);
-                }));
+                });
+        });
         NonFiniteException.ThrowIfAny(answer);
         return answer.MoveToOuterDisposeScope();
     }

@@ -41,6 +41,7 @@ internal sealed record DrawSettings
     public string? Sampler { get; init; }
     public string? Schedule { get; init; }
     public double? Eta { get; init; }
+    public FastLevel? Fast { get; init; }
     public SeedChoice? Seed { get; init; }
     public int? Count { get; init; }
     public int? Batch { get; init; }
@@ -122,6 +123,7 @@ internal sealed record DrawSettings
             Sampler = Of(flags.Sampler) ?? (parsed.GetValue(flags.Plms) ? "plms" : parsed.GetValue(flags.DpmSolver) ? "dpm_solver" : null),
             Schedule = Of(flags.Schedule),
             Eta = Of(flags.Eta),
+            Fast = Of(flags.Fast),
             Seed = Of(flags.Seed),
             Count = Of(flags.Count),
             Batch = Of(flags.Batch),

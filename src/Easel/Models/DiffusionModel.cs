@@ -92,11 +92,12 @@ internal sealed class DiffusionModel : IDisposable
     public IReadOnlyList<string> SetLoras(IReadOnlyList<LoraUse> loras) => _loras.Set(loras);
 
     /// <summary>The UNet's prediction on the CPU in fp32: x [n, channels, h, w], one timestep for all, context [n, tokens, width].</summary>
-    public Tensor Predict(Tensor x, double timestep, Tensor context, Tensor? labels)
+    /// <param name="deep">Where features of the deep part are reused; null where everything is computed.</param>
+    public Tensor Predict(Tensor x, double timestep, Tensor context, Tensor? labels, DeepRows? deep = null)
     {
         using var scope = NewDisposeScope();
         var timesteps = full(x.shape[0], (float)timestep, ScalarType.Float32, Device);
-        return _unet.call(x.to(Format.Run, Device), timesteps, context.to(Format.Run, Device), labels?.to(Device)).to(ScalarType.Float32).cpu().MoveToOuterDisposeScope();
+        return _unet.Predict(x.to(Format.Run, Device), timesteps, context.to(Format.Run, Device), labels?.to(Device), deep).to(ScalarType.Float32).cpu().MoveToOuterDisposeScope();
     }
 
     /// <summary>Pixels [n, 3, h, w] in [-1, 1] to the mean and deviation of their scaled latents, on the CPU in fp32.</summary>
