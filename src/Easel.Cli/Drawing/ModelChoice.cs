@@ -52,6 +52,7 @@ internal static class ModelChoice
             DepthModel = Existing(settings.DepthModel, "depth estimator"),
             LoraFolder = Folder(settings.Loras, "EASEL_LORAS", shell),
             EmbeddingFolder = Folder(settings.Embeddings, "EASEL_EMBEDDINGS", shell),
+            SpeedFile = CacheFolder.File(shell, "speed.json"),
         };
         if (settings.Config is not { } config) return options;
         if (File.Exists(config)) return options with { Config = config };

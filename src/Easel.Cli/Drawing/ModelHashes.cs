@@ -12,13 +12,7 @@ internal sealed class ModelHashes(string file)
     private const int Most = 500;
 
     /// <summary>Those in the person's cache folder.</summary>
-    public static ModelHashes OfUser(Shell shell)
-    {
-        var root = shell.Variable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache
-            : OperatingSystem.IsWindows() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), OperatingSystem.IsMacOS() ? "Library/Caches" : ".cache");
-        return new ModelHashes(Path.Combine(root, "easel", "model-hashes.json"));
-    }
+    public static ModelHashes OfUser(Shell shell) => new(CacheFolder.File(shell, "model-hashes.json"));
 
     /// <summary>The SHA-256 of a file in hexadecimal; null for a folder, which has none.</summary>
     /// <param name="model">The file.</param>

@@ -88,6 +88,7 @@ internal sealed class DrawFlags
     public readonly Option<bool> NoMetadata = Flags.Switch("do not write the settings into the files", "--no-metadata");
     public readonly Option<bool> Show = Flags.Switch("show a small picture of the result in the terminal", "--show");
     public readonly Option<bool> Quiet = Flags.Switch("print the file names and nothing else", "--quiet", "-q");
+    public readonly Option<bool> Plan = Flags.Switch("tell the memory and the time that the run would take, and draw nothing", "--plan");
     public readonly Option<bool> Json = Flags.Switch("print one JSON object per picture and one at the end", "--json");
 
     // The original scripts' own
@@ -115,7 +116,7 @@ internal sealed class DrawFlags
         new("How", Width, Height, Steps, Scale, Sampler, Schedule, Eta, Fast, Seed, Count, Batch, Like),
         new("From a picture", Init, Strength, Fit, Mask, MaskBlur, InvertMask, Fill, OnlyMasked, Padding, Extend, Depth, NoiseLevel),
         new("Files", Output, OutputFolder, Force, Format, Quality, Grid, NoWatermark, NoMetadata),
-        new("Display", Show, Quiet, Json),
+        new("Display", Plan, Show, Quiet, Json),
         new("Of the original scripts (any of these, and the spellings --H --W --scale --ddim_steps --ddim_eta --n_samples, make the run follow them)",
             Plms, DpmSolver, Iterations, Rows, FixedCode, SkipGrid, SkipSave, Channels, Factor, Laion400M, BFloat16, TorchScript, Ipex, Turbo, UNetBatch),
     ];

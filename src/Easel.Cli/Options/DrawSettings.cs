@@ -73,6 +73,7 @@ internal sealed record DrawSettings
     public int? Rows { get; init; }
     public bool NoWatermark { get; init; }
     public bool NoMetadata { get; init; }
+    public bool Plan { get; init; }
     public bool Show { get; init; }
     public bool Quiet { get; init; }
     public bool Json { get; init; }
@@ -153,6 +154,7 @@ internal sealed record DrawSettings
             Rows = Of(flags.Rows),
             NoWatermark = parsed.GetValue(flags.NoWatermark),
             NoMetadata = parsed.GetValue(flags.NoMetadata),
+            Plan = parsed.GetValue(flags.Plan),
             Show = parsed.GetValue(flags.Show),
             Quiet = parsed.GetValue(flags.Quiet),
             Json = parsed.GetValue(flags.Json),

@@ -37,8 +37,10 @@ internal sealed class DeepFeatures(int every, int outerBlocks) : IDisposable
     public DeepRows Of(IEnumerable<GuidanceRow> rows, int tile) => new(this, [.. rows.Select(row => new Question(row.Picture, row.Context.Handle, tile))]);
 
     /// <summary>[rows, channels, h, w] if there are features for every one of the questions, else null. Belongs to the caller's scope.</summary>
-    public Tensor? Find(IReadOnlyList<Question> questions) =>
-        questions.All(_kept.ContainsKey) ? cat([.. questions.Select(question => _kept[question].Features)], dim: 0) : null;
+    public Tensor? Find(IReadOnlyList<Question> questions) => Has(questions) ? cat([.. questions.Select(question => _kept[question].Features)], dim: 0) : null;
+
+    /// <summary>Whether there are features for every one of the questions.</summary>
+    public bool Has(IReadOnlyList<Question> questions) => questions.All(_kept.ContainsKey);
 
     /// <summary>Keeps features [rows, channels, h, w], one row for each question.</summary>
     public void Keep(IReadOnlyList<Question> questions, Tensor features)
@@ -66,6 +68,9 @@ internal sealed class DeepRows(DeepFeatures features, DeepFeatures.Question[] qu
 {
     /// <inheritdoc cref="DeepFeatures.OuterBlocks"/>
     public int OuterBlocks => features.OuterBlocks;
+
+    /// <summary>Whether there are features for every row, so that the deep part need not be computed.</summary>
+    public bool IsKept => features.Has(questions);
 
     /// <inheritdoc cref="DeepFeatures.Find"/>
     public Tensor? Find() => features.Find(questions);
