@@ -10,14 +10,26 @@ using Easel.Runtime;
 //   dotnet run -c Release --project benchmarks/Easel.Benchmarks -- [sd15|sd21|x4] [fp32|bf16|fp16] [side] [steps]
 // For x4 the side is that of the small picture, drawn without guidance. fp16 on a CPU keeps weights in fp16 and computes in fp32.
 // Without arguments: the table of docs/performance.md.
-//   dotnet run -c Release --project benchmarks/Easel.Benchmarks -- server [jobs] [jobs between changes of model]
-//   dotnet run -c Release --project benchmarks/Easel.Benchmarks -- server-switch [changes]
+//   ... -- server [jobs] [jobs between changes of model]
+//   ... -- server-switch [changes]
 // The server's tables, of docs/server.md.
+//   ... -- fast MODEL [side] [steps] [pictures] [sampler]      what each level of --fast saves and costs (docs/fast.md)
+//   ... -- plan MODEL fp32|bf16|fp16 SIDE STEPS [limit in GB]  what --plan says, and what the run then takes
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is ["server", ..])
 {
     var tiny = typeof(RandomModel).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "TinyModel").Value!;
     await ServerLoad.Run(Path.GetFullPath(tiny), args.Length > 1 ? int.Parse(args[1]) : 500, args.Length > 2 ? int.Parse(args[2]) : 50);
+    return;
+}
+if (args is ["fast", ..])
+{
+    FastTable.Print(args[1..]);
+    return;
+}
+if (args is ["plan", ..])
+{
+    PlanCheck.Print(args[1..], PeakMemory);
     return;
 }
 if (args.Length == 0)

@@ -83,6 +83,9 @@ public sealed partial record GenerationRequest
     /// <summary>Share of fresh noise in each step of DDIM and of ancestral samplers, 0 to 1; null for the sampler's own.</summary>
     public double? Eta { get; init; }
 
+    /// <summary>How much work may be left out, at the price of a picture that differs a little. Default <see cref="FastLevel.Exact"/>: none.</summary>
+    public FastLevel Fast { get; init; } = FastLevel.Exact;
+
     /// <summary>The seed, any 64-bit integer, 0 included; null for a random one, which the result reports.</summary>
     public long? Seed { get; init; }
 
@@ -166,6 +169,7 @@ public sealed partial record GenerationRequest
         if (Schedule is { } schedule && Names.Key(schedule) != Schedules.Automatic) _ = Schedules.Get(schedule);
         foreach (var margin in (int[])[Extend.Left, Extend.Top, Extend.Right, Extend.Bottom]) Range(nameof(Extend), "margin", margin, 0, LargestSide);
 
+        if (!Enum.IsDefined(Fast)) throw new InvalidRequestException(nameof(Fast), $"The level of leaving out work is {Fast}; it must be one of {string.Join(", ", Enum.GetNames<FastLevel>())}.");
         if (Prompts.Count == 0) throw new InvalidRequestException(nameof(Prompts), "There is no prompt: give one, even an empty one.");
         if (Mask is not null && InitImage is null) throw new InvalidRequestException(nameof(Mask), "A mask needs a picture to lie on: give an input picture too.");
         if (Extend.Any && InitImage is null) throw new InvalidRequestException(nameof(Extend), "Margins need a picture to extend: give an input picture too.");

@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using Easel.Imaging;
 using Easel.Models;
 using Easel.Runtime;
 using Easel.Sampling;
 using Easel.Text;
 using Easel.Weights;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Easel;
@@ -27,11 +29,12 @@ public sealed class ImageGenerator : IDisposable
     private readonly ClipTokenizer _tokenizer = new();
     private readonly EmbeddingFolder? _embeddings;
     private readonly LoraShelf _loras;
+    private readonly MachineSpeed _speed;
     private DiffusionModel _model;
 
-    private ImageGenerator(string path, LoadOptions options, DiffusionModel model)
+    private ImageGenerator(string path, LoadOptions options, MachineSpeed speed, DiffusionModel model)
     {
-        (_path, _options, _model) = (path, options, model);
+        (_path, _options, _speed, _model) = (path, options, speed, model);
         _embeddings = options.EmbeddingFolder is { } folder ? new EmbeddingFolder(folder) : null;
         _loras = new LoraShelf(options.LoraFolder);
     }
@@ -59,8 +62,38 @@ public sealed class ImageGenerator : IDisposable
     {
         NativeRuntime.Prepare();
         options ??= new LoadOptions();
-        var device = Hardware.Device(options.Device);
-        return new ImageGenerator(path, options, LoadModel(path, options, Hardware.NumberFormat(options.Precision, device), device, onProgress));
+        var (speed, watch) = (new MachineSpeed(options.SpeedFile), Stopwatch.StartNew());
+        var model = LoadModel(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device), onProgress);
+        if (model.Residency == Residency.Together)
+            speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, model.Size.Values, watch.Elapsed.TotalSeconds, model.Size.Values);
+        return new ImageGenerator(path, options, speed, model);
+    }
+
+    /// <summary>Tells what a run would take, without loading the model.</summary>
+    /// <param name="checkpoint">The model's file, opened.</param>
+    /// <param name="request">What would be drawn.</param>
+    /// <param name="options">How the model would be loaded; null for the best of this machine.</param>
+    /// <exception cref="InvalidRequestException">A setting cannot be honoured.</exception>
+    public static RunPlan Plan(Checkpoint checkpoint, GenerationRequest request, LoadOptions? options = null)
+    {
+        NativeRuntime.Prepare();
+        request.Validate();
+        options ??= new LoadOptions();
+        var (device, size) = (Hardware.Device(options.Device), ModelSize.Of(checkpoint, options));
+        var shape = RunShape.Of(request, checkpoint.Family, checkpoint.NoiseSchedule(), size.PixelsPerLatent);
+        var (format, memory) = Choose(MemoryPlan.Formats(options.Precision, device), device,
+            format => MemoryPlan.For(size, format, shape.Rows, shape.Latent, shape.Encodes, MemoryPlan.Budget(options.MemoryLimit)));
+        return RunPlanner.Of(request, shape, size, memory, format, device, options.TinyVae is not null, new MachineSpeed(options.SpeedFile));
+    }
+
+    /// <summary>Tells what a run of the loaded model would take.</summary>
+    /// <param name="request">What would be drawn.</param>
+    /// <exception cref="InvalidRequestException">A setting cannot be honoured.</exception>
+    public RunPlan Plan(GenerationRequest request)
+    {
+        request.Validate();
+        var shape = RunShape.Of(request, Family, _model.NoiseSchedule, _model.PixelsPerLatent);
+        return RunPlanner.Of(request, shape, _model.Size, MemoryFor(shape, _model.Format), _model.Format, _model.Device, _model.DecodesTiny, _speed);
     }
 
     /// <summary>Makes the pictures of a request.</summary>
@@ -85,7 +118,7 @@ public sealed class ImageGenerator : IDisposable
         {
             // fp16 overflows in the attention of some models; the picture would be black. The same seed gives the same noise again, so nothing is lost but time.
             remarks.Add($"Numbers overflowed in {_model.Format.Run}; the model was loaded again in full precision.");
-            Reload(FullPrecision);
+            Reload([FullPrecision]);
             Draw(request, images, remarks, onProgress, onImage, cancel);
         }
         catch (Exception e) when (e is not EaselException && MemoryPlan.RanOut(e))
@@ -111,11 +144,11 @@ public sealed class ImageGenerator : IDisposable
         using var scope = NewDisposeScope();
 
         // 1. What follows from the request alone
-        var canvas = Canvas.For(request, Family);
-        var plan = PlanOf(request, canvas);
-        var batches = Batch.Of(request, oneByOne: plan.Sampler.SharesSteps && request.Like != NoiseLike.CompVis);
+        var run = RunShape.Of(request, Family, _model.NoiseSchedule, _model.PixelsPerLatent);
+        var (canvas, plan, batches) = (run.Canvas, run.Plan, run.Batches);
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
-        MemoryPlan.CheckRun(_model, batches[0].Prompts.Count * (request.GuidanceScale == 1 ? 1 : 2), LatentSize(canvas));
+        var memory = FitIntoMemory(run, remarks);
+        var meter = new RunMeter(_speed, _model.Format, _model.Device);
         remarks.AddRange(plan.Remarks.Prepend(canvas.Remark).OfType<string>().Except(remarks));
 
         var conditioning = new Conditioning(_model, _tokenizer, _embeddings);
@@ -134,19 +167,21 @@ public sealed class ImageGenerator : IDisposable
             Report(GenerationStage.Encoding, 0);
             var prompts = batch.Prompts.Select(prompt => request.Literal ? new LoraTags(prompt, [], []) : PromptParser.ExtractLoras(prompt)).ToList();
             remarks.AddRange(_loras.Use(_model, prompts.SelectMany(prompt => prompt.Loras)).Except(remarks));
+            _model.Bring(Network.Text);
             var guidance = conditioning.Encode([.. prompts.Select(prompt => prompt.Text)], request, plan.StepCount);
 
             // 3. The pictures that the task begins from or looks at, and the noise
-            long[] shape = [batch.Prompts.Count, _model.UNet.Config.OutChannels, .. LatentSize(canvas)];
+            long[] shape = [batch.Prompts.Count, _model.UNet.Config.OutChannels, run.Latent.Height, run.Latent.Width];
             noise.Begin(batch);
-            if (drawn is null || !noise.IsOneStream) drawn = TaskInputs.For(request, canvas, _model, shape, AutoencoderTile(canvas), noise).MoveToOuter();
+            if (drawn is null || !noise.IsOneStream) drawn = TaskInputs.For(request, canvas, _model, shape, memory.DecoderTile, noise).MoveToOuter();
             var inputs = drawn.First(shape[0]);
             var x = plan.Start(noise.Start(shape), inputs.Init);
 
             // 4. Remove the noise
-            var denoise = Denoisers.From((latents, timestep) => Predict(latents, timestep, guidance, inputs,
+            using var shortcuts = new Shortcuts(Savings.Of(request.Fast));
+            var denoise = Denoisers.From((latents, timestep) => Predict(latents, timestep, guidance, inputs, shortcuts, meter,
                 part => Report(GenerationStage.Sampling, guidance.Step, part: part)), _model.Prediction, plan.ToTimestep);
-            x = plan.Run(inputs.Hold(denoise), x, noise.ForSteps(plan, shape), step =>
+            x = plan.Run(inputs.Hold(shortcuts.Around(denoise)), x, noise.ForSteps(plan, shape), step =>
             {
                 guidance.Step = step.Index + 1;
                 Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised));
@@ -159,7 +194,7 @@ public sealed class ImageGenerator : IDisposable
             {
                 var index = batch.First + i;
                 if (index < images.Count) continue;
-                var image = canvas.Finish(ImageTensor.ToImage(_model.Decode(clean[i..(i + 1)], AutoencoderTile(canvas),
+                var image = canvas.Finish(ImageTensor.ToImage(Decode(clean[i..(i + 1)], run, memory.DecoderTile, meter,
                     (done, all) => Report(GenerationStage.Decoding, plan.StepCount, part: all > 1 ? (double)done / all : 0))));
                 var marked = request.Watermark && Watermark.CanCarry(image);
                 if (marked) image = Watermark.Write(image, Family.Watermark);
@@ -168,45 +203,76 @@ public sealed class ImageGenerator : IDisposable
             }
         }
         remarks.AddRange(conditioning.Remarks.Except(remarks));
+        meter.Learn();
     }
 
-    /// <summary>Noise levels and step count. A depth model counts its steps as its own demo does; an inpainting model that redraws all begins from pure noise.</summary>
-    private SamplingPlan PlanOf(GenerationRequest request, Canvas canvas)
+    /// <summary>How the run is done in the memory there is. Where the format was Easel's to choose, a narrower one is taken if only that lets the run fit.</summary>
+    private MemoryPlan FitIntoMemory(RunShape run, List<string> remarks)
     {
-        var beginsFromPicture = canvas.Picture is not null && Family.Task != ModelTask.Upscaler && !(Family.Task == ModelTask.Inpainting && request.Strength >= 1);
-        var options = new SamplingOptions { Eta = request.Eta, StrengthBelowSteps = Family.Task == ModelTask.Depth };
-        return SamplingPlan.For(request.Sampler, request.Schedule, request.Steps, _model.NoiseSchedule, beginsFromPicture ? request.Strength : null, options);
+        var memory = MemoryFor(run, _model.Format);
+        if (!memory.Fits && MemoryPlan.Formats(_options.Precision, _model.Device).Where(format => MemoryFor(run, format).Fits).ToList() is { Count: > 0 } narrower)
+        {
+            remarks.Add("Memory is short: the weights are kept in half of it and computed with in full precision.");
+            Reload(narrower);
+            memory = MemoryFor(run, _model.Format);
+        }
+        memory.Check(_model.Size, _model.Format, run.Rows, run.Latent, _model.Device);
+        _model.Residency = memory.Residency;
+        return memory;
     }
 
-    /// <summary>Height and width of the latents.</summary>
-    private long[] LatentSize(Canvas canvas) => [canvas.Height / _model.PixelsPerLatent, canvas.Width / _model.PixelsPerLatent];
+    private MemoryPlan MemoryFor(RunShape run, NumberFormat format)
+    {
+        var plan = MemoryPlan.For(_model.Size, format, run.Rows, run.Latent, run.Encodes, MemoryPlan.Budget(_options.MemoryLimit, _model.Taken));
+        return _model.Device.type == DeviceType.CPU ? plan : plan with { Residency = Residency.Together }; // what a card has free is not known here
+    }
 
-    /// <summary>The side of the autoencoder's tiles in latent positions; null where the whole fits in memory.</summary>
-    private int? AutoencoderTile(Canvas canvas) => MemoryPlan.AutoencoderTile(_model, LatentSize(canvas));
+    private Tensor Decode(Tensor latents, RunShape run, int? tile, RunMeter meter, Action<int, int> onTile)
+    {
+        if (_model.DecodesTiny) return _model.Decode(latents, tile, onTile);
+        _model.Bring(Network.Autoencoder); // not part of what is timed
+        var side = tile ?? int.MaxValue;
+        var work = NetworkWork.OfDecoder(_model.Autoencoder.Config, 1, Math.Min(side, run.Latent.Height), Math.Min(side, run.Latent.Width)).Flops * Tiles.Count(run.Latent, tile);
+        return meter.Time(MachineSpeed.Work.Autoencoder, work, () => _model.Decode(latents, tile, onTile));
+    }
 
     /// <summary>The guided prediction in fp32. x: [n, 4, h, w] in the network's own scale. Tells the share done where it is made in tiles.</summary>
-    private Tensor Predict(Tensor x, double timestep, Guidance guidance, TaskInputs inputs, Action<double> onPart)
+    private Tensor Predict(Tensor x, double timestep, Guidance guidance, TaskInputs inputs, Shortcuts shortcuts, RunMeter meter, Action<double> onPart)
     {
         using var scope = NewDisposeScope();
         var seen = inputs.Beside is { } beside ? cat([x, beside], dim: 1) : x;
-        var answer = guidance.Answer(seen, (rows, pictures, context) =>
-            Tiles.Map(rows, MemoryPlan.UNetTile(_model), scaleUp: 1, scaleDown: 1,
-                tile => _model.Predict(tile, timestep, context, inputs.Labels?.index_select(0, tensor(pictures))),
+        var answer = guidance.Answer(seen, shortcuts.Guides, (latents, rows, context) =>
+        {
+            var labels = inputs.Labels?.index_select(0, tensor(rows.Select(row => (long)row.Picture).ToArray()));
+            var tiles = 0;
+            _model.Bring(Network.UNet); // not part of what is timed
+            return Tiles.Map(latents, MemoryPlan.UNetTile(Family), scaleUp: 1, scaleDown: 1,
+                tile =>
+                {
+                    var deep = shortcuts.Deep?.Of(rows, tiles++);
+                    var work = NetworkWork.OfUNet(_model.UNet.Config, tile.shape[0], tile.shape[2], tile.shape[3], context.shape[1], deep is { IsKept: true } ? deep.OuterBlocks : null);
+                    return meter.Time(MachineSpeed.Work.UNet, work.Flops, () => _model.Predict(tile, timestep, context, labels, deep));
+                },
                 (done, all) =>
                 {
                     if (done < all) onPart((double)done / all);
-                }));
+                });
+        });
         NonFiniteException.ThrowIfAny(answer);
         return answer.MoveToOuterDisposeScope();
     }
 
-    private static DiffusionModel LoadModel(string path, LoadOptions options, NumberFormat format, Device device, Action<double>? onProgress)
+    /// <summary>Loads a model in the first of the formats in which one picture of the model's own size can be drawn.</summary>
+    private static DiffusionModel LoadModel(string path, LoadOptions options, IReadOnlyList<NumberFormat> formats, Device device, Action<double>? onProgress)
     {
         var checkpoint = Checkpoint.Open(path, options.Config, options.Ema);
         try
         {
-            MemoryPlan.Check(checkpoint, format, device);
-            return DiffusionModel.Load(checkpoint, options, format, device, onProgress);
+            var (size, available) = (ModelSize.Of(checkpoint, options), MemoryPlan.Budget(options.MemoryLimit));
+            var side = size.Family.NativeSize / (size.Family.Task == ModelTask.Upscaler ? 4 : size.PixelsPerLatent);
+            var (format, memory) = Choose(formats, device, format => MemoryPlan.For(size, format, rows: 2, (side, side), encodes: false, available));
+            MemoryPlan.Check(path, size, format, device, available);
+            return DiffusionModel.Load(checkpoint, options, format, device, onProgress, device.type == DeviceType.CPU ? memory.Residency : Residency.Together);
         }
         catch
         {
@@ -215,10 +281,17 @@ public sealed class ImageGenerator : IDisposable
         }
     }
 
-    private void Reload(NumberFormat format)
+    /// <summary>The first format under which a run fits, or the first of all where none does or it is a card's memory that counts.</summary>
+    private static (NumberFormat Format, MemoryPlan Memory) Choose(IReadOnlyList<NumberFormat> formats, Device device, Func<NumberFormat, MemoryPlan> plan)
+    {
+        var plans = formats.Select(format => (format, Memory: plan(format))).ToList();
+        return device.type == DeviceType.CPU && plans.FindIndex(p => p.Memory.Fits) is > 0 and var fitting ? plans[fitting] : plans[0];
+    }
+
+    private void Reload(IReadOnlyList<NumberFormat> formats)
     {
         var (device, prediction) = (_model.Device, _model.Prediction);
         _model.Dispose();
-        _model = LoadModel(_path, _options with { Prediction = prediction }, format, device, null);
+        _model = LoadModel(_path, _options with { Prediction = prediction }, formats, device, null);
     }
 }

@@ -48,6 +48,15 @@ public sealed record LoadOptions
     /// <summary>Whether to compute with libtorch's own operators only, and not with Easel's faster layers: to compare, or where those are in doubt. Default false.</summary>
     public bool PlainKernels { get; init; }
 
+    /// <summary>
+    /// Bytes of memory that the model and its runs may take together; null for what the system has free. Where it is short, networks are let go when their part is done, and pictures
+    /// are decoded in tiles.
+    /// </summary>
+    public long? MemoryLimit { get; init; }
+
+    /// <summary>A file that remembers how fast this machine is, from which the time of a run is foretold; null to remember nothing beyond the generator.</summary>
+    public string? SpeedFile { get; init; }
+
     /// <summary>A folder of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; null for none.</summary>
     public string? LoraFolder { get; init; }
 

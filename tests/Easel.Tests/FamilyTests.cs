@@ -210,8 +210,8 @@ public sealed class FamilyTests
         for (var i = 0; i < count; i++) rows.Add(new GuidanceRow(i, null, golden["uncond"][i..(i + 1)]));
         for (var i = 0; i < count; i++) rows.Add(new GuidanceRow(i, 1, golden["cond"][i..(i + 1)]));
         var guidance = new Guidance(scale, _ => rows);
-        var denoise = Denoisers.From((latents, timestep) => guidance.Answer(beside is null ? latents : cat([latents, beside], 1),
-            (seen, pictures, context) => model.Predict(seen, timestep, context, labels?.index_select(0, tensor(pictures)))), model.Prediction, plan.ToTimestep);
+        var denoise = Denoisers.From((latents, timestep) => guidance.Answer(beside is null ? latents : cat([latents, beside], 1), guides: true,
+            (seen, asked, context) => model.Predict(seen, timestep, context, labels?.index_select(0, tensor(asked.Select(row => (long)row.Picture).ToArray())))), model.Prediction, plan.ToTimestep);
         return plan.Finish(plan.Run(denoise, x, (_, _) => draws is null ? zeros_like(x) : draws[draw++].alias()));
     }
 }

@@ -21,7 +21,8 @@ public sealed class LeakTests
         var picture = new RgbImage(64, 64);
         var mask = new GrayImage(64, 64);
         mask.Pixels.AsSpan(0, 1000).Fill(255);
-        GenerationRequest[] requests = [plain, plain with { InitImage = picture }, plain with { InitImage = picture, Mask = mask, Sampler = "dpmpp_sde" }, plain with { Like = NoiseLike.CompVis, Sampler = "ddim" }];
+        GenerationRequest[] requests = [plain, plain with { InitImage = picture }, plain with { InitImage = picture, Mask = mask, Sampler = "dpmpp_sde" }, plain with { Like = NoiseLike.CompVis, Sampler = "ddim" },
+            plain with { Steps = 4, Fast = FastLevel.Strong, Prompt = "an apple" }];
         void Run(int count)
         {
             for (var i = 0; i < count; i++) generator.Generate(requests[i % requests.Length], progress => _ = progress.Preview?.Invoke());

@@ -21,7 +21,7 @@ internal static class AgainCommand
         {
             picture, flags.Model, flags.Vae, flags.TinyVae, flags.DepthModel, flags.Loras, flags.Embeddings, flags.Precision, flags.Device, flags.Ema,
             flags.Prediction, flags.Config, flags.Init, flags.Mask, flags.Depth, flags.Output, flags.OutputFolder, flags.Force, flags.Format, flags.Quality,
-            flags.NoWatermark, flags.NoMetadata, flags.Show, flags.Quiet, flags.Json,
+            flags.NoWatermark, flags.NoMetadata, flags.Plan, flags.Show, flags.Quiet, flags.Json,
         };
         command.SetAction(parsed =>
         {
@@ -53,6 +53,7 @@ internal static class AgainCommand
                 Quality = parsed.GetValue(flags.Quality),
                 NoWatermark = parsed.GetValue(flags.NoWatermark),
                 NoMetadata = parsed.GetValue(flags.NoMetadata),
+                Plan = parsed.GetValue(flags.Plan),
                 Show = parsed.GetValue(flags.Show),
                 Quiet = parsed.GetValue(flags.Quiet),
                 Json = parsed.GetValue(flags.Json),

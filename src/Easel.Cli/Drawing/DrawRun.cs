@@ -26,6 +26,11 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         request.Validate();
         var path = ModelChoice.Find(settings.Model, shell);
         var options = ModelChoice.Options(settings, shell);
+        if (settings.Plan)
+        {
+            TellPlan(path, options, inputs);
+            return;
+        }
         var files = new OutputFiles(settings, profile);
         if (!settings.SkipSave || GridIsWanted(profile)) files.Prepare(Again is null ? Batch.Of(request).Sum(batch => batch.Prompts.Count) : 1);
         if (settings.Job == Job.Upscale && inputs.Picture is { } picture && Esrgan.IsIn(path)) PlainEnlargement.Execute(path, picture, settings, files, shell);
@@ -57,6 +62,10 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
             var stamp = new ModelStamp(path, options, generator.Precision, hash);
             if (Again is not null)
                 foreach (var difference in AgainCommand.Differences(Again, path, hash?.GetAwaiter().GetResult(), request)) progress.Note(difference);
+
+            var plan = generator.Plan(request);
+            if (settings.Json) shell.Out.WriteLine(JsonLines.Plan(plan, path));
+            else progress.Note(plan.ToString());
 
             // 2. Draw; each picture is saved as soon as it is there
             watch.Start();
@@ -91,6 +100,17 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         if (settings.Json) shell.Out.WriteLine(JsonLines.End(result, _saved, sheet is null ? null : _saved[^1], path, watch.Elapsed));
         if (settings.Show) TerminalImage.Show(sheet ?? result.Images[^1].Image, shell);
         if (!settings.Quiet) shell.Error.WriteLine($"{Counted(Again is null ? result.Images.Count : 1)} in {Pace.Clock(watch.Elapsed)}, seed {result.Seed}");
+    }
+
+    /// <summary>What the run would take, and nothing drawn: of the model only what its file says of it is read.</summary>
+    private void TellPlan(string path, LoadOptions options, Inputs inputs)
+    {
+        if (settings.Job == Job.Upscale && Esrgan.IsIn(path)) throw new UsageException($"--plan is for diffusion models; {Path.GetFileName(path)} enlarges in one pass.");
+        using var checkpoint = Checkpoint.Open(path, options.Config, options.Ema);
+        CheckModel(checkpoint.Family, path);
+        var request = RequestFor(Profile.For(settings, checkpoint.Family), inputs);
+        var plan = ImageGenerator.Plan(checkpoint, request, options);
+        shell.Out.WriteLine(settings.Json ? JsonLines.Plan(plan, path) : PlanFacts.Of(plan, $"{path} ({checkpoint.Family.Name})", request).ToText());
     }
 
     private GenerationRequest RequestFor(Profile profile, Inputs inputs)

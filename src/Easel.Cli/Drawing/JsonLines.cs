@@ -38,6 +38,33 @@ internal static class JsonLines
         result.Remarks,
     }, Compact);
 
+    public static string Plan(RunPlan plan, string model) => JsonSerializer.Serialize(new
+    {
+        Type = "plan",
+        Model = Path.GetFullPath(model),
+        Precision = plan.PrecisionName,
+        plan.Device,
+        plan.Width,
+        plan.Height,
+        plan.Pictures,
+        plan.Steps,
+        plan.StepGigaflops,
+        plan.DecodeGigaflops,
+        UnetShare = Math.Round(plan.UNetShare, 4),
+        plan.MemoryNeeded,
+        plan.MemoryAvailable,
+        plan.Fits,
+        plan.ReleasesTextEncoder,
+        plan.ReleasesUNet,
+        plan.DecoderTile,
+        LoadingSeconds = Seconds(plan.Loading),
+        StepSeconds = Seconds(plan.Step),
+        DrawingSeconds = Seconds(plan.Drawing),
+        Learnt = plan.IsLearnt,
+    }, Compact);
+
+    private static double? Seconds(TimeSpan? time) => time is { } known ? Math.Round(known.TotalSeconds, 3) : null;
+
     /// <summary>A whole object over several lines, for the commands that tell about a thing.</summary>
     public static string Document(object value) => JsonSerializer.Serialize(value, Indented);
 }

@@ -1,3 +1,4 @@
+using Easel.Runtime;
 using Easel.Sampling;
 
 namespace Easel.Cli;
@@ -52,6 +53,7 @@ internal static class ModelChoice
             DepthModel = Existing(settings.DepthModel, "depth estimator"),
             LoraFolder = Folder(settings.Loras, "EASEL_LORAS", shell),
             EmbeddingFolder = Folder(settings.Embeddings, "EASEL_EMBEDDINGS", shell),
+            SpeedFile = CacheFolder.File(shell.Variable, "speed.json"),
         };
         if (settings.Config is not { } config) return options;
         if (File.Exists(config)) return options with { Config = config };

@@ -25,6 +25,7 @@ internal static class RequestBuilder
             Schedule = settings.Schedule,
             GuidanceScale = settings.Scale ?? profile.Scale,
             Eta = settings.Eta ?? (settings.Sampler is null or "ddim" ? profile.Eta : null),
+            Fast = settings.Fast ?? FastLevel.Exact,
             Seed = settings.Seed is { } seed ? seed.Value : profile.Seed,
             Like = settings.Like ?? profile.Like,
             FixedCode = settings.FixedCode,

@@ -48,6 +48,9 @@ internal sealed class DrawFlags
     public readonly Option<string?> Schedule = Flags.Text("NAME", "the noise schedule (default: the sampler's own)", "--schedule", "--scheduler");
     public readonly Option<double?> Eta = Flags.Number("fresh noise in each step of DDIM and ancestral samplers, 0 to 1", "--eta", "--ddim_eta");
 
+    public readonly Option<FastLevel?> Fast = Flags.Choice("leave out work, for a picture that differs a little (default: none)",
+        [("light", FastLevel.Light), ("medium", FastLevel.Medium), ("strong", FastLevel.Strong), ("exact none off", FastLevel.Exact)], "--fast");
+
     // How many
     public readonly Option<int?> Count = Flags.Whole("how many pictures, with seeds S, S+1, ... (default 1)", "--count");
     public readonly Option<int?> Batch = Flags.Whole("how many of them at once (default 1)", "--batch", "--n_samples");
@@ -85,6 +88,7 @@ internal sealed class DrawFlags
     public readonly Option<bool> NoMetadata = Flags.Switch("do not write the settings into the files", "--no-metadata");
     public readonly Option<bool> Show = Flags.Switch("show a small picture of the result in the terminal", "--show");
     public readonly Option<bool> Quiet = Flags.Switch("print the file names and nothing else", "--quiet", "-q");
+    public readonly Option<bool> Plan = Flags.Switch("tell the memory and the time that the run would take, and draw nothing", "--plan");
     public readonly Option<bool> Json = Flags.Switch("print one JSON object per picture and one at the end", "--json");
 
     // The original scripts' own
@@ -109,10 +113,10 @@ internal sealed class DrawFlags
     [
         new("What to draw", Prompt, Negative, FromFile, Repeat, Literal, ClipSkip),
         new("Model", Model, Vae, TinyVae, DepthModel, Loras, Embeddings, Precision, Device, Prediction, Ema, Config),
-        new("How", Width, Height, Steps, Scale, Sampler, Schedule, Eta, Seed, Count, Batch, Like),
+        new("How", Width, Height, Steps, Scale, Sampler, Schedule, Eta, Fast, Seed, Count, Batch, Like),
         new("From a picture", Init, Strength, Fit, Mask, MaskBlur, InvertMask, Fill, OnlyMasked, Padding, Extend, Depth, NoiseLevel),
         new("Files", Output, OutputFolder, Force, Format, Quality, Grid, NoWatermark, NoMetadata),
-        new("Display", Show, Quiet, Json),
+        new("Display", Plan, Show, Quiet, Json),
         new("Of the original scripts (any of these, and the spellings --H --W --scale --ddim_steps --ddim_eta --n_samples, make the run follow them)",
             Plms, DpmSolver, Iterations, Rows, FixedCode, SkipGrid, SkipSave, Channels, Factor, Laion400M, BFloat16, TorchScript, Ipex, Turbo, UNetBatch),
     ];

@@ -41,6 +41,7 @@ internal sealed record DrawSettings
     public string? Sampler { get; init; }
     public string? Schedule { get; init; }
     public double? Eta { get; init; }
+    public FastLevel? Fast { get; init; }
     public SeedChoice? Seed { get; init; }
     public int? Count { get; init; }
     public int? Batch { get; init; }
@@ -72,6 +73,7 @@ internal sealed record DrawSettings
     public int? Rows { get; init; }
     public bool NoWatermark { get; init; }
     public bool NoMetadata { get; init; }
+    public bool Plan { get; init; }
     public bool Show { get; init; }
     public bool Quiet { get; init; }
     public bool Json { get; init; }
@@ -122,6 +124,7 @@ internal sealed record DrawSettings
             Sampler = Of(flags.Sampler) ?? (parsed.GetValue(flags.Plms) ? "plms" : parsed.GetValue(flags.DpmSolver) ? "dpm_solver" : null),
             Schedule = Of(flags.Schedule),
             Eta = Of(flags.Eta),
+            Fast = Of(flags.Fast),
             Seed = Of(flags.Seed),
             Count = Of(flags.Count),
             Batch = Of(flags.Batch),
@@ -151,6 +154,7 @@ internal sealed record DrawSettings
             Rows = Of(flags.Rows),
             NoWatermark = parsed.GetValue(flags.NoWatermark),
             NoMetadata = parsed.GetValue(flags.NoMetadata),
+            Plan = parsed.GetValue(flags.Plan),
             Show = parsed.GetValue(flags.Show),
             Quiet = parsed.GetValue(flags.Quiet),
             Json = parsed.GetValue(flags.Json),

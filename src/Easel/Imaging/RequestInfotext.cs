@@ -52,6 +52,7 @@ internal static class RequestInfotext
         AddInputs(request, Add, AddIf);
         AddIf(request.Like != NoiseLike.A1111Gpu, "RNG", "CPU");
         Add("Eta", request.Eta);
+        AddIf(request.Fast != FastLevel.Exact, "Fast", request.Fast.ToString().ToLowerInvariant());
         AddRun(image, Add, AddIf);
         AddIf(request.Literal, "Literal", true);
         AddIf(!request.Watermark, "Watermark", "none");
@@ -84,6 +85,7 @@ internal static class RequestInfotext
             Schedule = IsAutomatic(text["Schedule type"]) ? null : text["Schedule type"],
             GuidanceScale = Number(text, "CFG scale") ?? 7,
             Eta = Number(text, "Eta"),
+            Fast = Level(text, "Fast"),
             Seed = Long(text, "Seed"),
             Width = sized ? WholeIn("Size", size[0]) : null,
             Height = sized ? WholeIn("Size", size[1]) : null,
@@ -218,6 +220,10 @@ internal static class RequestInfotext
 
     private static double? Number(Infotext text, string name) => text[name] is not { } value ? null
         : double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : throw Unreadable(name, value);
+
+    private static FastLevel Level(Infotext text, string name) => text[name] is not { } value ? FastLevel.Exact
+        : Enum.TryParse<FastLevel>(value, ignoreCase: true, out var level) && Enum.IsDefined(level) ? level
+        : throw new InvalidRequestException("parameters", $"The text in the picture says \"{name}: {value}\", a level that Easel does not know; it may be of a newer version.");
 
     private static InvalidRequestException Unreadable(string name, string value) =>
         new("parameters", $"The text in the picture says \"{name}: {value}\", which is not a number Easel can read.");

@@ -32,12 +32,27 @@ public abstract class Layer : Module<Tensor, Tensor>
             value.Dispose(); // the parameter stays without memory and tells the shape
             return;
         }
-        var parameter = new Parameter(value, requires_grad: false);
+        Replace(name, new Parameter(value, requires_grad: false));
+    }
+
+    /// <summary>Lets the values go; what is left are the shapes, as before the first <see cref="Assign"/>.</summary>
+    internal void Unload()
+    {
+        foreach (var (name, parameter) in named_parameters(recurse: false).ToList()) Replace(name, Shaped(parameter.shape));
+        Unpack();
+        Placement = (ScalarType.Float32, META);
+    }
+
+    private void Replace(string name, Parameter parameter)
+    {
         parameter.DetachFromDisposeScope();
         _internal_params[name].Dispose();
         _internal_params[name] = parameter;
         Adopt(name, parameter);
     }
+
+    /// <summary>Lets packed copies go.</summary>
+    private protected virtual void Unpack() { }
 
     /// <summary>
     /// The layer's output added to <paramref name="residual"/>, which is the caller's to give away: where it saves a pass over memory the sum is written over it.
@@ -112,7 +127,7 @@ public sealed class Linear : Layer
     private protected override bool Pack(string name, Tensor value)
     {
         if (name != nameof(weight)) return false;
-        Release();
+        Unpack();
         using var scope = NewDisposeScope();
         _packed = [.. value.chunk(_parts).Select(part => OneDnn.PackLinear(part).DetachFromDisposeScope())];
         return true;
@@ -121,11 +136,11 @@ public sealed class Linear : Layer
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (disposing) Release();
+        if (disposing) Unpack();
         base.Dispose(disposing);
     }
 
-    private void Release()
+    private protected override void Unpack()
     {
         foreach (var part in _packed ?? []) part.Dispose();
         _packed = null;
@@ -177,7 +192,7 @@ public sealed class Conv2d : Layer
     private protected override bool Pack(string name, Tensor value)
     {
         if (name != nameof(weight)) return false;
-        _packed?.Dispose();
+        Unpack();
         _packed = (_isPointwise ? OneDnn.PackLinear(value.view(value.shape[0], value.shape[1])) : OneDnn.PackConvolution(value, _padding, _stride)).DetachFromDisposeScope();
         return true;
     }
@@ -185,8 +200,14 @@ public sealed class Conv2d : Layer
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (disposing) _packed?.Dispose();
+        if (disposing) Unpack();
         base.Dispose(disposing);
+    }
+
+    private protected override void Unpack()
+    {
+        _packed?.Dispose();
+        _packed = null;
     }
 }
 

@@ -53,6 +53,14 @@ internal static class Tiles
         long Scale(long positions) => positions * scaleUp / scaleDown;
     }
 
+    /// <summary>How many tiles of a side cover a picture; 1 where there is no side, or the whole fits one tile.</summary>
+    public static int Count((long Height, long Width) size, int? tile, int scaleDown = 1)
+    {
+        if (tile is not { } side || (size.Height <= side && size.Width <= side)) return 1;
+        var overlap = Math.Max(scaleDown, side / 4 / scaleDown * scaleDown);
+        return Starts(size.Height, side, overlap, scaleDown).Count * Starts(size.Width, side, overlap, scaleDown).Count;
+    }
+
     /// <summary>Where tiles begin so that they cover <paramref name="length"/>, neighbours sharing at least <paramref name="overlap"/>; multiples of <paramref name="step"/>.</summary>
     private static List<long> Starts(long length, long side, long overlap, long step)
     {

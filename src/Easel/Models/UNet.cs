@@ -97,7 +97,10 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
     /// <param name="context">[n, tokens, <see cref="UNetConfig.ContextWidth"/>]: the encoded prompt.</param>
     /// <param name="labels">[n], int64, class labels, for a network that has them.</param>
     /// <returns>[n, <see cref="UNetConfig.OutChannels"/>, h, w].</returns>
-    public override Tensor forward(Tensor x, Tensor timesteps, Tensor context, Tensor? labels)
+    public override Tensor forward(Tensor x, Tensor timesteps, Tensor context, Tensor? labels) => Predict(x, timesteps, context, labels, null);
+
+    /// <summary>Predicts, reusing features of the deep part where <paramref name="deep"/> has them; null computes everything.</summary>
+    internal Tensor Predict(Tensor x, Tensor timesteps, Tensor context, Tensor? labels, DeepRows? deep)
     {
         using var scope = NewDisposeScope();
 
@@ -107,15 +110,43 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
 
         var h = conv_in.call(x.ChannelsLast());
         var skips = new Stack<Tensor>([h]);
-        foreach (var block in down_blocks) h = block.Forward(h, time, context, skips);
-        h = mid_block.call(h, time, context);
-        foreach (var block in up_blocks)
+        if (deep is not null)
         {
-            using var coarser = h;
-            h = block.Forward(coarser, time, context, skips);
+            h = Reusing(deep, h, time, context, skips);
+        }
+        else
+        {
+            foreach (var block in down_blocks) h = block.Forward(h, time, context, skips);
+            h = mid_block.call(h, time, context);
+            foreach (var block in up_blocks)
+            {
+                using var coarser = h;
+                h = block.Forward(coarser, time, context, skips);
+            }
         }
 
         return conv_out.call(conv_norm_out.Silu(h, givesAway: true)).contiguous().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// From conv_in's output to what the last norm takes. The network is cut on both sides of its finest level: the outer blocks always run, and what lies between, ending with
+    /// what the last <c>outer + 1</c> blocks on the way up are given, is taken from <paramref name="deep"/> if that has it.
+    /// </summary>
+    private Tensor Reusing(DeepRows deep, Tensor h, Tensor time, Tensor context, Stack<Tensor> skips)
+    {
+        var outer = Math.Min(deep.OuterBlocks, Config.BlocksPerLevel);
+        var (finest, first) = (up_blocks[^1], Config.BlocksPerLevel - outer);
+        if (deep.Find() is { } kept)
+        {
+            down_blocks[0].Forward(h, time, context, skips, outer);
+            return finest.Forward(kept, time, context, skips, first..);
+        }
+        foreach (var block in down_blocks) h = block.Forward(h, time, context, skips);
+        h = mid_block.call(h, time, context);
+        foreach (var block in up_blocks.SkipLast(1)) h = block.Forward(h, time, context, skips);
+        if (first > 0) h = finest.Forward(h, time, context, skips, ..first);
+        deep.Keep(h);
+        return finest.Forward(h, time, context, skips, first..);
     }
 }
 
@@ -169,9 +200,10 @@ internal sealed class DownBlock : Module
         RegisterComponents();
     }
 
-    public Tensor Forward(Tensor h, Tensor time, Tensor context, Stack<Tensor> skips)
+    /// <param name="blocks">How many of the blocks run, and nothing behind them; null for the whole level.</param>
+    public Tensor Forward(Tensor h, Tensor time, Tensor context, Stack<Tensor> skips, int? blocks = null)
     {
-        for (var i = 0; i < resnets.Count; i++)
+        for (var i = 0; i < (blocks ?? resnets.Count); i++)
         {
             h = resnets[i].call(h, time);
             if (attentions.Count > 0)
@@ -181,6 +213,7 @@ internal sealed class DownBlock : Module
             }
             skips.Push(h);
         }
+        if (blocks is not null) return h;
         foreach (var downsampler in downsamplers) skips.Push(h = downsampler.call(h));
         return h;
     }
@@ -229,19 +262,22 @@ internal sealed class UpBlock : Module
         RegisterComponents();
     }
 
-    public Tensor Forward(Tensor h, Tensor time, Tensor context, Stack<Tensor> skips)
+    /// <param name="blocks">Which of the blocks run, at least one; null for the whole level.</param>
+    public Tensor Forward(Tensor h, Tensor time, Tensor context, Stack<Tensor> skips, Range? blocks = null)
     {
         using var scope = NewDisposeScope();
-        for (var i = 0; i < resnets.Count; i++)
+        var (first, count) = (blocks ?? Range.All).GetOffsetAndLength(resnets.Count);
+        for (var i = first; i < first + count; i++)
         {
             using var skip = skips.Pop();
             using var joined = cat([h, skip], dim: 1);
-            if (i > 0) h.Dispose(); // not the caller's input
+            if (i > first) h.Dispose(); // not the caller's input
             h = resnets[i].call(joined, time);
             if (attentions.Count == 0) continue;
             using var convolved = h;
             h = attentions[i].call(convolved, context);
         }
+        if (first + count < resnets.Count) return h.MoveToOuterDisposeScope();
         // The next skip tells the size to reach: a side that was odd on the way down is not the double of its half.
         foreach (var upsampler in upsamplers) h = upsampler.call(h, skips.Peek().shape[2..]);
         return h.MoveToOuterDisposeScope();

@@ -19,11 +19,13 @@ internal sealed class Guidance(double scale, Func<int, IReadOnlyList<GuidanceRow
 
     /// <summary>Asks the UNet and combines its answers.</summary>
     /// <param name="x">[n, c, h, w], the batch.</param>
-    /// <param name="ask">(rows of x, their places in the batch, contexts [rows, tokens, width]) to answers.</param>
-    public Tensor Answer(Tensor x, Func<Tensor, long[], Tensor, Tensor> ask)
+    /// <param name="guides">Whether guidance is to act; without it the answer is that to the prompt. Prompts that are composed or weighted need it and keep it.</param>
+    /// <param name="ask">(rows of x, what each is about, contexts [rows, tokens, width]) to answers.</param>
+    public Tensor Answer(Tensor x, bool guides, Func<Tensor, IReadOnlyList<GuidanceRow>, Tensor, Tensor> ask)
     {
         using var scope = NewDisposeScope();
         var rows = rowsAtStep(Step);
+        if (!guides && rows.Where(row => row.Weight is not null).ToList() is var plain && plain.Count == x.shape[0] && plain.All(row => row.Weight == 1)) rows = plain;
         var answers = new Tensor[rows.Count];
 
         // Contexts of one length go through the network together, the negative prompt's first as in the original.
@@ -32,7 +34,7 @@ internal sealed class Guidance(double scale, Func<int, IReadOnlyList<GuidanceRow
             var members = group.ToList();
             var pictures = members.Select(m => (long)m.row.Picture).ToArray();
             var rowsOfX = pictures.SequenceEqual(Enumerable.Range(0, (int)x.shape[0]).Select(i => (long)i)) ? x : x.index_select(0, tensor(pictures, device: x.device));
-            var answered = ask(rowsOfX, pictures, cat([.. members.Select(m => m.row.Context)], dim: 0));
+            var answered = ask(rowsOfX, [.. members.Select(m => m.row)], cat([.. members.Select(m => m.row.Context)], dim: 0));
             for (var k = 0; k < members.Count; k++) answers[members[k].i] = answered[k..(k + 1)];
         }
 

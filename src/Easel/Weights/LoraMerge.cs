@@ -22,6 +22,7 @@ internal sealed class LoraMerge
     private readonly Network? _text;
     private readonly HashSet<Target> _touched = [];
     private IReadOnlyList<LoraUse> _current = [];
+    private Dictionary<Target, List<(LoraLayer Layer, double Scale)>> _changes = [];
     private IReadOnlyList<string> _remarks = [];
 
     /// <summary>Prepares a model that was loaded from these tensors; their files must stay open.</summary>
@@ -55,8 +56,17 @@ internal sealed class LoraMerge
         foreach (var target in outdated) target.Write(changes.GetValueOrDefault(target) ?? []);
 
         _touched.IntersectWith(changes.Keys);
-        (_current, _remarks) = ([.. loras], remarks);
+        (_current, _changes, _remarks) = ([.. loras], changes, remarks);
         return remarks;
+    }
+
+    /// <summary>Makes the changes in force again in networks whose weights were loaded since.</summary>
+    public void Restore(Module network)
+    {
+        using var inference = inference_mode();
+        var layers = network.modules().OfType<Layer>().ToHashSet<Layer>(ReferenceEqualityComparer.Instance);
+        foreach (var (target, changes) in _changes)
+            if (layers.Contains(target.Layer)) target.Write(changes);
     }
 
     private void Plan(LoraUse use, Dictionary<Target, List<(LoraLayer, double)>> changes, List<string> remarks)
@@ -113,6 +123,8 @@ internal sealed class LoraMerge
     {
         public string Description => "the " + description;
 
+        public Layer Layer => layer;
+
         public long[] Shape { get; } = layer.named_parameters().Single(p => p.name == "weight").parameter.shape;
 
         /// <summary>
@@ -126,8 +138,10 @@ internal sealed class LoraMerge
             static IEnumerable<long> Kernel(long[] shape) => shape.Length == 4 ? shape[2..] : [1, 1];
         }
 
+        /// <summary>A layer whose network is not in memory is left alone, see <see cref="Restore"/>.</summary>
         public void Write(IReadOnlyList<(LoraLayer Layer, double Scale)> changes)
         {
+            if (layer.Placement.Device.type == TorchSharp.DeviceType.META) return;
             using var scope = NewDisposeScope();
             var (shape, (type, device)) = (Shape, layer.Placement);
             var weight = original.View().reshape(shape);

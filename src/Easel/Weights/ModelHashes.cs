@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Easel.Runtime;
 
 namespace Easel.Weights;
 
@@ -12,13 +13,7 @@ internal sealed class ModelHashes(string file)
 
     /// <summary>Those in the person's cache folder.</summary>
     /// <param name="variable">The value of an environment variable, or null.</param>
-    public static ModelHashes OfUser(Func<string, string?> variable)
-    {
-        var root = variable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache
-            : OperatingSystem.IsWindows() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), OperatingSystem.IsMacOS() ? "Library/Caches" : ".cache");
-        return new ModelHashes(Path.Combine(root, "easel", "model-hashes.json"));
-    }
+    public static ModelHashes OfUser(Func<string, string?> variable) => new(CacheFolder.File(variable, "model-hashes.json"));
 
     /// <summary>The SHA-256 of a file in hexadecimal; null for a folder, which has none.</summary>
     /// <param name="model">The file.</param>

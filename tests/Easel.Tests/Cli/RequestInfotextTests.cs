@@ -38,6 +38,15 @@ public sealed class RequestInfotextTests
     }
 
     [Fact]
+    public void WorkThatWasLeftOutIsLeftOutAgain()
+    {
+        Assert.Equal(FastLevel.Exact, Again(Made(Plain)).Fast);
+        Assert.Equal(FastLevel.Strong, Again(Made(Plain with { Fast = FastLevel.Strong })).Fast);
+        var unknown = Infotext.Parse("a cat\nSteps: 20, Sampler: Euler, CFG scale: 7, Fast: furious");
+        Assert.Contains("newer version", Assert.Throws<InvalidRequestException>(() => RequestInfotext.FromInfotext(unknown)).Message);
+    }
+
+    [Fact]
     public void APictureOfManyComesBackAlone()
     {
         var again = Again(Made(Plain with { BatchSize = 4, BatchCount = 2 }, index: 5));

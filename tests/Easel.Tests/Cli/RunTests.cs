@@ -58,7 +58,9 @@ public sealed class RunTests : IDisposable
             _folder.Path("out"), "--json", "--no-metadata", "--format", "webp");
         Assert.Equal(ExitCodes.Ok, code);
         var lines = Lines(output).Select(line => JsonDocument.Parse(line).RootElement).ToList();
-        Assert.Equal(["picture", "picture", "end"], lines.Select(line => line.GetProperty("type").GetString()));
+        Assert.Equal(["plan", "picture", "picture", "end"], lines.Select(line => line.GetProperty("type").GetString()));
+        Assert.Equal((64, 2), (lines[0].GetProperty("width").GetInt32(), lines[0].GetProperty("pictures").GetInt32()));
+        lines.RemoveAt(0);
         Assert.Equal(lines[0].GetProperty("seed").GetInt64() + 1, lines[1].GetProperty("seed").GetInt64());
         Assert.True(File.Exists(lines[1].GetProperty("file").GetString()));
         Assert.Equal(2, lines[2].GetProperty("pictures").GetInt32());
@@ -66,6 +68,40 @@ public sealed class RunTests : IDisposable
         Assert.Contains($"seed {lines[0].GetProperty("seed").GetInt64()}", error);
         Assert.Contains("step 1/1", error);
         Assert.Contains("cannot carry the invisible watermark", error);
+    }
+
+    [Fact]
+    public void APlanIsToldAndNothingDrawn()
+    {
+        string[] line = ["txt2img", "a cat", "-m", _model, "--width", "64", "--height", "64", "--steps", "20", "--outdir", _folder.Path("out")];
+        var (code, output, error) = Run([.. line, "--plan", "--fast", "medium"]);
+        Assert.Equal((ExitCodes.Ok, ""), (code, error));
+        Assert.Contains("64x64, 20 steps of dpmpp_2m", output);
+        Assert.Contains("a first run will tell better", output);
+        Assert.Contains("--fast medium", output);
+        Assert.False(Directory.Exists(_folder.Path("out")));
+
+        // A run says it in one line, and teaches the next.
+        (code, _, error) = Run(line);
+        Assert.Equal(ExitCodes.Ok, code);
+        Assert.Contains("note: 64x64 in ", error);
+        var json = JsonDocument.Parse(Run([.. line, "--plan", "--json"]).Out).RootElement;
+        Assert.True(json.GetProperty("learnt").GetBoolean());
+        Assert.True(json.GetProperty("drawingSeconds").GetDouble() > 0);
+        Assert.True(json.GetProperty("fits").GetBoolean());
+        Assert.Single(Directory.EnumerateFiles(_folder.Path("out")));
+        Assert.Contains("from earlier runs", Run("again", Directory.EnumerateFiles(_folder.Path("out")).Single(), "-m", _model, "--plan").Out);
+    }
+
+    [Fact]
+    public void WhatWasLeftOutIsLeftOutAgain()
+    {
+        var (first, again) = (_folder.Path("first.png"), _folder.Path("again.png"));
+        Assert.Equal(ExitCodes.Ok, Run("a cat", "-m", _model, "--width", "64", "--height", "64", "--steps", "5", "--fast", "strong", "-o", first, "-q").Code);
+        Assert.Contains("Fast: strong", ImageFile.ReadMetadata(first).Parameters);
+        Assert.Equal(ExitCodes.Ok, Run("again", first, "-m", _model, "-o", again, "-q").Code);
+        Assert.Equal(ImageFile.Load(first).Pixels, ImageFile.Load(again).Pixels);
+        Assert.Contains("light, medium, strong", Run("a cat", "--fast", "furious").Error);
     }
 
     [Fact]

@@ -1,0 +1,84 @@
+using System.Globalization;
+using Easel.Runtime;
+
+namespace Easel;
+
+/// <summary>What a run will take, told before it is begun: counted from the shapes of the model's networks, and timed by what the machine did before.</summary>
+public sealed record RunPlan
+{
+    /// <summary>The number format in which the model runs.</summary>
+    public required Precision Precision { get; init; }
+
+    /// <summary>Where: "cpu" or "cuda:0".</summary>
+    public required string Device { get; init; }
+
+    /// <summary>Width of what the UNet draws, in pixels.</summary>
+    public required int Width { get; init; }
+
+    /// <summary>Height of what the UNet draws, in pixels.</summary>
+    public required int Height { get; init; }
+
+    /// <summary>Pictures in all.</summary>
+    public required int Pictures { get; init; }
+
+    /// <summary>Steps of each batch.</summary>
+    public required int Steps { get; init; }
+
+    /// <summary>Operations of one whole step of a batch, in 10^9; all its evaluations of the UNet together.</summary>
+    public required double StepGigaflops { get; init; }
+
+    /// <summary>Operations of turning one picture's latents into pixels, in 10^9; 0 where a tiny autoencoder does it.</summary>
+    public required double DecodeGigaflops { get; init; }
+
+    /// <summary>The UNet's work in the whole run as a share of what it is without <see cref="GenerationRequest.Fast"/>, above 0, at most 1.</summary>
+    public required double UNetShare { get; init; }
+
+    /// <summary>Bytes of memory at the height of the run, the model included.</summary>
+    public required long MemoryNeeded { get; init; }
+
+    /// <summary>Bytes of memory there are for it.</summary>
+    public required long MemoryAvailable { get; init; }
+
+    /// <summary>Whether it fits. Where it does not, drawing is refused.</summary>
+    public bool Fits => MemoryNeeded <= MemoryAvailable;
+
+    /// <summary>Whether the text encoder is let go when the prompt is read, for want of memory.</summary>
+    public required bool ReleasesTextEncoder { get; init; }
+
+    /// <summary>Whether the UNet is let go before decoding, and each network loaded when its turn comes, for want of memory.</summary>
+    public required bool ReleasesUNet { get; init; }
+
+    /// <summary>Side in pixels of the overlapping tiles in which pictures are decoded, for want of memory; null where they are decoded whole.</summary>
+    public required int? DecoderTile { get; init; }
+
+    /// <summary>Time of loading the model; null until the machine has loaded one.</summary>
+    public required TimeSpan? Loading { get; init; }
+
+    /// <summary>Time of one whole step of a batch; null on a device where nothing was drawn yet.</summary>
+    public required TimeSpan? Step { get; init; }
+
+    /// <summary>Time of drawing everything, loading apart; null on a device where nothing was drawn yet.</summary>
+    public required TimeSpan? Drawing { get; init; }
+
+    /// <summary>Whether the times rest on earlier runs, and not on a short trial.</summary>
+    public required bool IsLearnt { get; init; }
+
+    /// <summary>What had to be chosen for want of memory, one sentence each.</summary>
+    public IReadOnlyList<string> Choices { get; init; } = [];
+
+    /// <summary>One line: "512x512 in bf16: about 1:50 and 2.6 GB of 18.3 GB free".</summary>
+    public override string ToString()
+    {
+        var time = Drawing is { } drawing ? $"about {Clock(drawing)} and " : "";
+        var many = Pictures > 1 ? string.Create(CultureInfo.InvariantCulture, $"{Pictures} pictures of ") : "";
+        var choices = Choices.Count > 0 ? "; " + string.Join("; ", Choices) : "";
+        return $"{many}{Width}x{Height} in {PrecisionName}: {time}{MemoryPlan.Gigabytes(MemoryNeeded)} of {MemoryPlan.Gigabytes(MemoryAvailable)} free{choices}";
+    }
+
+    /// <summary>"fp32", "bf16" or "fp16".</summary>
+    internal string PrecisionName => Precision switch { Precision.Full => "fp32", Precision.BFloat16 => "bf16", _ => "fp16" };
+
+    private static string Clock(TimeSpan time) => time.TotalSeconds < 10
+        ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s")
+        : time.TotalHours >= 1 ? $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}" : $"{(int)time.TotalMinutes}:{time.Seconds:00}";
+}

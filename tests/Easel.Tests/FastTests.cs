@@ -1,0 +1,169 @@
+using Easel.Imaging;
+using Easel.Models;
+using Easel.Tests.Models;
+using Easel.Tests.Support;
+using Easel.Text;
+using static TorchSharp.torch;
+
+namespace Easel.Tests;
+
+/// <summary>Guards the levels that leave out work: that they reuse what belongs to the same question and nothing else, in batches, tiles, every kind of sampler and every task.</summary>
+public sealed class FastTests
+{
+    private static readonly GenerationRequest Plain = new() { Prompt = "a house", Width = 64, Height = 64, Steps = 8, Seed = 5, Sampler = "euler" };
+
+    /// <summary>Asked the same again, a UNet that takes its deep part from before must answer the same: all that it skips would have come out as it was.</summary>
+    [Theory]
+    [InlineData("sd1", 0)]
+    [InlineData("sd1", 1)]
+    [InlineData("sd1", 2)]
+    [InlineData("sd1", 9)]
+    [InlineData("x4upscaler", 1)]
+    public void WhatIsReusedIsWhatWouldHaveBeenComputed(string area, int outerBlocks)
+    {
+        using var scope = NewDisposeScope();
+        using var inference = inference_mode();
+        using var model = LoadedModel.Load(LoadedModel.Path(area));
+        var config = model.UNet.Config;
+        var (x, context) = (randn(2, config.InChannels, 12, 20), randn(2, 77, config.ContextWidth));
+        var labels = config.ClassCount > 0 ? zeros(2, ScalarType.Int64) : null;
+        GuidanceRow[] rows = [new(0, null, context[..1]), new(0, 1, context[1..])];
+        using var features = new DeepFeatures(every: 2, outerBlocks);
+        var exact = model.Predict(x, 500, context, labels);
+
+        features.NextEvaluation(afresh: false);
+        Assert.Equal(0, (exact - model.Predict(x, 500, context, labels, features.Of(rows, 0))).abs().max().item<float>());
+        features.NextEvaluation(afresh: false);
+        Close.Relative(exact, model.Predict(x, 500, context, labels, features.Of(rows, 0)), 1e-5, "reused");
+        // The second row alone, as where guidance ends: its own features and not the first's.
+        Close.Relative(exact[1..], model.Predict(x[1..], 500, context[1..], labels?[1..], features.Of(rows[1..], 0)), 1e-5, "one row");
+        // Another latent gets the same deep part, which is not its own.
+        var other = randn_like(x);
+        Assert.NotEqual(0, (model.Predict(other, 500, context, labels) - model.Predict(other, 500, context, labels, features.Of(rows, 0))).abs().max().item<float>());
+    }
+
+    [Fact]
+    public void FeaturesServeTheirOwnQuestionForTheirTime()
+    {
+        using var scope = NewDisposeScope();
+        var (one, other) = (zeros(1, 77, 8), zeros(1, 77, 8));
+        using var features = new DeepFeatures(every: 3, outerBlocks: 2);
+        features.NextEvaluation(afresh: false);
+        features.Of([new(0, 1, one), new(1, 1, one)], 0).Keep(arange(2).view(2, 1, 1, 1));
+        Assert.Equal(1, features.Of([new(1, 1, one)], 0).Find()!.item<long>());
+        Assert.Null(features.Of([new(1, 1, one), new(1, null, other)], 0).Find()); // a prompt that has changed, or guidance that sets in
+        Assert.Null(features.Of([new(1, 1, one)], 1).Find()); // another tile
+        features.NextEvaluation(afresh: false);
+        features.NextEvaluation(afresh: false);
+        Assert.NotNull(features.Of([new(0, 1, one)], 0).Find());
+        features.NextEvaluation(afresh: false);
+        Assert.Null(features.Of([new(0, 1, one)], 0).Find());
+
+        features.Of([new(0, 1, one)], 0).Keep(zeros(1, 1, 1, 1));
+        features.NextEvaluation(afresh: true);
+        Assert.Null(features.Of([new(0, 1, one)], 0).Find());
+    }
+
+    [Fact]
+    public void WithoutGuidanceOnlyThePromptIsAsked()
+    {
+        using var scope = NewDisposeScope();
+        var (negative, positive) = (zeros(1, 77, 8), ones(1, 77, 8));
+        var x = zeros(2, 4, 1, 1);
+        Assert.Equal(4, Asked(guides: true, new(0, null, negative), new(1, null, negative), new(0, 1, positive), new(1, 1, positive)));
+        Assert.Equal(2, Asked(guides: false, new(0, null, negative), new(1, null, negative), new(0, 1, positive), new(1, 1, positive)));
+        // Composition is a kind of guidance: without the negative prompt it would mean nothing.
+        Assert.Equal(5, Asked(guides: false, new(0, null, negative), new(1, null, negative), new(0, 1, positive), new(1, 1, positive), new(1, 1, negative)));
+
+        int Asked(bool guides, params GuidanceRow[] rows)
+        {
+            var asked = 0;
+            using var answer = new Guidance(7.5, _ => rows).Answer(x, guides, (latents, group, contexts) =>
+            {
+                asked += group.Count;
+                Assert.Equal(group.Count, latents.shape[0]);
+                return contexts[.., ..4, 0].reshape(-1, 4, 1, 1);
+            });
+            Assert.Equal([2, 4, 1, 1], answer.shape);
+            if (asked == 2) Assert.Equal(1, answer.mean().item<float>());
+            return asked;
+        }
+    }
+
+    [Theory]
+    [InlineData(FastLevel.Light)]
+    [InlineData(FastLevel.Medium)]
+    [InlineData(FastLevel.Strong)]
+    public void APictureIsTheSameAloneAsInABatchAndNearTheExactOne(FastLevel level)
+    {
+        using var generator = ImageGenerator.Load(LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full });
+        var request = Plain with { Fast = level, Steps = 12, Sampler = "dpmpp_2m" };
+        var together = generator.Generate(request with { BatchSize = 3 });
+        GeneratorTests.AssertSame(generator.Generate(request with { Seed = 7 }).Images[0].Image, together.Images[2].Image, "seed 7");
+
+        var exact = generator.Generate(request with { Fast = FastLevel.Exact }).Images[0].Image;
+        Assert.NotEqual(exact.Pixels, together.Images[0].Image.Pixels);
+        var other = generator.Generate(request with { Fast = FastLevel.Exact, Prompt = "a tree" }).Images[0].Image;
+        Assert.True(Psnr(exact, together.Images[0].Image) > Psnr(exact, other), "further from the exact picture than another prompt's");
+    }
+
+    /// <summary>One look at the latents in a step, two, three, steps that go back up, steps chosen on the way: each runs, and gives the same twice.</summary>
+    [Theory]
+    [InlineData("heun")]
+    [InlineData("heunpp2")]
+    [InlineData("dpmpp_sde")]
+    [InlineData("restart")]
+    [InlineData("dpm_adaptive")]
+    [InlineData("plms")]
+    [InlineData("unipc")]
+    public void EverySamplerRuns(string sampler)
+    {
+        using var generator = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), new LoadOptions { Precision = Precision.Full });
+        var request = Plain with { Fast = FastLevel.Strong, Sampler = sampler, BatchSize = 2, Prompt = "[house:tree:0.5], (red:1.2) [cat|dog]" };
+        var (first, second) = (generator.Generate(request), generator.Generate(request));
+        for (var i = 0; i < 2; i++) Assert.Equal(first.Images[i].Image.Pixels, second.Images[i].Image.Pixels);
+    }
+
+    [Fact]
+    public void TheFirstLookIsExactAndSoIsARunOfOneStep()
+    {
+        using var generator = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), new LoadOptions { Precision = Precision.Full });
+        var exact = generator.Generate(Plain with { Steps = 1 }).Images[0].Image;
+        Assert.Equal(exact.Pixels, generator.Generate(Plain with { Steps = 1, Fast = FastLevel.Light }).Images[0].Image.Pixels);
+    }
+
+    [Fact]
+    public void WhatIsOutsideTheMaskStaysToTheBit()
+    {
+        using var generator = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), new LoadOptions { Precision = Precision.Full });
+        var picture = ImageFile.Load(Goldens.Path("inpaint/image.png"));
+        var mask = new GrayImage(picture.Width, picture.Height);
+        for (var y = 20; y < 50; y++) mask.Pixels.AsSpan(y * mask.Width + 10, 35).Fill(255);
+        var result = generator.Generate(Plain with { InitImage = picture, Mask = mask, Strength = 1, Fast = FastLevel.Strong }).Images[0].Image;
+        for (var i = 0; i < mask.Pixels.Length; i++)
+            if (mask.Pixels[i] == 0) Assert.True(result.Pixels.AsSpan(3 * i, 3).SequenceEqual(picture.Pixels.AsSpan(3 * i, 3)), $"pixel {i} changed");
+    }
+
+    /// <summary>136 positions are seen in two tiles. Were one given the other's features, the picture would be far from the exact one.</summary>
+    [Fact]
+    public void TilesKeepTheirOwnFeatures()
+    {
+        using var generator = ImageGenerator.Load(LoadedModel.Path("x4upscaler"), new LoadOptions { Precision = Precision.Full });
+        var picture = new RgbImage(136, 64);
+        for (var i = 0; i < picture.Pixels.Length; i++) picture.Pixels[i] = (byte)(i / 3 % 136 < 60 ? 250 : 10);
+        var request = new GenerationRequest { InitImage = picture, Steps = 2, Seed = 1, Sampler = "ddim", GuidanceScale = 1, Watermark = false };
+        var exact = generator.Generate(request).Images[0].Image;
+        var fast = generator.Generate(request with { Fast = FastLevel.Light }).Images[0].Image;
+        Assert.NotEqual(exact.Pixels, fast.Pixels);
+        Assert.True(Psnr(exact, fast) > 20, $"{Psnr(exact, fast):0.0} dB");
+    }
+
+    [Fact]
+    public void ALevelThatIsNoneIsRefused() => Assert.Equal("Fast", Assert.Throws<InvalidRequestException>((Plain with { Fast = (FastLevel)9 }).Validate).Field);
+
+    private static double Psnr(RgbImage a, RgbImage b)
+    {
+        var squares = a.Pixels.Zip(b.Pixels, (x, y) => (double)(x - y) * (x - y)).Average();
+        return 10 * Math.Log10(255 * 255 / squares);
+    }
+}
