@@ -6,15 +6,18 @@ using Easel.Benchmarks;
 using Easel.Imaging;
 using Easel.Runtime;
 
-// Seconds per step, decode and load times and peak memory of a model of full size, one process per row so that peaks are its own.
-//   dotnet run -c Release --project benchmarks/Easel.Benchmarks -- [sd15|sd21|x4] [fp32|bf16|fp16] [side] [steps]
-// For x4 the side is that of the small picture, drawn without guidance. fp16 on a CPU keeps weights in fp16 and computes in fp32.
-// Without arguments: the table of docs/performance.md.
-//   ... -- server [jobs] [jobs between changes of model]
+// Speed and memory. All of it on models of full size with random weights, which are written once into the temporary folder.
+//   dotnet run -c Release --project benchmarks/Easel.Benchmarks                the tables of docs/performance.md, one after another
+//   ... -- networks [rounds]      how near the networks come to the processor's limit, beside libtorch's own layers
+//   ... -- attention              attention alone
+//   ... -- breakdown              where the time of a step goes
+//   ... -- models                 load, step, decoding and peak memory of each kind of model, a process for each
+//   ... -- sizes [steps]          the same over sizes and batches
+//   ... -- sd15|sd21|x4 fp32|bf16|fp16 [side] [steps] [batch]     one such row; for x4 the side is that of the small picture, drawn without guidance
+//   ... -- fast MODEL [side] [steps] [pictures] [sampler]         what each level of --fast saves and costs (docs/fast.md)
+//   ... -- plan MODEL fp32|bf16|fp16 SIDE STEPS [limit in GB]     what --plan says, and what the run then takes
+//   ... -- server [jobs] [jobs between changes of model]          the server's tables, of docs/server.md
 //   ... -- server-switch [changes]
-// The server's tables, of docs/server.md.
-//   ... -- fast MODEL [side] [steps] [pictures] [sampler]      what each level of --fast saves and costs (docs/fast.md)
-//   ... -- plan MODEL fp32|bf16|fp16 SIDE STEPS [limit in GB]  what --plan says, and what the run then takes
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is ["server", ..])
 {
@@ -32,15 +35,44 @@ if (args is ["plan", ..])
     PlanCheck.Print(args[1..], PeakMemory);
     return;
 }
+if (args is ["networks", ..])
+{
+    SpeedTable.PrintNetworks(args.Length > 1 ? int.Parse(args[1]) : 5);
+    return;
+}
+if (args is ["attention"])
+{
+    SpeedTable.PrintAttention();
+    return;
+}
+if (args is ["breakdown"])
+{
+    SpeedTable.PrintBreakdown(Output);
+    return;
+}
+if (args is ["breakdown-run", var ofPrecision])
+{
+    SpeedTable.RunForBreakdown(ofPrecision);
+    return;
+}
+var half = Hardware.HasBFloat16 ? "bf16" : "fp16";
+if (args is ["models"])
+{
+    Rows([["sd15", "fp32", "512", "5"], ["sd15", half, "512", "5"], ["sd21", half, "768", "3"], ["x4", half, "128", "2"]]);
+    return;
+}
+if (args is ["sizes", ..])
+{
+    var stepsEach = args.Length > 1 ? args[1] : "2";
+    Rows(from size in (string[])["256", "512", "768", "1024"] from count in (string[])["1", "2", "4"] select (string[])["sd15", half, size, stepsEach, count]);
+    return;
+}
 if (args.Length == 0)
 {
-    Console.WriteLine("| model | precision | picture | load s | s/step (guided), min (median) | decode s | peak RSS GiB | other processes' CPU |");
-    Console.WriteLine("|---|---|---|---|---|---|---|---|");
-    string[][] rows = [["sd15", "fp32", "512", "5"], ["sd15", Hardware.HasBFloat16 ? "bf16" : "fp16", "512", "5"], ["sd21", Hardware.HasBFloat16 ? "bf16" : "fp16", "768", "3"], ["x4", "fp32", "512", "1"]];
-    foreach (var arguments in rows)
+    foreach (var table in (string[])["networks", "attention", "breakdown", "models", "sizes"])
     {
-        using var row = Process.Start(Environment.ProcessPath!, [.. AssemblyArgument(), .. arguments])!;
-        row.WaitForExit();
+        Start([table]);
+        Console.WriteLine();
     }
     return;
 }
@@ -52,6 +84,7 @@ if (args is ["server-switch", ..])
 }
 
 var (model, side, steps) = (args[0], args.Length > 2 ? int.Parse(args[2]) : 512, args.Length > 3 ? int.Parse(args[3]) : 5);
+var batch = args.Length > 4 ? int.Parse(args[4]) : 1;
 var folder = RandomModel.Folder(model);
 foreach (var file in Directory.EnumerateFiles(folder, "*.safetensors", SearchOption.AllDirectories)) Warm(file);
 
@@ -64,21 +97,21 @@ var stepTimes = new List<double>();
 double decode = 0, last = 0;
 var decoding = false;
 clock.Restart();
-var request = new GenerationRequest { Prompt = "a hamster painting with a brush", Steps = steps, Sampler = "euler", Seed = 1, Watermark = false };
+var request = new GenerationRequest { Prompt = "a hamster painting with a brush", Steps = steps, Sampler = "euler", Seed = 1, Watermark = false, BatchSize = batch };
 generator.Generate(
     model == "x4" ? request with { InitImage = new RgbImage(side, side), GuidanceScale = 1 } : request with { Width = side, Height = side },
     progress =>
     {
         var now = clock.Elapsed.TotalSeconds;
         if (progress.Stage == GenerationStage.Sampling) stepTimes.Add(now - last);
-        if (progress.Stage == GenerationStage.Decoding && decoding) return;
+        if (progress.Stage == GenerationStage.Decoding && decoding) return; // it began before
         decoding = progress.Stage == GenerationStage.Decoding;
         last = now;
     });
 decode = clock.Elapsed.TotalSeconds - last;
 if (stepTimes.Count > 1) stepTimes.RemoveAt(0); // includes the text encoder and the first touch of all memory
 stepTimes.Sort();
-Console.WriteLine($"| {model} | {args[1]} | {side}x{side} | {load:0.0} | {stepTimes[0]:0.00} ({stepTimes[stepTimes.Count / 2]:0.00}) | {decode:0.0} | {PeakMemory() / (double)(1 << 30):0.00} | {foreign.Share():0%} |");
+Console.WriteLine($"| {model} | {args[1]} | {side}x{side}{(batch > 1 ? $", {batch} at once" : "")} | {load:0.0} | {stepTimes[0]:0.00} ({stepTimes[stepTimes.Count / 2]:0.00}) | {decode:0.0} | {PeakMemory() / (double)(1 << 30):0.00} | {foreign.Share():0%} |");
 
 static void Warm(string file)
 {
@@ -92,6 +125,28 @@ static long PeakMemory()
     if (!OperatingSystem.IsLinux()) return Process.GetCurrentProcess().PeakWorkingSet64;
     var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
     return 1024 * long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1]);
+}
+
+static void Rows(IEnumerable<string[]> rows)
+{
+    Console.WriteLine("| model | precision | picture | load s | s/step (guided), min (median) | decode s | peak RSS GiB | other processes' CPU |");
+    Console.WriteLine("|---|---|---|---|---|---|---|---|");
+    foreach (var row in rows) Start(row);
+}
+
+static void Start(string[] arguments)
+{
+    using var child = Process.Start(Environment.ProcessPath!, [.. AssemblyArgument(), .. arguments])!;
+    child.WaitForExit();
+}
+
+static IEnumerable<string> Output(string[] arguments, Dictionary<string, string> environment)
+{
+    var start = new ProcessStartInfo(Environment.ProcessPath!, [.. AssemblyArgument(), .. arguments]) { RedirectStandardOutput = true };
+    foreach (var (name, value) in environment) start.Environment[name] = value;
+    using var child = Process.Start(start)!;
+    while (child.StandardOutput.ReadLine() is { } line) yield return line;
+    child.WaitForExit();
 }
 
 static string[] AssemblyArgument() => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(RandomModel).Assembly.Location] : [];
