@@ -1,7 +1,9 @@
 using System.Net.Sockets;
 using Easel.Server.Api;
 using Easel.Server.Jobs;
+using Easel.Server.Mcp;
 using Easel.Server.Models;
+using Easel.Server.OpenAi;
 using Easel.Server.Sdapi;
 using Easel.Server.Security;
 using Easel.Server.Storage;
@@ -40,6 +42,8 @@ public static class EaselServer
         Operations.Add(builder.Services);
         Documentation.Add(builder.Services);
         SdapiRoutes.Add(builder.Services);
+        OpenAiRoutes.Add(builder.Services);
+        McpRoutes.Add(builder.Services);
 
         var app = builder.Build();
         try
@@ -66,6 +70,8 @@ public static class EaselServer
         PicturesApi.Map(app);
         ModelsApi.Map(app);
         SdapiRoutes.Map(app);
+        OpenAiRoutes.Map(app);
+        McpRoutes.Map(app);
         return app;
     }
 

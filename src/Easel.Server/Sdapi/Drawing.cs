@@ -14,6 +14,7 @@ internal sealed class Drawing(SdapiOptions options, ServerOptions server)
     public IReadOnlyList<JobRequest> Of(TextToImageBody body)
     {
         CheckCommon(body);
+        if (body.EnableHr) throw Refused($"Easel has no hires fix with the upscaler \"{body.HrUpscaler ?? "Latent"}\" yet; draw, then send the enlarged picture to img2img.");
         return Batches(body, new GenerationRequest { Width = body.Width, Height = body.Height });
     }
 

@@ -12,8 +12,9 @@ internal sealed record PngInfoBody
 /// <summary>The text inside a picture, read as AUTOMATIC1111's parse_generation_parameters reads it.</summary>
 internal static partial class PngInfo
 {
-    public static IResult Of(PngInfoBody body)
+    public static async Task<IResult> AnswerAsync(HttpContext context)
     {
+        var body = await SdapiJson.ReadAsync<PngInfoBody>(context);
         var metadata = ImageFile.ReadMetadata(SentPicture.Open(body.Image, "the picture"), "the picture");
         return SdapiJson.Answer(new
         {

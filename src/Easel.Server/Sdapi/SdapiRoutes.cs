@@ -53,7 +53,7 @@ internal static class SdapiRoutes
             foreach (var file in body.ImageList) images.Add(reply.Encode(await extras.EnlargeAsync(body, file.Data, Caller.Of(context), context.RequestAborted), []));
             return SdapiJson.Answer(new { html_info = Extras.HtmlInfo, images });
         });
-        api.MapPost("/png-info", async (HttpContext context) => PngInfo.Of(await SdapiJson.ReadAsync<PngInfoBody>(context)));
+        api.MapPost("/png-info", (Delegate)PngInfo.AnswerAsync);
     }
 
     private static async Task<IResult> Draw(HttpContext context, DrawingBody body, IReadOnlyList<JobRequest> requests, string name, SdapiTasks tasks, SdapiReply reply, SdapiOptions options)
@@ -134,5 +134,5 @@ internal static class SdapiRoutes
 
     private static bool IsTrue(string? text) => text?.ToLowerInvariant() is "true" or "1" or "yes" or "on";
 
-    private static IResult Nothing() => Results.Json((object?)null, SdapiJson.Options);
+    private static IResult Nothing() => Results.Text("null", "application/json");
 }
