@@ -128,7 +128,8 @@ internal sealed class Drawing(SdapiOptions options, ServerOptions server)
             throw Refused("disable_extra_networks is set, but the prompt calls a LoRA; take the one or the other out.");
         if (body.Styles.FirstOrDefault(style => style.Length > 0) is { } style) throw Refused($"There is no prompt style \"{style}\" here.");
         if (body.ScriptName is { Length: > 0 } script and not "None") throw Refused($"Script '{script}' not found: Easel has no scripts.");
-        if (body.AlwaysonScripts.FirstOrDefault().Key is { } always) throw Refused($"always on script {always} not found: Easel has no scripts.");
+        // Some clients always name a script and give it nothing to do.
+        if (body.AlwaysonScripts.FirstOrDefault(named => named.Value is not JsonObject script || script["args"] is not JsonArray { Count: 0 }).Key is { } always) throw Refused($"always on script {always} not found: Easel has no scripts.");
         if (!string.IsNullOrEmpty(body.Infotext)) throw Refused("Easel does not take settings from infotext; png-info reads it, and its values can be sent one by one.");
         if (!IsAutomatic(body.Scheduler)) _ = Schedules.Get(body.Scheduler!);
     }

@@ -23,7 +23,7 @@ public sealed class McpTests : IDisposable
             AdditionalHeaders = new Dictionary<string, string> { ["Authorization"] = "Bearer secret" },
         });
         await using var client = await McpClient.CreateAsync(transport);
-        Assert.Equal("easel", client.ServerInfo.Name);
+        Assert.Equal("easel", client.ServerInfo?.Name);
         Assert.Equal(["draw", "edit", "list_models", "upscale"], (await client.ListToolsAsync()).Select(tool => tool.Name).Order(StringComparer.Ordinal));
 
         var models = await Call("list_models");

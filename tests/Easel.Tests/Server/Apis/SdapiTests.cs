@@ -52,14 +52,15 @@ public sealed class SdapiTests : IDisposable
     {
         await using var server = await RunningServer.Start(_folder);
         // Numbers come as texts and with fractions, nulls for what is not meant, and members that nobody knows: the original takes them all.
-        var sent = JsonDocument.Parse("""{"steps": "1", "width": 64.0, "height": 64, "seed": null, "sampler_name": null, "n_iter": 1, "somebody_elses": {"a": 1}, "alwayson_scripts": {}}""");
+        var sent = JsonDocument.Parse("""{"steps": "1", "width": 64.0, "height": 64, "seed": null, "sampler_name": null, "n_iter": 1, "somebody_elses": {"a": 1},
+             "alwayson_scripts": {"ControlNet": {"args": []}}}""");
         var parameters = (await Post(server, "txt2img", sent)).GetProperty("parameters");
         var expected = JsonDocument.Parse("""
             {"prompt":"","negative_prompt":"","styles":[],"seed":-1,"subseed":-1,"subseed_strength":0,"seed_resize_from_h":-1,"seed_resize_from_w":-1,"sampler_name":null,"scheduler":null,
              "batch_size":1,"n_iter":1,"steps":1,"cfg_scale":7,"width":64,"height":64,"restore_faces":null,"tiling":null,"do_not_save_samples":false,"do_not_save_grid":false,"eta":null,
              "denoising_strength":0.75,"s_min_uncond":null,"s_churn":null,"s_tmax":null,"s_tmin":null,"s_noise":null,"override_settings":null,"override_settings_restore_afterwards":true,
              "refiner_checkpoint":null,"refiner_switch_at":null,"disable_extra_networks":false,"firstpass_image":null,"comments":null,"sampler_index":"Euler","script_name":null,"script_args":[],
-             "send_images":true,"save_images":false,"alwayson_scripts":{},"force_task_id":null,"infotext":null,"enable_hr":false,"firstphase_width":0,"firstphase_height":0,"hr_scale":2,
+             "send_images":true,"save_images":false,"alwayson_scripts":{"ControlNet":{"args":[]}},"force_task_id":null,"infotext":null,"enable_hr":false,"firstphase_width":0,"firstphase_height":0,"hr_scale":2,
              "hr_upscaler":null,"hr_second_pass_steps":0,"hr_resize_x":0,"hr_resize_y":0,"hr_checkpoint_name":null,"hr_sampler_name":null,"hr_scheduler":null,"hr_prompt":"","hr_negative_prompt":""}
             """).RootElement;
         foreach (var member in expected.EnumerateObject()) Assert.True(JsonElement.DeepEquals(member.Value, parameters.GetProperty(member.Name)), $"{member.Name}: {parameters.GetProperty(member.Name)}");
@@ -152,7 +153,7 @@ public sealed class SdapiTests : IDisposable
         await Refused("""{"refiner_checkpoint": "x", "refiner_switch_at": 0.8}""", 422, "refiner_checkpoint");
         await Refused("""{"styles": ["anime"]}""", 422, "anime");
         await Refused("""{"script_name": "X/Y/Z plot"}""", 422, "X/Y/Z plot");
-        await Refused("""{"alwayson_scripts": {"controlnet": {"args": []}}}""", 422, "controlnet");
+        await Refused("""{"alwayson_scripts": {"controlnet": {"args": [{"enabled": true}]}}}""", 422, "controlnet");
         await Refused("""{"sampler_name": "Eulr"}""", 400, "Sampler not found");
         await Refused("""{"scheduler": "Karas"}""", 400, "schedule");
         await Refused("""{"override_settings": {"sd_model_checkpoint": "none.safetensors"}}""", 422, "none.safetensors");
