@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
 using Easel.Imaging;
 using Easel.Sampling;
@@ -14,7 +15,6 @@ internal sealed class Drawing(SdapiOptions options, ServerOptions server)
     public IReadOnlyList<JobRequest> Of(TextToImageBody body)
     {
         CheckCommon(body);
-        if (body.EnableHr) throw Refused($"Easel has no hires fix with the upscaler \"{body.HrUpscaler ?? "Latent"}\" yet; draw, then send the enlarged picture to img2img.");
         return Batches(body, new GenerationRequest { Width = body.Width, Height = body.Height });
     }
 
@@ -97,7 +97,9 @@ internal sealed class Drawing(SdapiOptions options, ServerOptions server)
         return [.. Enumerable.Range(0, body.NIter).Select(number => job with { Request = job.Request with { Seed = unchecked(seed + (long)number * body.BatchSize) } })];
     }
 
-    private static string SamplerOf(DrawingBody body)
+    /// <summary>The sampler that a body names.</summary>
+    /// <exception cref="ServerException">There is none of that name (400).</exception>
+    public static string SamplerOf(DrawingBody body)
     {
         var name = body.SamplerName is { Length: > 0 } given ? given : body.SamplerIndex;
         try
@@ -140,7 +142,8 @@ internal sealed class Drawing(SdapiOptions options, ServerOptions server)
             if (side % 8 != 0) throw Refused($"The {name} is {side}, which is not a multiple of 8; the nearest are {side / 8 * 8} and {side / 8 * 8 + 8}.");
     }
 
-    private static bool IsAutomatic(string? schedule) => string.IsNullOrEmpty(schedule) || schedule.Equals("automatic", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Whether the sampler's own schedule is meant.</summary>
+    public static bool IsAutomatic([NotNullWhen(false)] string? schedule) => string.IsNullOrEmpty(schedule) || schedule.Equals("automatic", StringComparison.OrdinalIgnoreCase);
 
     private static ServerException Lacking(string setting, string only) => Refused($"Easel does not do what {setting} asks for; it can only be {only}.");
 

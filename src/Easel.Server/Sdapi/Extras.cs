@@ -61,7 +61,8 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery)
 
         var scale = body.ResizeMode == 0 ? body.UpscalingResize : Math.Max((double)body.UpscalingResizeW / picture.Width, (double)body.UpscalingResizeH / picture.Height);
         var requests = upscalers.Select(upscaler => new JobRequest { Task = JobTask.Enlarge, Model = upscaler, Scale = scale, Parameters = text, Request = new GenerationRequest { InitImage = picture } });
-        var jobs = await tasks.RunAsync("extras", [.. requests], client, alone: false, aborted);
+        using var task = tasks.Begin("extras", client, alone: false);
+        var jobs = await task.RunAsync([.. requests], aborted);
         var enlarged = jobs.SelectMany(job => job.Pictures).Select(gallery.Read).ToList();
         if (enlarged.Count < upscalers.Count) throw Refused("The enlarging was interrupted.");
         var cut = body is { ResizeMode: 1, UpscalingCrop: true };

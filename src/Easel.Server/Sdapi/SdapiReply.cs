@@ -13,9 +13,10 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
 {
     /// <summary>The answer to txt2img and img2img.</summary>
     /// <param name="body">The request.</param>
-    /// <param name="jobs">Its jobs, over.</param>
+    /// <param name="requests">What was asked of the queue for it.</param>
+    /// <param name="jobs">The jobs whose pictures are sent, over.</param>
     /// <param name="started">When it was asked for.</param>
-    public IResult Of(DrawingBody body, IReadOnlyList<Job> jobs, DateTimeOffset started)
+    public IResult Of(DrawingBody body, IReadOnlyList<JobRequest> requests, IReadOnlyList<Job> jobs, DateTimeOffset started)
     {
         var pictures = jobs.SelectMany(job => job.Pictures).Select(gallery.Find).OfType<Picture>().ToList();
         var overrides = Drawing.Overrides(body);
@@ -23,7 +24,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         {
             images = body.SendImages ? pictures.Select(picture => Encode(gallery.Read(picture.Id), overrides)).ToList() : [],
             parameters = Parameters(body),
-            info = JsonSerializer.Serialize(Info(body, jobs, pictures, started), SdapiJson.Options),
+            info = JsonSerializer.Serialize(Info(body, requests, pictures, started), SdapiJson.Options),
         });
     }
 
@@ -46,11 +47,11 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         return sent;
     }
 
-    private object Info(DrawingBody body, IReadOnlyList<Job> jobs, List<Picture> pictures, DateTimeOffset started)
+    private object Info(DrawingBody body, IReadOnlyList<JobRequest> requests, List<Picture> pictures, DateTimeOffset started)
     {
-        var (first, count) = (jobs[0].Request, jobs.Sum(job => job.PictureCount));
+        var (first, count) = (requests[0], requests.Sum(request => request.Request.BatchSize));
         var (seed, subseed) = (first.Request.Seed!.Value, body.Subseed == -1 ? Random.Shared.NextInt64(1L << 32) : body.Subseed);
-        var model = library.Find(first.Model!, ModelUse.Checkpoint);
+        var model = first.Model is { } name ? library.Find(name, ModelUse.Checkpoint) : library.Default;
         return new
         {
             prompt = body.Prompt,
@@ -70,13 +71,13 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             batch_size = body.BatchSize,
             restore_faces = false,
             face_restoration_model = (string?)null,
-            sd_model_name = first.Model,
+            sd_model_name = model?.Name,
             sd_model_hash = model?.Hash,
             sd_vae_name = first.Vae,
             sd_vae_hash = (string?)null,
             seed_resize_from_w = body.SeedResizeFromW,
             seed_resize_from_h = body.SeedResizeFromH,
-            denoising_strength = body is ImageToImageBody ? body.DenoisingStrength : (double?)null,
+            denoising_strength = body is ImageToImageBody or TextToImageBody { EnableHr: true } ? body.DenoisingStrength : (double?)null,
             extra_generation_params = new Dictionary<string, string>(),
             index_of_first_image = 0,
             infotexts = pictures.Select(picture => picture.Parameters ?? ""),

@@ -1,6 +1,7 @@
 using Easel.Server.Api;
 using Easel.Server.Jobs;
 using Easel.Server.Models;
+using Easel.Server.Storage;
 using Microsoft.AspNetCore.Routing;
 
 namespace Easel.Server.Sdapi;
@@ -30,15 +31,21 @@ internal static class SdapiRoutes
 
     private static void MapDrawing(RouteGroupBuilder api)
     {
-        api.MapPost("/txt2img", async (HttpContext context, Drawing drawing, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
+        api.MapPost("/txt2img", async (HttpContext context, Drawing drawing, ModelLibrary library, Gallery gallery, ServerOptions server, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
         {
             var body = await SdapiJson.ReadAsync<TextToImageBody>(context);
-            return await Draw(context, body, drawing.Of(body), "txt2img", tasks, reply, options);
+            var (requests, hires) = (drawing.Of(body), HiresFix.Of(body, library));
+            hires?.Check(requests[0], server.Limits);
+            using var task = Begin(context, body, "txt2img", tasks, options);
+            var jobs = hires is null ? await task.RunAsync(requests, context.RequestAborted) : await hires.RunAsync(task, requests, gallery, context.RequestAborted);
+            return reply.Of(body, requests, jobs, task.Started);
         });
         api.MapPost("/img2img", async (HttpContext context, Drawing drawing, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
         {
             var body = await SdapiJson.ReadAsync<ImageToImageBody>(context);
-            return await Draw(context, body, drawing.Of(body), "img2img", tasks, reply, options);
+            var requests = drawing.Of(body);
+            using var task = Begin(context, body, "img2img", tasks, options);
+            return reply.Of(body, requests, await task.RunAsync(requests, context.RequestAborted), task.Started);
         });
         api.MapPost("/extra-single-image", async (HttpContext context, Extras extras, SdapiReply reply) =>
         {
@@ -56,13 +63,11 @@ internal static class SdapiRoutes
         api.MapPost("/png-info", (Delegate)PngInfo.AnswerAsync);
     }
 
-    private static async Task<IResult> Draw(HttpContext context, DrawingBody body, IReadOnlyList<JobRequest> requests, string name, SdapiTasks tasks, SdapiReply reply, SdapiOptions options)
+    private static SdapiTask Begin(HttpContext context, DrawingBody body, string name, SdapiTasks tasks, SdapiOptions options)
     {
-        var started = DateTimeOffset.Now;
         if (!body.OverrideSettingsRestoreAfterwards) options.Set(Drawing.Overrides(body));
         // Who wants the pictures saved wants them though the connection breaks; for anybody else they would be drawn in vain.
-        var jobs = await tasks.RunAsync("scripts_" + name, requests, Caller.Of(context), alone: body.SaveImages, context.RequestAborted);
-        return reply.Of(body, jobs, started);
+        return tasks.Begin("scripts_" + name, Caller.Of(context), alone: body.SaveImages);
     }
 
     private static void MapControl(RouteGroupBuilder api)

@@ -11,54 +11,22 @@ internal sealed class SdapiTasks(JobQueue queue)
     private readonly Lock _lock = new();
     private readonly List<SdapiTask> _tasks = [];
 
-    /// <summary>Has jobs carried out and waits for them.</summary>
+    /// <summary>Begins a request; it is over when the task is disposed of.</summary>
     /// <param name="name">What the task is called in the state of its progress.</param>
-    /// <param name="requests">A request for each batch.</param>
     /// <param name="client">Who asks.</param>
-    /// <param name="alone">Whether the jobs go on where the client goes away.</param>
-    /// <param name="aborted">Tells that the client is gone.</param>
-    /// <returns>The jobs, over: done, or cancelled where they were interrupted or skipped.</returns>
-    /// <exception cref="EaselException">A job could not be taken in, or failed.</exception>
-    public async Task<IReadOnlyList<Job>> RunAsync(string name, IReadOnlyList<JobRequest> requests, string client, bool alone, CancellationToken aborted)
+    /// <param name="alone">Whether its jobs go on where the client goes away.</param>
+    public SdapiTask Begin(string name, string client, bool alone)
     {
-        var task = new SdapiTask(name, client, DateTimeOffset.Now);
-        try
-        {
-            foreach (var request in requests) task.Jobs = [.. task.Jobs, queue.Submit(request, client).Id];
-        }
-        catch
-        {
-            Cancel(task.Jobs);
-            throw;
-        }
+        var task = new SdapiTask(queue, name, client, alone, End);
         lock (_lock) _tasks.Add(task);
-        try
-        {
-            var over = new List<Job>();
-            foreach (var id in task.Jobs)
-            {
-                over.Add(await queue.WaitAsync(id, aborted));
-                if (over[^1] is { State: JobState.Failed, Error: var error }) throw new ServerException(StatusCodes.Status422UnprocessableEntity, error ?? "The pictures could not be drawn.");
-            }
-            return over;
-        }
-        catch (Exception e)
-        {
-            if (e is not OperationCanceledException || !alone) Cancel(task.Jobs);
-            throw;
-        }
-        finally
-        {
-            lock (_lock) _tasks.Remove(task);
-        }
+        return task;
     }
 
     /// <summary>Ends a client's request; what is finished of it is sent.</summary>
     public void Interrupt(string client)
     {
         if (Current(client, own: true) is not { } task) return;
-        task.Interrupted = true;
-        Cancel(task.Jobs);
+        task.Interrupt();
     }
 
     /// <summary>Ends the batch of a client's request that is being drawn.</summary>
@@ -76,8 +44,9 @@ internal sealed class SdapiTasks(JobQueue queue)
         var task = Current(client, own: false) ?? Foreign();
         var jobs = task?.Jobs.Select(queue.Find).OfType<Job>().ToList() ?? [];
         var current = jobs.FirstOrDefault(job => !job.IsOver);
+        var count = Math.Max(jobs.Count, task?.Expected ?? 0);
         var (done, step, steps) = (jobs.Count(job => job.IsOver), current?.Progress?.Step ?? 0, current?.Progress?.StepCount ?? 0);
-        var share = task is null ? 0 : Math.Min(1, 0.01 + (done + ShareOf(current)) / Math.Max(1, jobs.Count));
+        var share = task is null ? 0 : Math.Min(1, 0.01 + (done + ShareOf(current)) / Math.Max(1, count));
         var spent = task is null ? TimeSpan.Zero : DateTimeOffset.Now - task.Started;
         return new
         {
@@ -89,7 +58,7 @@ internal sealed class SdapiTasks(JobQueue queue)
                 interrupted = task?.Interrupted ?? false,
                 stopping_generation = false,
                 job = task?.Name ?? "",
-                job_count = jobs.Count,
+                job_count = count,
                 job_timestamp = Timestamp(task?.Started ?? DateTimeOffset.Now),
                 job_no = done,
                 sampling_step = step,
@@ -117,20 +86,84 @@ internal sealed class SdapiTasks(JobQueue queue)
 
     /// <summary>Whoever asks whether the server is busy should know of what the page has drawn, too.</summary>
     private SdapiTask? Foreign() => queue.Snapshot().FirstOrDefault(job => job.State == JobState.Running) is { } job
-        ? new SdapiTask("job", job.Client, job.Started ?? job.Created) { Jobs = [job.Id] } : null;
+        ? new SdapiTask(queue, "job", job.Client, alone: true, _ => { }) { Started = job.Started ?? job.Created, Jobs = [job.Id] } : null;
 
-    private void Cancel(IEnumerable<string> jobs)
+    private void End(SdapiTask task)
     {
-        foreach (var id in jobs.Reverse()) queue.Cancel(id); // the waiting ones first, so that none of them begins
+        lock (_lock) _tasks.Remove(task);
+    }
+}
+
+/// <summary>A request that waits for its pictures.</summary>
+internal sealed class SdapiTask(JobQueue queue, string name, string client, bool alone, Action<SdapiTask> end) : IDisposable
+{
+    private volatile bool _interrupted, _skipped;
+    private volatile IReadOnlyList<string> _jobs = [];
+
+    public string Name => name;
+    public string Client => client;
+    public DateTimeOffset Started { get; init; } = DateTimeOffset.Now;
+
+    /// <summary>The jobs there are so far.</summary>
+    public IReadOnlyList<string> Jobs
+    {
+        get => _jobs;
+        init => _jobs = value;
     }
 
-    private sealed class SdapiTask(string name, string client, DateTimeOffset started)
+    /// <summary>How many jobs there will be, where that is more than there are so far.</summary>
+    public int Expected { get; set; }
+
+    public bool Interrupted => _interrupted;
+
+    public bool Skipped
     {
-        public string Name => name;
-        public string Client => client;
-        public DateTimeOffset Started => started;
-        public IReadOnlyList<string> Jobs { get; set; } = [];
-        public bool Interrupted { get; set; }
-        public bool Skipped { get; set; }
+        get => _skipped;
+        set => _skipped = value;
+    }
+
+    /// <summary>Has jobs carried out and waits for them.</summary>
+    /// <param name="requests">A request for each.</param>
+    /// <param name="aborted">Tells that the client is gone.</param>
+    /// <returns>The jobs, over: done, or cancelled where they were interrupted or skipped.</returns>
+    /// <exception cref="EaselException">A job could not be taken in, or failed.</exception>
+    public async Task<IReadOnlyList<Job>> RunAsync(IReadOnlyList<JobRequest> requests, CancellationToken aborted)
+    {
+        var ids = new List<string>();
+        try
+        {
+            foreach (var request in requests)
+            {
+                ids.Add(queue.Submit(request, client).Id);
+                _jobs = [.. _jobs, ids[^1]];
+            }
+            if (_interrupted) Cancel();
+            var over = new List<Job>();
+            foreach (var id in ids)
+            {
+                over.Add(await queue.WaitAsync(id, aborted));
+                if (over[^1] is { State: JobState.Failed, Error: var error }) throw new ServerException(StatusCodes.Status422UnprocessableEntity, error ?? "The pictures could not be drawn.");
+            }
+            return over;
+        }
+        catch (Exception e)
+        {
+            if (e is not OperationCanceledException || !alone) Cancel();
+            throw;
+        }
+    }
+
+    /// <summary>Ends all jobs.</summary>
+    public void Interrupt()
+    {
+        _interrupted = true;
+        Cancel();
+    }
+
+    public void Dispose() => end(this);
+
+    private void Cancel()
+    {
+        foreach (var id in _jobs.Reverse()) queue.Cancel(id); // the waiting ones first, so that none of them begins
     }
 }

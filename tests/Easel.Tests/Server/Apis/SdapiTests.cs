@@ -142,6 +142,30 @@ public sealed class SdapiTests : IDisposable
     }
 
     [Fact]
+    public async Task HiresFixDrawsOverEachEnlargedPictureWithItsSeed()
+    {
+        File.Copy(Goldens.Path("upscalers/compact-x2.wrapped.pth"), _folder.Path("sharp.pth"));
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Models = [RunningServer.Model, _folder.Path("sharp.pth")] });
+        using var generator = Generator();
+        var first = new GenerationRequest { Prompt = "a cat", Steps = 3, Width = 64, Height = 64, Seed = 5, BatchCount = 2, Sampler = "Euler", GuidanceScale = 7, Like = NoiseLike.A1111Gpu, Watermark = false };
+        var small = generator.Generate(first).Images[1].Image;
+
+        var reply = await Post(server, "txt2img", new { prompt = "a cat", steps = 3, width = 64, height = 64, seed = 5, n_iter = 2, enable_hr = true, hr_upscaler = "Lanczos", hr_scale = 1.5, hr_second_pass_steps = 2, denoising_strength = 0.5 });
+        var images = reply.GetProperty("images").EnumerateArray().Select(image => Picture(image.GetBytesFromBase64())).ToList();
+        Assert.Equal(2, images.Count);
+        var second = first with { InitImage = Resampling.Resize(small, 96, 96), Width = 96, Height = 96, Seed = 6, BatchCount = 1, Steps = 2, Strength = 0.5 };
+        Close(generator.Generate(second).Images[0].Image, images[1]);
+        Assert.Equal(0.5, Info(reply).GetProperty("denoising_strength").GetDouble());
+        Assert.Equal(2, (await server.Get("api/pictures")).GetProperty("total").GetInt32()); // those of the first pass are not among them
+
+        reply = await Post(server, "txt2img", new { steps = 1, width = 64, height = 64, enable_hr = true, hr_upscaler = "sharp", hr_resize_x = 72, hr_prompt = "a hat" });
+        var drawn = reply.GetProperty("images")[0].GetBytesFromBase64();
+        Assert.Equal((72, 72), (Picture(drawn).Width, Picture(drawn).Height));
+        Assert.StartsWith("a hat\n", ImageFile.ReadMetadata(new MemoryStream(drawn), "picture").Parameters);
+        Assert.Equal(3, (await server.Get("api/pictures")).GetProperty("total").GetInt32());
+    }
+
+    [Fact]
     public async Task WhatCannotBeDoneIsSaid()
     {
         await using var server = await RunningServer.Start(_folder);
@@ -166,6 +190,10 @@ public sealed class SdapiTests : IDisposable
         await Refused("""{"batch_size": 0}""", 422, "batch_size");
         await Refused("""{"n_iter": 101}""", 422, "allows 100");
         await Refused("""{"enable_hr": true}""", 422, "Latent");
+        await Refused("""{"enable_hr": true, "hr_upscaler": "none such"}""", 422, "none such");
+        await Refused("""{"enable_hr": true, "hr_upscaler": "Lanczos", "hr_scale": 5}""", 422, "pixels of the second pass");
+        await Refused("""{"enable_hr": true, "hr_upscaler": "Lanczos", "hr_checkpoint_name": "other"}""", 422, "hr_checkpoint_name");
+        await Refused("""{"enable_hr": true, "hr_upscaler": "Lanczos", "hr_sampler_name": "Eulr"}""", 400, "Eulr");
         await Refused("""{"steps": "many"}""", 422, "steps");
         await Refused("""{"prompt": 7}""", 422, "prompt");
         await Refused("""[]""", 422, "object");
