@@ -14,7 +14,9 @@ const drawn = await api.txt2img({ prompt: 'a cat', negative_prompt: 'dog', width
 const edited = await api.img2img({ init_images: [drawn.image.clone()], mask_image: undefined, prompt: 'a hat', width: 64, height: 96, seed: 5, denoising_strength: 0.5 })
 const enlarged = await api.extraSingle({ image: sharp(await drawn.image.clone().png().toBuffer()), upscaler_1: 'Lanczos', upscaling_resize: 3 })
 const text = await api.pngInfo(sharp(Buffer.from(drawn.response.data.images[1], 'base64')).withMetadata())
-await api.setModel((await api.getSdModels())[0].model_name)
+const [model] = await api.getSdModels()
+if (name === 'a1111-webui-api') await api.setModel(model.model_name)
+else await api.setOptions({ sd_model_checkpoint: model.title }) // its setModel looks for a member that no server sends
 let refused
 try {
   await api.txt2img({ prompt: 'a face', width: 64, height: 64, restore_faces: true })

@@ -12,6 +12,9 @@ namespace Easel.Tests.Server.Apis;
 /// <summary>Guards the AUTOMATIC1111 API: its names, defaults and replies, and that what comes back is what the library draws for the same settings.</summary>
 public sealed class SdapiTests : IDisposable
 {
+    /// <summary>Names as they stand in the source: one of them begins with capitals.</summary>
+    private static readonly JsonSerializerOptions AsWritten = new();
+
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -52,8 +55,7 @@ public sealed class SdapiTests : IDisposable
     {
         await using var server = await RunningServer.Start(_folder);
         // Numbers come as texts and with fractions, nulls for what is not meant, and members that nobody knows: the original takes them all.
-        var sent = JsonDocument.Parse("""{"steps": "1", "width": 64.0, "height": 64, "seed": null, "sampler_name": null, "n_iter": 1, "somebody_elses": {"a": 1},
-             "alwayson_scripts": {"ControlNet": {"args": []}}}""");
+        var sent = JsonDocument.Parse("""{"steps": "1", "width": 64.0, "height": 64, "seed": null, "sampler_name": null, "n_iter": 1, "somebody_elses": {"a": 1}, "alwayson_scripts": {"ControlNet": {"args": []}}}""");
         var parameters = (await Post(server, "txt2img", sent)).GetProperty("parameters");
         var expected = JsonDocument.Parse("""
             {"prompt":"","negative_prompt":"","styles":[],"seed":-1,"subseed":-1,"subseed_strength":0,"seed_resize_from_h":-1,"seed_resize_from_w":-1,"sampler_name":null,"scheduler":null,
@@ -424,7 +426,7 @@ public sealed class SdapiTests : IDisposable
 
     private static async Task<JsonElement> Post(RunningServer server, string route, object body)
     {
-        var answer = await server.Client.PostAsJsonAsync("sdapi/v1/" + route, body);
+        var answer = await server.Client.PostAsJsonAsync("sdapi/v1/" + route, body, AsWritten);
         var json = await answer.Content.ReadFromJsonAsync<JsonElement>();
         Assert.True(answer.IsSuccessStatusCode, json.ToString());
         return json;
