@@ -11,6 +11,7 @@ using Easel.Runtime;
 // For x4 the side is that of the small picture, drawn without guidance. fp16 on a CPU keeps weights in fp16 and computes in fp32.
 // Without arguments: the table of docs/performance.md.
 //   dotnet run -c Release --project benchmarks/Easel.Benchmarks -- server [jobs] [jobs between changes of model]
+//   dotnet run -c Release --project benchmarks/Easel.Benchmarks -- server-switch [changes]
 // The server's tables, of docs/server.md.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is ["server", ..])
@@ -29,6 +30,12 @@ if (args.Length == 0)
         using var row = Process.Start(Environment.ProcessPath!, [.. AssemblyArgument(), .. arguments])!;
         row.WaitForExit();
     }
+    return;
+}
+
+if (args is ["server-switch", ..])
+{
+    await ServerLoad.Switch(args.Length > 1 ? int.Parse(args[1]) : 8);
     return;
 }
 

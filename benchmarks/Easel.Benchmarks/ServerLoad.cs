@@ -44,6 +44,39 @@ internal static class ServerLoad
         Directory.Delete(folder, recursive: true);
     }
 
+    /// <summary>Prints what a process weighs as it changes between two models of full size.</summary>
+    public static async Task Switch(int changes)
+    {
+        var folder = Directory.CreateTempSubdirectory("easel-switch").FullName;
+        var options = new ServerOptions
+        {
+            Port = 0,
+            OutputFolder = folder,
+            Models = [RandomModel.Folder("sd15"), RandomModel.Folder("sd21")],
+            Load = new LoadOptions { Precision = Precision.Float16 },
+        };
+        await using var app = EaselServer.Build(options);
+        await app.StartAsync();
+        var thread = app.Services.GetRequiredService<ModelThread>();
+        var library = app.Services.GetRequiredService<Server.Models.ModelLibrary>();
+        var names = library.Checkpoints.Select(model => model.Name).Order(StringComparer.Ordinal).ToList();
+        Console.WriteLine($"| change | model | load s | resident memory MiB | of it files MiB |{Environment.NewLine}|---|---|---|---|---|");
+        for (var change = 0; change < changes; change++)
+        {
+            var clock = Stopwatch.StartNew();
+            await thread.LoadAsync(names[change % 2]);
+            Console.WriteLine($"| {change} | {names[change % 2]} | {clock.Elapsed.TotalSeconds:0.0} | {Resident("VmRSS:")} | {Resident("RssFile:")} |");
+        }
+        await thread.UnloadAsync();
+        Console.WriteLine($"| end | none | | {Resident("VmRSS:")} | {Resident("RssFile:")} |");
+        await app.StopAsync();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private static long Resident(string line) => OperatingSystem.IsLinux()
+        ? long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(line, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) >> 10
+        : Environment.WorkingSet >> 20;
+
     private static async Task Memory(HttpClient client, JobQueue queue, int jobs, int each)
     {
         Console.WriteLine($"| jobs done | changes of model | resident memory MiB | managed heap MiB |{Environment.NewLine}|---|---|---|---|");
@@ -63,7 +96,11 @@ internal static class ServerLoad
     private static async Task Routes(HttpClient client, JobQueue queue)
     {
         var picture = (await client.GetFromJsonAsync<JsonElement>("api/pictures?count=1")).GetProperty("pictures")[0].GetProperty("id").GetString();
-        string[] routes = ["health/live", "api/jobs", "api/models", "api/samplers", "api/pictures?count=20", "api/pictures?count=20&words=cat", $"api/pictures/{picture}/file", $"api/pictures/{picture}/thumbnail"];
+        string[] routes =
+        [
+            "health/live", "api/jobs", "api/models", "api/samplers", "api/pictures?count=20", "api/pictures?count=20&words=cat", $"api/pictures/{picture}/file",
+            $"api/pictures/{picture}/thumbnail",
+        ];
         Console.WriteLine($"| route | requests/s, idle | ms, idle: median (99%) | requests/s, drawing | ms, drawing: median (99%) |{Environment.NewLine}|---|---|---|---|---|");
         var idle = new List<Result>();
         foreach (var route in routes) idle.Add(await Call(client, route));

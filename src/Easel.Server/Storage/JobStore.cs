@@ -14,7 +14,10 @@ internal sealed class JobStore(Database database)
     /// <summary>Keeps a new job.</summary>
     /// <param name="position">Its place: a queue goes by rising numbers.</param>
     public void Add(Job job, double position) => database.Write(connection => Database.Run(connection,
-        "INSERT INTO jobs (id, state, client, position, created, request, inputs, count, remarks) VALUES ($id, 'queued', $client, $position, $created, $request, $inputs, $count, '[]')",
+        """
+        INSERT INTO jobs (id, state, client, position, created, request, inputs, count, remarks)
+        VALUES ($id, 'queued', $client, $position, $created, $request, $inputs, $count, '[]')
+        """,
         ("$id", job.Id), ("$client", job.Client), ("$position", position), ("$created", job.Created.ToUnixTimeMilliseconds()),
         ("$request", JsonSerializer.Serialize(job.Request, ServerJson.Options)), ("$inputs", string.Join(' ', job.Inputs)), ("$count", job.PictureCount)));
 
