@@ -35,7 +35,14 @@ internal sealed class McpTools(JobQueue queue, Gallery gallery, ModelLibrary lib
             Model = model,
             Request = new GenerationRequest
             {
-                Prompt = prompt, NegativePrompt = negative_prompt, Width = width, Height = height, Steps = steps, GuidanceScale = guidance, Seed = seed, BatchCount = count,
+                Prompt = prompt,
+                NegativePrompt = negative_prompt,
+                Width = width,
+                Height = height,
+                Steps = steps,
+                GuidanceScale = guidance,
+                Seed = seed,
+                BatchCount = count,
             },
         }, progress, cancel);
     }

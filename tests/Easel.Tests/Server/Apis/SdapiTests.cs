@@ -28,7 +28,16 @@ public sealed class SdapiTests : IDisposable
         using var generator = Generator();
         var expected = generator.Generate(new GenerationRequest
         {
-            Prompt = "a cat", NegativePrompt = "dog", Steps = 2, Width = 64, Height = 64, Seed = 5, BatchCount = 4, Sampler = "Euler a", GuidanceScale = 7, Like = NoiseLike.A1111Gpu,
+            Prompt = "a cat",
+            NegativePrompt = "dog",
+            Steps = 2,
+            Width = 64,
+            Height = 64,
+            Seed = 5,
+            BatchCount = 4,
+            Sampler = "Euler a",
+            GuidanceScale = 7,
+            Like = NoiseLike.A1111Gpu,
         });
         var images = reply.GetProperty("images").EnumerateArray().Select(image => image.GetBytesFromBase64()).ToList();
         Assert.Equal(4, images.Count);
@@ -314,7 +323,10 @@ public sealed class SdapiTests : IDisposable
 
             reply = await Post(server, "txt2img", new
             {
-                steps = 1, width = 64, height = 64, override_settings = new { sd_model_checkpoint = "one", samples_format = "png", enable_pnginfo = false },
+                steps = 1,
+                width = 64,
+                height = 64,
+                override_settings = new { sd_model_checkpoint = "one", samples_format = "png", enable_pnginfo = false },
             });
             Assert.Equal("one", Info(reply).GetProperty("sd_model_name").GetString());
             Assert.Null(ImageFile.ReadMetadata(new MemoryStream(reply.GetProperty("images")[0].GetBytesFromBase64()), "picture").Parameters);
