@@ -110,7 +110,8 @@ internal sealed class McpTools(JobQueue queue, Gallery gallery, ModelLibrary lib
                 await foreach (var happened in queue.Watch(job.Id, cancel))
                 {
                     job = happened.Job;
-                    if (job.Progress is { } now) progress.Report(new ProgressNotificationValue { Progress = (float)now.Share, Total = 1, Message = $"{now.Stage} {now.Step}/{now.StepCount}" });
+                    if (job.Progress is not { } now) continue;
+                    progress.Report(new ProgressNotificationValue { Progress = (float)now.Share, Total = 1, Message = $"{now.Stage} {now.Step}/{now.StepCount}" });
                 }
             }
             finally
@@ -131,7 +132,8 @@ internal sealed class McpTools(JobQueue queue, Gallery gallery, ModelLibrary lib
         foreach (var picture in job.Pictures.Select(id => gallery.Find(id)!))
         {
             content.Add(ImageContentBlock.FromBytes(gallery.Read(picture.Id), "image/png"));
-            content.Add(new TextContentBlock { Text = $"id {picture.Id}, {picture.Width}x{picture.Height}{(picture.Seed is { } seed ? $", seed {seed}" : "")}, model {job.Request.Model}" });
+            var seed = picture.Seed is { } known ? $", seed {known}" : "";
+            content.Add(new TextContentBlock { Text = $"id {picture.Id}, {picture.Width}x{picture.Height}{seed}, model {job.Request.Model}" });
         }
         content.AddRange(job.Remarks.Select(remark => new TextContentBlock { Text = remark }));
         return new CallToolResult { Content = content };

@@ -22,7 +22,8 @@ internal sealed class ImageFields
         try
         {
             var strict = new JsonDocumentOptions { AllowDuplicateProperties = false };
-            if (await JsonNode.ParseAsync(context.Request.Body, documentOptions: strict, cancellationToken: context.RequestAborted) is JsonObject body) return new ImageFields(body.ToDictionary(), null);
+            var body = await JsonNode.ParseAsync(context.Request.Body, documentOptions: strict, cancellationToken: context.RequestAborted);
+            if (body is JsonObject parameters) return new ImageFields(parameters.ToDictionary(), null);
         }
         catch (JsonException)
         {
@@ -35,7 +36,8 @@ internal sealed class ImageFields
     /// <exception cref="OpenAiException">It is none.</exception>
     public static async Task<ImageFields> OfFormAsync(HttpContext context)
     {
-        if (!context.Request.HasFormContentType) throw new OpenAiException(StatusCodes.Status415UnsupportedMediaType, "Send the picture as multipart/form-data.", code: "unsupported_content_type");
+        if (!context.Request.HasFormContentType)
+            throw new OpenAiException(StatusCodes.Status415UnsupportedMediaType, "Send the picture as multipart/form-data.", code: "unsupported_content_type");
         try
         {
             var form = await context.Request.ReadFormAsync(context.RequestAborted);
@@ -65,14 +67,16 @@ internal sealed class ImageFields
     public double? Number(string name) => Value(name) switch
     {
         null => null,
-        JsonValue value when value.GetValueKind() == JsonValueKind.Number || Files is not null => double.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var number) ? number : throw Wrong(name, "a number"),
+        JsonValue value when value.GetValueKind() == JsonValueKind.Number || Files is not null =>
+            double.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var number) ? number : throw Wrong(name, "a number"),
         _ => throw Wrong(name, "a number"),
     };
 
     public long? Whole(string name) => Value(name) switch
     {
         null => null,
-        JsonValue value when value.GetValueKind() == JsonValueKind.Number || Files is not null => long.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var number) ? number : throw Wrong(name, "an integer"),
+        JsonValue value when value.GetValueKind() == JsonValueKind.Number || Files is not null =>
+            long.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var number) ? number : throw Wrong(name, "an integer"),
         _ => throw Wrong(name, "an integer"),
     };
 

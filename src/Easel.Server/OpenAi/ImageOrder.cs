@@ -37,7 +37,8 @@ internal sealed record ImageOrder
         var mask = fields.Files!.GetFile("mask") is { } file ? Opaque(file) ?? throw new OpenAiException(StatusCodes.Status400BadRequest,
             "The mask has no transparent part; what is transparent is drawn anew.", "mask", "invalid_image") : transparency;
         if (mask is not null && (mask.Width, mask.Height) != (picture.Width, picture.Height))
-            throw new OpenAiException(StatusCodes.Status400BadRequest, $"The mask is {mask.Width}x{mask.Height} but the picture is {picture.Width}x{picture.Height}; they must be of one size.", "mask");
+            throw new OpenAiException(StatusCodes.Status400BadRequest,
+                $"The mask is {mask.Width}x{mask.Height} but the picture is {picture.Width}x{picture.Height}; they must be of one size.", "mask");
         var request = new GenerationRequest
         {
             Prompt = prompt,
@@ -56,7 +57,8 @@ internal sealed record ImageOrder
     {
         var (picture, _) = Picture(fields);
         var known = Infotext.Parse(ImageFile.ReadMetadata(Open(File(fields)), "the picture").Parameters ?? "");
-        return Of(fields, library, new GenerationRequest { Prompt = fields.Text("prompt") ?? known.Prompt, NegativePrompt = known.NegativePrompt, InitImage = picture, Strength = VariationStrength });
+        return Of(fields, library,
+            new GenerationRequest { Prompt = fields.Text("prompt") ?? known.Prompt, NegativePrompt = known.NegativePrompt, InitImage = picture, Strength = VariationStrength });
     }
 
     /// <summary>The size asked for or, where that is open, the one drawn.</summary>
@@ -73,7 +75,7 @@ internal sealed record ImageOrder
         var format = fields.Word("output_format", "png", "jpeg", "webp") ?? "png";
         var compression = fields.Whole("output_compression", 0, 100);
         if (format == "png" && compression is < 100)
-            throw new OpenAiException(StatusCodes.Status400BadRequest, "Compression less than 100 is not supported for the output format png.", "output_compression", "invalid_value");
+            throw new OpenAiException(StatusCodes.Status400BadRequest, "Compression less than 100 is not supported for png.", "output_compression", "invalid_value");
         var sent = fields.Word("response_format", "url", "b64_json") ?? (model?.StartsWith("gpt-image", StringComparison.Ordinal) == true ? "b64_json" : "url");
         var (stream, partials) = (fields.Truth("stream") ?? false, fields.Whole("partial_images", 0, 3) ?? 0);
         request = request with
@@ -114,7 +116,7 @@ internal sealed record ImageOrder
     {
         if (model is null or "") return null;
         if (library.Find(model, ModelUse.Checkpoint) is { } found) return found.Name;
-        if (model.StartsWith("dall-e", StringComparison.Ordinal) || model.StartsWith("gpt-image", StringComparison.Ordinal) || model.StartsWith("chatgpt-image", StringComparison.Ordinal)) return null;
+        if (((string[])["dall-e", "gpt-image", "chatgpt-image"]).Any(own => model.StartsWith(own, StringComparison.Ordinal))) return null;
         throw new OpenAiException(StatusCodes.Status404NotFound, $"The model '{model}' does not exist here; GET /v1/models lists those there are.", "model", "model_not_found");
     }
 
@@ -124,10 +126,12 @@ internal sealed record ImageOrder
     private static (int?, int?) Size(string? size)
     {
         if (size is null or "auto") return (null, null);
-        return size.Split('x') is [var w, var h] && int.TryParse(w, NumberStyles.None, CultureInfo.InvariantCulture, out var width) && int.TryParse(h, NumberStyles.None, CultureInfo.InvariantCulture, out var height)
+        return size.Split('x') is [var w, var h] && int.TryParse(w, NumberStyles.None, CultureInfo.InvariantCulture, out var width)
+            && int.TryParse(h, NumberStyles.None, CultureInfo.InvariantCulture, out var height)
             && width is >= 64 and <= GenerationRequest.LargestSide && height is >= 64 and <= GenerationRequest.LargestSide && width % 8 == 0 && height % 8 == 0
             ? (width, height) : throw new OpenAiException(StatusCodes.Status400BadRequest,
-                $"Invalid value: '{size}'. The size is 'auto' or looks like '512x768', with sides that are multiples of 8 from 64 to {GenerationRequest.LargestSide}.", "size", "invalid_value");
+                $"Invalid value: '{size}'. The size is 'auto' or looks like '512x768', with sides that are multiples of 8 from 64 to {GenerationRequest.LargestSide}.",
+                "size", "invalid_value");
     }
 
     private static (RgbImage Image, GrayImage? Alpha) Picture(ImageFields fields)

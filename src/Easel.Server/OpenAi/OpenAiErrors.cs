@@ -43,8 +43,7 @@ internal static class OpenAiErrors
         }
         catch (Exception e)
         {
-            if (Problem.Known(e) is null)
-                context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(OpenAiErrors).FullName!).LogError(e, "{Method} {Path} failed.", context.Request.Method, context.Request.Path);
+            if (Problem.Known(e) is null) Log(context, e);
             var (status, error) = Of(e);
             if (status == StatusCodes.Status429TooManyRequests) context.Response.Headers.RetryAfter = "10";
             return Results.Json(new { error }, WithNulls, statusCode: status);
@@ -61,6 +60,9 @@ internal static class OpenAiErrors
         var status = problem.Status == StatusCodes.Status422UnprocessableEntity ? StatusCodes.Status400BadRequest : problem.Status; // they have no 422
         return (status, new ErrorBody(problem.Detail, TypeOf(status), NameOf(problem.Field), status == StatusCodes.Status429TooManyRequests ? "rate_limit_exceeded" : null));
     }
+
+    private static void Log(HttpContext context, Exception exception) => context.RequestServices.GetRequiredService<ILoggerFactory>()
+        .CreateLogger(typeof(OpenAiErrors).FullName!).LogError(exception, "{Method} {Path} failed.", context.Request.Method, context.Request.Path);
 
     /// <summary>The library's names of settings, as they are called in this API.</summary>
     private static string? NameOf(string? field) => field switch

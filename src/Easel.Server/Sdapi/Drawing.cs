@@ -28,7 +28,8 @@ internal sealed class Drawing(SdapiOptions options, ServerOptions server)
         if (body.InitialNoiseMultiplier is not (null or 1)) throw Lacking("initial_noise_multiplier", "1");
         if (body.LatentMask is not null) throw Lacking("latent_mask", "null");
         if (!body.MaskRound) throw Lacking("mask_round", "true");
-        if (body.InpaintingFill is < 0 or > 3) throw Refused($"inpainting_fill is {body.InpaintingFill}; it must be 0 (fill), 1 (original), 2 (latent noise) or 3 (latent nothing).");
+        if (body.InpaintingFill is < 0 or > 3)
+            throw Refused($"inpainting_fill is {body.InpaintingFill}; it must be 0 (fill), 1 (original), 2 (latent noise) or 3 (latent nothing).");
         var fit = body.ResizeMode switch
         {
             0 => ImageFit.Stretch,
@@ -73,7 +74,8 @@ internal sealed class Drawing(SdapiOptions options, ServerOptions server)
         options.Check(overrides);
         CheckSides(body);
         if (body.BatchSize < 1 || body.NIter < 1) throw Refused("batch_size and n_iter must be 1 or more.");
-        if ((long)body.BatchSize * body.NIter > server.Limits.Images) throw Refused($"The number of pictures is {(long)body.BatchSize * body.NIter}; this server allows {server.Limits.Images}.");
+        var count = (long)body.BatchSize * body.NIter;
+        if (count > server.Limits.Images) throw Refused($"The number of pictures is {count}; this server allows {server.Limits.Images}.");
         var seed = body.Seed == -1 ? Random.Shared.NextInt64(1L << 32) : body.Seed;
         var job = new JobRequest
         {
@@ -131,7 +133,8 @@ internal sealed class Drawing(SdapiOptions options, ServerOptions server)
         if (body.Styles.FirstOrDefault(style => style.Length > 0) is { } style) throw Refused($"There is no prompt style \"{style}\" here.");
         if (body.ScriptName is { Length: > 0 } script and not "None") throw Refused($"Script '{script}' not found: Easel has no scripts.");
         // Some clients always name a script and give it nothing to do.
-        if (body.AlwaysonScripts.FirstOrDefault(named => named.Value is not JsonObject script || script["args"] is not JsonArray { Count: 0 }).Key is { } always) throw Refused($"always on script {always} not found: Easel has no scripts.");
+        var scripts = body.AlwaysonScripts.Where(named => named.Value is not JsonObject script || script["args"] is not JsonArray { Count: 0 });
+        if (scripts.FirstOrDefault().Key is { } always) throw Refused($"always on script {always} not found: Easel has no scripts.");
         if (!string.IsNullOrEmpty(body.Infotext)) throw Refused("Easel does not take settings from infotext; png-info reads it, and its values can be sent one by one.");
         if (!IsAutomatic(body.Scheduler)) _ = Schedules.Get(body.Scheduler!);
     }
@@ -166,7 +169,8 @@ internal static class SentPicture
     public static MemoryStream Open(string text, string name)
     {
         if (text.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || text.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
-            throw new ServerException(StatusCodes.Status422UnprocessableEntity, $"{char.ToUpperInvariant(name[0])}{name[1..]} is an address; Easel fetches nothing from the network, so send the picture itself.");
+            throw new ServerException(StatusCodes.Status422UnprocessableEntity,
+                $"{char.ToUpperInvariant(name[0])}{name[1..]} is an address; Easel fetches nothing from the network, so send the picture itself.");
         return new MemoryStream(Base64Picture.Decode(text.Trim(), name), writable: false);
     }
 }

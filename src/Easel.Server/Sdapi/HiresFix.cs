@@ -20,17 +20,22 @@ internal sealed record HiresFix(int Width, int Height, string Upscaler, int Step
     public static HiresFix? Of(TextToImageBody body, Models.ModelLibrary library)
     {
         if (!body.EnableHr) return null;
-        if (body.FirstphaseWidth > 0 || body.FirstphaseHeight > 0) throw Refused("Easel does not take firstphase_width and firstphase_height; width and height are those of the first pass.");
-        if (body.HrCheckpointName is not (null or "" or "Use same checkpoint")) throw Refused("Easel draws both passes with one model; hr_checkpoint_name can only be \"Use same checkpoint\".");
+        if (body.FirstphaseWidth > 0 || body.FirstphaseHeight > 0)
+            throw Refused("Easel does not take firstphase_width and firstphase_height; width and height are those of the first pass.");
+        if (body.HrCheckpointName is not (null or "" or "Use same checkpoint"))
+            throw Refused("Easel draws both passes with one model; hr_checkpoint_name can only be \"Use same checkpoint\".");
         var upscaler = body.HrUpscaler ?? "Latent";
         if (upscaler.StartsWith("Latent", StringComparison.OrdinalIgnoreCase))
-            throw Refused($"The hr_upscaler \"{upscaler}\" enlarges latents, which Easel does not do; choose Lanczos, Nearest or one of the upscalers that GET /sdapi/v1/upscalers lists.");
+            throw Refused($"The hr_upscaler \"{upscaler}\" enlarges latents, which Easel does not do; choose one that GET /sdapi/v1/upscalers lists.");
         if (upscaler.Equals(Extras.None, StringComparison.OrdinalIgnoreCase)) upscaler = PlainEnlargement.Lanczos;
         if (!PlainEnlargement.IsOne(upscaler)) upscaler = library.Upscaler(upscaler).Name;
         if (body.HrSecondPassSteps < 0) throw Refused($"hr_second_pass_steps is {body.HrSecondPassSteps}; it must be 0, for as many as in the first, or more.");
         var (width, height) = SizeOf(body);
-        return new HiresFix(width, height, upscaler, body.HrSecondPassSteps > 0 ? body.HrSecondPassSteps : body.Steps, Given(body.HrSamplerName, "Use same sampler") ?? Drawing.SamplerOf(body),
-            ScheduleOf(Given(body.HrScheduler, "Use same scheduler") ?? body.Scheduler), Given(body.HrPrompt) ?? body.Prompt, Given(body.HrNegativePrompt) ?? body.NegativePrompt, body.DenoisingStrength);
+        var steps = body.HrSecondPassSteps > 0 ? body.HrSecondPassSteps : body.Steps;
+        var sampler = Given(body.HrSamplerName, "Use same sampler") ?? Drawing.SamplerOf(body);
+        var schedule = ScheduleOf(Given(body.HrScheduler, "Use same scheduler") ?? body.Scheduler);
+        var (prompt, negative) = (Given(body.HrPrompt) ?? body.Prompt, Given(body.HrNegativePrompt) ?? body.NegativePrompt);
+        return new HiresFix(width, height, upscaler, steps, sampler, schedule, prompt, negative, body.DenoisingStrength);
     }
 
     /// <summary>Checks what can be checked before the first pass is drawn.</summary>
@@ -61,7 +66,8 @@ internal sealed record HiresFix(int Width, int Height, string Upscaler, int Step
             foreach (var picture in pictures)
             {
                 var image = ImageFile.Load(new MemoryStream(gallery.Read(picture.Id)), "the picture");
-                enlarged.Add(PlainEnlargement.IsOne(Upscaler) ? Resampling.Fit(image, Width, Height, ImageFit.Crop, PlainEnlargement.FilterOf(Upscaler)) : await EnlargedAsync(task, image, gallery, aborted));
+                enlarged.Add(PlainEnlargement.IsOne(Upscaler) ? Resampling.Fit(image, Width, Height, ImageFit.Crop, PlainEnlargement.FilterOf(Upscaler))
+                    : await EnlargedAsync(task, image, gallery, aborted));
                 if (task.Interrupted) return [];
             }
             return await task.RunAsync([.. pictures.Zip(enlarged, (picture, image) => Second(picture.Request, image, picture.Seed))], aborted);
@@ -75,7 +81,8 @@ internal sealed record HiresFix(int Width, int Height, string Upscaler, int Step
     private async Task<RgbImage> EnlargedAsync(SdapiTask task, RgbImage image, Gallery gallery, CancellationToken aborted)
     {
         var scale = Math.Max((double)Width / image.Width, (double)Height / image.Height);
-        var jobs = await task.RunAsync([new JobRequest { Task = JobTask.Enlarge, Model = Upscaler, Scale = scale, Request = new GenerationRequest { InitImage = image } }], aborted);
+        var request = new JobRequest { Task = JobTask.Enlarge, Model = Upscaler, Scale = scale, Request = new GenerationRequest { InitImage = image } };
+        var jobs = await task.RunAsync([request], aborted);
         if (jobs[0].Pictures is not [var id]) return image; // it was interrupted
         var enlarged = ImageFile.Load(new MemoryStream(gallery.Read(id)), "the picture");
         gallery.Delete(id);

@@ -11,11 +11,12 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Path, DateTime Changed), (int Width, int Count)?> _embeddings = [];
 
-    public static object Samplers() => Sampling.Samplers.All.Select(sampler => new { name = sampler.DisplayName, aliases = sampler.Aliases.Prepend(sampler.Name), options = new Dictionary<string, string>() });
+    public static object Samplers() =>
+        Sampling.Samplers.All.Select(sampler => new { name = sampler.DisplayName, aliases = sampler.Aliases.Prepend(sampler.Name), options = new Dictionary<string, string>() });
 
     public static object Schedulers() => Schedules.All
-        .Select(schedule => new { name = schedule.Name, label = schedule.DisplayName, aliases = (IReadOnlyList<string>?)schedule.Aliases, default_rho = -1.0, need_inner_model = false })
-        .Prepend(new { name = "automatic", label = "Automatic", aliases = (IReadOnlyList<string>?)null, default_rho = -1.0, need_inner_model = false });
+        .Select(schedule => (schedule.Name, Label: schedule.DisplayName, Aliases: (IReadOnlyList<string>?)schedule.Aliases)).Prepend(("automatic", "Automatic", null))
+        .Select(schedule => new { name = schedule.Name, label = schedule.Label, aliases = schedule.Aliases, default_rho = -1.0, need_inner_model = false });
 
     public object Models() => library.Checkpoints.Select(model => new
     {
@@ -31,7 +32,8 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
 
     public object Upscalers()
     {
-        var plain = ((string[])[Extras.None, "Lanczos", "Nearest"]).Select(name => new { name, model_name = (string?)null, model_path = (string?)null, model_url = (string?)null, scale = (double?)4 });
+        var plain = ((string[])[Extras.None, "Lanczos", "Nearest"])
+            .Select(name => new { name, model_name = (string?)null, model_path = (string?)null, model_url = (string?)null, scale = (double?)4 });
         return plain.Concat(library.Entries.Where(entry => entry.Use == ModelUse.Upscaler)
             .Select(model => new { name = model.Name, model_name = (string?)model.Name, model_path = (string?)model.Path, model_url = (string?)null, scale = (double?)null }));
     }

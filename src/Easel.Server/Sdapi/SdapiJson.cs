@@ -6,7 +6,9 @@ using System.Text.Json.Serialization;
 
 namespace Easel.Server.Sdapi;
 
-/// <summary>JSON as AUTOMATIC1111's web UI reads and writes it: names with underscores, nulls written, numbers also read from texts, members that are not known passed over.</summary>
+/// <summary>
+/// JSON as AUTOMATIC1111's web UI reads and writes it: names with underscores, nulls written, numbers also read from texts, members that are not known passed over.
+/// </summary>
 internal static class SdapiJson
 {
     public static JsonSerializerOptions Options { get; } = new()

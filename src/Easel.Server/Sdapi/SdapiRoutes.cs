@@ -31,7 +31,8 @@ internal static class SdapiRoutes
 
     private static void MapDrawing(RouteGroupBuilder api)
     {
-        api.MapPost("/txt2img", async (HttpContext context, Drawing drawing, ModelLibrary library, Gallery gallery, ServerOptions server, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
+        api.MapPost("/txt2img",
+            async (HttpContext context, Drawing drawing, ModelLibrary library, Gallery gallery, ServerOptions server, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
         {
             var body = await SdapiJson.ReadAsync<TextToImageBody>(context);
             var (requests, hires) = (drawing.Of(body), HiresFix.Of(body, library));
@@ -72,7 +73,8 @@ internal static class SdapiRoutes
 
     private static void MapControl(RouteGroupBuilder api)
     {
-        api.MapGet("/progress", (HttpContext context, SdapiTasks tasks) => SdapiJson.Answer(tasks.Progress(Caller.Of(context), !IsTrue(context.Request.Query["skip_current_image"]))));
+        api.MapGet("/progress", (HttpContext context, SdapiTasks tasks) =>
+            SdapiJson.Answer(tasks.Progress(Caller.Of(context), !IsTrue(context.Request.Query["skip_current_image"]))));
         api.MapPost("/interrupt", (HttpContext context, SdapiTasks tasks) =>
         {
             tasks.Interrupt(Caller.Of(context));
@@ -130,7 +132,8 @@ internal static class SdapiRoutes
     /// <summary>Routes that the web UI has and Easel has no answer to.</summary>
     private static void MapWhatIsNotDone(RouteGroupBuilder api)
     {
-        foreach (var route in (string[])["interrogate", "create/embedding", "create/hypernetwork", "train/embedding", "train/hypernetwork", "server-kill", "server-restart", "server-stop"])
+        string[] routes = ["interrogate", "create/embedding", "create/hypernetwork", "train/embedding", "train/hypernetwork", "server-kill", "server-restart", "server-stop"];
+        foreach (var route in routes)
         {
             api.MapPost("/" + route, IResult () => throw new ServerException(StatusCodes.Status501NotImplemented, $"Easel does not do what /sdapi/v1/{route} asks for."));
         }

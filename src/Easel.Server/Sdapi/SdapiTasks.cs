@@ -65,7 +65,12 @@ internal sealed class SdapiTasks(JobQueue queue)
                 sampling_steps = steps,
             },
             current_image = withPicture && current is not null && queue.Preview(current.Id) is { } preview ? Convert.ToBase64String(preview) : null,
-            textinfo = current switch { null => null, { State: JobState.Queued } => $"Waiting, {current.Position} before it", { Progress.Stage: JobStage.Loading } => "Loading the model", _ => null },
+            textinfo = current switch
+            {
+                { State: JobState.Queued } => $"Waiting, {current.Position} before it",
+                { Progress.Stage: JobStage.Loading } => "Loading the model",
+                _ => null,
+            },
         };
     }
 
@@ -142,7 +147,8 @@ internal sealed class SdapiTask(JobQueue queue, string name, string client, bool
             foreach (var id in ids)
             {
                 over.Add(await queue.WaitAsync(id, aborted));
-                if (over[^1] is { State: JobState.Failed, Error: var error }) throw new ServerException(StatusCodes.Status422UnprocessableEntity, error ?? "The pictures could not be drawn.");
+                if (over[^1] is { State: JobState.Failed, Error: var error })
+                    throw new ServerException(StatusCodes.Status422UnprocessableEntity, error ?? "The pictures could not be drawn.");
             }
             return over;
         }

@@ -62,7 +62,9 @@ public sealed class ClientTests : IDisposable
         Assert.Equal("image_generation.completed", events[^1][0].GetString());
         Assert.Equal(Enumerable.Range(0, events.Count - 1), events[..^1].Select(happened => happened[1].GetInt32()));
         Assert.InRange(events.Count, 2, 3);
-        Assert.Equal("""[[400,"BadRequestError","size","invalid_value"],[404,"NotFoundError","model","model_not_found"],[400,"BadRequestError","wrong","unknown_parameter"]]""", seen.GetProperty("refused").ToString());
+        Assert.Equal(
+            ["""[400,"BadRequestError","size","invalid_value"]""", """[404,"NotFoundError","model","model_not_found"]""", """[400,"BadRequestError","wrong","unknown_parameter"]"""],
+            seen.GetProperty("refused").EnumerateArray().Select(refused => refused.ToString()));
         Assert.Contains(RunningServer.ModelName, seen.GetProperty("models").ToString());
         Assert.Equal("model", seen.GetProperty("model").GetString());
     }
@@ -89,6 +91,10 @@ public sealed class ClientTests : IDisposable
         return await output;
     }
 
-    private static string? Find(string program) => Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator)
-        .SelectMany(folder => OperatingSystem.IsWindows() ? new[] { Path.Combine(folder, program + ".exe"), Path.Combine(folder, program + ".cmd") } : [Path.Combine(folder, program)]).FirstOrDefault(File.Exists);
+    private static string? Find(string program)
+    {
+        string[] endings = OperatingSystem.IsWindows() ? [".exe", ".cmd"] : [""];
+        var folders = Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator);
+        return folders.SelectMany(folder => endings.Select(ending => Path.Combine(folder, program + ending))).FirstOrDefault(File.Exists);
+    }
 }

@@ -30,7 +30,8 @@ public sealed class McpTests : IDisposable
         Assert.Equal(RunningServer.ModelName, models.StructuredContent!.Value.GetProperty("default").GetString());
 
         var told = new List<ProgressNotificationValue>();
-        var drawn = await client.CallToolAsync("draw", new Dictionary<string, object?> { ["prompt"] = "a cat", ["width"] = 64, ["height"] = 64, ["steps"] = 3, ["seed"] = 5, ["count"] = 2 }, new Told(told));
+        var cats = new Dictionary<string, object?> { ["prompt"] = "a cat", ["width"] = 64, ["height"] = 64, ["steps"] = 3, ["seed"] = 5, ["count"] = 2 };
+        var drawn = await client.CallToolAsync("draw", cats, new Told(told));
         Assert.NotEqual(true, drawn.IsError);
         var pictures = drawn.Content.OfType<ImageContentBlock>().ToList();
         Assert.Equal([(64, 64), (64, 64)], pictures.Select(SizeOf));

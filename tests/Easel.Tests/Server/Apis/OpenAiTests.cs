@@ -39,7 +39,8 @@ public sealed class OpenAiTests : IDisposable
         var edit = new ImageEditOptions { Size = size, ResponseFormat = GeneratedImageFormat.Bytes };
         var edited = (await images.GenerateImageEditAsync(drawn[0].ImageBytes.ToStream(), "picture.png", "a hat", edit)).Value;
         Assert.Equal((64, 64), SizeOf(edited.ImageBytes.ToArray()));
-        var varied = (await images.GenerateImageVariationsAsync(drawn[0].ImageBytes.ToStream(), "picture.png", 2, new ImageVariationOptions { Size = size, ResponseFormat = GeneratedImageFormat.Bytes })).Value;
+        var varied = (await images.GenerateImageVariationsAsync(drawn[0].ImageBytes.ToStream(), "picture.png", 2,
+            new ImageVariationOptions { Size = size, ResponseFormat = GeneratedImageFormat.Bytes })).Value;
         Assert.Equal(2, varied.Count);
 
         Assert.Contains(RunningServer.ModelName, (await client.GetOpenAIModelClient().GetModelsAsync()).Value.Select(model => model.Id));
@@ -52,13 +53,17 @@ public sealed class OpenAiTests : IDisposable
     public async Task ExtraFieldsDecideThePicture()
     {
         await using var server = await RunningServer.Start(_folder);
-        var answer = await Post(server, new { prompt = "a cat", model = RunningServer.ModelName, size = "64x128", seed = 7, steps = 2, negative_prompt = "dog", guidance = 4.5, sampler = "euler_a", response_format = "b64_json", n = 2 });
+        var answer = await Post(server, new { prompt = "a cat", model = RunningServer.ModelName, size = "64x128", seed = 7, steps = 2, negative_prompt = "dog", guidance = 4.5,
+            sampler = "euler_a", response_format = "b64_json", n = 2 });
         using var generator = ImageGenerator.Load(RunningServer.Model, new LoadOptions { Precision = Precision.Full });
-        var expected = generator.Generate(new GenerationRequest { Prompt = "a cat", Width = 64, Height = 128, Seed = 7, Steps = 2, NegativePrompt = "dog", GuidanceScale = 4.5, Sampler = "euler_a", BatchCount = 2 });
+        var expected = generator.Generate(new GenerationRequest { Prompt = "a cat", Width = 64, Height = 128, Seed = 7, Steps = 2, NegativePrompt = "dog", GuidanceScale = 4.5,
+            Sampler = "euler_a", BatchCount = 2 });
         var data = answer.GetProperty("data").EnumerateArray().ToList();
-        for (var i = 0; i < 2; i++) Assert.Equal(expected.Images[i].Image.Pixels, ImageFile.Load(new MemoryStream(data[i].GetProperty("b64_json").GetBytesFromBase64()), "picture").Pixels);
+        for (var i = 0; i < 2; i++) Assert.Equal(expected.Images[i].Image.Pixels,
+            ImageFile.Load(new MemoryStream(data[i].GetProperty("b64_json").GetBytesFromBase64()), "picture").Pixels);
         Assert.Equal([7, 8], data.Select(image => image.GetProperty("seed").GetInt64()));
-        Assert.Equal(("png", "64x128", "auto"), (answer.GetProperty("output_format").GetString(), answer.GetProperty("size").GetString(), answer.GetProperty("quality").GetString()));
+        Assert.Equal(("png", "64x128", "auto"),
+            (answer.GetProperty("output_format").GetString(), answer.GetProperty("size").GetString(), answer.GetProperty("quality").GetString()));
 
         var (small, large) = (await Compressed(1), await Compressed(100));
         Assert.True(small < large, $"{small} bytes of the worst quality, {large} of the best");
@@ -66,7 +71,8 @@ public sealed class OpenAiTests : IDisposable
         using var fetched = await server.Client.GetAsync(address);
         Assert.Equal("image/webp", fetched.Content.Headers.ContentType?.MediaType);
 
-        async Task<int> Compressed(int quality) => (await Post(server, new { prompt = "a cat", seed = 1, size = "64x64", steps = 1, output_format = "jpeg", output_compression = quality, response_format = "b64_json" }))
+        async Task<int> Compressed(int quality) =>
+            (await Post(server, new { prompt = "a cat", seed = 1, size = "64x64", steps = 1, output_format = "jpeg", output_compression = quality, response_format = "b64_json" }))
             .GetProperty("data")[0].GetProperty("b64_json").GetBytesFromBase64().Length;
     }
 
@@ -77,7 +83,8 @@ public sealed class OpenAiTests : IDisposable
         var picture = new RgbImage(64, 64);
         for (var i = 0; i < picture.Pixels.Length; i++) picture.Pixels[i] = (byte)(i % 251);
         var mask = Transparent(64, 64, 16, 40);
-        var answer = await server.Client.PostAsync("v1/images/edits", Form(("prompt", "a hat"), ("seed", "3"), ("steps", "2"), ("response_format", "b64_json"), ("image", Png(picture)), ("mask", mask)));
+        var answer = await server.Client.PostAsync("v1/images/edits",
+            Form(("prompt", "a hat"), ("seed", "3"), ("steps", "2"), ("response_format", "b64_json"), ("image", Png(picture)), ("mask", mask)));
         var body = await answer.Content.ReadFromJsonAsync<JsonElement>();
         Assert.True(answer.IsSuccessStatusCode, body.ToString());
         var drawn = ImageFile.Load(new MemoryStream(body.GetProperty("data")[0].GetProperty("b64_json").GetBytesFromBase64()), "picture");
@@ -152,7 +159,8 @@ public sealed class OpenAiTests : IDisposable
         {
             var answer = await server.Client.PostAsJsonAsync("v1/images/generations", body);
             var error = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error");
-            Assert.Equal((status, param, code, "invalid_request_error"), ((int)answer.StatusCode, error.GetProperty("param").GetString(), error.GetProperty("code").GetString(), error.GetProperty("type").GetString()));
+            Assert.Equal((status, param, code, "invalid_request_error"),
+                ((int)answer.StatusCode, error.GetProperty("param").GetString(), error.GetProperty("code").GetString(), error.GetProperty("type").GetString()));
             Assert.NotEmpty(error.GetProperty("message").GetString()!);
         }
     }

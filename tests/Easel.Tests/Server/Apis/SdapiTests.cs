@@ -23,7 +23,8 @@ public sealed class SdapiTests : IDisposable
     public async Task TextToImageIsTheLibrarysPicture()
     {
         await using var server = await RunningServer.Start(_folder);
-        var reply = await Post(server, "txt2img", new { prompt = "a cat", negative_prompt = "dog", steps = 2, width = 64, height = 64, seed = 5, n_iter = 2, batch_size = 2, sampler_name = "Euler a" });
+        var reply = await Post(server, "txt2img",
+            new { prompt = "a cat", negative_prompt = "dog", steps = 2, width = 64, height = 64, seed = 5, n_iter = 2, batch_size = 2, sampler_name = "Euler a" });
 
         using var generator = Generator();
         var expected = generator.Generate(new GenerationRequest
@@ -50,12 +51,15 @@ public sealed class SdapiTests : IDisposable
         Assert.StartsWith("a cat\nNegative prompt: dog\nSteps: 2, Sampler: Euler a, Schedule type: ", info.GetProperty("infotexts")[0].GetString());
         Assert.Contains("Seed: 8, Size: 64x64", info.GetProperty("infotexts")[3].GetString());
         Assert.DoesNotContain("RNG", info.GetProperty("infotexts")[0].GetString());
-        Assert.Equal(("Euler a", 5L, 64, 7.0), (info.GetProperty("sampler_name").GetString(), info.GetProperty("seed").GetInt64(), info.GetProperty("width").GetInt32(), info.GetProperty("cfg_scale").GetDouble()));
+        Assert.Equal(("Euler a", 5L, 64, 7.0),
+            (info.GetProperty("sampler_name").GetString(), info.GetProperty("seed").GetInt64(), info.GetProperty("width").GetInt32(), info.GetProperty("cfg_scale").GetDouble()));
         Assert.Equal(RunningServer.ModelName, info.GetProperty("sd_model_name").GetString());
         Assert.Equal(
-            ["all_negative_prompts", "all_prompts", "all_seeds", "all_subseeds", "batch_size", "cfg_scale", "clip_skip", "denoising_strength", "extra_generation_params", "face_restoration_model",
-                "height", "index_of_first_image", "infotexts", "is_using_inpainting_conditioning", "job_timestamp", "negative_prompt", "prompt", "restore_faces", "sampler_name", "sd_model_hash",
-                "sd_model_name", "sd_vae_hash", "sd_vae_name", "seed", "seed_resize_from_h", "seed_resize_from_w", "steps", "styles", "subseed", "subseed_strength", "version", "width"],
+            ["all_negative_prompts", "all_prompts", "all_seeds", "all_subseeds", "batch_size", "cfg_scale", "clip_skip", "denoising_strength",
+                "extra_generation_params", "face_restoration_model", "height", "index_of_first_image", "infotexts",
+                "is_using_inpainting_conditioning", "job_timestamp", "negative_prompt", "prompt", "restore_faces", "sampler_name", "sd_model_hash",
+                "sd_model_name", "sd_vae_hash", "sd_vae_name", "seed", "seed_resize_from_h", "seed_resize_from_w", "steps", "styles", "subseed",
+                "subseed_strength", "version", "width"],
             info.EnumerateObject().Select(member => member.Name).Order(StringComparer.Ordinal));
     }
 
@@ -64,17 +68,23 @@ public sealed class SdapiTests : IDisposable
     {
         await using var server = await RunningServer.Start(_folder);
         // Numbers come as texts and with fractions, nulls for what is not meant, and members that nobody knows: the original takes them all.
-        var sent = JsonDocument.Parse("""{"steps": "1", "width": 64.0, "height": 64, "seed": null, "sampler_name": null, "n_iter": 1, "somebody_elses": {"a": 1}, "alwayson_scripts": {"ControlNet": {"args": []}}}""");
+        var sent = JsonDocument.Parse("""
+            {"steps": "1", "width": 64.0, "height": 64, "seed": null, "sampler_name": null, "n_iter": 1, "somebody_elses": {"a": 1}, "alwayson_scripts": {"ControlNet": {"args": []}}}
+            """);
         var parameters = (await Post(server, "txt2img", sent)).GetProperty("parameters");
         var expected = JsonDocument.Parse("""
-            {"prompt":"","negative_prompt":"","styles":[],"seed":-1,"subseed":-1,"subseed_strength":0,"seed_resize_from_h":-1,"seed_resize_from_w":-1,"sampler_name":null,"scheduler":null,
-             "batch_size":1,"n_iter":1,"steps":1,"cfg_scale":7,"width":64,"height":64,"restore_faces":null,"tiling":null,"do_not_save_samples":false,"do_not_save_grid":false,"eta":null,
-             "denoising_strength":0.75,"s_min_uncond":null,"s_churn":null,"s_tmax":null,"s_tmin":null,"s_noise":null,"override_settings":null,"override_settings_restore_afterwards":true,
-             "refiner_checkpoint":null,"refiner_switch_at":null,"disable_extra_networks":false,"firstpass_image":null,"comments":null,"sampler_index":"Euler","script_name":null,"script_args":[],
-             "send_images":true,"save_images":false,"alwayson_scripts":{"ControlNet":{"args":[]}},"force_task_id":null,"infotext":null,"enable_hr":false,"firstphase_width":0,"firstphase_height":0,"hr_scale":2,
-             "hr_upscaler":null,"hr_second_pass_steps":0,"hr_resize_x":0,"hr_resize_y":0,"hr_checkpoint_name":null,"hr_sampler_name":null,"hr_scheduler":null,"hr_prompt":"","hr_negative_prompt":""}
+            {"prompt":"", "negative_prompt":"", "styles":[], "seed":-1, "subseed":-1, "subseed_strength":0, "seed_resize_from_h":-1,
+             "seed_resize_from_w":-1, "sampler_name":null, "scheduler":null, "batch_size":1, "n_iter":1, "steps":1, "cfg_scale":7, "width":64,
+             "height":64, "restore_faces":null, "tiling":null, "do_not_save_samples":false, "do_not_save_grid":false, "eta":null,
+             "denoising_strength":0.75, "s_min_uncond":null, "s_churn":null, "s_tmax":null, "s_tmin":null, "s_noise":null, "override_settings":null,
+             "override_settings_restore_afterwards":true, "refiner_checkpoint":null, "refiner_switch_at":null, "disable_extra_networks":false,
+             "firstpass_image":null, "comments":null, "sampler_index":"Euler", "script_name":null, "script_args":[], "send_images":true,
+             "save_images":false, "alwayson_scripts":{"ControlNet":{"args":[]}}, "force_task_id":null, "infotext":null, "enable_hr":false,
+             "firstphase_width":0, "firstphase_height":0, "hr_scale":2, "hr_upscaler":null, "hr_second_pass_steps":0, "hr_resize_x":0,
+             "hr_resize_y":0, "hr_checkpoint_name":null, "hr_sampler_name":null, "hr_scheduler":null, "hr_prompt":"", "hr_negative_prompt":""}
             """).RootElement;
-        foreach (var member in expected.EnumerateObject()) Assert.True(JsonElement.DeepEquals(member.Value, parameters.GetProperty(member.Name)), $"{member.Name}: {parameters.GetProperty(member.Name)}");
+        foreach (var member in expected.EnumerateObject()) Assert.True(JsonElement.DeepEquals(member.Value, parameters.GetProperty(member.Name)),
+            $"{member.Name}: {parameters.GetProperty(member.Name)}");
         Assert.Equal(expected.EnumerateObject().Count(), parameters.EnumerateObject().Count());
     }
 
@@ -145,8 +155,10 @@ public sealed class SdapiTests : IDisposable
         var picture = Shaded(100, 72);
         foreach (var (mode, fit) in ((int, ImageFit)[])[(0, ImageFit.Stretch), (1, ImageFit.Crop), (2, ImageFit.Pad)])
         {
-            var reply = await Post(server, "img2img", new { steps = 2, seed = 3, width = 64, height = 128, resize_mode = mode, sampler_index = "Euler", init_images = (string[])[Base64(picture)], include_init_images = true });
-            var request = new GenerationRequest { Steps = 2, Seed = 3, Sampler = "Euler", GuidanceScale = 7, Like = NoiseLike.A1111Gpu, InitImage = picture, Width = 64, Height = 128, Fit = fit, Strength = 0.75 };
+            var reply = await Post(server, "img2img", new { steps = 2, seed = 3, width = 64, height = 128, resize_mode = mode, sampler_index = "Euler",
+                init_images = (string[])[Base64(picture)], include_init_images = true });
+            var request = new GenerationRequest { Steps = 2, Seed = 3, Sampler = "Euler", GuidanceScale = 7, Like = NoiseLike.A1111Gpu, InitImage = picture, Width = 64,
+                Height = 128, Fit = fit, Strength = 0.75 };
             Close(generator.Generate(request).Images[0].Image, Picture(reply.GetProperty("images")[0].GetBytesFromBase64()));
             Assert.Equal(1, reply.GetProperty("parameters").GetProperty("init_images").GetArrayLength());
         }
@@ -158,10 +170,12 @@ public sealed class SdapiTests : IDisposable
         File.Copy(Goldens.Path("upscalers/compact-x2.wrapped.pth"), _folder.Path("sharp.pth"));
         await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Models = [RunningServer.Model, _folder.Path("sharp.pth")] });
         using var generator = Generator();
-        var first = new GenerationRequest { Prompt = "a cat", Steps = 3, Width = 64, Height = 64, Seed = 5, BatchCount = 2, Sampler = "Euler", GuidanceScale = 7, Like = NoiseLike.A1111Gpu, Watermark = false };
+        var first = new GenerationRequest { Prompt = "a cat", Steps = 3, Width = 64, Height = 64, Seed = 5, BatchCount = 2, Sampler = "Euler", GuidanceScale = 7,
+            Like = NoiseLike.A1111Gpu, Watermark = false };
         var small = generator.Generate(first).Images[1].Image;
 
-        var reply = await Post(server, "txt2img", new { prompt = "a cat", steps = 3, width = 64, height = 64, seed = 5, n_iter = 2, enable_hr = true, hr_upscaler = "Lanczos", hr_scale = 1.5, hr_second_pass_steps = 2, denoising_strength = 0.5 });
+        var reply = await Post(server, "txt2img", new { prompt = "a cat", steps = 3, width = 64, height = 64, seed = 5, n_iter = 2, enable_hr = true, hr_upscaler = "Lanczos",
+            hr_scale = 1.5, hr_second_pass_steps = 2, denoising_strength = 0.5 });
         var images = reply.GetProperty("images").EnumerateArray().Select(image => Picture(image.GetBytesFromBase64())).ToList();
         Assert.Equal(2, images.Count);
         var second = first with { InitImage = Resampling.Resize(small, 96, 96), Width = 96, Height = 96, Seed = 6, BatchCount = 1, Steps = 2, Strength = 0.5 };
@@ -332,7 +346,8 @@ public sealed class SdapiTests : IDisposable
             Assert.Null(ImageFile.ReadMetadata(new MemoryStream(reply.GetProperty("images")[0].GetBytesFromBase64()), "picture").Parameters);
             Assert.Equal("two", (await server.Get("sdapi/v1/options")).GetProperty("sd_model_checkpoint").GetString());
 
-            await Post(server, "txt2img", new { steps = 1, width = 64, height = 64, override_settings = new { sd_model_checkpoint = "one" }, override_settings_restore_afterwards = false });
+            await Post(server, "txt2img",
+                new { steps = 1, width = 64, height = 64, override_settings = new { sd_model_checkpoint = "one" }, override_settings_restore_afterwards = false });
             Assert.Equal("one", (await server.Get("sdapi/v1/options")).GetProperty("sd_model_checkpoint").GetString());
 
             await Post(server, "unload-checkpoint", new { });
@@ -356,16 +371,19 @@ public sealed class SdapiTests : IDisposable
         Assert.StartsWith("a cat\nSteps: 3, Sampler: Euler, Seed: 5, Postprocess upscale by: 2", ImageFile.ReadMetadata(new MemoryStream(twice), "picture").Parameters);
         Assert.Equal(picture.Pixels, Picture(await Enlarged(new { image = sent })).Pixels);
         Assert.Equal((48, 32), SizeOf(await Enlarged(new { image = sent, upscaler_1 = "sharp" })));
-        Assert.Equal((60, 40), SizeOf(await Enlarged(new { image = sent, upscaler_1 = "Nearest", resize_mode = 1, upscaling_resize_w = 60, upscaling_resize_h = 30, upscaling_crop = false })));
+        Assert.Equal((60, 40),
+            SizeOf(await Enlarged(new { image = sent, upscaler_1 = "Nearest", resize_mode = 1, upscaling_resize_w = 60, upscaling_resize_h = 30, upscaling_crop = false })));
         Assert.Equal((60, 30), SizeOf(await Enlarged(new { image = sent, upscaler_1 = "Nearest", resize_mode = 1, upscaling_resize_w = 60, upscaling_resize_h = 30 })));
 
         var (a, b) = (Resampling.Resize(picture, 48, 32).Pixels, Resampling.Resize(picture, 48, 32, ResampleFilter.Nearest).Pixels);
         var mixed = Picture(await Enlarged(new { image = sent, upscaler_1 = "Lanczos", upscaler_2 = "Nearest", extras_upscaler_2_visibility = 0.5 })).Pixels;
         for (var i = 0; i < mixed.Length; i++) Assert.InRange(mixed[i] - (a[i] + b[i]) / 2.0, -1, 1);
 
-        var batch = await Post(server, "extra-batch-images", new { upscaler_1 = "Nearest", upscaling_resize = 3, imageList = new[] { new { data = sent, name = "a.png" }, new { data = sent, name = "b.png" } } });
+        var batch = await Post(server, "extra-batch-images",
+            new { upscaler_1 = "Nearest", upscaling_resize = 3, imageList = new[] { new { data = sent, name = "a.png" }, new { data = sent, name = "b.png" } } });
         Assert.Equal([(72, 48), (72, 48)], batch.GetProperty("images").EnumerateArray().Select(image => SizeOf(image.GetBytesFromBase64())));
-        foreach (var lacking in (object[])[new { image = sent, upscaler_1 = "none such" }, new { image = sent, gfpgan_visibility = 1 }, new { image = "" }, new { image = sent, upscaler_1 = "Lanczos", upscaling_resize = 0 }])
+        foreach (var lacking in (object[])[new { image = sent, upscaler_1 = "none such" }, new { image = sent, gfpgan_visibility = 1 }, new { image = "" },
+            new { image = sent, upscaler_1 = "Lanczos", upscaling_resize = 0 }])
             Assert.Equal(HttpStatusCode.UnprocessableEntity, (await server.Client.PostAsJsonAsync("sdapi/v1/extra-single-image", lacking)).StatusCode);
 
         async Task<byte[]> Enlarged(object body) => (await Post(server, "extra-single-image", body)).GetProperty("image").GetBytesFromBase64();
@@ -419,7 +437,8 @@ public sealed class SdapiTests : IDisposable
         Assert.True((await server.Client.GetAsync("sdapi/v1/samplers")).Headers.Contains("X-Process-Time"));
         Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("internal/ping")).StatusCode);
 
-        async Task<string> Names(string list) => string.Join(',', (await server.Get("sdapi/v1/" + list))[0].EnumerateObject().Select(member => member.Name).Order(StringComparer.Ordinal));
+        async Task<string> Names(string list) =>
+            string.Join(',', (await server.Get("sdapi/v1/" + list))[0].EnumerateObject().Select(member => member.Name).Order(StringComparer.Ordinal));
     }
 
     [Fact]
