@@ -14,9 +14,12 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
     public static object Samplers() =>
         Sampling.Samplers.All.Select(sampler => new { name = sampler.DisplayName, aliases = sampler.Aliases.Prepend(sampler.Name), options = new Dictionary<string, string>() });
 
-    public static object Schedulers() => Schedules.All
-        .Select(schedule => (schedule.Name, Label: schedule.DisplayName, Aliases: (IReadOnlyList<string>?)schedule.Aliases)).Prepend(("automatic", "Automatic", null))
-        .Select(schedule => new { name = schedule.Name, label = schedule.Label, aliases = schedule.Aliases, default_rho = -1.0, need_inner_model = false });
+    public static object Schedulers()
+    {
+        return Schedules.All.Select(schedule => Described(schedule.Name, schedule.DisplayName, schedule.Aliases)).Prepend(Described("automatic", "Automatic", null));
+
+        static object Described(string name, string label, IReadOnlyList<string>? aliases) => new { name, label, aliases, default_rho = -1.0, need_inner_model = false };
+    }
 
     public object Models() => library.Checkpoints.Select(model => new
     {
