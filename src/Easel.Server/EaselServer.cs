@@ -2,7 +2,10 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Easel.Server.Api;
 using Easel.Server.Jobs;
+using Easel.Server.Mcp;
 using Easel.Server.Models;
+using Easel.Server.OpenAi;
+using Easel.Server.Sdapi;
 using Easel.Server.Security;
 using Easel.Server.Storage;
 using Microsoft.AspNetCore.Connections;
@@ -43,6 +46,9 @@ public static class EaselServer
         AddCore(builder.Services, options);
         Operations.Add(builder.Services);
         Documentation.Add(builder.Services);
+        SdapiRoutes.Add(builder.Services);
+        OpenAiRoutes.Add(builder.Services);
+        McpRoutes.Add(builder.Services);
 
         var app = builder.Build();
         try
@@ -68,6 +74,9 @@ public static class EaselServer
         JobsApi.Map(app);
         PicturesApi.Map(app);
         ModelsApi.Map(app);
+        SdapiRoutes.Map(app);
+        OpenAiRoutes.Map(app);
+        McpRoutes.Map(app);
         return app;
     }
 

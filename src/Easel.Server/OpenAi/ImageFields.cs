@@ -1,0 +1,119 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Easel.Server.OpenAi;
+
+/// <summary>The parameters of a request, from JSON or from a form. One that nobody asks for is refused: passing it over would draw another picture than was meant.</summary>
+internal sealed class ImageFields
+{
+    private readonly Dictionary<string, JsonNode?> _values;
+    private readonly HashSet<string> _known = [];
+
+    private ImageFields(Dictionary<string, JsonNode?> values, IFormFileCollection? files) => (_values, Files) = (values, files);
+
+    /// <summary>The files of a form; null for JSON.</summary>
+    public IFormFileCollection? Files { get; }
+
+    /// <summary>Reads a JSON body.</summary>
+    /// <exception cref="OpenAiException">It is none.</exception>
+    public static async Task<ImageFields> OfJsonAsync(HttpContext context)
+    {
+        try
+        {
+            var strict = new JsonDocumentOptions { AllowDuplicateProperties = false };
+            var body = await JsonNode.ParseAsync(context.Request.Body, documentOptions: strict, cancellationToken: context.RequestAborted);
+            if (body is JsonObject parameters) return new ImageFields(parameters.ToDictionary(), null);
+        }
+        catch (JsonException)
+        {
+            // Said below.
+        }
+        throw new OpenAiException(StatusCodes.Status400BadRequest, "We could not parse the JSON body of your request: a JSON object is expected.");
+    }
+
+    /// <summary>Reads a form with files.</summary>
+    /// <exception cref="OpenAiException">It is none.</exception>
+    public static async Task<ImageFields> OfFormAsync(HttpContext context)
+    {
+        if (!context.Request.HasFormContentType)
+            throw new OpenAiException(StatusCodes.Status415UnsupportedMediaType, "Send the picture as multipart/form-data.", code: "unsupported_content_type");
+        try
+        {
+            var form = await context.Request.ReadFormAsync(context.RequestAborted);
+            return new ImageFields(form.ToDictionary(field => field.Key, field => (JsonNode?)JsonValue.Create(field.Value.ToString())), form.Files);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new OpenAiException(StatusCodes.Status400BadRequest, $"The form cannot be read: {e.Message}");
+        }
+    }
+
+    public string? Text(string name) => Value(name) switch
+    {
+        null => null,
+        JsonValue value when value.TryGetValue<string>(out var text) => text,
+        _ => throw Wrong(name, "a string"),
+    };
+
+    /// <summary>One of some words.</summary>
+    public string? Word(string name, params ReadOnlySpan<string> allowed)
+    {
+        if (Text(name) is not { } word) return null;
+        return allowed.Contains(word) ? word : throw new OpenAiException(StatusCodes.Status400BadRequest,
+            $"Invalid value: '{word}'. Supported values are: {string.Join(", ", allowed.ToArray().Select(value => $"'{value}'"))}.", name, "invalid_value");
+    }
+
+    public double? Number(string name) => Value(name) switch
+    {
+        null => null,
+        JsonValue value when value.GetValueKind() == JsonValueKind.Number || Files is not null =>
+            double.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var number) ? number : throw Wrong(name, "a number"),
+        _ => throw Wrong(name, "a number"),
+    };
+
+    public long? Whole(string name) => Value(name) switch
+    {
+        null => null,
+        JsonValue value when value.GetValueKind() == JsonValueKind.Number || Files is not null =>
+            long.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var number) ? number : throw Wrong(name, "an integer"),
+        _ => throw Wrong(name, "an integer"),
+    };
+
+    public int? Whole(string name, int least, int most)
+    {
+        if (Whole(name) is not { } number) return null;
+        return number >= least && number <= most ? (int)number : throw new OpenAiException(StatusCodes.Status400BadRequest,
+            $"Invalid '{name}': {number}; it must be from {least} to {most}.", name, number < least ? "integer_below_min_value" : "integer_above_max_value");
+    }
+
+    public bool? Truth(string name) => Value(name) switch
+    {
+        null => null,
+        JsonValue value when value.TryGetValue<bool>(out var truth) => truth,
+        JsonValue value when Files is not null && bool.TryParse(value.ToString(), out var truth) => truth,
+        _ => throw Wrong(name, "a boolean"),
+    };
+
+    /// <summary>Parameters that decide nothing here.</summary>
+    public void Ignore(params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names) _known.Add(name);
+    }
+
+    /// <summary>To be called when everything was asked for.</summary>
+    /// <exception cref="OpenAiException">There are parameters that nobody asked for.</exception>
+    public void RefuseOthers()
+    {
+        if (_values.Keys.FirstOrDefault(name => !_known.Contains(name)) is { } other)
+            throw new OpenAiException(StatusCodes.Status400BadRequest, $"Unknown parameter: '{other}'.", other, "unknown_parameter");
+    }
+
+    private JsonNode? Value(string name)
+    {
+        _known.Add(name);
+        return _values.GetValueOrDefault(name) is { } value && !(Files is not null && value.ToString().Length == 0) ? value : null;
+    }
+
+    private static OpenAiException Wrong(string name, string kind) => new(StatusCodes.Status400BadRequest, $"Invalid type for '{name}': expected {kind}.", name, "invalid_type");
+}

@@ -1,0 +1,168 @@
+using System.Globalization;
+using Easel.Imaging;
+using Easel.Server.Jobs;
+using Easel.Server.Models;
+
+namespace Easel.Server.OpenAi;
+
+/// <summary>What a request for images asks for: a job, and how its pictures are to be sent.</summary>
+internal sealed record ImageOrder
+{
+    public required JobRequest Job { get; init; }
+    public required bool Stream { get; init; }
+    public required int Partials { get; init; }
+    public required bool ByUrl { get; init; }
+    public required ImageFormat Format { get; init; }
+    public required int Compression { get; init; }
+    public required string Quality { get; init; }
+
+    private const double EditStrength = 0.75, FaithfulStrength = 0.5, VariationStrength = 0.6;
+
+    /// <summary>A picture from words.</summary>
+    /// <exception cref="EaselException">It asks for something that cannot be done.</exception>
+    public static ImageOrder Generation(ImageFields fields, ModelLibrary library)
+    {
+        var prompt = fields.Text("prompt") ?? throw Missing("prompt");
+        fields.Ignore("style");
+        return Of(fields, library, new GenerationRequest { Prompt = prompt });
+    }
+
+    /// <summary>A picture drawn on: where the mask is transparent, or else where the picture is, or else as a whole.</summary>
+    /// <exception cref="EaselException">It asks for something that cannot be done.</exception>
+    public static ImageOrder Edit(ImageFields fields, ModelLibrary library)
+    {
+        var prompt = fields.Text("prompt") ?? throw Missing("prompt");
+        var (picture, transparency) = Picture(fields);
+        var strength = fields.Word("input_fidelity", "low", "high") == "high" ? FaithfulStrength : EditStrength;
+        var mask = fields.Files!.GetFile("mask") is { } file ? Opaque(file) ?? throw new OpenAiException(StatusCodes.Status400BadRequest,
+            "The mask has no transparent part; what is transparent is drawn anew.", "mask", "invalid_image") : transparency;
+        if (mask is not null && (mask.Width, mask.Height) != (picture.Width, picture.Height))
+            throw new OpenAiException(StatusCodes.Status400BadRequest,
+                $"The mask is {mask.Width}x{mask.Height} but the picture is {picture.Width}x{picture.Height}; they must be of one size.", "mask");
+        var request = new GenerationRequest
+        {
+            Prompt = prompt,
+            InitImage = picture,
+            Mask = mask is null ? null : MaskTools.Invert(mask),
+            // Under a mask something else is wanted than what is there; a picture without one is to be kept recognisable.
+            Strength = mask is null ? strength : 1,
+            Fill = mask is null ? MaskFill.Original : MaskFill.Blur,
+        };
+        return Of(fields, library, request);
+    }
+
+    /// <summary>A picture like another.</summary>
+    /// <exception cref="EaselException">It asks for something that cannot be done.</exception>
+    public static ImageOrder Variation(ImageFields fields, ModelLibrary library)
+    {
+        var (picture, _) = Picture(fields);
+        var known = Infotext.Parse(ImageFile.ReadMetadata(Open(File(fields)), "the picture").Parameters ?? "");
+        return Of(fields, library,
+            new GenerationRequest { Prompt = fields.Text("prompt") ?? known.Prompt, NegativePrompt = known.NegativePrompt, InitImage = picture, Strength = VariationStrength });
+    }
+
+    /// <summary>The size asked for or, where that is open, the one drawn.</summary>
+    public static string SizeOf(Storage.Picture picture) => $"{picture.Width}x{picture.Height}";
+
+    private static ImageOrder Of(ImageFields fields, ModelLibrary library, GenerationRequest request)
+    {
+        var model = fields.Text("model");
+        var quality = fields.Word("quality", "auto", "low", "medium", "high", "standard", "hd") ?? "auto";
+        if (fields.Word("background", "auto", "opaque", "transparent") == "transparent")
+            throw new OpenAiException(StatusCodes.Status400BadRequest, "Easel draws no transparent background.", "background", "invalid_value");
+        fields.Ignore("moderation", "user");
+        var (width, height) = Size(fields.Text("size"));
+        var format = fields.Word("output_format", "png", "jpeg", "webp") ?? "png";
+        var compression = fields.Whole("output_compression", 0, 100);
+        if (format == "png" && compression is < 100)
+            throw new OpenAiException(StatusCodes.Status400BadRequest, "Compression less than 100 is not supported for png.", "output_compression", "invalid_value");
+        var sent = fields.Word("response_format", "url", "b64_json") ?? (model?.StartsWith("gpt-image", StringComparison.Ordinal) == true ? "b64_json" : "url");
+        var (stream, partials) = (fields.Truth("stream") ?? false, fields.Whole("partial_images", 0, 3) ?? 0);
+        request = request with
+        {
+            BatchCount = fields.Whole("n", 1, 10) ?? 1,
+            Steps = fields.Whole("steps", 1, 1000) ?? StepsOf(quality, request.Steps),
+            Seed = fields.Whole("seed"),
+            NegativePrompt = fields.Text("negative_prompt") ?? request.NegativePrompt,
+            GuidanceScale = fields.Number("guidance") ?? request.GuidanceScale,
+            Sampler = fields.Text("sampler") ?? request.Sampler,
+            Schedule = fields.Text("schedule"),
+        };
+        if (request.InitImage is not null) request = request with { Strength = fields.Number("strength") ?? request.Strength };
+        fields.RefuseOthers();
+        return new ImageOrder
+        {
+            Job = new JobRequest { Model = ModelOf(model, library), Request = Sized(request, width, height) },
+            Stream = stream,
+            Partials = partials,
+            ByUrl = sent == "url" && !stream,
+            Format = format switch { "jpeg" => ImageFormat.Jpeg, "webp" => ImageFormat.WebP, _ => ImageFormat.Png },
+            Compression = Math.Max(1, compression ?? 100),
+            Quality = quality,
+        };
+    }
+
+    /// <summary>A masked picture keeps its own size in the library, so it is brought to the one asked for before.</summary>
+    private static GenerationRequest Sized(GenerationRequest request, int? width, int? height)
+    {
+        if (width is not { } wide || height is not { } high) return request;
+        if (request is not { InitImage: { } picture, Mask: { } mask }) return request with { Width = wide, Height = high };
+        if ((picture.Width, picture.Height) == (wide, high)) return request;
+        return request with { InitImage = Resampling.Fit(picture, wide, high, request.Fit), Mask = Resampling.Fit(mask.ToRgb(), wide, high, request.Fit).ToGray() };
+    }
+
+    /// <summary>The names of OpenAI's own models, which programs have set, stand for the model that the server was given.</summary>
+    private static string? ModelOf(string? model, ModelLibrary library)
+    {
+        if (model is null or "") return null;
+        if (library.Find(model, ModelUse.Checkpoint) is { } found) return found.Name;
+        if (((string[])["dall-e", "gpt-image", "chatgpt-image"]).Any(own => model.StartsWith(own, StringComparison.Ordinal))) return null;
+        throw new OpenAiException(StatusCodes.Status404NotFound, $"The model '{model}' does not exist here; GET /v1/models lists those there are.", "model", "model_not_found");
+    }
+
+    /// <summary>Quality is bought with time, so it goes into steps.</summary>
+    private static int StepsOf(string quality, int usual) => quality switch { "low" => 12, "high" or "hd" => 50, _ => usual };
+
+    private static (int?, int?) Size(string? size)
+    {
+        if (size is null or "auto") return (null, null);
+        return size.Split('x') is [var w, var h] && int.TryParse(w, NumberStyles.None, CultureInfo.InvariantCulture, out var width)
+            && int.TryParse(h, NumberStyles.None, CultureInfo.InvariantCulture, out var height)
+            && width is >= 64 and <= GenerationRequest.LargestSide && height is >= 64 and <= GenerationRequest.LargestSide && width % 8 == 0 && height % 8 == 0
+            ? (width, height) : throw new OpenAiException(StatusCodes.Status400BadRequest,
+                $"Invalid value: '{size}'. The size is 'auto' or looks like '512x768', with sides that are multiples of 8 from 64 to {GenerationRequest.LargestSide}.",
+                "size", "invalid_value");
+    }
+
+    private static (RgbImage Image, GrayImage? Alpha) Picture(ImageFields fields)
+    {
+        var (image, alpha) = ImageFile.LoadWithAlpha(Open(File(fields)), "the picture");
+        return (image, Hard(alpha));
+    }
+
+    private static GrayImage? Opaque(IFormFile file) => Hard(ImageFile.LoadWithAlpha(Open(file), "the mask").Alpha);
+
+    /// <summary>What is mostly opaque is kept; null where everything is.</summary>
+    private static GrayImage? Hard(GrayImage? alpha) => alpha is not null && MaskTools.Threshold(alpha) is var hard && hard.Pixels.AsSpan().Contains((byte)0) ? hard : null;
+
+    private static IFormFile File(ImageFields fields)
+    {
+        var files = fields.Files!.Where(file => file.Name is "image" or "image[]").ToList();
+        return files.Count switch
+        {
+            0 => throw Missing("image"),
+            1 => files[0],
+            _ => throw new OpenAiException(StatusCodes.Status400BadRequest, $"There are {files.Count} pictures; Easel draws on one.", "image", "invalid_value"),
+        };
+    }
+
+    private static MemoryStream Open(IFormFile file)
+    {
+        var bytes = new MemoryStream();
+        file.CopyTo(bytes);
+        bytes.Position = 0;
+        return bytes;
+    }
+
+    private static OpenAiException Missing(string name) => new(StatusCodes.Status400BadRequest, $"Missing required parameter: '{name}'.", name, "missing_required_parameter");
+}

@@ -1,0 +1,117 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Easel.Imaging;
+using Easel.Server.Jobs;
+using Easel.Server.Storage;
+
+namespace Easel.Server.OpenAi;
+
+/// <summary>Has an order carried out and sends its pictures, at the end or as they come.</summary>
+internal sealed class ImageSender(JobQueue queue, Gallery gallery)
+{
+    /// <summary>All pictures at the end.</summary>
+    public async Task<IResult> SendAsync(ImageOrder order, string client, HttpRequest request, CancellationToken aborted)
+    {
+        var job = queue.Submit(order.Job, client);
+        try
+        {
+            job = await queue.WaitAsync(job.Id, aborted);
+        }
+        catch (OperationCanceledException)
+        {
+            queue.Cancel(job.Id); // nobody is left to look at it
+            throw;
+        }
+        if (job.State != JobState.Done) throw NotDone(job);
+        var pictures = job.Pictures.Select(id => gallery.Find(id)!).ToList();
+        return Results.Json(new
+        {
+            created = job.Created.ToUnixTimeSeconds(),
+            background = "opaque",
+            output_format = NameOf(order.Format),
+            quality = order.Quality,
+            size = ImageOrder.SizeOf(pictures[0]),
+            data = pictures.Select(picture => new
+            {
+                b64_json = order.ByUrl ? null : Convert.ToBase64String(Encode(gallery.Read(picture.Id), order.Format, order.Compression)),
+                url = order.ByUrl ? UrlOf(picture, order, request) : null,
+                seed = picture.Seed,
+            }),
+        }, OpenAiErrors.Json);
+    }
+
+    /// <summary>Each picture when it is done, and before that as it looks so far.</summary>
+    /// <param name="kind">"image_generation" or "image_edit".</param>
+    public IResult Stream(ImageOrder order, string client, string kind, CancellationToken aborted)
+    {
+        var job = queue.Submit(order.Job, client); // before the answer begins, so that a refusal has its status
+        return TypedResults.ServerSentEvents(Events(order, job.Id, kind, aborted));
+    }
+
+    /// <summary>A picture in another format.</summary>
+    public static byte[] Encode(byte[] png, ImageFormat format, int quality) => format == ImageFormat.Png ? png
+        : ImageFile.Encode(ImageFile.Load(new MemoryStream(png), "the picture"), format, ImageFile.ReadMetadata(new MemoryStream(png), "the picture"), quality);
+
+    /// <summary>A format as it is called here.</summary>
+    public static string NameOf(ImageFormat format) => format switch { ImageFormat.Jpeg => "jpeg", ImageFormat.WebP => "webp", _ => "png" };
+
+    private async IAsyncEnumerable<SseItem<string>> Events(ImageOrder order, string id, string kind, [EnumeratorCancellation] CancellationToken aborted)
+    {
+        var (sent, partial, batch) = (0, 0, 0);
+        try
+        {
+            await foreach (var happened in queue.Watch(id, aborted))
+            {
+                while (sent < happened.Job.Pictures.Count) yield return Completed(happened.Job.Pictures[sent++]);
+                if (happened is { Preview: { } preview, Job.Progress: { } progress })
+                {
+                    if (progress.Batch != batch) (batch, partial) = (progress.Batch, 0);
+                    if (partial < Due(progress, order.Partials)) yield return Partial(happened.Job, preview, partial++);
+                }
+                if (happened.Job is { IsOver: true, State: not JobState.Done } ended) yield return new SseItem<string>(OpenAiErrors.Event(NotDone(ended)), "error");
+            }
+        }
+        finally
+        {
+            queue.Cancel(id); // nothing where it is over; else nobody is left to look at it
+        }
+
+        SseItem<string> Completed(string picture)
+        {
+            var found = gallery.Find(picture)!;
+            return Item($"{kind}.completed", Convert.ToBase64String(Encode(gallery.Read(picture), order.Format, order.Compression)), ImageOrder.SizeOf(found), null, found.Seed);
+        }
+
+        SseItem<string> Partial(Job job, byte[] preview, int index)
+        {
+            var small = ImageFile.Load(new MemoryStream(preview), "the preview");
+            var (width, height) = (job.Request.Request.Width ?? 8 * small.Width, job.Request.Request.Height ?? 8 * small.Height);
+            var whole = (small.Width, small.Height) == (width, height) ? small : Resampling.Resize(small, width, height, ResampleFilter.Bilinear);
+            return Item($"{kind}.partial_image", Convert.ToBase64String(ImageFile.Encode(whole, order.Format, null, order.Compression)), $"{width}x{height}", index, null);
+        }
+
+        SseItem<string> Item(string type, string picture, string size, int? index, long? seed) => new(JsonSerializer.Serialize(new
+        {
+            type,
+            b64_json = picture,
+            partial_image_index = index,
+            created_at = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+            background = "opaque",
+            output_format = NameOf(order.Format),
+            quality = order.Quality,
+            size,
+            seed,
+        }, OpenAiErrors.Json), type);
+    }
+
+    /// <summary>How many partial pictures belong before this step, evenly over the steps.</summary>
+    private static int Due(JobProgress progress, int partials) => progress.StepCount == 0 ? 0 : Math.Min(partials, progress.Step * (partials + 1) / progress.StepCount);
+
+    private static string UrlOf(Picture picture, ImageOrder order, HttpRequest request) =>
+        $"{request.Scheme}://{request.Host}/v1/images/files/{picture.Id}.{NameOf(order.Format)}" + (order.Format == ImageFormat.Png ? "" : $"?compression={order.Compression}");
+
+    private static OpenAiException NotDone(Job job) => job.State == JobState.Cancelled
+        ? new OpenAiException(StatusCodes.Status409Conflict, "The job was cancelled.", code: "cancelled")
+        : new OpenAiException(StatusCodes.Status500InternalServerError, job.Error ?? "The picture could not be drawn.");
+}

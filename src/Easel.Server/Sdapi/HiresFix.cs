@@ -1,0 +1,136 @@
+using Easel.Imaging;
+using Easel.Sampling;
+using Easel.Server.Jobs;
+using Easel.Server.Storage;
+
+namespace Easel.Server.Sdapi;
+
+/// <summary>
+/// The second pass of txt2img: each picture is enlarged and drawn over, with the noise of its own seed. AUTOMATIC1111 does the same with every upscaler that works on
+/// pixels; those that work on latents are refused.
+/// </summary>
+/// <param name="Width">Width of the result; a multiple of 8.</param>
+/// <param name="Height">Height of the result; a multiple of 8.</param>
+/// <param name="Upscaler">"lanczos", "nearest" or the name of a network.</param>
+/// <param name="Steps">Steps of the second pass.</param>
+internal sealed record HiresFix(int Width, int Height, string Upscaler, int Steps, string Sampler, string? Schedule, string Prompt, string NegativePrompt, double Strength)
+{
+    /// <summary>The second pass that a body asks for; null where it asks for none.</summary>
+    /// <exception cref="EaselException">It cannot be done.</exception>
+    public static HiresFix? Of(TextToImageBody body, Models.ModelLibrary library)
+    {
+        if (!body.EnableHr) return null;
+        if (body.FirstphaseWidth > 0 || body.FirstphaseHeight > 0)
+            throw Refused("Easel does not take firstphase_width and firstphase_height; width and height are those of the first pass.");
+        if (body.HrCheckpointName is not (null or "" or "Use same checkpoint"))
+            throw Refused("Easel draws both passes with one model; hr_checkpoint_name can only be \"Use same checkpoint\".");
+        var upscaler = body.HrUpscaler ?? "Latent";
+        if (upscaler.StartsWith("Latent", StringComparison.OrdinalIgnoreCase))
+            throw Refused($"The hr_upscaler \"{upscaler}\" enlarges latents, which Easel does not do; choose one that GET /sdapi/v1/upscalers lists.");
+        if (upscaler.Equals(Extras.None, StringComparison.OrdinalIgnoreCase)) upscaler = PlainEnlargement.Lanczos;
+        if (!PlainEnlargement.IsOne(upscaler)) upscaler = library.Upscaler(upscaler).Name;
+        if (body.HrSecondPassSteps < 0) throw Refused($"hr_second_pass_steps is {body.HrSecondPassSteps}; it must be 0, for as many as in the first, or more.");
+        var (width, height) = SizeOf(body);
+        var steps = body.HrSecondPassSteps > 0 ? body.HrSecondPassSteps : body.Steps;
+        var sampler = Given(body.HrSamplerName, "Use same sampler") ?? Drawing.SamplerOf(body);
+        var schedule = ScheduleOf(Given(body.HrScheduler, "Use same scheduler") ?? body.Scheduler);
+        var (prompt, negative) = (Given(body.HrPrompt) ?? body.Prompt, Given(body.HrNegativePrompt) ?? body.NegativePrompt);
+        return new HiresFix(width, height, upscaler, steps, sampler, schedule, prompt, negative, body.DenoisingStrength);
+    }
+
+    /// <summary>Checks what can be checked before the first pass is drawn.</summary>
+    /// <exception cref="EaselException">The second pass cannot be done.</exception>
+    public void Check(JobRequest first, ServerLimits limits)
+    {
+        Second(first, null, 0).Request.Validate();
+        if ((long)Width * Height > limits.Pixels) throw Refused($"The number of pixels of the second pass is {(long)Width * Height}; this server allows {limits.Pixels}.");
+        if (Steps > limits.Steps) throw Refused($"The number of steps of the second pass is {Steps}; this server allows {limits.Steps}.");
+    }
+
+    /// <summary>Draws both passes.</summary>
+    /// <param name="task">What the jobs belong to.</param>
+    /// <param name="requests">The batches of the first pass.</param>
+    /// <returns>The jobs of the second pass. The pictures of the first are in the gallery's trash then.</returns>
+    public async Task<IReadOnlyList<Job>> RunAsync(SdapiTask task, IReadOnlyList<JobRequest> requests, Gallery gallery, CancellationToken aborted)
+    {
+        var count = requests.Sum(request => request.Request.BatchSize);
+        var enlarging = PlainEnlargement.IsOne(Upscaler) ? 0 : count;
+        task.Expected = requests.Count + enlarging + count;
+        // The mark is written into what is kept; drawing over it would only blur it.
+        var first = await task.RunAsync([.. requests.Select(request => request with { Request = request.Request with { Watermark = false } })], aborted);
+        var pictures = first.SelectMany(job => job.Pictures.Select((id, place) => (Id: id, job.Request, Seed: unchecked(job.Request.Request.Seed!.Value + place)))).ToList();
+        try
+        {
+            if (task.Interrupted) return [];
+            var enlarged = new List<RgbImage>();
+            foreach (var picture in pictures)
+            {
+                var image = ImageFile.Load(new MemoryStream(gallery.Read(picture.Id)), "the picture");
+                enlarged.Add(PlainEnlargement.IsOne(Upscaler) ? Resampling.Fit(image, Width, Height, ImageFit.Crop, PlainEnlargement.FilterOf(Upscaler))
+                    : await EnlargedAsync(task, image, gallery, aborted));
+                if (task.Interrupted) return [];
+            }
+            return await task.RunAsync([.. pictures.Zip(enlarged, (picture, image) => Second(picture.Request, image, picture.Seed))], aborted);
+        }
+        finally
+        {
+            foreach (var picture in pictures) gallery.Delete(picture.Id);
+        }
+    }
+
+    private async Task<RgbImage> EnlargedAsync(SdapiTask task, RgbImage image, Gallery gallery, CancellationToken aborted)
+    {
+        var scale = Math.Max((double)Width / image.Width, (double)Height / image.Height);
+        var request = new JobRequest { Task = JobTask.Enlarge, Model = Upscaler, Scale = scale, Request = new GenerationRequest { InitImage = image } };
+        var jobs = await task.RunAsync([request], aborted);
+        if (jobs[0].Pictures is not [var id]) return image; // it was interrupted
+        var enlarged = ImageFile.Load(new MemoryStream(gallery.Read(id)), "the picture");
+        gallery.Delete(id);
+        return Resampling.Fit(enlarged, Width, Height, ImageFit.Crop);
+    }
+
+    private JobRequest Second(JobRequest first, RgbImage? picture, long seed) => first with
+    {
+        Request = first.Request with
+        {
+            InitImage = picture,
+            Width = Width,
+            Height = Height,
+            Strength = Strength,
+            Steps = Steps,
+            Sampler = Sampler,
+            Schedule = Schedule,
+            Prompt = Prompt,
+            NegativePrompt = NegativePrompt,
+            Seed = seed,
+            BatchSize = 1,
+            Watermark = new GenerationRequest().Watermark,
+        },
+    };
+
+    /// <summary>Where only one side is given the other follows; where both are, what is too much is cut off.</summary>
+    private static (int, int) SizeOf(TextToImageBody body)
+    {
+        if (body.HrResizeX < 0 || body.HrResizeY < 0) throw Refused("hr_resize_x and hr_resize_y must be 0 or more.");
+        if (body is { HrResizeX: 0, HrResizeY: 0 } && body.HrScale is not (>= 1 and <= 16)) throw Refused($"hr_scale is {body.HrScale}; it must be from 1 to 16.");
+        var (width, height) = (body.HrResizeX, body.HrResizeY) switch
+        {
+            (0, 0) => ((int)(body.Width * body.HrScale), (int)(body.Height * body.HrScale)),
+            (0, var y) => (body.Width * y / body.Height, y),
+            (var x, 0) => (x, body.Height * x / body.Width),
+            var both => both,
+        };
+        return (width / 8 * 8, height / 8 * 8);
+    }
+
+    private static string? ScheduleOf(string? schedule)
+    {
+        if (Drawing.IsAutomatic(schedule)) return null;
+        _ = Schedules.Get(schedule);
+        return schedule;
+    }
+
+    private static string? Given(string? value, string same = "") => string.IsNullOrEmpty(value) || value == same ? null : value;
+
+    private static ServerException Refused(string message) => new(StatusCodes.Status422UnprocessableEntity, message);
+}

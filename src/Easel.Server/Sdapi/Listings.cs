@@ -1,0 +1,108 @@
+using System.Diagnostics;
+using Easel.Sampling;
+using Easel.Server.Models;
+using Easel.Weights;
+
+namespace Easel.Server.Sdapi;
+
+/// <summary>What there is to draw with, as AUTOMATIC1111's web UI lists it.</summary>
+internal sealed class Listings(ModelLibrary library, ServerOptions server)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(string Path, DateTime Changed), (int Width, int Count)?> _embeddings = [];
+
+    public static object Samplers() =>
+        Sampling.Samplers.All.Select(sampler => new { name = sampler.DisplayName, aliases = sampler.Aliases.Prepend(sampler.Name), options = new Dictionary<string, string>() });
+
+    public static object Schedulers()
+    {
+        return Schedules.All.Select(schedule => Described(schedule.Name, schedule.DisplayName, schedule.Aliases)).Prepend(Described("automatic", "Automatic", null));
+
+        static object Described(string name, string label, IReadOnlyList<string>? aliases) => new { name, label, aliases, default_rho = -1.0, need_inner_model = false };
+    }
+
+    public object Models() => library.Checkpoints.Select(model => new
+    {
+        title = SdapiOptions.TitleOf(model),
+        model_name = model.Name,
+        hash = model.Hash,
+        sha256 = model.Sha256,
+        filename = model.Path,
+        config = (string?)null,
+    });
+
+    public object Vaes() => library.Entries.Where(entry => entry.Use == ModelUse.Vae).Select(vae => new { model_name = Path.GetFileName(vae.Path), filename = vae.Path });
+
+    public object Upscalers()
+    {
+        var plain = ((string[])[Extras.None, "Lanczos", "Nearest"])
+            .Select(name => new { name, model_name = (string?)null, model_path = (string?)null, model_url = (string?)null, scale = (double?)4 });
+        return plain.Concat(library.Entries.Where(entry => entry.Use == ModelUse.Upscaler)
+            .Select(model => new { name = model.Name, model_name = (string?)model.Name, model_path = (string?)model.Path, model_url = (string?)null, scale = (double?)null }));
+    }
+
+    public object Loras()
+    {
+        if (server.Load.LoraFolder is not { } folder) return Array.Empty<object>();
+        var files = new NamedFiles(folder, ".safetensors", ".pt", ".bin", ".ckpt");
+        return library.Loras.Select(name => new { name, alias = name, path = files.Find(name), metadata = new Dictionary<string, string>() });
+    }
+
+    public object Embeddings()
+    {
+        var loaded = new Dictionary<string, object>();
+        if (server.Load.EmbeddingFolder is { } folder)
+        {
+            var files = new NamedFiles(folder, ".pt", ".bin", ".safetensors");
+            foreach (var name in library.Embeddings)
+            {
+                if (files.Find(name) is { } path && Measured(path) is var (width, count))
+                    loaded[name] = new { step = (int?)null, sd_checkpoint = (string?)null, sd_checkpoint_name = (string?)null, shape = width, vectors = count };
+            }
+        }
+        return new { loaded, skipped = new Dictionary<string, object>() };
+    }
+
+    /// <summary>In bytes. Of a graphics card's memory nothing is known here.</summary>
+    public static object Memory()
+    {
+        using var process = Process.GetCurrentProcess();
+        var (used, total) = (process.WorkingSet64, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        return new { ram = new { free = total - used, used, total }, cuda = new { error = "unavailable" } };
+    }
+
+    public object Flags() => new
+    {
+        api = true,
+        nowebui = false,
+        listen = !System.Net.IPAddress.IsLoopback(server.Address),
+        port = server.Port,
+        api_auth = (string?)null, // a secret
+        cors_allow_origins = server.Cors.Count > 0 ? string.Join(',', server.Cors) : null,
+        data_dir = Path.GetFullPath(server.OutputFolder),
+        ckpt = server.DefaultModel,
+        ckpt_dir = server.Models.Count > 0 ? Path.GetFullPath(server.Models[0]) : null,
+        lora_dir = server.Load.LoraFolder,
+        embeddings_dir = server.Load.EmbeddingFolder,
+        no_half = server.Load.Precision == Precision.Full,
+    };
+
+    /// <summary>Width and number of a textual inversion's vectors; null where it cannot be read. Read once.</summary>
+    private (int Width, int Count)? Measured(string path)
+    {
+        var key = (path, File.GetLastWriteTimeUtc(path));
+        lock (_lock)
+        {
+            if (_embeddings.TryGetValue(key, out var known)) return known;
+            try
+            {
+                using var inversion = TextualInversion.Read(path);
+                return _embeddings[key] = (inversion.Width, inversion.Count);
+            }
+            catch (EaselException)
+            {
+                return _embeddings[key] = null;
+            }
+        }
+    }
+}

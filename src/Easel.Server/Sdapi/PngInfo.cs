@@ -1,0 +1,44 @@
+using System.Text.RegularExpressions;
+using Easel.Imaging;
+
+namespace Easel.Server.Sdapi;
+
+/// <summary>The body of png-info.</summary>
+internal sealed record PngInfoBody
+{
+    public string Image { get; init; } = "";
+}
+
+/// <summary>The text inside a picture, read as AUTOMATIC1111's parse_generation_parameters reads it.</summary>
+internal static partial class PngInfo
+{
+    public static async Task<IResult> AnswerAsync(HttpContext context)
+    {
+        var body = await SdapiJson.ReadAsync<PngInfoBody>(context);
+        var metadata = ImageFile.ReadMetadata(SentPicture.Open(body.Image, "the picture"), "the picture");
+        return SdapiJson.Answer(new
+        {
+            info = metadata.Parameters ?? "",
+            items = metadata.Others.GroupBy(other => other.Key).ToDictionary(same => same.Key, same => same.Last().Value),
+            parameters = Parse(metadata.Parameters ?? ""),
+        });
+    }
+
+    private static Dictionary<string, string> Parse(string text)
+    {
+        var read = Infotext.Parse(text);
+        var parameters = new Dictionary<string, string> { ["Prompt"] = read.Prompt, ["Negative prompt"] = read.NegativePrompt };
+        foreach (var (name, value) in read.Settings)
+        {
+            if (Size().Match(value) is { Success: true } size) (parameters[$"{name}-1"], parameters[$"{name}-2"]) = (size.Groups[1].Value, size.Groups[2].Value);
+            else parameters[name] = value;
+        }
+        parameters.TryAdd("Clip skip", "1");
+        parameters.TryAdd("RNG", "GPU");
+        parameters.TryAdd("Schedule type", "Automatic");
+        return parameters;
+    }
+
+    [GeneratedRegex(@"\A([0-9]+)x([0-9]+)\z", RegexOptions.CultureInvariant)]
+    private static partial Regex Size();
+}

@@ -1,0 +1,60 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Easel.Server.Security;
+
+namespace Easel.Server.Sdapi;
+
+/// <summary>What goes wrong, said as AUTOMATIC1111's web UI says it; and how long an answer took, in its header.</summary>
+internal static class SdapiErrors
+{
+    public static async ValueTask<object?> Filter(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
+    {
+        var (context, started) = (invocation.HttpContext, Stopwatch.GetTimestamp());
+        context.Response.OnStarting(() =>
+        {
+            context.Response.Headers["X-Process-Time"] = Stopwatch.GetElapsedTime(started).TotalSeconds.ToString("0.####", CultureInfo.InvariantCulture);
+            return Task.CompletedTask;
+        });
+        try
+        {
+            return await next(invocation);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            return Results.Empty; // the client is gone
+        }
+        catch (JsonException e)
+        {
+            return Unreadable(e);
+        }
+        catch (Exception e)
+        {
+            if (Problem.Known(e) is null) Log(context, e);
+            return Of(Problem.Of(e));
+        }
+    }
+
+    /// <summary>As its exception handler answers.</summary>
+    private static IResult Of(Problem problem) => Results.Json(new
+    {
+        error = problem.Status == StatusCodes.Status500InternalServerError ? "RuntimeError" : "HTTPException",
+        detail = problem.Detail,
+        body = "",
+        errors = problem.Detail,
+    }, SdapiJson.Options, statusCode: problem.Status);
+
+    /// <summary>As FastAPI answers to a body that does not fit.</summary>
+    private static IResult Unreadable(JsonException exception)
+    {
+        var problem = Problem.Of(exception);
+        var field = problem.Field?.TrimStart('$', '.');
+        return Results.Json(new
+        {
+            detail = new[] { new { type = field is null ? "json_invalid" : "type_error", loc = (string[])(field is null ? ["body"] : ["body", field]), msg = problem.Detail } },
+        }, SdapiJson.Options, statusCode: StatusCodes.Status422UnprocessableEntity);
+    }
+
+    private static void Log(HttpContext context, Exception exception) => context.RequestServices.GetRequiredService<ILoggerFactory>()
+        .CreateLogger(typeof(SdapiErrors).FullName!).LogError(exception, "{Method} {Path} failed.", context.Request.Method, context.Request.Path);
+}

@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+
+namespace Easel.Server.Sdapi;
+
+/// <summary>
+/// JSON as AUTOMATIC1111's web UI reads and writes it: names with underscores, nulls written, numbers also read from texts, members that are not known passed over.
+/// </summary>
+internal static class SdapiJson
+{
+    public static JsonSerializerOptions Options { get; } = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        NumberHandling = JsonNumberHandling.AllowReadingFromString,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // sent as application/json with nosniff: no browser reads it as a page
+        Converters = { new WholeNumberConverter<int>(), new WholeNumberConverter<long>() },
+    };
+
+    /// <summary>The body of a request.</summary>
+    /// <exception cref="JsonException">It is no JSON object, or a member is of the wrong kind.</exception>
+    public static async Task<T> ReadAsync<T>(HttpContext context)
+    {
+        var body = await ReadObjectAsync(context);
+        // There, null means the default for almost every member; records here say their defaults by leaving a member out.
+        foreach (var name in body.Where(member => member.Value is null).Select(member => member.Key).ToList()) body.Remove(name);
+        return body.Deserialize<T>(Options)!;
+    }
+
+    /// <summary>The body of a request as it is.</summary>
+    /// <exception cref="JsonException">It is no JSON object.</exception>
+    public static async Task<JsonObject> ReadObjectAsync(HttpContext context)
+    {
+        var strict = new JsonDocumentOptions { AllowDuplicateProperties = false };
+        var body = await JsonNode.ParseAsync(context.Request.Body, documentOptions: strict, cancellationToken: context.RequestAborted);
+        return body as JsonObject ?? throw new JsonException("The body is not a JSON object.");
+    }
+
+    /// <summary>An answer.</summary>
+    public static IResult Answer<T>(T value) => Results.Json(value, Options);
+
+    /// <summary>Pydantic takes 20, 20.0 and "20" for a whole number, and clients send all three.</summary>
+    private sealed class WholeNumberConverter<T> : JsonConverter<T> where T : System.Numerics.IBinaryInteger<T>
+    {
+        public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        {
+            var text = reader.TokenType switch
+            {
+                JsonTokenType.Number => System.Text.Encoding.UTF8.GetString(reader.ValueSpan),
+                JsonTokenType.String => reader.GetString()!,
+                _ => throw new JsonException("A whole number is expected."),
+            };
+            return decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && decimal.IsInteger(number)
+                && T.TryParse(number.ToString("0", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture, out var whole)
+                ? whole : throw new JsonException("A whole number is expected.");
+        }
+
+        public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteNumberValue(long.CreateChecked(value));
+    }
+}
