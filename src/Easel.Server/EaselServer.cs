@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Easel.Server.Api;
 using Easel.Server.Jobs;
 using Easel.Server.Models;
+using Easel.Server.Page;
 using Easel.Server.Security;
 using Easel.Server.Storage;
 using Microsoft.AspNetCore.Connections;
@@ -38,6 +39,7 @@ public static class EaselServer
         AddCore(builder.Services, options);
         Operations.Add(builder.Services);
         Documentation.Add(builder.Services);
+        PageSetup.Add(builder.Services);
 
         var app = builder.Build();
         try
@@ -63,6 +65,7 @@ public static class EaselServer
         JobsApi.Map(app);
         PicturesApi.Map(app);
         ModelsApi.Map(app);
+        PageSetup.Map(app);
         return app;
     }
 
