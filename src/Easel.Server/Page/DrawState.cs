@@ -93,7 +93,8 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     /// <exception cref="ServerException">It is gone.</exception>
     public async Task TakeInput(Picture picture)
     {
-        TakeInput(System.IO.Path.GetFileName(picture.File), gallery.Read(picture.Id));
+        TakeInput(Path.GetFileName(picture.File), gallery.Read(picture.Id));
+        Input = Input! with { Settings = null }; // to use these is a button of the gallery
         await browser.Call("hold", $"/api/pictures/{picture.Id}/file");
     }
 

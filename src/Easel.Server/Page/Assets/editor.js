@@ -206,7 +206,7 @@ export class Editor {
     const m = this.margin, line = 1 / view.scale;
     if (this.how === "extend") {
       const frame = [-m.left, -m.top, image.width + m.left + m.right, image.height + m.top + m.bottom];
-      paint.fillStyle = style.getPropertyValue("--room") || "#8884";
+      paint.fillStyle = "#8886";
       paint.fillRect(...frame);
       paint.drawImage(image, 0, 0);
       paint.strokeStyle = accent;
