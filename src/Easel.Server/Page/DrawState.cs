@@ -19,6 +19,9 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     private const string Key = "easel.draw";
     private bool _isRead;
 
+    /// <summary>Told when any of this changed.</summary>
+    public event Action? Changed;
+
     /// <summary>The settings.</summary>
     public DrawSettings Settings { get; private set; } = new();
 
@@ -35,7 +38,15 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     public string? RefusedField => (Refusal as InvalidRequestException)?.Field;
 
     /// <summary>The picture that the person chose to look at; null to follow what is drawn.</summary>
-    public Picture? Shown { get; set; }
+    public Picture? Shown
+    {
+        get;
+        set
+        {
+            field = value;
+            Changed?.Invoke();
+        }
+    }
 
     /// <summary>The model that will draw; null where there is none.</summary>
     public ModelEntry? Model => (Settings.Model is { } name ? library.Find(name, ModelUse.Checkpoint) : null) ?? library.Default;
@@ -63,7 +74,11 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     }
 
     /// <summary>Has the browser remember the settings.</summary>
-    public Task Remember() => browser.Call("remember", Key, Settings.ToJson());
+    public Task Remember()
+    {
+        Changed?.Invoke();
+        return browser.Call("remember", Key, Settings.ToJson());
+    }
 
     /// <summary>Puts all settings back, but for what is written.</summary>
     public void Reset() => Settings = new DrawSettings { Prompt = Settings.Prompt, NegativePrompt = Settings.NegativePrompt, Model = Settings.Model };
@@ -102,6 +117,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     public async Task DropInput()
     {
         (Input, Extend, Refusal) = (null, new Margins(), null);
+        Changed?.Invoke();
         await browser.Call("hold", (string?)null);
     }
 
@@ -132,6 +148,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
         catch (EaselException refusal)
         {
             Refusal = refusal;
+            Changed?.Invoke();
             return null;
         }
     }

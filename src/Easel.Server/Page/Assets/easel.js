@@ -108,8 +108,13 @@ export async function editor(what, ...values) {
   await canvas.show(held);
 }
 
+export function isPainted() {
+  return !!input?.editor?.isPainted;
+}
+
+/** What is painted, as a PNG. */
 export function mask() {
-  return input?.editor?.mask() ?? null;
+  return input.editor.mask();
 }
 
 // --- full screen ---
@@ -121,8 +126,9 @@ export function openViewer(dialog, page) {
     e.preventDefault();
     page?.invokeMethodAsync("OnKey", e.key);
   };
-  dialog.addEventListener("keydown", onKey);
-  viewer = { dialog, stop: () => dialog.removeEventListener("keydown", onKey) };
+  // Not to the dialog: its focus is gone when the button that had it is switched off at the last picture.
+  document.addEventListener("keydown", onKey);
+  viewer = { dialog, stop: () => document.removeEventListener("keydown", onKey) };
 }
 
 export function closeViewer() {

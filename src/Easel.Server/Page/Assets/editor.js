@@ -136,9 +136,10 @@ export class Editor {
     mask.globalCompositeOperation = "source-over";
   }
 
-  /** White on black, as large as the picture; null where nothing is painted. */
-  async mask() {
-    if (!this.image || !this.strokes.length) return null;
+  get isPainted() { return !!this.image && this.strokes.length > 0; }
+
+  /** White on black, as large as the picture. */
+  mask() {
     const sheet = document.createElement("canvas");
     sheet.width = this.layer.width;
     sheet.height = this.layer.height;
@@ -146,7 +147,7 @@ export class Editor {
     context.fillStyle = "#000";
     context.fillRect(0, 0, sheet.width, sheet.height);
     context.drawImage(this.layer, 0, 0);
-    return await new Promise(resolve => sheet.toBlob(resolve, "image/png"));
+    return new Promise(resolve => sheet.toBlob(resolve, "image/png"));
   }
 
   // --- the view ---

@@ -8,6 +8,8 @@ namespace Easel.Tests.Server.Page;
 /// <summary>The Chromium of this machine, started for the first test that needs it. Playwright's own browsers are not fetched: tests need no network.</summary>
 public sealed class Chromium : IAsyncDisposable
 {
+    private const float Patience = 30_000; // milliseconds; a machine may be busy
+
     private static readonly string[] Places =
     [
         "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -19,7 +21,7 @@ public sealed class Chromium : IAsyncDisposable
     private IBrowser? _browser;
 
     /// <summary>A tab with a memory of its own; skips the test where there is no Chromium.</summary>
-    public async Task<Tab> Open(RunningServer server, int width = 1280, int height = 800, ColorScheme scheme = ColorScheme.Light)
+    internal async Task<Tab> Open(RunningServer server, int width = 1280, int height = 800, ColorScheme scheme = ColorScheme.Light)
     {
         var context = await (await Browser()).NewContextAsync(new BrowserNewContextOptions
         {
@@ -28,7 +30,8 @@ public sealed class Chromium : IAsyncDisposable
             ColorScheme = scheme,
             ReducedMotion = ReducedMotion.Reduce,
         });
-        context.SetDefaultTimeout(30_000);
+        context.SetDefaultTimeout(Patience);
+        Assertions.SetDefaultExpectTimeout(Patience);
         return new Tab(context, await context.NewPageAsync(), server.Address);
     }
 
