@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Reflection;
 using Easel;
 using Easel.Benchmarks;
 using Easel.Imaging;
@@ -9,7 +10,16 @@ using Easel.Runtime;
 //   dotnet run -c Release --project benchmarks/Easel.Benchmarks -- [sd15|sd21|x4] [fp32|bf16|fp16] [side] [steps]
 // For x4 the side is that of the small picture, drawn without guidance. fp16 on a CPU keeps weights in fp16 and computes in fp32.
 // Without arguments: the table of docs/performance.md.
+//   dotnet run -c Release --project benchmarks/Easel.Benchmarks -- server [jobs] [jobs between changes of model]
+//   dotnet run -c Release --project benchmarks/Easel.Benchmarks -- server-switch [changes]
+// The server's tables, of docs/server.md.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["server", ..])
+{
+    var tiny = typeof(RandomModel).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "TinyModel").Value!;
+    await ServerLoad.Run(Path.GetFullPath(tiny), args.Length > 1 ? int.Parse(args[1]) : 500, args.Length > 2 ? int.Parse(args[2]) : 50);
+    return;
+}
 if (args.Length == 0)
 {
     Console.WriteLine("| model | precision | picture | load s | s/step (guided), min (median) | decode s | peak RSS GiB | other processes' CPU |");
@@ -20,6 +30,12 @@ if (args.Length == 0)
         using var row = Process.Start(Environment.ProcessPath!, [.. AssemblyArgument(), .. arguments])!;
         row.WaitForExit();
     }
+    return;
+}
+
+if (args is ["server-switch", ..])
+{
+    await ServerLoad.Switch(args.Length > 1 ? int.Parse(args[1]) : 8);
     return;
 }
 

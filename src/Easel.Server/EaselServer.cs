@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Easel.Server.Api;
 using Easel.Server.Jobs;
 using Easel.Server.Models;
@@ -23,7 +24,11 @@ public static class EaselServer
     {
         options.Validate();
         // Neither configuration files nor variables: what the server does is what its command line says.
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(EaselServer).Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory });
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
+        {
+            ApplicationName = typeof(EaselServer).Assembly.GetName().Name,
+            ContentRootPath = AppContext.BaseDirectory,
+        });
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -77,6 +82,12 @@ public static class EaselServer
     public static async Task RunAsync(ServerOptions options, Action<string> onReady, CancellationToken cancel)
     {
         await using var app = Build(options);
+        // A polite request of the system to end is a stop like the caller's.
+        using var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+        {
+            signal.Cancel = true;
+            app.Lifetime.StopApplication();
+        });
         try
         {
             await app.StartAsync(cancel);
@@ -113,7 +124,7 @@ public static class EaselServer
         services.AddSingleton(s => new ModelThread(s.GetRequiredService<JobQueue>(), s.GetRequiredService<ModelLibrary>(), s.GetRequiredService<InputPictures>(),
             s.GetRequiredService<PictureWriter>(), options, s.GetRequiredService<ServerMetrics>(), s.GetRequiredService<ILogger<ModelThread>>()));
         services.AddHostedService(s => s.GetRequiredService<ModelThread>());
-        services.AddSingleton<IHostLifetime, TerminationLifetime>();
+        services.AddSingleton<IHostLifetime, SilentLifetime>();
         services.AddHostedService<Housekeeping>();
     }
 

@@ -14,13 +14,15 @@ internal static class Documentation
         openApi.AddDocumentTransformer((document, _, _) =>
         {
             document.Info.Title = "Easel";
-            document.Info.Description = "Pictures from words, on your own computer. Submit a job, watch its events, fetch its pictures. Errors are problem+json with one sentence.";
+            document.Info.Description = "Pictures from words, on your own computer. Submit a job, watch its events, fetch its pictures. "
+                + "Errors are problem+json with one sentence.";
             document.Servers = [];
             return Task.CompletedTask;
         });
         openApi.AddSchemaTransformer((schema, context, _) =>
         {
-            if (context.JsonTypeInfo.Type != typeof(RgbImage) && context.JsonTypeInfo.Type != typeof(GrayImage) && context.JsonTypeInfo.Type != typeof(DepthImage)) return Task.CompletedTask;
+            var type = context.JsonTypeInfo.Type;
+            if (type != typeof(RgbImage) && type != typeof(GrayImage) && type != typeof(DepthImage)) return Task.CompletedTask;
             schema.Type = JsonSchemaType.String | JsonSchemaType.Null;
             schema.Format = "byte";
             schema.Description = "A picture: base64 of a PNG, JPEG, WebP, GIF or BMP file, with or without \"data:image/png;base64,\" before it.";

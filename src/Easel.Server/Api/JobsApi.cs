@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
 using Easel.Server.Jobs;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
@@ -16,7 +16,8 @@ internal static class JobsApi
         {
             var job = queue.Submit(request, Caller.Of(context));
             return TypedResults.Created($"/api/jobs/{job.Id}", job);
-        }).WithSummary("Submit a job: the library's request is its body").ProducesProblem(StatusCodes.Status422UnprocessableEntity).ProducesProblem(StatusCodes.Status429TooManyRequests);
+        }).WithSummary("Submit a job: the library's request is its body")
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity).ProducesProblem(StatusCodes.Status429TooManyRequests);
         jobs.MapGet("", (JobQueue queue, string? before, int? count) => new JobList(queue.Snapshot(), queue.Over(before, Math.Clamp(count ?? 50, 1, 200))))
             .WithSummary("The jobs: what runs, what waits in its order, what is over");
         jobs.MapGet("/{id}", (string id, JobQueue queue) => TypedResults.Ok(queue.Find(id) ?? throw Missing()))

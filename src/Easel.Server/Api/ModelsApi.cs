@@ -16,7 +16,8 @@ internal static class ModelsApi
             library.Refresh();
             return ListOf(library);
         }).WithSummary("Read the folders again");
-        api.MapGet("/samplers", () => Samplers.All.Select(sampler => new Choice(sampler.Name, sampler.DisplayName, sampler.Aliases, sampler.DefaultSchedule))).WithSummary("The samplers");
+        api.MapGet("/samplers", () => Samplers.All.Select(sampler => new Choice(sampler.Name, sampler.DisplayName, sampler.Aliases, sampler.DefaultSchedule)))
+            .WithSummary("The samplers");
         api.MapGet("/schedules", () => Schedules.All.Select(schedule => new Choice(schedule.Name, schedule.DisplayName, schedule.Aliases))).WithSummary("The noise schedules");
     }
 

@@ -12,7 +12,8 @@ internal static class PicturesApi
     public static void Map(IEndpointRouteBuilder app)
     {
         var pictures = app.MapGroup("/api/pictures").WithTags("Pictures").ProducesProblem(StatusCodes.Status404NotFound);
-        pictures.MapGet("", ([AsParameters] PictureQueryString query, Gallery gallery) => gallery.List(query.ToQuery())).WithSummary("Find pictures by words and settings, the youngest first");
+        pictures.MapGet("", ([AsParameters] PictureQueryString query, Gallery gallery) => gallery.List(query.ToQuery()))
+            .WithSummary("Find pictures by words and settings, the youngest first");
         pictures.MapGet("/{id}", (string id, Gallery gallery) => TypedResults.Ok(Find(gallery, id))).WithSummary("A picture and its settings");
         pictures.MapGet("/{id}/file", (string id, bool? download, Gallery gallery, HttpContext context) =>
         {
@@ -45,11 +46,17 @@ internal static class PicturesApi
 
     private static Picture Find(Gallery gallery, string id) => gallery.Find(id) ?? throw new ServerException(StatusCodes.Status404NotFound, "There is no such picture.");
 
-    private static string MediaTypeOf(string path) => Path.GetExtension(path).ToLowerInvariant() switch { ".jpg" or ".jpeg" => "image/jpeg", ".webp" => "image/webp", _ => "image/png" };
+    private static string MediaTypeOf(string path) => Path.GetExtension(path).ToLowerInvariant() switch
+    {
+        ".jpg" or ".jpeg" => "image/jpeg",
+        ".webp" => "image/webp",
+        _ => "image/png",
+    };
 }
 
 /// <summary><see cref="PictureQuery"/> as the query of an address.</summary>
-internal sealed record PictureQueryString(string? Words, string? Model, string? Sampler, long? Seed, int? Steps, int? Width, int? Height, string? Job, bool? Deleted, string? After, int? Count)
+internal sealed record PictureQueryString(string? Words, string? Model, string? Sampler, long? Seed, int? Steps, int? Width, int? Height, string? Job, bool? Deleted,
+    string? After, int? Count)
 {
     public PictureQuery ToQuery() => new()
     {

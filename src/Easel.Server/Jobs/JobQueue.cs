@@ -41,37 +41,25 @@ public sealed class JobQueue
     public Job Submit(JobRequest request, string client)
     {
         request = _rules.Check(request);
-        lock (_turn)
+        lock (_lock) CheckRoom(client);
+        var id = JobId.New(_clock.GetUtcNow());
+        var job = new Job
         {
-            lock (_lock) CheckRoom(client);
-            var id = JobId.New(_clock.GetUtcNow());
-            var job = new Job
-            {
-                Id = id,
-                Inputs = _inputs.Save(id, request.Request),
-                Request = request with { Request = InputPictures.Without(request.Request) },
-                Client = client,
-                Created = _clock.GetUtcNow(),
-                PictureCount = JobRules.PicturesOf(request),
-            };
-            var position = MakeRoom(client);
-            try
-            {
-                _store.Add(job, position);
-            }
-            catch
-            {
-                _inputs.Delete(id);
-                throw;
-            }
-            lock (_lock)
-            {
-                Insert(new Waiting(job, position));
-                job = Placed(id)!;
-                Tell(JobEventKind.Queued, job);
-                Monitor.PulseAll(_lock);
-                return job;
-            }
+            Id = id,
+            Inputs = _inputs.Save(id, request.Request), // large pictures take their time, in which nobody else should wait
+            Request = request with { Request = InputPictures.Without(request.Request) },
+            Client = client,
+            Created = _clock.GetUtcNow(),
+            PictureCount = JobRules.PicturesOf(request),
+        };
+        try
+        {
+            return Add(job);
+        }
+        catch
+        {
+            _inputs.Delete(id);
+            throw;
         }
     }
 
@@ -331,11 +319,31 @@ public sealed class JobQueue
 
     private Job? Placed(string id) => _waiting.FindIndex(waiting => waiting.Job.Id == id) is >= 0 and var place ? _waiting[place].Job with { Position = place } : null;
 
+    private Job Add(Job job)
+    {
+        lock (_turn)
+        {
+            lock (_lock) CheckRoom(job.Client);
+            var position = MakeRoom(job.Client);
+            _store.Add(job, position);
+            lock (_lock)
+            {
+                Insert(new Waiting(job, position));
+                job = Placed(job.Id)!;
+                Tell(JobEventKind.Queued, job);
+                Monitor.PulseAll(_lock);
+                return job;
+            }
+        }
+    }
+
     private void CheckRoom(string client)
     {
         var (limits, own) = (_options.Limits, _waiting.Count(waiting => waiting.Job.Client == client));
-        if (own >= limits.QueuedPerClient) throw new ServerException(StatusCodes.Status429TooManyRequests, $"{own} of your jobs wait already; this server allows {limits.QueuedPerClient}.");
-        if (_waiting.Count >= limits.Queued) throw new ServerException(StatusCodes.Status429TooManyRequests, $"{_waiting.Count} jobs wait already; this server allows {limits.Queued}.");
+        if (own >= limits.QueuedPerClient) throw TooMany($"{own} of your jobs", limits.QueuedPerClient);
+        if (_waiting.Count >= limits.Queued) throw TooMany($"{_waiting.Count} jobs", limits.Queued);
+
+        static ServerException TooMany(string jobs, int most) => new(StatusCodes.Status429TooManyRequests, $"{jobs} wait already; this server allows {most}.");
     }
 
     /// <summary>

@@ -24,7 +24,10 @@ public sealed record JobRequest
     /// <summary>The name of another autoencoder in the library; null for the model's own.</summary>
     public string? Vae { get; init; }
 
-    /// <summary>How many times wider and higher an enlarged picture is to be, above 0; null for the network's own, or 2 where plain. Width and height of the request go before it.</summary>
+    /// <summary>
+    /// How many times wider and higher an enlarged picture is to be, above 0; null for the network's own, or 2 where plain. Width and height of the request go
+    /// before it.
+    /// </summary>
     public double? Scale { get; init; }
 
     /// <summary>For <see cref="JobTask.Enlarge"/>: the text inside the picture that is enlarged, which goes on with it; null for none.</summary>

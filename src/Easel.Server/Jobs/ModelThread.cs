@@ -53,6 +53,7 @@ public sealed class ModelThread : IHostedService
     /// <inheritdoc/>
     Task IHostedService.StartAsync(CancellationToken cancellationToken)
     {
+        Task.Run(() => _library.Entries, CancellationToken.None); // so that the first who asks finds the folders read
         new Thread(Work, StackBytes) { Name = "model", IsBackground = true }.Start();
         return Task.CompletedTask;
     }
@@ -184,8 +185,8 @@ public sealed class ModelThread : IHostedService
             return [];
         }
         var upscaler = _model.Upscaler(_library.Upscaler(name));
-        var enlarged = upscaler.Upscale(picture, onTile: (done, all) => _queue.Report(run, new JobProgress(JobStage.Enlarging, Step: done, StepCount: all, Share: (double)done / all)),
-            cancel: run.Token);
+        var enlarged = upscaler.Upscale(picture, cancel: run.Token,
+            onTile: (done, all) => _queue.Report(run, new JobProgress(JobStage.Enlarging, Step: done, StepCount: all, Share: (double)done / all)));
         scale = job.Scale ?? upscaler.Scale;
         Keep(Resized(enlarged, Side(job.Request.Width, picture.Width * scale), Side(job.Request.Height, picture.Height * scale), ResampleFilter.Lanczos), scale);
         return [];

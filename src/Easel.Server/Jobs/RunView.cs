@@ -23,7 +23,8 @@ internal sealed class RunView(JobQueue queue, JobRun run, ServerMetrics metrics)
             _lastStep = now;
         }
         var stage = progress.Stage switch { GenerationStage.Encoding => JobStage.Encoding, GenerationStage.Decoding => JobStage.Decoding, _ => JobStage.Sampling };
-        queue.Report(run, new JobProgress(stage, progress.Batch, progress.BatchCount, progress.Step, progress.StepCount, _pace.Share, _pace.Left?.TotalSeconds), PreviewOf(progress));
+        var job = new JobProgress(stage, progress.Batch, progress.BatchCount, progress.Step, progress.StepCount, _pace.Share, _pace.Left?.TotalSeconds);
+        queue.Report(run, job, PreviewOf(progress));
     }
 
     private byte[]? PreviewOf(GenerationProgress progress)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Easel.Models;
 using Easel.Weights;
 
@@ -9,11 +10,15 @@ public sealed class ModelLibrary
 {
     private static readonly string[] Endings = [".safetensors", ".ckpt", ".pt", ".pth", ".bin"];
 
+    /// <summary>Folders are not read again for one unknown name after another.</summary>
+    private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(2);
+
     private readonly ServerOptions _options;
     private readonly ModelHashes _hashes = ModelHashes.OfUser(Environment.GetEnvironmentVariable);
     private readonly ConcurrentDictionary<(string Path, long Bytes, DateTime Changed), ModelEntry> _known = new();
     private readonly Lock _turn = new();
     private volatile IReadOnlyList<ModelEntry>? _entries;
+    private long _read;
 
     internal ModelLibrary(ServerOptions options) => _options = options;
 
@@ -42,6 +47,7 @@ public sealed class ModelLibrary
     {
         lock (_turn)
         {
+            _read = Stopwatch.GetTimestamp();
             var files = Files().ToList();
             var names = Names(files);
             var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path], Sha256 = _hashes.Known(file.Path), IsBuiltIn = file.Path == BuiltIn });
@@ -68,23 +74,32 @@ public sealed class ModelLibrary
     {
         if (name is null)
         {
-            return Default ?? throw new ServerException(StatusCodes.Status422UnprocessableEntity, _options.DefaultModel is { } wanted
+            return Fresh(() => Default) ?? throw new ServerException(StatusCodes.Status422UnprocessableEntity, _options.DefaultModel is { } wanted
                 ? $"The model {wanted}, which the server was started with, is not there."
                 : $"There is no model yet: put a Stable Diffusion checkpoint into {Path.GetFullPath(_options.Models.FirstOrDefault() ?? "models")}.");
         }
-        return Find(name, ModelUse.Checkpoint) ?? throw Missing("model", name, ModelUse.Checkpoint);
+        return Fresh(() => Find(name, ModelUse.Checkpoint)) ?? throw Missing("model", name, ModelUse.Checkpoint);
     }
 
     /// <summary>The upscaler of a request.</summary>
     /// <exception cref="ServerException">There is none of that name (422).</exception>
-    public ModelEntry Upscaler(string name) => Find(name, ModelUse.Upscaler) ?? throw Missing("upscaler", name, ModelUse.Upscaler);
+    public ModelEntry Upscaler(string name) => Fresh(() => Find(name, ModelUse.Upscaler)) ?? throw Missing("upscaler", name, ModelUse.Upscaler);
 
     /// <summary>The autoencoder of a request.</summary>
     /// <exception cref="ServerException">There is none of that name (422).</exception>
-    public ModelEntry Vae(string name) => Find(name, ModelUse.Vae) ?? throw Missing("autoencoder", name, ModelUse.Vae);
+    public ModelEntry Vae(string name) => Fresh(() => Find(name, ModelUse.Vae)) ?? throw Missing("autoencoder", name, ModelUse.Vae);
 
     /// <summary>The small model beside the program, where there is one.</summary>
     internal static string BuiltIn { get; } = Path.Combine(AppContext.BaseDirectory, "models", "sketch.safetensors");
+
+    /// <summary>What is not known may have been put into a folder since they were read.</summary>
+    private ModelEntry? Fresh(Func<ModelEntry?> find)
+    {
+        if (find() is { } known) return known;
+        if (Stopwatch.GetElapsedTime(_read) < AtOnce) return null;
+        Refresh();
+        return find();
+    }
 
     private ServerException Missing(string what, string name, ModelUse use)
     {
@@ -137,7 +152,11 @@ public sealed class ModelLibrary
 
         static string Relative((string Folder, string Path) file) => Path.GetRelativePath(file.Folder, file.Path).Replace('\\', '/');
 
-        static string WithoutEnding(string name) => Endings.FirstOrDefault(ending => name.EndsWith(ending, StringComparison.OrdinalIgnoreCase)) is { } ending ? name[..^ending.Length] : name;
+        static string WithoutEnding(string name)
+        {
+            var ending = Endings.FirstOrDefault(ending => name.EndsWith(ending, StringComparison.OrdinalIgnoreCase));
+            return name[..^(ending?.Length ?? 0)];
+        }
     }
 
     private ModelEntry Describe(string path)

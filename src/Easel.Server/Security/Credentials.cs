@@ -23,11 +23,8 @@ internal sealed class Credentials
     /// <summary>Whether anybody must say who they are.</summary>
     public bool AreNeeded => _token is not null || _user is not null;
 
-    /// <summary>Whether a user and password are asked for.</summary>
-    public bool HaveUser => _user is not null;
-
-    /// <summary>Whether a token is asked for.</summary>
-    public bool HaveToken => _token is not null;
+    /// <summary>The user who is asked for; null where it is a token alone.</summary>
+    public string? UserName => _userName;
 
     /// <summary>The value of the cookie of those who have logged in.</summary>
     public string Session => _session;

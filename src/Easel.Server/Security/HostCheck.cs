@@ -21,9 +21,11 @@ internal sealed class HostCheck
     public Task InvokeAsync(HttpContext context)
     {
         var host = context.Request.Host.Host;
-        return IsOurs(host) ? _next(context)
-            : throw new ServerException(StatusCodes.Status421MisdirectedRequest, host.Length == 0 ? "The request does not say for whom it is." : $"This server is not {host}; --host-name lets it be called so.");
+        if (IsOurs(host)) return _next(context);
+        throw new ServerException(StatusCodes.Status421MisdirectedRequest,
+            host.Length == 0 ? "The request does not say for whom it is." : $"This server is not {host}; --host-name lets it be called so.");
     }
 
-    private bool IsOurs(string host) => _names.Contains(host.TrimEnd('.')) || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase) || IPAddress.TryParse(host.Trim('[', ']'), out _);
+    private bool IsOurs(string host) => _names.Contains(host.TrimEnd('.'))
+        || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase) || IPAddress.TryParse(host.Trim('[', ']'), out _);
 }

@@ -18,7 +18,7 @@ internal sealed class LoginCheck(RequestDelegate next, Credentials credentials, 
         string? authorization = request.Headers.Authorization;
         var user = credentials.OfHeader(authorization);
         if (user is null && authorization is not null) attempts.Failed(context);
-        if (user is null && credentials.IsSession(request.Cookies[LoginPage.CookieOf(context)])) user = "page";
+        if (user is null && credentials.IsSession(request.Cookies[LoginPage.CookieOf(context)])) user = credentials.UserName ?? "page";
         if (user is not null)
         {
             context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.Name, user)], "easel"));
@@ -33,7 +33,7 @@ internal sealed class LoginCheck(RequestDelegate next, Credentials credentials, 
             var problem = Problem.Of(new ServerException(StatusCodes.Status401Unauthorized, authorization is null
                 ? "This server asks who you are: send a token as \"Authorization: Bearer\", or a user and password as HTTP Basic."
                 : "The token, or the user and password, is wrong."));
-            await problem.WriteAsync(context, credentials.HaveUser ? "Basic realm=\"Easel\", charset=\"UTF-8\"" : "Bearer realm=\"Easel\"");
+            await problem.WriteAsync(context, credentials.UserName is not null ? "Basic realm=\"Easel\", charset=\"UTF-8\"" : "Bearer realm=\"Easel\"");
         }
     }
 

@@ -55,7 +55,7 @@ internal static class LoginPage
             </style>
             <main><h1>Easel</h1>
             {{(failed ? "<p role=\"alert\">That was not right.</p>" : "")}}
-            <form method="post" action="{{Path}}">{{(credentials.HaveUser ? User : Token)}}<button>Log in</button></form></main>
+            <form method="post" action="{{Path}}">{{(credentials.UserName is not null ? User : Token)}}<button>Log in</button></form></main>
             </html>
             """, "text/html; charset=utf-8", statusCode: failed ? StatusCodes.Status401Unauthorized : StatusCodes.Status200OK);
     }

@@ -39,9 +39,7 @@ internal sealed class OriginCheck(RequestDelegate next, ServerOptions options)
 
     /// <summary>Whether the address is the one that the request itself was sent to. Whether it was encrypted is not looked at: a proxy may have seen to that.</summary>
     private static bool IsSame(string origin, HostString host) =>
-        Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && HostString.FromUriComponent(uri).Equals(Whole(host, uri));
-
-    private static HostString Whole(HostString host, Uri origin) => host.Port is null && !origin.IsDefaultPort ? new HostString(host.Host, origin.Scheme == "https" ? 443 : 80) : host;
+        Uri.TryCreate(origin, UriKind.Absolute, out var uri) && (uri.Scheme is "http" or "https") && HostString.FromUriComponent(uri).Equals(host);
 
     /// <summary>Browsers say whether a picture, a script or a frame is asked for by another site, or by another port of this machine.</summary>
     private static bool IsFromElsewhere(HttpRequest request) => (string?)request.Headers["Sec-Fetch-Site"] is "cross-site" or "same-site";

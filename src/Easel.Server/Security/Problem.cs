@@ -36,7 +36,8 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         if (challenge is not null) context.Response.Headers.WWWAuthenticate = challenge;
         context.Response.StatusCode = Status;
         if (Status == StatusCodes.Status429TooManyRequests) context.Response.Headers.RetryAfter = "10";
-        return context.Response.WriteAsJsonAsync(new { type = "about:blank", Title, Status, Detail, Field }, ServerJson.Options, "application/problem+json", context.RequestAborted);
+        var problem = new { type = "about:blank", Title, Status, Detail, Field };
+        return context.Response.WriteAsJsonAsync(problem, ServerJson.Options, "application/problem+json", context.RequestAborted);
     }
 
     private static string TitleOf(int status) => status switch

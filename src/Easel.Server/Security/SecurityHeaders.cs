@@ -3,7 +3,8 @@ namespace Easel.Server.Security;
 /// <summary>What browsers are told about every answer: guess no types, load nothing from elsewhere, show us in nobody's frame.</summary>
 internal static class SecurityHeaders
 {
-    private const string Policy = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+    private const string Policy = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; "
+        + "form-action 'self'; frame-ancestors 'none'";
 
     /// <summary>The page of the API's documentation brings its script inside.</summary>
     private const string DocsPolicy = Policy + "; script-src 'self' 'unsafe-inline'; font-src 'self' data:";

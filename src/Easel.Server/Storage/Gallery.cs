@@ -41,7 +41,8 @@ public sealed class Gallery
         return _database.Read(connection =>
         {
             var total = Database.Query(connection, $"SELECT count(*) {Wanted}", row => row.GetInt32(0), asked.AsSpan(..^3))[0];
-            var found = Database.Query(connection, $"SELECT {All} {Wanted} AND ($time IS NULL OR (created, id) < ($time, $id)) ORDER BY created DESC, id DESC LIMIT $count", PictureOf, asked);
+            var found = Database.Query(connection,
+                $"SELECT {All} {Wanted} AND ($time IS NULL OR (created, id) < ($time, $id)) ORDER BY created DESC, id DESC LIMIT $count", PictureOf, asked);
             var more = found.Count > query.Count;
             if (more) found.RemoveAt(query.Count);
             return new PicturePage(found, more ? string.Create(CultureInfo.InvariantCulture, $"{found[^1].Created.ToUnixTimeMilliseconds()}_{found[^1].Id}") : null, total);
@@ -49,7 +50,8 @@ public sealed class Gallery
     }
 
     /// <summary>A picture, deleted ones included; null where there is none.</summary>
-    public Picture? Find(string id) => _database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE id = $id", PictureOf, ("$id", id)).FirstOrDefault());
+    public Picture? Find(string id) => _database.Read(connection =>
+        Database.Query(connection, $"SELECT {All} FROM pictures WHERE id = $id", PictureOf, ("$id", id)).FirstOrDefault());
 
     /// <summary>Where a picture's file lies now.</summary>
     public string PathOf(Picture picture) => picture.Deleted is null ? _folder.PathOf(picture.File) : _folder.TrashOf(picture.Id, picture.File);
@@ -110,7 +112,7 @@ public sealed class Gallery
     /// <returns>How many.</returns>
     public int Purge(DateTimeOffset before)
     {
-        var pictures = _database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE deleted < $before", PictureOf, ("$before", before.ToUnixTimeMilliseconds())));
+        var pictures = Deleted().Where(picture => picture.Deleted < before).ToList();
         foreach (var picture in pictures)
         {
             File.Delete(_folder.TrashOf(picture.Id, picture.File));

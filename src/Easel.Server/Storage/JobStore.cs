@@ -9,11 +9,15 @@ namespace Easel.Server.Storage;
 internal sealed class JobStore(Database database)
 {
     private const string All = "id, state, client, created, started, finished, request, inputs, count, error, remarks";
+    private const string Pictures = "(SELECT group_concat(id, ' ') FROM pictures WHERE job = jobs.id AND deleted IS NULL)";
 
     /// <summary>Keeps a new job.</summary>
     /// <param name="position">Its place: a queue goes by rising numbers.</param>
     public void Add(Job job, double position) => database.Write(connection => Database.Run(connection,
-        "INSERT INTO jobs (id, state, client, position, created, request, inputs, count, remarks) VALUES ($id, 'queued', $client, $position, $created, $request, $inputs, $count, '[]')",
+        """
+        INSERT INTO jobs (id, state, client, position, created, request, inputs, count, remarks)
+        VALUES ($id, 'queued', $client, $position, $created, $request, $inputs, $count, '[]')
+        """,
         ("$id", job.Id), ("$client", job.Client), ("$position", position), ("$created", job.Created.ToUnixTimeMilliseconds()),
         ("$request", JsonSerializer.Serialize(job.Request, ServerJson.Options)), ("$inputs", string.Join(' ', job.Inputs)), ("$count", job.PictureCount)));
 
@@ -39,14 +43,15 @@ internal sealed class JobStore(Database database)
         Database.Query(connection, $"SELECT {All}, position FROM jobs WHERE finished IS NULL ORDER BY position", row => (JobOf(row), row.GetDouble(11))));
 
     /// <summary>A job, or null.</summary>
-    public Job? Find(string id) => database.Read(connection => Database.Query(connection, $"SELECT {All} FROM jobs WHERE id = $id", JobOf, ("$id", id)).Select(job => Complete(connection, job)).FirstOrDefault());
+    public Job? Find(string id) => database.Read(connection =>
+        Database.Query(connection, $"SELECT {All}, {Pictures} FROM jobs WHERE id = $id", WithPictures, ("$id", id)).FirstOrDefault());
 
     /// <summary>Jobs that are over, the youngest first.</summary>
     /// <param name="before">Only those older than the job of this id; null for all.</param>
     /// <param name="count">At most this many.</param>
-    public IReadOnlyList<Job> Over(string? before, int count) => database.Read(connection => Database
-        .Query(connection, $"SELECT {All} FROM jobs WHERE finished IS NOT NULL AND ($before IS NULL OR id < $before) ORDER BY id DESC LIMIT $count", JobOf, ("$before", before), ("$count", count))
-        .ConvertAll(job => Complete(connection, job)));
+    public IReadOnlyList<Job> Over(string? before, int count) => database.Read(connection => Database.Query(connection,
+        $"SELECT {All}, {Pictures} FROM jobs WHERE finished IS NOT NULL AND ($before IS NULL OR id < $before) ORDER BY id DESC LIMIT $count", WithPictures,
+        ("$before", before), ("$count", count)));
 
     /// <summary>Forgets jobs that were over before a moment.</summary>
     /// <returns>Their ids.</returns>
@@ -58,10 +63,8 @@ internal sealed class JobStore(Database database)
         return ids;
     }
 
-    private static Job Complete(SqliteConnection connection, Job job) => job with
-    {
-        Pictures = Database.Query(connection, "SELECT id FROM pictures WHERE job = $id AND deleted IS NULL ORDER BY id", row => row.GetString(0), ("$id", job.Id)),
-    };
+    private static Job WithPictures(SqliteDataReader row) =>
+        JobOf(row) with { Pictures = row.TextOrNull(11) is { } ids ? [.. ids.Split(' ').Order(StringComparer.Ordinal)] : [] };
 
     private static Job JobOf(SqliteDataReader row) => new()
     {

@@ -69,7 +69,8 @@ public sealed class PictureFolder : IDisposable
 
     /// <summary>Whether a text is the id of a job's picture.</summary>
     public static bool IsPictureId(ReadOnlySpan<char> text) =>
-        text.Length is > JobId.Length + 4 and < JobId.Length + 10 && JobId.IsOne(text[..JobId.Length]) && text[JobId.Length] == '-' && !text[(JobId.Length + 1)..].ContainsAnyExceptInRange('0', '9');
+        text.Length is > JobId.Length + 4 and < JobId.Length + 10 && JobId.IsOne(text[..JobId.Length]) && text[JobId.Length] == '-'
+        && !text[(JobId.Length + 1)..].ContainsAnyExceptInRange('0', '9');
 
     /// <summary>The file of a job's picture, relative to <see cref="Root"/>: <c>2025-08-17/ID.png</c>, the day being that of the job.</summary>
     public static string FileOf(string pictureId) => Path.Combine(Day(JobId.TimeOf(pictureId)), pictureId + ".png");

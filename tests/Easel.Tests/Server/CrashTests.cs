@@ -84,7 +84,8 @@ public sealed class CrashTests : IDisposable
     private static async Task Drain(ServeProcess server)
     {
         await using var stream = await server.Client.GetStreamAsync("api/jobs/events");
-        var open = (await server.Client.GetFromJsonAsync<JsonElement>("api/jobs")).GetProperty("active").EnumerateArray().Select(job => job.GetProperty("id").GetString()!).ToHashSet();
+        var jobs = await server.Client.GetFromJsonAsync<JsonElement>("api/jobs");
+        var open = jobs.GetProperty("active").EnumerateArray().Select(job => job.GetProperty("id").GetString()!).ToHashSet();
         if (open.Count == 0) return;
         await foreach (var item in SseParser.Create(stream).EnumerateAsync())
         {
@@ -92,5 +93,6 @@ public sealed class CrashTests : IDisposable
             if (item.EventType == "done") open.Remove(JsonDocument.Parse(item.Data).RootElement.GetProperty("job").GetProperty("id").GetString()!);
             if (open.Count == 0) return;
         }
+        Assert.Fail("The server ended before its jobs.");
     }
 }

@@ -136,7 +136,8 @@ public sealed class GalleryTests : IDisposable
             foreach (var old in before.GetProperty("pictures").EnumerateArray().Take(2))
             {
                 var now = await server.Get($"api/pictures/{old.GetProperty("id").GetString()}");
-                foreach (var member in (string[])["job", "file", "prompt", "seed", "parameters"]) Assert.Equal(old.GetProperty(member).ToString(), now.GetProperty(member).ToString());
+                foreach (var member in (string[])["job", "file", "prompt", "seed", "parameters"])
+                    Assert.Equal(old.GetProperty(member).ToString(), now.GetProperty(member).ToString());
             }
             if (!damaged) Assert.Contains(waiting, (await server.Get("api/jobs")).GetProperty("active").EnumerateArray().Select(job => job.GetProperty("id").GetString()));
             await server.Client.DeleteAsync("api/jobs");

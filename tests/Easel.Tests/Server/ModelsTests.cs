@@ -81,6 +81,15 @@ public sealed class ModelsTests : IDisposable
     }
 
     [Fact]
+    public async Task ModelIsLetGoWhenThereIsNothingToDo()
+    {
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { UnloadAfter = TimeSpan.Zero });
+        Assert.Equal("done", (await server.Finished(await server.Submit(RunningServer.Cat()))).GetProperty("state").GetString());
+        Assert.True(SpinWait.SpinUntil(() => server.Service<ModelThread>().LoadedModel is null, TimeSpan.FromSeconds(20)));
+        Assert.Equal("done", (await server.Finished(await server.Submit(RunningServer.Cat()))).GetProperty("state").GetString());
+    }
+
+    [Fact]
     public async Task ModelThatGoesAwayFailsItsJobAlone()
     {
         await using var server = await Start();

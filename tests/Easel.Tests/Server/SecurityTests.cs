@@ -64,7 +64,10 @@ public sealed class SecurityTests : IDisposable
 
         async Task<int> Status(string site, string mode, string destination)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, "api/models") { Headers = { { "Sec-Fetch-Site", site }, { "Sec-Fetch-Mode", mode }, { "Sec-Fetch-Dest", destination } } };
+            using var request = new HttpRequestMessage(HttpMethod.Get, "api/models")
+            {
+                Headers = { { "Sec-Fetch-Site", site }, { "Sec-Fetch-Mode", mode }, { "Sec-Fetch-Dest", destination } },
+            };
             return (int)(await server.Client.SendAsync(request)).StatusCode;
         }
     }
@@ -168,7 +171,11 @@ public sealed class SecurityTests : IDisposable
     {
         await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Limits = new ServerLimits { BodyBytes = 1 << 20 } });
         // A header that claims a billion pixels, over a body of a few bytes.
-        byte[] giant = [0x89, .. "PNG\r\n\x1A\n"u8, 0, 0, 0, 13, .. "IHDR"u8, 0, 0, 0x80, 0, 0, 0, 0x80, 0, 8, 2, 0, 0, 0, 0x0A, 0x41, 0x9B, 0x1C, 0, 0, 0, 0, .. "IDAT"u8, 0x35, 0xAF, 0x06, 0x1E];
+        byte[] giant =
+        [
+            0x89, .. "PNG\r\n\x1A\n"u8, 0, 0, 0, 13, .. "IHDR"u8, 0, 0, 0x80, 0, 0, 0, 0x80, 0, 8, 2, 0, 0, 0, 0x0A, 0x41, 0x9B, 0x1C,
+            0, 0, 0, 0, .. "IDAT"u8, 0x35, 0xAF, 0x06, 0x1E,
+        ];
         var answer = await server.Client.PostAsJsonAsync("api/jobs", new { request = new { prompt = "x", initImage = Convert.ToBase64String(giant) } });
         Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
         Assert.DoesNotContain("   at ", await answer.Content.ReadAsStringAsync());

@@ -58,7 +58,11 @@ public sealed class ServeTests : IDisposable
         await using var server = await RunningServer.Start(_folder);
         var document = await server.Get("openapi/v1.json");
         var paths = document.GetProperty("paths").EnumerateObject().Select(path => path.Name).ToList();
-        string[] expected = ["/api/jobs", "/api/jobs/{id}", "/api/jobs/{id}/move", "/api/jobs/{id}/events", "/api/pictures", "/api/pictures/{id}/file", "/api/models", "/api/samplers", "/api/schedules"];
+        string[] expected =
+        [
+            "/api/jobs", "/api/jobs/{id}", "/api/jobs/{id}/move", "/api/jobs/{id}/events", "/api/pictures", "/api/pictures/{id}/file", "/api/models", "/api/samplers",
+            "/api/schedules",
+        ];
         foreach (var path in expected) Assert.Contains(path, paths);
         var schemas = document.GetProperty("components").GetProperty("schemas");
         var request = schemas.GetProperty("GenerationRequest").GetProperty("properties");
