@@ -73,9 +73,10 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
         Settings = DrawSettings.FromJson(await browser.Ask<string?>("recall", Key));
     }
 
-    /// <summary>Has the browser remember the settings.</summary>
+    /// <summary>Has the browser remember the settings, and takes back that others were refused.</summary>
     public Task Remember()
     {
+        Refusal = null;
         Changed?.Invoke();
         return browser.Call("remember", Key, Settings.ToJson());
     }
@@ -125,7 +126,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     /// <exception cref="EaselException">Its text does not tell them.</exception>
     public async Task TakeSettings(Picture picture)
     {
-        Settings.Take(RequestInfotext.FromInfotext(Infotext.Parse(picture.Parameters ?? "")));
+        Settings.Take(RequestInfotext.FromInfotext(Infotext.Parse(picture.Parameters ?? "")) with { Width = picture.Width / 8 * 8, Height = picture.Height / 8 * 8 });
         if (picture.Model is { } model && library.Find(model, ModelUse.Checkpoint) is { } entry) Settings.Model = entry.Name;
         await Remember();
     }
@@ -142,8 +143,9 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
         {
             if (Input is null && NeedsPicture && Settings.Use != InputUse.Enlarge)
                 throw new InvalidRequestException(nameof(GenerationRequest.InitImage), $"{Model!.Name} begins from a picture: open one, paste it, or drop it here.");
+            var job = queue.Submit(Settings.Use == InputUse.Enlarge && Input is not null ? Enlargement(Input, Settings.Upscaler, Settings.Scale) : Drawing(mask), client);
             Shown = null;
-            return queue.Submit(Settings.Use == InputUse.Enlarge && Input is not null ? Enlargement(Input, Settings.Upscaler, Settings.Scale) : Drawing(mask), client);
+            return job;
         }
         catch (EaselException refusal)
         {
