@@ -5,6 +5,7 @@ using Easel.Server.Jobs;
 using Easel.Server.Mcp;
 using Easel.Server.Models;
 using Easel.Server.OpenAi;
+using Easel.Server.Page;
 using Easel.Server.Sdapi;
 using Easel.Server.Security;
 using Easel.Server.Storage;
@@ -49,6 +50,7 @@ public static class EaselServer
         SdapiRoutes.Add(builder.Services);
         OpenAiRoutes.Add(builder.Services);
         McpRoutes.Add(builder.Services);
+        PageSetup.Add(builder.Services);
 
         var app = builder.Build();
         try
@@ -77,6 +79,7 @@ public static class EaselServer
         SdapiRoutes.Map(app);
         OpenAiRoutes.Map(app);
         McpRoutes.Map(app);
+        PageSetup.Map(app);
         return app;
     }
 

@@ -1,0 +1,222 @@
+using Easel.Imaging;
+using Easel.Models;
+using Easel.Server.Jobs;
+using Easel.Server.Models;
+using Easel.Server.Storage;
+
+namespace Easel.Server.Page;
+
+/// <summary>A picture to begin from.</summary>
+/// <param name="Name">Its file's name.</param>
+/// <param name="Image">Its pixels.</param>
+/// <param name="Settings">What its text tells; null for nothing.</param>
+/// <param name="Parameters">Its text as it stands, which goes on with it where it is enlarged.</param>
+public sealed record InputPicture(string Name, RgbImage Image, ForeignSettings? Settings, string? Parameters);
+
+/// <summary>What one open tab is about to draw: its settings and its input picture, which outlive a visit to another page of it.</summary>
+public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gallery, Browser browser)
+{
+    private const string Key = "easel.draw";
+    private bool _isRead;
+
+    /// <summary>Told when any of this changed.</summary>
+    public event Action? Changed;
+
+    /// <summary>The settings.</summary>
+    public DrawSettings Settings { get; private set; } = new();
+
+    /// <summary>The picture to begin from; null for none.</summary>
+    public InputPicture? Input { get; private set; }
+
+    /// <summary>Pixels to add around it.</summary>
+    public Margins Extend { get; set; } = new();
+
+    /// <summary>What the last try to draw came to, where it was refused.</summary>
+    public Exception? Refusal { get; private set; }
+
+    /// <summary>The setting that was refused, as the request names it.</summary>
+    public string? RefusedField => (Refusal as InvalidRequestException)?.Field;
+
+    /// <summary>The picture that the person chose to look at; null to follow what is drawn.</summary>
+    public Picture? Shown
+    {
+        get;
+        set
+        {
+            field = value;
+            Changed?.Invoke();
+        }
+    }
+
+    /// <summary>The model that will draw; null where there is none.</summary>
+    public ModelEntry? Model => (Settings.Model is { } name ? library.Find(name, ModelUse.Checkpoint) : null) ?? library.Default;
+
+    /// <summary>Whether nothing can be drawn without a picture.</summary>
+    public bool NeedsPicture => Model?.Task is ModelTask.Depth or ModelTask.Upscaler;
+
+    /// <summary>Width and height of the next picture; null where the input picture decides.</summary>
+    public (int Width, int Height)? Size
+    {
+        get
+        {
+            if (Input is not null && (Settings.SizeOfPicture || Model?.Task == ModelTask.Upscaler)) return null;
+            var own = Model?.NativeSize ?? 512;
+            return (Settings.Width ?? own, Settings.Height ?? own);
+        }
+    }
+
+    /// <summary>Reads what the browser remembers, once.</summary>
+    public async Task Read()
+    {
+        if (_isRead) return;
+        _isRead = true;
+        Settings = DrawSettings.FromJson(await browser.Ask<string?>("recall", Key));
+    }
+
+    /// <summary>Has the browser remember the settings, and takes back that others were refused.</summary>
+    public Task Remember()
+    {
+        Refusal = null;
+        Changed?.Invoke();
+        return browser.Call("remember", Key, Settings.ToJson());
+    }
+
+    /// <summary>Puts all settings back, but for what is written.</summary>
+    public void Reset() => Settings = new DrawSettings { Prompt = Settings.Prompt, NegativePrompt = Settings.NegativePrompt, Model = Settings.Model };
+
+    /// <summary>Takes a picture to begin from.</summary>
+    /// <param name="name">Its file's name.</param>
+    /// <param name="file">Its bytes.</param>
+    /// <exception cref="EaselException">It is no picture that can be read.</exception>
+    public void TakeInput(string name, byte[] file)
+    {
+        var image = ImageFile.Load(new MemoryStream(file, writable: false), name);
+        var metadata = ImageFile.ReadMetadata(new MemoryStream(file, writable: false), name);
+        Input = new InputPicture(name, image, ForeignSettings.Read(metadata), metadata.Parameters);
+        Extend = new Margins();
+        Refusal = null;
+        // A photograph of twelve million pixels is drawn at a size that the model is at home in.
+        var own = Model?.NativeSize ?? 512;
+        Settings.SizeOfPicture = (double)image.Width * image.Height <= 2.5 * own * own && Math.Min(image.Width, image.Height) >= 64;
+        if (Settings.SizeOfPicture) return;
+        var scale = Math.Sqrt(1.5 * own * own / ((double)image.Width * image.Height));
+        (Settings.Width, Settings.Height) = (Rounded(image.Width * scale), Rounded(image.Height * scale));
+
+        static int Rounded(double side) => Math.Clamp((int)Math.Round(side / 64) * 64, 64, 2048);
+    }
+
+    /// <summary>Takes a picture of the gallery to begin from.</summary>
+    /// <exception cref="ServerException">It is gone.</exception>
+    public async Task TakeInput(Picture picture)
+    {
+        TakeInput(Path.GetFileName(picture.File), gallery.Read(picture.Id));
+        Input = Input! with { Settings = null }; // to use these is a button of the gallery
+        await browser.Call("hold", $"/api/pictures/{picture.Id}/file");
+    }
+
+    /// <summary>Lets the input picture go.</summary>
+    public async Task DropInput()
+    {
+        (Input, Extend, Refusal) = (null, new Margins(), null);
+        Changed?.Invoke();
+        await browser.Call("hold", (string?)null);
+    }
+
+    /// <summary>Takes over the settings of a picture of the gallery.</summary>
+    /// <exception cref="EaselException">Its text does not tell them.</exception>
+    public async Task TakeSettings(Picture picture)
+    {
+        Settings.Take(RequestInfotext.FromInfotext(Infotext.Parse(picture.Parameters ?? "")) with { Width = picture.Width / 8 * 8, Height = picture.Height / 8 * 8 });
+        if (picture.Model is { } model && library.Find(model, ModelUse.Checkpoint) is { } entry) Settings.Model = entry.Name;
+        await Remember();
+    }
+
+    /// <summary>Puts what is set into the queue.</summary>
+    /// <param name="mask">What is painted over the input picture; null for nothing.</param>
+    /// <param name="client">Who asks.</param>
+    /// <returns>The job; null where it was refused, which <see cref="Refusal"/> tells.</returns>
+    public Job? Draw(GrayImage? mask, string client)
+    {
+        Refusal = null;
+        if (!Settings.SeedIsLocked || Settings.Seed is null) Settings.Seed = Random.Shared.NextInt64(1L << 32);
+        try
+        {
+            if (Input is null && NeedsPicture && Settings.Use != InputUse.Enlarge)
+                throw new InvalidRequestException(nameof(GenerationRequest.InitImage), $"{Model!.Name} begins from a picture: open one, paste it, or drop it here.");
+            var job = queue.Submit(Settings.Use == InputUse.Enlarge && Input is not null ? Enlargement(Input, Settings.Upscaler, Settings.Scale) : Drawing(mask), client);
+            Shown = null;
+            return job;
+        }
+        catch (EaselException refusal)
+        {
+            Refusal = refusal;
+            Changed?.Invoke();
+            return null;
+        }
+    }
+
+    /// <summary>Draws variations of a picture: its settings with fresh seeds.</summary>
+    /// <exception cref="EaselException">Its text does not tell its settings, or the queue refuses.</exception>
+    public Job DrawSimilar(Picture picture, string client)
+    {
+        var text = Infotext.Parse(picture.Parameters ?? "");
+        if (RequestInfotext.NeedsPicture(text)) throw new EaselException("This picture was made from another one, which its settings do not hold: use it as input instead.");
+        var request = RequestInfotext.FromInfotext(text) with { Seed = null, BatchSize = 1, BatchCount = 4 };
+        Shown = null;
+        return queue.Submit(new JobRequest { Model = picture.Model is { } name ? library.Find(name, ModelUse.Checkpoint)?.Name : null, Request = request }, client);
+    }
+
+    /// <summary>Enlarges a picture of the gallery with the best that there is.</summary>
+    /// <exception cref="EaselException">It is gone, or the queue refuses.</exception>
+    public Job Enlarge(Picture picture, string client)
+    {
+        using var file = new MemoryStream(gallery.Read(picture.Id), writable: false);
+        Shown = null;
+        return queue.Submit(Enlargement(new InputPicture(picture.File, ImageFile.Load(file, picture.File), null, picture.Parameters), Settings.Upscaler, scale: null), client);
+    }
+
+    private static JobRequest Enlargement(InputPicture input, string? upscaler, double? scale) => new()
+    {
+        Task = JobTask.Enlarge,
+        Model = upscaler,
+        Scale = scale,
+        Parameters = input.Parameters,
+        Request = new GenerationRequest { InitImage = input.Image },
+    };
+
+    private JobRequest Drawing(GrayImage? mask)
+    {
+        var size = Size;
+        var request = new GenerationRequest
+        {
+            Prompts = Settings.Prompts,
+            NegativePrompt = Settings.NegativePrompt.Trim(),
+            Width = size?.Width,
+            Height = size?.Height,
+            Steps = Settings.Steps,
+            Sampler = Settings.Sampler,
+            Schedule = Settings.Schedule,
+            GuidanceScale = Settings.Guidance,
+            Seed = Settings.Seed,
+            BatchCount = Settings.Count,
+            ClipSkip = Settings.ClipSkip,
+            NoiseLevel = Settings.NoiseLevel,
+        };
+        if (Input is { } input) request = WithInput(request, input, mask);
+        return new JobRequest { Model = Model?.Name ?? Settings.Model, Vae = Settings.Vae, Request = request };
+    }
+
+    private GenerationRequest WithInput(GenerationRequest request, InputPicture input, GrayImage? mask)
+    {
+        request = request with { InitImage = input.Image, Strength = Settings.Strength };
+        if (Model?.Task == ModelTask.Upscaler) return request;
+        if (Settings.Use == InputUse.Extend)
+        {
+            if (!Extend.Any) throw new InvalidRequestException(nameof(request.Extend), "Nothing is added to the picture yet: drag one of its edges outwards, or write how many pixels.");
+            return request with { Extend = Extend, Strength = Math.Max(Settings.Strength, 0.9), MaskBlur = Settings.MaskBlur };
+        }
+        if (Settings.Use != InputUse.Mask) return request;
+        if (mask is null) throw new InvalidRequestException(nameof(request.Mask), "Nothing is painted yet: paint over what is to be drawn anew.");
+        return request with { Mask = mask, OnlyMasked = Settings.OnlyMasked, Fill = Settings.Fill, MaskBlur = Settings.MaskBlur };
+    }
+}

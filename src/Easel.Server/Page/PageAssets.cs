@@ -1,0 +1,57 @@
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Net.Http.Headers;
+
+namespace Easel.Server.Page;
+
+/// <summary>
+/// The files that the browser loads beside the page. They are inside the assembly: static web assets of a class library would be lost on the way to a plain
+/// command-line program, and nothing here may come from the network.
+/// </summary>
+internal static class PageAssets
+{
+    private static readonly Dictionary<string, Asset> All = Load();
+
+    private sealed record Asset(byte[] Bytes, string MediaType, string Tag);
+
+    /// <summary>The address of a file. It holds the file's hash, so that a browser may keep the file for good and yet never shows an old one.</summary>
+    public static string AddressOf(string name) => $"/page/{name}?v={All[name].Tag}";
+
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        app.MapGet("/page/{name}", (string name, HttpContext context) => Serve(name, context)).ExcludeFromDescription();
+        app.MapGet("/_framework/blazor.web.js", (HttpContext context) => Serve("blazor.web.js", context)).ExcludeFromDescription();
+        app.MapGet("/favicon.ico", (HttpContext context) => Serve("icon.svg", context)).ExcludeFromDescription();
+    }
+
+    private static IResult Serve(string name, HttpContext context)
+    {
+        if (!All.TryGetValue(name, out var asset)) throw new ServerException(StatusCodes.Status404NotFound, "There is no such file.");
+        context.Response.Headers.CacheControl = context.Request.Query["v"] == asset.Tag ? "public, max-age=31536000, immutable" : "no-cache";
+        return Results.Bytes(asset.Bytes, asset.MediaType, entityTag: new EntityTagHeaderValue($"\"{asset.Tag}\""));
+    }
+
+    private static Dictionary<string, Asset> Load()
+    {
+        const string Folder = "page/";
+        var assembly = typeof(PageAssets).Assembly;
+        var assets = new Dictionary<string, Asset>();
+        foreach (var resource in assembly.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal)))
+        {
+            using var stream = assembly.GetManifestResourceStream(resource)!;
+            var bytes = new byte[stream.Length];
+            stream.ReadExactly(bytes);
+            var name = resource[Folder.Length..];
+            assets[name] = new Asset(bytes, MediaTypeOf(name), Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 8)));
+        }
+        return assets;
+    }
+
+    private static string MediaTypeOf(string name) => Path.GetExtension(name) switch
+    {
+        ".css" => "text/css; charset=utf-8",
+        ".js" => "text/javascript; charset=utf-8",
+        ".svg" => "image/svg+xml",
+        _ => "application/octet-stream",
+    };
+}

@@ -1,0 +1,27 @@
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Routing;
+
+namespace Easel.Server.Page;
+
+/// <summary>The web page: Blazor, drawn on the server and sent through one WebSocket for each open tab.</summary>
+internal static class PageSetup
+{
+    public static void Add(IServiceCollection services)
+    {
+        services.AddRazorComponents().AddInteractiveServerComponents();
+        // What the page signs need not outlive the process: a tab whose server was restarted loads itself anew.
+        services.AddDataProtection().UseEphemeralDataProtectionProvider();
+        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error)); // it warns of keys on a disk, where none are kept
+        services.AddScoped<DrawState>();
+        services.AddScoped<QueueView>();
+        services.AddScoped<Browser>();
+        services.AddScoped<Notices>();
+    }
+
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        PageAssets.Map(app);
+        // No form is posted to the page: all goes through its socket, whose origin is checked like every request's.
+        app.MapRazorComponents<Document>().AddInteractiveServerRenderMode().DisableAntiforgery();
+    }
+}

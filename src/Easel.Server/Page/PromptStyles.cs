@@ -1,0 +1,57 @@
+namespace Easel.Server.Page;
+
+/// <summary>A style: words that are added to every prompt.</summary>
+/// <param name="Name">What its button says.</param>
+/// <param name="Words">The words.</param>
+internal sealed record PromptStyle(string Name, string Words);
+
+/// <summary>The styles that the page offers.</summary>
+internal static class PromptStyles
+{
+    public static IReadOnlyList<(string Group, IReadOnlyList<PromptStyle> Styles)> Groups { get; } =
+    [
+        ("Medium",
+        [
+            new("Photograph", "photograph, 35 mm, natural light, sharp focus"),
+            new("Film still", "film still, cinematic lighting, shallow depth of field"),
+            new("Oil painting", "oil painting on canvas, visible brush strokes"),
+            new("Watercolour", "watercolour on rough paper, soft edges"),
+            new("Ink", "ink drawing, black lines on white paper"),
+            new("Pencil", "pencil sketch, fine hatching"),
+            new("Woodcut", "woodcut print, bold lines, two colours"),
+            new("Poster", "screen-printed poster, flat colours, simple shapes"),
+            new("Pixel art", "pixel art, limited palette"),
+            new("Clay", "claymation, plasticine figure, studio set"),
+            new("Paper cut", "layered paper cut-out, soft shadows"),
+            new("3D render", "3d render, global illumination, physically based materials"),
+        ]),
+        ("Light",
+        [
+            new("Golden hour", "golden hour, long shadows, warm light"),
+            new("Overcast", "overcast sky, soft even light"),
+            new("Night", "night, moonlight, deep shadows"),
+            new("Neon", "neon lights, wet street, reflections"),
+            new("Candle", "candlelight, warm glow, dark surroundings"),
+            new("Studio", "studio lighting, plain backdrop"),
+            new("Mist", "morning mist, diffuse light"),
+        ]),
+        ("Picture",
+        [
+            new("Close-up", "close-up"),
+            new("Portrait", "portrait, head and shoulders"),
+            new("Wide view", "wide angle, vast landscape"),
+            new("From above", "seen from above, bird's-eye view"),
+            new("Minimal", "minimalist composition, much empty space"),
+            new("Detailed", "intricate details, highly detailed"),
+            new("Pastel", "pastel colours"),
+            new("Black and white", "black and white, high contrast"),
+        ]),
+    ];
+
+    /// <summary>A prompt with the words of styles behind it.</summary>
+    public static string Apply(string prompt, IReadOnlyCollection<string> styles)
+    {
+        var words = Groups.SelectMany(group => group.Styles).Where(style => styles.Contains(style.Name)).Select(style => style.Words);
+        return string.Join(", ", [.. prompt.Length == 0 ? Enumerable.Empty<string>() : [prompt], .. words]);
+    }
+}

@@ -1,0 +1,58 @@
+using System.Globalization;
+using Easel.Server.Jobs;
+using Easel.Server.Security;
+
+namespace Easel.Server.Page;
+
+/// <summary>How the page puts things into words.</summary>
+internal static class Sentence
+{
+    /// <summary>What a person is told of an exception; never where it came from.</summary>
+    public static string Of(Exception exception) => Problem.Of(exception).Detail;
+
+    /// <summary>How long something takes: "8 s", "2 min 10 s", "1 h 5 min".</summary>
+    public static string Duration(double seconds)
+    {
+        var whole = (long)Math.Ceiling(Math.Max(0, seconds));
+        if (whole < 60) return $"{whole} s";
+        if (whole < 3600) return whole % 60 == 0 ? $"{whole / 60} min" : $"{whole / 60} min {whole % 60} s";
+        return $"{whole / 3600} h {whole % 3600 / 60} min";
+    }
+
+    /// <summary>What a running job does: "Step 7 of 25 · 12 s left".</summary>
+    public static string Of(JobProgress? progress) => progress is null ? "Getting ready" : Stage(progress) + (progress.SecondsLeft is { } left and > 0.5 ? $" · {Duration(left)} left" : "");
+
+    /// <summary>A size on disk.</summary>
+    public static string Bytes(long bytes) => bytes switch
+    {
+        >= 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.0} GB"),
+        >= 1L << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 20):0} MB"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, bytes >> 10)} kB"),
+    };
+
+    /// <summary>"1 picture", "3 pictures".</summary>
+    public static string Count(int count, string one) => count == 1 ? $"1 {one}" : $"{count} {one}s";
+
+    /// <summary>The prompt of a job in a line, or what else it is.</summary>
+    public static string TitleOf(JobRequest request)
+    {
+        if (request.Task == JobTask.Enlarge) return $"Enlarge with {request.Model}";
+        var prompts = request.Request.Prompts;
+        var first = prompts[0].Trim();
+        return (first.Length == 0 ? "(no words)" : first) + (prompts.Count > 1 ? $" and {prompts.Count - 1} more" : "");
+    }
+
+    private static string Stage(JobProgress progress)
+    {
+        var picture = progress.BatchCount > 1 ? $"Picture {progress.Batch + 1} of {progress.BatchCount} · " : "";
+        return progress.Stage switch
+        {
+            JobStage.Loading => "Loading the model",
+            JobStage.Encoding => picture + "Reading the words",
+            JobStage.Sampling => $"{picture}Step {progress.Step} of {progress.StepCount}",
+            JobStage.Decoding => picture + "Finishing",
+            JobStage.Enlarging => "Enlarging",
+            _ => "Saving",
+        };
+    }
+}

@@ -1,0 +1,50 @@
+using Bunit;
+using Easel.Server.Page;
+
+namespace Easel.Tests.Server.Page;
+
+/// <summary>Guards what needs no server: the parts of the page and what they remember.</summary>
+public sealed class ComponentTests : IDisposable
+{
+    private readonly BunitContext _context = new();
+
+    public void Dispose() => _context.Dispose();
+
+    [Fact]
+    public void AStyleIsPressedAndItsWordsFollowEveryPrompt()
+    {
+        var settings = new DrawSettings { Prompt = "a fox\n\n a cat ", PromptPerLine = true };
+        var changes = 0;
+        var picker = _context.Render<StylePicker>(with => with.Add(p => p.Settings, settings).Add(p => p.OnChanged, () => changes++));
+        var pastel = picker.FindAll("button.chip").Single(chip => chip.TextContent == "Pastel");
+        Assert.Equal("false", pastel.GetAttribute("aria-pressed"));
+        pastel.Click();
+        Assert.Equal("true", picker.FindAll("button.chip").Single(chip => chip.TextContent == "Pastel").GetAttribute("aria-pressed"));
+        Assert.Equal(["a fox, pastel colours", "a cat, pastel colours"], settings.Prompts);
+        picker.Find("button.link").Click();
+        Assert.Equal((["a fox", "a cat"], 2), (settings.Prompts, changes));
+    }
+
+    [Fact]
+    public void WhatTheBrowserRemembersComesBack()
+    {
+        var settings = new DrawSettings { Prompt = "<b>\"ü\"", Styles = ["Ink"], Width = 640, Seed = 0, Fill = MaskFill.Noise, Use = InputUse.Mask, Schedule = "karras" };
+        Assert.Equivalent(settings, DrawSettings.FromJson(settings.ToJson()), strict: true);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("{")]
+    [InlineData("null")]
+    [InlineData("""{"prompt":null}""")]
+    [InlineData("""{"steps":"many"}""")]
+    public void AMemoryThatCannotBeReadIsAFreshStart(string? json) => Assert.Equivalent(new DrawSettings(), DrawSettings.FromJson(json), strict: true);
+
+    [Theory]
+    [InlineData(0.2, "1 s")]
+    [InlineData(59.4, "1 min")]
+    [InlineData(130, "2 min 10 s")]
+    [InlineData(3900, "1 h 5 min")]
+    public void TimeIsToldInWords(double seconds, string words) => Assert.Equal(words, Sentence.Duration(seconds));
+}
