@@ -33,7 +33,7 @@ internal static class RunPlanner
         var vaeRate = decode + encode == 0 ? unetRate : speed.Expected(MachineSpeed.Work.Autoencoder, format, device, decode);
         var drawing = unetRate is { } steps && vaeRate is { } pixels ? done * pictures / largest / steps + (pictures * decode + encode) / pixels : (double?)null;
         var loading = speed.Learnt(MachineSpeed.Work.Loading, format, device, size.Values) is { } values ? size.Values / values : (double?)null;
-        if (memory.Residency == Residency.OneAtATime) drawing += loading * shape.Batches.Count;
+        if (memory.Residency == Residency.OneAtATime) drawing += (loading ?? 0) * shape.Batches.Count;
         return new RunPlan
         {
             Precision = format.Kept switch { ScalarType.Float32 => Precision.Full, ScalarType.BFloat16 => Precision.BFloat16, _ => Precision.Float16 },

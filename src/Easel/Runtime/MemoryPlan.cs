@@ -53,10 +53,10 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     private const int SmallTile = 64;
 
     /// <summary>What the allocator and the operators take beyond the layers' inputs and outputs: benchmarks/ compares the plan with what was taken.</summary>
-    private const double Slack = 1.3;
+    private const double Slack = 1.1;
 
     /// <summary>Bytes of libtorch, .NET and the pictures themselves.</summary>
-    private const double Surroundings = 300e6;
+    private const double Surroundings = 600e6;
 
     /// <summary>Whether the run fits.</summary>
     public bool Fits => Needed <= Available;
