@@ -105,6 +105,7 @@ internal sealed class DiffusionModel : IDisposable
         {
             foreach (var layer in ModuleOf(other)!.modules().OfType<Layer>()) layer.Unload();
             _inMemory.Remove(other);
+            NativeRuntime.ReturnLargeBlocks();
         }
         if (!_inMemory.Contains(network)) Load(network, null);
     }

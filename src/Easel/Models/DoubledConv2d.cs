@@ -77,7 +77,7 @@ public sealed class DoubledConv2d : Layer
     private protected override bool Pack(string name, Tensor value)
     {
         if (name != nameof(weight)) return false;
-        Release();
+        Unpack();
         _packed = [.. from row in Enumerable.Range(0, 2) from column in Enumerable.Range(0, 2) select PackPart(value, row, column)];
         return true;
 
@@ -99,11 +99,11 @@ public sealed class DoubledConv2d : Layer
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (disposing) Release();
+        if (disposing) Unpack();
         base.Dispose(disposing);
     }
 
-    private void Release()
+    private protected override void Unpack()
     {
         foreach (var part in _packed ?? []) part.Dispose();
         _packed = null;
