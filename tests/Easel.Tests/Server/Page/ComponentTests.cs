@@ -22,7 +22,8 @@ public sealed class ComponentTests : IDisposable
         Assert.Equal("true", picker.FindAll("button.chip").Single(chip => chip.TextContent == "Pastel").GetAttribute("aria-pressed"));
         Assert.Equal(["a fox, pastel colours", "a cat, pastel colours"], settings.Prompts);
         picker.Find("button.link").Click();
-        Assert.Equal((["a fox", "a cat"], 2), (settings.Prompts, changes));
+        Assert.Equal(["a fox", "a cat"], settings.Prompts);
+        Assert.Equal(2, changes);
     }
 
     [Fact]
