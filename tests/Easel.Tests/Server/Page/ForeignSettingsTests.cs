@@ -58,7 +58,8 @@ public class ForeignSettingsTests
     [InlineData("prompt", "{")]
     [InlineData("prompt", "a sentence")]
     [InlineData("prompt", "[1]")]
-    [InlineData("prompt", """{"1":{"class_type":"KSampler","inputs":{"positive":["1",0],"negative":[1,0],"model":["1",0]}}}""")] // leads in a circle
+    // Leads in a circle.
+    [InlineData("prompt", """{"1":{"class_type":"KSampler","inputs":{"positive":["1",0],"negative":[1,0],"model":["1",0]}}}""")]
     [InlineData("invokeai_metadata", "null")]
     [InlineData("sd-metadata", """{"image":{"prompt":[5]}}""")]
     [InlineData("Comment", "{}")]
