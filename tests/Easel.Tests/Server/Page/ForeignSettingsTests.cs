@@ -18,8 +18,17 @@ public class ForeignSettingsTests
 
     private static ForeignSettings Expected(string program) => new()
     {
-        Program = program, Prompt = "a glass bottle", NegativePrompt = "watermark", Steps = 21, Sampler = "dpmpp_2m", Schedule = "karras", Guidance = 8.5,
-        Seed = 156680208700286, Width = 640, Height = 512, Model = "v1-5",
+        Program = program,
+        Prompt = "a glass bottle",
+        NegativePrompt = "watermark",
+        Steps = 21,
+        Sampler = "dpmpp_2m",
+        Schedule = "karras",
+        Guidance = 8.5,
+        Seed = 156680208700286,
+        Width = 640,
+        Height = 512,
+        Model = "v1-5",
     };
 
     [Fact]
