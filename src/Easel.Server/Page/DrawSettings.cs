@@ -119,7 +119,8 @@ public sealed class DrawSettings
     {
         try
         {
-            return json is null ? new DrawSettings() : JsonSerializer.Deserialize<DrawSettings>(json, Json) is { Prompt: not null, NegativePrompt: not null, Styles: not null, Sampler: not null } read ? read : new DrawSettings();
+            var read = json is null ? null : JsonSerializer.Deserialize<DrawSettings>(json, Json);
+            return read is { Prompt: not null, NegativePrompt: not null, Styles: not null, Sampler: not null } ? read : new DrawSettings();
         }
         catch (JsonException)
         {

@@ -212,7 +212,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
         if (Model?.Task == ModelTask.Upscaler) return request;
         if (Settings.Use == InputUse.Extend)
         {
-            if (!Extend.Any) throw new InvalidRequestException(nameof(request.Extend), "Nothing is added to the picture yet: drag one of its edges outwards, or write how many pixels.");
+            if (!Extend.Any) throw new InvalidRequestException(nameof(request.Extend), "Nothing is added to the picture yet: drag an edge outwards, or write how many pixels.");
             return request with { Extend = Extend, Strength = Math.Max(Settings.Strength, 0.9), MaskBlur = Settings.MaskBlur };
         }
         if (Settings.Use != InputUse.Mask) return request;

@@ -72,7 +72,8 @@ public sealed record ForeignSettings
         {
             var (sampler, schedule) = Samplers.Resolve(Sampler);
             (settings.Sampler, settings.Schedule) = (sampler.Name, schedule?.Name);
-            if (Schedule is { } named && !named.Equals("automatic", StringComparison.OrdinalIgnoreCase) && named is not "normal" and not "default") settings.Schedule = Schedules.Get(named).Name;
+            var isNone = Schedule is null or "normal" or "default" || Schedule.Equals(Schedules.Automatic, StringComparison.OrdinalIgnoreCase);
+            if (!isNone) settings.Schedule = Schedules.Get(Schedule!).Name;
             return null;
         }
         catch (InvalidRequestException unknown)
@@ -90,7 +91,7 @@ public sealed record ForeignSettings
         var size = (read["Size"] ?? "").Split('x');
         return new ForeignSettings
         {
-            Program = read["Version"]?.Contains("easel", StringComparison.OrdinalIgnoreCase) == true ? "Easel" : read["Version"] is { } version && version.StartsWith("ComfyUI", StringComparison.Ordinal) ? "ComfyUI" : "AUTOMATIC1111",
+            Program = read["Version"] is { } version && version.StartsWith("Easel", StringComparison.Ordinal) ? "Easel" : "AUTOMATIC1111",
             Prompt = read.Prompt,
             NegativePrompt = read.NegativePrompt,
             Steps = Whole(read["Steps"]),
@@ -170,7 +171,8 @@ public sealed record ForeignSettings
         return OfEasyDiffusion(name => metadata[name]);
     }
 
-    private static ForeignSettings? OfEasyDiffusionJson(string text) => Object(text) is { } json && json.TryGetProperty("num_inference_steps", out _) ? OfEasyDiffusion(name => TextIn(json, name)) : null;
+    private static ForeignSettings? OfEasyDiffusionJson(string text) =>
+        Object(text) is { } json && json.TryGetProperty("num_inference_steps", out _) ? OfEasyDiffusion(name => TextIn(json, name)) : null;
 
     private static ForeignSettings OfEasyDiffusion(Func<string, string?> told) => new()
     {

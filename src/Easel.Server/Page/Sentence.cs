@@ -20,7 +20,8 @@ internal static class Sentence
     }
 
     /// <summary>What a running job does: "Step 7 of 25 · 12 s left".</summary>
-    public static string Of(JobProgress? progress) => progress is null ? "Getting ready" : Stage(progress) + (progress.SecondsLeft is { } left and > 0.5 ? $" · {Duration(left)} left" : "");
+    public static string Of(JobProgress? progress) =>
+        progress is null ? "Getting ready" : Stage(progress) + (progress.SecondsLeft is { } left and > 0.5 ? $" · {Duration(left)} left" : "");
 
     /// <summary>A size on disk.</summary>
     public static string Bytes(long bytes) => bytes switch

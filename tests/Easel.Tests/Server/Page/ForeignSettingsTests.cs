@@ -18,8 +18,17 @@ public class ForeignSettingsTests
 
     private static ForeignSettings Expected(string program) => new()
     {
-        Program = program, Prompt = "a glass bottle", NegativePrompt = "watermark", Steps = 21, Sampler = "dpmpp_2m", Schedule = "karras", Guidance = 8.5,
-        Seed = 156680208700286, Width = 640, Height = 512, Model = "v1-5",
+        Program = program,
+        Prompt = "a glass bottle",
+        NegativePrompt = "watermark",
+        Steps = 21,
+        Sampler = "dpmpp_2m",
+        Schedule = "karras",
+        Guidance = 8.5,
+        Seed = 156680208700286,
+        Width = 640,
+        Height = 512,
+        Model = "v1-5",
     };
 
     [Fact]
@@ -58,7 +67,8 @@ public class ForeignSettingsTests
     [InlineData("prompt", "{")]
     [InlineData("prompt", "a sentence")]
     [InlineData("prompt", "[1]")]
-    [InlineData("prompt", """{"1":{"class_type":"KSampler","inputs":{"positive":["1",0],"negative":[1,0],"model":["1",0]}}}""")] // leads in a circle
+    // Leads in a circle.
+    [InlineData("prompt", """{"1":{"class_type":"KSampler","inputs":{"positive":["1",0],"negative":[1,0],"model":["1",0]}}}""")]
     [InlineData("invokeai_metadata", "null")]
     [InlineData("sd-metadata", """{"image":{"prompt":[5]}}""")]
     [InlineData("Comment", "{}")]

@@ -112,7 +112,8 @@ public sealed class PageTests(Chromium chromium) : IDisposable
         var drawn = Only(server);
         Assert.Equal((96, 64), (drawn.Width, drawn.Height));
         Assert.True(Enumerable.Range(20, 24).Any(y => !Row(original, y).SequenceEqual(Row(drawn, y))), "Nothing was drawn under the stroke.");
-        Assert.All(Enumerable.Range(0, 4).Concat(Enumerable.Range(60, 4)), y => Assert.True(Row(original, y).SequenceEqual(Row(drawn, y)), $"Row {y} is outside the mask and was changed."));
+        Assert.All(Enumerable.Range(0, 4).Concat(Enumerable.Range(60, 4)), y =>
+            Assert.True(Row(original, y).SequenceEqual(Row(drawn, y)), $"Row {y} is outside the mask and was changed."));
     }
 
     [Fact]
@@ -155,7 +156,11 @@ public sealed class PageTests(Chromium chromium) : IDisposable
         await Expect(page.Locator(".told-card")).ToContainTextAsync("AUTOMATIC1111");
         await page.ClickAsync("text=Use these settings");
         await Expect(page.Locator("#prompt")).ToHaveValueAsync("a red barn");
-        foreach (var (field, value) in new[] { ("#negative", "people"), ("#steps", "31"), ("#guidance", "9"), ("#seed", "4242"), ("#width", "512"), ("#height", "768"), ("#sampler", "dpmpp_2m"), ("#schedule", "karras") })
+        foreach (var (field, value) in new[]
+        {
+            ("#negative", "people"), ("#steps", "31"), ("#guidance", "9"), ("#seed", "4242"), ("#width", "512"), ("#height", "768"),
+            ("#sampler", "dpmpp_2m"), ("#schedule", "karras"),
+        })
             await Expect(page.Locator(field)).ToHaveValueAsync(value);
     }
 
@@ -248,6 +253,11 @@ public sealed class PageTests(Chromium chromium) : IDisposable
         await Expect(draw.Locator("#draw")).ToBeInViewportAsync();
         await draw.ClickAsync("text=Settings");
         await Expect(draw.Locator("#steps")).ToBeVisibleAsync();
+        await draw.Locator(".recent .thumb").First.ClickAsync();
+        await draw.ClickAsync("text=Use as input");
+        await draw.Locator(".segments button", new PageLocatorOptions { HasText = "Paint" }).ClickAsync();
+        await Expect(draw.GetByLabel("Eraser")).ToBeVisibleAsync();
+        Assert.InRange(await draw.Locator("#draw").EvaluateAsync<float>("button => button.getBoundingClientRect().right"), 300, 380); // no long file name pushes it out
         Assert.Equal(390, await draw.EvaluateAsync<int>("document.documentElement.scrollWidth"));
     }
 
