@@ -5,7 +5,7 @@ namespace Easel.Server.Page;
 /// <param name="Words">The words.</param>
 internal sealed record PromptStyle(string Name, string Words);
 
-/// <summary>The styles that the page offers.</summary>
+/// <summary>The styles that the page and the AUTOMATIC1111 API offer.</summary>
 internal static class PromptStyles
 {
     public static IReadOnlyList<(string Group, IReadOnlyList<PromptStyle> Styles)> Groups { get; } =
@@ -48,10 +48,13 @@ internal static class PromptStyles
         ]),
     ];
 
+    /// <summary>All of them.</summary>
+    public static IEnumerable<PromptStyle> All => Groups.SelectMany(group => group.Styles);
+
     /// <summary>A prompt with the words of styles behind it.</summary>
     public static string Apply(string prompt, IReadOnlyCollection<string> styles)
     {
-        var words = Groups.SelectMany(group => group.Styles).Where(style => styles.Contains(style.Name)).Select(style => style.Words);
+        var words = All.Where(style => styles.Contains(style.Name)).Select(style => style.Words);
         return string.Join(", ", [.. prompt.Length == 0 ? Enumerable.Empty<string>() : [prompt], .. words]);
     }
 }

@@ -4,6 +4,7 @@ using Easel.Imaging;
 using Easel.Sampling;
 using Easel.Server.Api;
 using Easel.Server.Jobs;
+using Easel.Server.Page;
 
 namespace Easel.Server.Sdapi;
 
@@ -83,7 +84,7 @@ internal sealed class Drawing(SdapiOptions options, ServerOptions server)
             Vae = options.Vae(overrides),
             Request = request with
             {
-                Prompt = body.Prompt,
+                Prompt = PromptStyles.Apply(body.Prompt, body.Styles.ToHashSet()),
                 NegativePrompt = body.NegativePrompt,
                 Steps = body.Steps,
                 Sampler = SamplerOf(body),
@@ -130,7 +131,8 @@ internal sealed class Drawing(SdapiOptions options, ServerOptions server)
         if (body.RefinerCheckpoint is not (null or "" or "None") && body.RefinerSwitchAt is not >= 1) throw Lacking("refiner_checkpoint", "None");
         if (body.DisableExtraNetworks && body.Prompt.Contains("<lora:", StringComparison.OrdinalIgnoreCase))
             throw Refused("disable_extra_networks is set, but the prompt calls a LoRA; take the one or the other out.");
-        if (body.Styles.FirstOrDefault(style => style.Length > 0) is { } style) throw Refused($"There is no prompt style \"{style}\" here.");
+        if (body.Styles.FirstOrDefault(name => name.Length > 0 && PromptStyles.All.All(style => style.Name != name)) is { } style)
+            throw Refused($"There is no prompt style \"{style}\" here; /sdapi/v1/prompt-styles lists those there are.");
         if (body.ScriptName is { Length: > 0 } script and not "None") throw Refused($"Script '{script}' not found: Easel has no scripts.");
         // Some clients always name a script and give it nothing to do.
         var scripts = body.AlwaysonScripts.Where(named => named.Value is not JsonObject script || script["args"] is not JsonArray { Count: 0 });

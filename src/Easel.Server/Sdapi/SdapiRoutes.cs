@@ -1,6 +1,7 @@
 using Easel.Server.Api;
 using Easel.Server.Jobs;
 using Easel.Server.Models;
+using Easel.Server.Page;
 using Easel.Server.Storage;
 using Microsoft.AspNetCore.Routing;
 
@@ -125,7 +126,8 @@ internal static class SdapiRoutes
         api.MapGet("/memory", () => SdapiJson.Answer(Listings.Memory()));
         api.MapGet("/cmd-flags", (Listings lists) => SdapiJson.Answer(lists.Flags()));
         api.MapGet("/scripts", () => SdapiJson.Answer(new { txt2img = Array.Empty<string>(), img2img = Array.Empty<string>() }));
-        foreach (var nothing in (string[])["latent-upscale-modes", "prompt-styles", "script-info", "hypernetworks", "face-restorers", "realesrgan-models", "extensions"])
+        api.MapGet("/prompt-styles", () => SdapiJson.Answer(PromptStyles.All.Select(style => new { name = style.Name, prompt = style.Words, negative_prompt = "" })));
+        foreach (var nothing in (string[])["latent-upscale-modes", "script-info", "hypernetworks", "face-restorers", "realesrgan-models", "extensions"])
             api.MapGet("/" + nothing, () => SdapiJson.Answer(Array.Empty<string>()));
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Reflection;
 
 namespace Easel.Tests.Server;
 
@@ -18,7 +19,9 @@ internal sealed class ServeProcess : IDisposable
     /// <summary>Starts it on a free port and waits until it says where it is.</summary>
     public static ServeProcess Start(string output, params string[] flags)
     {
-        var program = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "Easel.Cli.exe" : "Easel.Cli");
+        // From its own folder: beside the tests lie other versions of some assemblies than it was built with.
+        var folder = typeof(ServeProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "CliFolder").Value!;
+        var program = Path.Combine(folder, OperatingSystem.IsWindows() ? "easel.exe" : "easel");
         var start = new ProcessStartInfo(program, ["serve", "--port", "0", "--output", output, "--models", RunningServer.Model, "--precision", "full", .. flags])
         {
             RedirectStandardOutput = true,

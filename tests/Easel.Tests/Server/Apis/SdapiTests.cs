@@ -425,11 +425,12 @@ public sealed class SdapiTests : IDisposable
         Assert.Equal("model_name,model_path,model_url,name,scale", await Names("upscalers"));
         Assert.Equal(["None", "Lanczos", "Nearest"], (await server.Get("sdapi/v1/upscalers")).EnumerateArray().Select(upscaler => upscaler.GetProperty("name").GetString()));
         Assert.Equal("alias,metadata,name,path", await Names("loras"));
+        Assert.Equal("name,negative_prompt,prompt", await Names("prompt-styles"));
         Assert.Equal(JsonValueKind.Object, (await server.Get("sdapi/v1/embeddings")).GetProperty("loaded").ValueKind);
         Assert.True((await server.Get("sdapi/v1/memory")).GetProperty("ram").GetProperty("used").GetInt64() > 0);
         Assert.True((await server.Get("sdapi/v1/cmd-flags")).GetProperty("api").GetBoolean());
         Assert.Equal(0, (await server.Get("sdapi/v1/scripts")).GetProperty("txt2img").GetArrayLength());
-        foreach (var empty in (string[])["latent-upscale-modes", "prompt-styles", "script-info", "hypernetworks", "face-restorers", "realesrgan-models", "extensions"])
+        foreach (var empty in (string[])["latent-upscale-modes", "script-info", "hypernetworks", "face-restorers", "realesrgan-models", "extensions"])
             Assert.Equal(0, (await server.Get("sdapi/v1/" + empty)).GetArrayLength());
         foreach (var refresh in (string[])["checkpoints", "vae", "embeddings", "loras"]) await Post(server, "refresh-" + refresh, new { });
         Assert.Equal(HttpStatusCode.NotImplemented, (await server.Client.PostAsJsonAsync("sdapi/v1/interrogate", new { })).StatusCode);
@@ -454,6 +455,17 @@ public sealed class SdapiTests : IDisposable
     private static ImageGenerator Generator() => ImageGenerator.Load(RunningServer.Model, new LoadOptions { Precision = Precision.Full });
 
     private static JsonElement Info(JsonElement reply) => JsonDocument.Parse(reply.GetProperty("info").GetString()!).RootElement;
+
+    /// <summary>A style's words stand behind the prompt, and in the record of the picture.</summary>
+    [Fact]
+    public async Task StylesAddTheirWords()
+    {
+        using var folder = new TemporaryFolder();
+        await using var server = await RunningServer.Start(folder);
+        var drawn = await Post(server, "txt2img", new { prompt = "a cat", styles = new[] { "Ink" }, steps = 1, width = 64, height = 64 });
+        var info = JsonDocument.Parse(drawn.GetProperty("info").GetString()!).RootElement;
+        Assert.StartsWith("a cat, ink drawing, black lines on white paper", info.GetProperty("infotexts")[0].GetString());
+    }
 
     private static async Task<JsonElement> Post(RunningServer server, string route, object body)
     {
