@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Easel.Training;
 using Easel.Training.Data;
 
 namespace Easel.Cli;
@@ -9,7 +10,7 @@ internal static class TrainCommand
     public static Command Create(Shell shell) => new PlainCommand("train", "train the small model that ships with Easel",
         new HelpNotes("data|autoencoder|diffusion|evaluate [flags]", ["easel train data --out data", "easel train autoencoder --data data --out run"]))
     {
-        Data(shell),
+        Data(shell), Autoencoder(shell),
     };
 
     private static Command Data(Shell shell)
@@ -31,5 +32,76 @@ internal static class TrainCommand
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    private static Command Autoencoder(Shell shell)
+    {
+        var common = new CommonFlags();
+        var channels = Flags.Text("A,B,C,D", "channels of each resolution level, finest first, multiples of 32 (default: 32,32,64,128)", "--channels");
+        var crop = Flags.Whole("side in pixels of the parts that are trained on (default: 64)", "--crop");
+        var command = new PlainCommand("autoencoder", "train the autoencoder, pixels to latents and back",
+            new HelpNotes("--data DIR --out DIR [flags]", ["easel train autoencoder --data data --out run --minutes 30"])) { channels, crop };
+        common.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            var defaults = new AutoencoderOptions { Data = common.Data(parsed), Out = common.Out(parsed) };
+            var options = defaults with
+            {
+                Concepts = parsed.GetValue(common.Concepts) ?? defaults.Concepts,
+                Sources = common.SourceList(parsed),
+                Channels = parsed.GetValue(channels) is { } list ? CommonFlags.Numbers(list, "--channels") : defaults.Channels,
+                Batch = parsed.GetValue(common.Batch) ?? defaults.Batch,
+                Crop = parsed.GetValue(crop) ?? defaults.Crop,
+                Rate = parsed.GetValue(common.Rate) ?? defaults.Rate,
+                Minutes = parsed.GetValue(common.Minutes),
+                Steps = parsed.GetValue(common.Steps),
+                Resume = parsed.GetValue(common.Resume),
+                FullPrecision = parsed.GetValue(common.FullPrecision),
+                Seed = parsed.GetValue(common.Seed) ?? 0,
+            };
+            using var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet));
+            var drawings = Drawing.List(options.Data, options.Concepts, options.Sources);
+            var gallery = Gallery.Load(options.Data, drawings, share => progress.Working("reading drawings", share));
+            new AutoencoderTrainer(options, gallery).Run(progress.Working, shell.Cancel);
+            progress.Result(AutoencoderTrainer.ModelPath(options.Out));
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    /// <summary>What both trainers take.</summary>
+    private sealed class CommonFlags
+    {
+        private readonly Option<string?> _data = Flags.Text("DIR", "the data set, made by easel train data", "--data");
+        private readonly Option<string?> _out = Flags.Text("DIR", "folder for the run: state, log, pictures", "--out");
+        private readonly Option<string?> _sources = Flags.Text("A,B", "sources of drawings (default: noto,fluent-flat,fluent-3d; all for every one)", "--sources");
+        public readonly Option<int?> Concepts = Flags.Whole("take the N best-known concepts (default: 256)", "--concepts");
+        public readonly Option<int?> Batch = Flags.Whole("pictures at a time", "--batch");
+        public readonly Option<double?> Rate = Flags.Number("highest learning rate", "--rate");
+        public readonly Option<double?> Minutes = Flags.Number("end after so many minutes, the time before a --resume counted in", "--minutes");
+        public readonly Option<int?> Steps = Flags.Whole("end after so many steps", "--steps");
+        public readonly Option<int?> Seed = Flags.Whole("decides all that is left to chance (default: 0)", "--seed");
+        public readonly Option<bool> Resume = Flags.Switch("go on with the run in the folder", "--resume");
+        public readonly Option<bool> FullPrecision = Flags.Switch("compute in fp32 in place of bf16", "--full");
+        public readonly Option<bool> Quiet = Flags.Switch("print nothing but the result", "--quiet", "-q");
+
+        public void AddTo(Command command)
+        {
+            foreach (var option in (Option[])[_data, _out, _sources, Concepts, Batch, Rate, Minutes, Steps, Seed, Resume, FullPrecision, Quiet]) command.Add(option);
+        }
+
+        public string Data(ParseResult parsed) => parsed.GetValue(_data) ?? throw new UsageException("Name the data set with --data; easel train data --out DIR makes one.");
+
+        public string Out(ParseResult parsed) => parsed.GetValue(_out) ?? throw new UsageException("Name a folder for the run with --out.");
+
+        public IReadOnlyList<string>? SourceList(ParseResult parsed) => parsed.GetValue(_sources) switch
+        {
+            null => ["noto", "fluent-flat", "fluent-3d"],
+            "all" => null,
+            var list => list.Split(','),
+        };
+
+        public static IReadOnlyList<int> Numbers(string list, string flag) =>
+            [.. list.Split(',').Select(text => int.TryParse(text, out var n) && n > 0 ? n : throw new UsageException($"{flag} takes whole numbers with commas between, not '{list}'."))];
     }
 }
