@@ -66,7 +66,7 @@ internal sealed class AutoencoderTrainer
     /// <param name="onProgress">Told what is being done and the share done.</param>
     public void Run(Action<string, double>? onProgress, CancellationToken cancel)
     {
-        var clock = new RunClock(_options.Out, _options.Minutes is { } minutes ? TimeSpan.FromMinutes(minutes) : null, _options.Steps,
+        var clock = new RunClock(_options.Out, "autoencoder.csv", _options.Minutes is { } minutes ? TimeSpan.FromMinutes(minutes) : null, _options.Steps,
             TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(3), _state.Seconds);
         var (since, loss) = (Stopwatch.StartNew(), 0.0);
         while (clock.Progress(_state.Step) < 1 && !cancel.IsCancellationRequested)

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Easel.Training;
 
 /// <summary>When a run ends, saves and shows itself, and its log.</summary>
-internal sealed class RunClock(string folder, TimeSpan? length, long? steps, TimeSpan saveEvery, TimeSpan showEvery, double secondsBefore)
+internal sealed class RunClock(string folder, string log, TimeSpan? length, long? steps, TimeSpan saveEvery, TimeSpan showEvery, double secondsBefore)
 {
     private readonly Stopwatch _watch = Stopwatch.StartNew();
     private double _saved;
@@ -25,7 +25,7 @@ internal sealed class RunClock(string folder, TimeSpan? length, long? steps, Tim
     /// <summary>Adds a line to the log.</summary>
     public void Log(long step, params (string Name, double Value)[] values)
     {
-        var path = Path.Combine(folder, "log.csv");
+        var path = Path.Combine(folder, log);
         if (!File.Exists(path)) File.WriteAllText(path, "step,seconds," + string.Join(',', values.Select(v => v.Name)) + "\n");
         File.AppendAllText(path, string.Create(CultureInfo.InvariantCulture, $"{step},{Seconds:F1},") + string.Join(',', values.Select(v => v.Value.ToString("G6", CultureInfo.InvariantCulture))) + "\n");
     }

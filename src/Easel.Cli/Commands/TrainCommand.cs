@@ -10,7 +10,7 @@ internal static class TrainCommand
     public static Command Create(Shell shell) => new PlainCommand("train", "train the small model that ships with Easel",
         new HelpNotes("data|autoencoder|diffusion|evaluate [flags]", ["easel train data --out data", "easel train autoencoder --data data --out run"]))
     {
-        Data(shell), Autoencoder(shell),
+        Data(shell), Autoencoder(shell), Diffusion(shell),
     };
 
     private static Command Data(Shell shell)
@@ -64,6 +64,44 @@ internal static class TrainCommand
             var gallery = Gallery.Load(options.Data, drawings, share => progress.Working("reading drawings", share));
             new AutoencoderTrainer(options, gallery).Run(progress.Working, shell.Cancel);
             progress.Result(AutoencoderTrainer.ModelPath(options.Out));
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Command Diffusion(Shell shell)
+    {
+        var common = new CommonFlags();
+        var channels = Flags.Text("A,B,C", "channels of each resolution level of the UNet, finest first, multiples of 32 (default: 96,192,288)", "--channels");
+        var from = Flags.Text("FILE", "begin with the weights of this model, with its autoencoder, and not from nothing", "--from");
+        var command = new PlainCommand("diffusion", "train the UNet and the text encoder on the autoencoder's latents",
+            new HelpNotes("--data DIR --out DIR [flags]", ["easel train diffusion --data data --out run --minutes 240", "easel train diffusion --data data --out run2 --from models/sketch.safetensors --concepts 400"]))
+        { channels, from };
+        common.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            var defaults = new DiffusionOptions { Data = common.Data(parsed), Out = common.Out(parsed) };
+            var options = defaults with
+            {
+                Concepts = parsed.GetValue(common.Concepts) ?? defaults.Concepts,
+                Sources = common.SourceList(parsed),
+                Channels = parsed.GetValue(channels) is { } list ? CommonFlags.Numbers(list, "--channels") : defaults.Channels,
+                Batch = parsed.GetValue(common.Batch) ?? defaults.Batch,
+                Rate = parsed.GetValue(common.Rate) ?? defaults.Rate,
+                Minutes = parsed.GetValue(common.Minutes),
+                Steps = parsed.GetValue(common.Steps),
+                From = parsed.GetValue(from),
+                Resume = parsed.GetValue(common.Resume),
+                FullPrecision = parsed.GetValue(common.FullPrecision),
+                Seed = parsed.GetValue(common.Seed) ?? 0,
+            };
+            using var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet));
+            var drawings = Drawing.List(options.Data, options.Concepts, options.Sources);
+            var gallery = Gallery.Load(options.Data, drawings, share => progress.Working("reading drawings", share));
+            var trainer = new DiffusionTrainer(options, gallery, share => progress.Working("encoding drawings", share));
+            progress.Note($"{gallery.Drawings.Count} drawings, {trainer.ParameterCount:N0} parameters");
+            trainer.Run(progress.Working, shell.Cancel);
+            progress.Result(DiffusionTrainer.ModelPath(options.Out));
             return ExitCodes.Ok;
         });
         return command;

@@ -23,6 +23,7 @@ internal sealed record ModelSettings
     public int? TextHeads { get; init; }
     public string? TextActivation { get; init; }
     public int? MaxNoiseLevel { get; init; }
+    public int? NativeSize { get; init; }
 
     /// <summary>The settings for a single-file checkpoint: the file named, or those lying beside the checkpoint.</summary>
     /// <param name="checkpoint">The checkpoint's path.</param>
@@ -53,6 +54,25 @@ internal sealed record ModelSettings
 
         string? Find(string name) => File.Exists(Path.Combine(folder, name)) ? Path.Combine(folder, name) : null;
     }
+
+    /// <summary>
+    /// What a single file says of itself, unless a configuration said otherwise: the empty tensors "v_pred" and "ztsnr" by which people mark such models, and the texts of
+    /// Stability AI's ModelSpec.
+    /// </summary>
+    public ModelSettings WithMarks(TensorFile file)
+    {
+        var predictsV = file.Tensors.ContainsKey("v_pred") || file.Metadata.GetValueOrDefault("modelspec.prediction_type") is "v";
+        var sides = file.Metadata.GetValueOrDefault("modelspec.resolution")?.Split('x');
+        return this with
+        {
+            Parameterization = Parameterization ?? (predictsV ? "v" : null),
+            ZeroTerminalSnr = ZeroTerminalSnr ?? (file.Tensors.ContainsKey("ztsnr") ? true : null),
+            NativeSize = sides is [var width, var height] && width == height && int.TryParse(width, out var side) && side is >= 64 and <= 4096 && side % 64 == 0 ? side : null,
+        };
+    }
+
+    /// <summary>Whether a tensor is such a mark.</summary>
+    public static bool IsMark(string name) => name is "v_pred" or "ztsnr";
 
     private static ModelSettings FromYaml(string path)
     {
