@@ -11,7 +11,7 @@ internal sealed record AutoencoderOptions
 {
     public required string Data { get; init; }
     public required string Out { get; init; }
-    public int Concepts { get; init; } = 256;
+    public int Concepts { get; init; } = DiffusionOptions.DefaultConcepts;
     public IReadOnlyList<string>? Sources { get; init; }
     public IReadOnlyList<int> Channels { get; init; } = [32, 32, 64, 128];
     public int Batch { get; init; } = 32;

@@ -1,3 +1,5 @@
+using Easel.Imaging;
+
 namespace Easel.Training;
 
 /// <summary>The prompts by which people see at a glance what a model can draw: always these, never chosen by how they came out.</summary>
@@ -16,6 +18,24 @@ internal static class ContactSheet
         "a sunflower", "a cactus", "a snowman", "a light bulb", "a key", "a guitar", "a butterfly", "a whale",
     ];
 
-    /// <summary>The request for one of them, with the place on the sheet as its seed.</summary>
-    public static GenerationRequest Request(string prompt, int place) => new() { Prompt = prompt, Seed = place, Width = 128, Height = 128, Steps = 20, GuidanceScale = 3, Watermark = false };
+    /// <summary>Draws them all, the place on the sheet as the seed, and writes the sheet.</summary>
+    public static void Draw(ImageGenerator generator, int steps, double? guidance, string path, Action<string, double>? onProgress, CancellationToken cancel)
+    {
+        var pictures = new List<RgbImage>();
+        foreach (var batch in Prompts.Chunk(8))
+        {
+            onProgress?.Invoke("sheet", (double)pictures.Count / Prompts.Count);
+            var request = new GenerationRequest
+            {
+                Prompts = batch,
+                BatchSize = batch.Length,
+                Seed = pictures.Count,
+                Steps = steps,
+                GuidanceScale = guidance ?? generator.Family.GuidanceScale,
+                Watermark = false,
+            };
+            pictures.AddRange(generator.Generate(request, cancel: cancel).Images.Select(image => image.Image));
+        }
+        ImageFile.Save(path, ImageGrid.Make(pictures, 8));
+    }
 }

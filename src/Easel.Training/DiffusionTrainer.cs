@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Easel.Imaging;
 using Easel.Models;
 using Easel.Training.Data;
 using Easel.Weights;
@@ -10,11 +9,17 @@ namespace Easel.Training;
 /// <summary>How to train the UNet and the text encoder.</summary>
 internal sealed record DiffusionOptions
 {
+    /// <summary>How many concepts the model that ships was trained on; a faster machine takes more.</summary>
+    public const int DefaultConcepts = 144;
+
+    /// <summary>The sources it was trained on.</summary>
+    public static readonly IReadOnlyList<string> DefaultSources = ["fluent-flat", "fluent-3d"];
+
     public required string Data { get; init; }
     public required string Out { get; init; }
-    public int Concepts { get; init; } = 256;
+    public int Concepts { get; init; } = DefaultConcepts;
     public IReadOnlyList<string>? Sources { get; init; }
-    public IReadOnlyList<int> Channels { get; init; } = [96, 192, 288];
+    public IReadOnlyList<int> Channels { get; init; } = [64, 128, 192];
     public int TextWidth { get; init; } = 128;
     public int TextLayers { get; init; } = 3;
     public int Batch { get; init; } = 64;
@@ -214,7 +219,6 @@ internal sealed class DiffusionTrainer
     {
         SketchFile.Write(ModelPath(_options.Out), _unet, _autoencoder, _weights, _average.Values, _words);
         using var generator = ImageGenerator.Load(ModelPath(_options.Out));
-        var pictures = ContactSheet.Prompts.Select((prompt, i) => generator.Generate(ContactSheet.Request(prompt, i) with { Steps = 16 }).Images[0].Image).ToList();
-        ImageFile.Save(Path.Combine(_options.Out, $"sheet-{_state.Step:D6}.png"), ImageGrid.Make(pictures, 8));
+        ContactSheet.Draw(generator, 16, null, Path.Combine(_options.Out, $"sheet-{_state.Step:D6}.png"), null, CancellationToken.None);
     }
 }

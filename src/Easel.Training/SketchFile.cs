@@ -43,6 +43,7 @@ internal static class SketchFile
             ["modelspec.license"] = "CC-BY-4.0",
             ["modelspec.description"] = "Small drawings of well-known things, trained by Easel from open emoji; see docs/sketch.md for data and credits.",
             ["modelspec.prediction_type"] = "v",
+            ["easel.guidance_scale"] = "4",
             ["modelspec.resolution"] = $"{Data.Variant.Side}x{Data.Variant.Side}",
         });
     }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Easel.Training;
 using Easel.Training.Data;
+using Easel.Training.Evaluation;
 
 namespace Easel.Cli;
 
@@ -10,7 +11,7 @@ internal static class TrainCommand
     public static Command Create(Shell shell) => new PlainCommand("train", "train the small model that ships with Easel",
         new HelpNotes("data|autoencoder|diffusion|evaluate [flags]", ["easel train data --out data", "easel train autoencoder --data data --out run"]))
     {
-        Data(shell), Autoencoder(shell), Diffusion(shell),
+        Data(shell), Autoencoder(shell), Diffusion(shell), Evaluate(shell),
     };
 
     private static Command Data(Shell shell)
@@ -72,7 +73,7 @@ internal static class TrainCommand
     private static Command Diffusion(Shell shell)
     {
         var common = new CommonFlags();
-        var channels = Flags.Text("A,B,C", "channels of each resolution level of the UNet, finest first, multiples of 32 (default: 96,192,288)", "--channels");
+        var channels = Flags.Text("A,B,C", "channels of each resolution level of the UNet, finest first, multiples of 32 (default: 64,128,192)", "--channels");
         var from = Flags.Text("FILE", "begin with the weights of this model, with its autoencoder, and not from nothing", "--from");
         var command = new PlainCommand("diffusion", "train the UNet and the text encoder on the autoencoder's latents",
             new HelpNotes("--data DIR --out DIR [flags]", ["easel train diffusion --data data --out run --minutes 240", "easel train diffusion --data data --out run2 --from models/sketch.safetensors --concepts 400"]))
@@ -107,13 +108,50 @@ internal static class TrainCommand
         return command;
     }
 
+    private static Command Evaluate(Shell shell)
+    {
+        var common = new CommonFlags();
+        var model = Flags.Text("FILE", "the model (default: the one that comes with Easel)", "--model");
+        var prompts = Flags.Whole("pictures for each kind of prompt at most (default: 300)", "--prompts");
+        var steps = Flags.Whole("sampling steps (default: 20)", "--steps");
+        var scale = Flags.Number("guidance scale (default: the model's own)", "--cfg");
+        var sheet = Flags.Text("FILE", "draw the fixed 64 prompts on a sheet and measure nothing", "--sheet");
+        var command = new PlainCommand("evaluate", "measure how often a model draws what it is asked",
+            new HelpNotes("--data DIR [flags]", ["easel train evaluate --data data", "easel train evaluate --sheet sheet.png"]))
+        { model, prompts, steps, scale, sheet, common.DataFolder, common.Concepts, common.Sources, common.Quiet };
+        command.SetAction(parsed =>
+        {
+            var path = parsed.GetValue(model) ?? ModelChoice.Find(null, shell);
+            var results = new List<string>();
+            using (var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet)))
+            {
+                using var generator = ImageGenerator.Load(path);
+                if (parsed.GetValue(sheet) is { } file)
+                {
+                    ContactSheet.Draw(generator, parsed.GetValue(steps) ?? 20, parsed.GetValue(scale), file, progress.Working, shell.Cancel);
+                    results.Add(file);
+                }
+                else
+                {
+                    var folder = common.Data(parsed);
+                    var drawings = Drawing.List(folder, parsed.GetValue(common.Concepts) ?? DiffusionOptions.DefaultConcepts, common.SourceList(parsed));
+                    var evaluator = new Evaluator(folder, drawings, generator, parsed.GetValue(steps) ?? 20, parsed.GetValue(scale));
+                    foreach (var score in evaluator.Run(parsed.GetValue(prompts) ?? 300, progress.Working, shell.Cancel)) progress.Result(score.ToString());
+                }
+            }
+            foreach (var result in results) shell.Out.WriteLine(result);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
     /// <summary>What both trainers take.</summary>
     private sealed class CommonFlags
     {
-        private readonly Option<string?> _data = Flags.Text("DIR", "the data set, made by easel train data", "--data");
+        public readonly Option<string?> DataFolder = Flags.Text("DIR", "the data set, made by easel train data", "--data");
         private readonly Option<string?> _out = Flags.Text("DIR", "folder for the run: state, log, pictures", "--out");
-        private readonly Option<string?> _sources = Flags.Text("A,B", "sources of drawings (default: noto,fluent-flat,fluent-3d; all for every one)", "--sources");
-        public readonly Option<int?> Concepts = Flags.Whole("take the N best-known concepts (default: 256)", "--concepts");
+        public readonly Option<string?> Sources = Flags.Text("A,B", "sources of drawings (default: fluent-flat,fluent-3d; all for every one)", "--sources");
+        public readonly Option<int?> Concepts = Flags.Whole("take the N best-known concepts (default: 144)", "--concepts");
         public readonly Option<int?> Batch = Flags.Whole("pictures at a time", "--batch");
         public readonly Option<double?> Rate = Flags.Number("highest learning rate", "--rate");
         public readonly Option<double?> Minutes = Flags.Number("end after so many minutes, the time before a --resume counted in", "--minutes");
@@ -125,16 +163,16 @@ internal static class TrainCommand
 
         public void AddTo(Command command)
         {
-            foreach (var option in (Option[])[_data, _out, _sources, Concepts, Batch, Rate, Minutes, Steps, Seed, Resume, FullPrecision, Quiet]) command.Add(option);
+            foreach (var option in (Option[])[DataFolder, _out, Sources, Concepts, Batch, Rate, Minutes, Steps, Seed, Resume, FullPrecision, Quiet]) command.Add(option);
         }
 
-        public string Data(ParseResult parsed) => parsed.GetValue(_data) ?? throw new UsageException("Name the data set with --data; easel train data --out DIR makes one.");
+        public string Data(ParseResult parsed) => parsed.GetValue(DataFolder) ?? throw new UsageException("Name the data set with --data; easel train data --out DIR makes one.");
 
         public string Out(ParseResult parsed) => parsed.GetValue(_out) ?? throw new UsageException("Name a folder for the run with --out.");
 
-        public IReadOnlyList<string>? SourceList(ParseResult parsed) => parsed.GetValue(_sources) switch
+        public IReadOnlyList<string>? SourceList(ParseResult parsed) => parsed.GetValue(Sources) switch
         {
-            null => ["noto", "fluent-flat", "fluent-3d"],
+            null => DiffusionOptions.DefaultSources,
             "all" => null,
             var list => list.Split(','),
         };

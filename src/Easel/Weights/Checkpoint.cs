@@ -200,6 +200,7 @@ public sealed class Checkpoint : IDisposable
     {
         (UNet, Family) = Shapes.UNet(UNetTensors, _settings, Path);
         if (_settings.NativeSize is { } side) Family = Family with { NativeSize = side };
+        if (_settings.GuidanceScale is { } scale) Family = Family with { GuidanceScale = scale };
         Autoencoder = AutoencoderTensors.Count > 0 ? Shapes.Autoencoder(AutoencoderTensors, Path) : null;
         Text = TextTensors.Count > 0 ? Shapes.Text(TextTensors, _openClip, Family, _settings, Path) : null;
         if (Text is { } text && text.Width != UNet.ContextWidth)

@@ -24,6 +24,7 @@ internal sealed record ModelSettings
     public string? TextActivation { get; init; }
     public int? MaxNoiseLevel { get; init; }
     public int? NativeSize { get; init; }
+    public double? GuidanceScale { get; init; }
 
     /// <summary>The settings for a single-file checkpoint: the file named, or those lying beside the checkpoint.</summary>
     /// <param name="checkpoint">The checkpoint's path.</param>
@@ -57,7 +58,7 @@ internal sealed record ModelSettings
 
     /// <summary>
     /// What a single file says of itself, unless a configuration said otherwise: the empty tensors "v_pred" and "ztsnr" by which people mark such models, and the texts of
-    /// Stability AI's ModelSpec.
+    /// Stability AI's ModelSpec; and "easel.guidance_scale", for which there is no custom.
     /// </summary>
     public ModelSettings WithMarks(TensorFile file)
     {
@@ -68,6 +69,8 @@ internal sealed record ModelSettings
             Parameterization = Parameterization ?? (predictsV ? "v" : null),
             ZeroTerminalSnr = ZeroTerminalSnr ?? (file.Tensors.ContainsKey("ztsnr") ? true : null),
             NativeSize = sides is [var width, var height] && width == height && int.TryParse(width, out var side) && side is >= 64 and <= 4096 && side % 64 == 0 ? side : null,
+            GuidanceScale = double.TryParse(file.Metadata.GetValueOrDefault("easel.guidance_scale"), NumberStyles.Float, CultureInfo.InvariantCulture, out var scale)
+                && scale is >= 1 and <= 30 ? scale : null,
         };
     }
 
