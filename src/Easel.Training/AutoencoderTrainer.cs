@@ -25,8 +25,8 @@ internal sealed record AutoencoderOptions
 }
 
 /// <summary>
-/// Trains the autoencoder on parts of drawings to give them back: absolute and squared errors of the pixels, absolute errors of their differences (edges), and a very small pull
-/// of the latents towards a normal distribution.
+/// Trains the autoencoder on parts of drawings to give them back: absolute and squared errors of the pixels, absolute errors of their differences (edges), squared errors of the
+/// colours of large parts, a pull of three latent channels towards mean colours, and a very small one of all towards a normal distribution.
 /// </summary>
 internal sealed class AutoencoderTrainer
 {
@@ -57,6 +57,9 @@ internal sealed class AutoencoderTrainer
     /// <summary>The weights, to compare runs by.</summary>
     public FlatWeights Weights => _weights;
 
+    /// <summary>The network as it is.</summary>
+    public Autoencoder Network => _network;
+
     private string StatePath => Path.Combine(_options.Out, "autoencoder-state.safetensors");
 
     /// <summary>Where the finished autoencoder is written, in the original layout.</summary>
@@ -80,8 +83,10 @@ internal sealed class AutoencoderTrainer
                 onProgress?.Invoke($"autoencoder, step {_state.Step}, loss {loss:F4}, {speed:F0}/s", clock.Progress(_state.Step));
             }
             if (clock.IsTimeToSave()) Save(clock.Seconds);
+            if (clock.IsTimeToShow()) Show();
         }
         Save(clock.Seconds);
+        Show();
     }
 
     /// <summary>One step on a batch that the step's number decides.</summary>
@@ -94,36 +99,53 @@ internal sealed class AutoencoderTrainer
 
         var most = Variant.Side - _options.Crop;
         var parts = Enumerable.Range(0, _options.Batch).Select(_ => (random.Next(_gallery.Count), 8 * random.Next(most / 8 + 1), 8 * random.Next(most / 8 + 1))).ToList();
-        var pixels = _gallery.Batch(parts, _options.Crop);
-        var input = _options.FullPrecision ? pixels : pixels.to(ScalarType.BFloat16);
+        var all = _gallery.Batch(parts, _options.Crop);
+        var noise = randn([parts.Count, _network.Config.LatentChannels, _options.Crop / 8, _options.Crop / 8], generator: generator);
 
+        var shards = Shards.CountFor(parts.Count);
+        var losses = new double[shards];
+        Shards.Run(shards, shard =>
+        {
+            var mine = arange(shard, parts.Count, shards);
+            using var loss = Loss(all.index_select(0, mine), noise.index_select(0, mine)) * ((double)mine.shape[0] / parts.Count);
+            loss.backward();
+            losses[shard] = loss.item<float>();
+        });
+        _optimizer.Step(step, rate);
+        _average.Update(step);
+        return losses.Sum();
+    }
+
+    private Tensor Loss(Tensor pixels, Tensor noise)
+    {
+        var input = _options.FullPrecision ? pixels : pixels.to(ScalarType.BFloat16);
         var (mean, deviation) = _network.Encode(input);
         var (mean32, deviation32) = (mean.to(ScalarType.Float32), deviation.to(ScalarType.Float32));
-        var latents = mean32 + deviation32 * randn(mean32.shape, generator: generator);
-        var output = _network.Decode(latents.to(input.dtype)).to(ScalarType.Float32);
+        var output = _network.Decode((mean32 + deviation32 * noise).to(input.dtype)).to(ScalarType.Float32);
 
         var difference = output - pixels;
         var edges = (difference[.., .., .., 1..] - difference[.., .., .., ..^1]).abs().mean() + (difference[.., .., 1..] - difference[.., .., ..^1]).abs().mean();
         var kl = 0.5 * (mean32.square() + deviation32.square() - 1 - 2 * deviation32.log()).mean();
-        var loss = difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges + KlWeight * 1024 * kl;
-        loss.backward();
-        _optimizer.Step(step, rate);
-        _average.Update(step);
-        return loss.item<float>();
+        // Without this the network sees light and dark alone for a long time: the colours of large parts, and among them hue before brightness.
+        var coarse = nn.functional.avg_pool2d(difference, 8);
+        var hue = coarse - coarse.mean([1], keepdim: true);
+        // Three channels of the latent are drawn towards the mean colour of what they stand for: colours are there from the start, and latents are smooth where drawings are flat.
+        var colours = mean32.narrow(1, 0, 3) - nn.functional.avg_pool2d(pixels, _network.Config.Factor);
+        return difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges + 4 * coarse.square().mean() + 4 * hue.square().mean() + 0.5 * colours.square().mean()
+            + KlWeight * 1024 * kl;
     }
 
     private int HashCode(long step) => Gallery.StableHash($"{_options.Seed}/{step}");
 
-    private void Save(double seconds)
+    /// <summary>Writes the state and the averaged autoencoder.</summary>
+    public void Save(double seconds)
     {
         _state.Seconds = seconds;
         _state.Save(StatePath);
-        _weights.With(_average.Values, () =>
-        {
-            SketchFile.WriteAutoencoder(ModelPath(_options.Out), _network, _weights);
-            ImageFile.Save(Path.Combine(_options.Out, "autoencoder.png"), Sheet());
-        });
+        _weights.With(_average.Values, () => SketchFile.WriteAutoencoder(ModelPath(_options.Out), _network, _weights));
     }
+
+    private void Show() => _weights.With(_average.Values, () => ImageFile.Save(Path.Combine(_options.Out, "autoencoder.png"), Sheet()));
 
     /// <summary>Pictures from all over the data above what the autoencoder makes of them.</summary>
     private RgbImage Sheet()

@@ -10,7 +10,7 @@ namespace Easel.Training;
 internal sealed record DiffusionOptions
 {
     /// <summary>How many concepts the model that ships was trained on; a faster machine takes more.</summary>
-    public const int DefaultConcepts = 144;
+    public const int DefaultConcepts = 200;
 
     /// <summary>The sources it was trained on.</summary>
     public static readonly IReadOnlyList<string> DefaultSources = ["fluent-flat", "fluent-3d"];
@@ -135,15 +135,26 @@ internal sealed class DiffusionTrainer
         var timesteps = NoiseLevels.Timesteps(pictures.Length, random);
         var clean = _latents.index_select(0, tensor(pictures.Select(p => (long)p).ToArray()));
         var (noisy, target) = NoiseLevels.Add(clean, randn(clean.shape, generator: generator), timesteps);
-
-        var context = _text.call(_words.Encode(captions));
-        var prediction = _unet.call(noisy.to(Format), tensor(timesteps.Select(t => (float)t).ToArray()), context, null).to(ScalarType.Float32);
+        var ids = _words.Encode(captions);
+        var times = tensor(timesteps.Select(t => (float)t).ToArray());
         var weights = tensor(timesteps.Select(t => (float)NoiseLevels.Weight(t)).ToArray());
-        var loss = ((prediction - target).square().mean([1, 2, 3]) * weights).mean();
-        loss.backward();
+
+        var shards = Shards.CountFor(pictures.Length);
+        var losses = new double[shards];
+        Shards.Run(shards, shard =>
+        {
+            // Every so many, so that each part sees all levels of noise.
+            var mine = arange(shard, pictures.Length, shards);
+            Tensor Mine(Tensor all) => all.index_select(0, mine);
+            var context = _text.call(Mine(ids));
+            var prediction = _unet.call(Mine(noisy).to(Format), Mine(times), context, null).to(ScalarType.Float32);
+            var loss = ((prediction - Mine(target)).square().mean([1, 2, 3]) * Mine(weights)).sum() / pictures.Length;
+            loss.backward();
+            losses[shard] = loss.item<float>();
+        });
         var norm = _optimizer.Step(step, rate);
         _average.Update(step);
-        return (loss.item<float>(), norm);
+        return (losses.Sum(), norm);
     }
 
     /// <summary>The pictures of a step: every drawing once, in an order that changes, before any comes again; which of its variants is left to chance.</summary>
@@ -207,7 +218,8 @@ internal sealed class DiffusionTrainer
         }
     }
 
-    private void Save(double seconds)
+    /// <summary>Writes the state and the model with the averaged weights.</summary>
+    public void Save(double seconds)
     {
         _state.Seconds = seconds;
         _state.Save(StatePath);
