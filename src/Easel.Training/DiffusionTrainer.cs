@@ -10,7 +10,7 @@ namespace Easel.Training;
 internal sealed record DiffusionOptions
 {
     /// <summary>How many concepts the model that ships was trained on; a faster machine takes more.</summary>
-    public const int DefaultConcepts = 200;
+    public const int DefaultConcepts = 126;
 
     /// <summary>The sources it was trained on.</summary>
     public static readonly IReadOnlyList<string> DefaultSources = ["fluent-flat", "fluent-3d"];
