@@ -25,12 +25,12 @@ internal sealed record AutoencoderOptions
 }
 
 /// <summary>
-/// Trains the autoencoder on parts of drawings to give them back: absolute and squared errors of the pixels, absolute errors of their differences (edges), squared errors of the
-/// colours of large parts, a pull of three latent channels towards mean colours, and a very small one of all towards a normal distribution.
+/// Trains the autoencoder's decoder on parts of drawings: absolute and squared errors of the pixels, and absolute errors of their differences (edges). The encoder stays as
+/// <see cref="SmoothStart"/> sets it, so that diffusion can be trained on its latents at the same time.
 /// </summary>
 internal sealed class AutoencoderTrainer
 {
-    private const double KlWeight = 1e-6;
+    private const double LatentNoise = 0.03; // so that small errors of diffusion are not enlarged
 
     private readonly AutoencoderOptions _options;
     private readonly Gallery _gallery;
@@ -44,9 +44,10 @@ internal sealed class AutoencoderTrainer
     public AutoencoderTrainer(AutoencoderOptions options, Gallery gallery)
     {
         (_options, _gallery) = (options, gallery);
-        _network = new Autoencoder(new AutoencoderConfig { Channels = options.Channels, LatentChannels = 4, BlocksPerLevel = 1 });
+        _network = new Autoencoder(new AutoencoderConfig { Channels = options.Channels, LatentChannels = 4, BlocksPerLevel = 1, NormGroups = SmoothStart.Groups });
         _weights = new FlatWeights([("autoencoder", _network)], options.Seed);
-        _optimizer = new AdamW(_weights, weightDecay: 0.01);
+        SmoothStart.Set(_network);
+        _optimizer = new AdamW(_weights, weightDecay: 0); // it would wear the encoder away, which has no gradient to hold it
         _average = new AveragedWeights(_weights, 0.995);
         _state = new TrainingState(_weights, _optimizer, _average);
         _rate = new LearningRate(options.Rate, WarmUp: 50);
@@ -119,20 +120,12 @@ internal sealed class AutoencoderTrainer
     private Tensor Loss(Tensor pixels, Tensor noise)
     {
         var input = _options.FullPrecision ? pixels : pixels.to(ScalarType.BFloat16);
-        var (mean, deviation) = _network.Encode(input);
-        var (mean32, deviation32) = (mean.to(ScalarType.Float32), deviation.to(ScalarType.Float32));
-        var output = _network.Decode((mean32 + deviation32 * noise).to(input.dtype)).to(ScalarType.Float32);
-
+        Tensor latents;
+        using (no_grad()) latents = _network.Encode(input).Mean; // the encoder is set, not trained
+        var output = _network.Decode(latents + LatentNoise * noise.to(latents.dtype)).to(ScalarType.Float32);
         var difference = output - pixels;
         var edges = (difference[.., .., .., 1..] - difference[.., .., .., ..^1]).abs().mean() + (difference[.., .., 1..] - difference[.., .., ..^1]).abs().mean();
-        var kl = 0.5 * (mean32.square() + deviation32.square() - 1 - 2 * deviation32.log()).mean();
-        // Without this the network sees light and dark alone for a long time: the colours of large parts, and among them hue before brightness.
-        var coarse = nn.functional.avg_pool2d(difference, 8);
-        var hue = coarse - coarse.mean([1], keepdim: true);
-        // Three channels of the latent are drawn towards the mean colour of what they stand for: colours are there from the start, and latents are smooth where drawings are flat.
-        var colours = mean32.narrow(1, 0, 3) - nn.functional.avg_pool2d(pixels, _network.Config.Factor);
-        return difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges + 4 * coarse.square().mean() + 4 * hue.square().mean() + 0.5 * colours.square().mean()
-            + KlWeight * 1024 * kl;
+        return difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges;
     }
 
     private int HashCode(long step) => Gallery.StableHash($"{_options.Seed}/{step}");

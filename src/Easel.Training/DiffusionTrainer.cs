@@ -41,8 +41,9 @@ internal sealed class DiffusionTrainer
     private readonly DiffusionOptions _options;
     private readonly Gallery _gallery;
     private readonly Words _words;
-    private readonly Autoencoder _autoencoder;
+    private Autoencoder _autoencoder;
     private readonly Tensor _latents; // [pictures, 4, 16, 16]
+    private readonly Tensor? _stored; // the same in the scale of an autoencoder that is still being trained; null for one out of a finished model
     private readonly UNet _unet;
     private readonly ClipTextModel _text;
     private readonly FlatWeights _weights;
@@ -64,8 +65,8 @@ internal sealed class DiffusionTrainer
         _latents = Latents.Of(_autoencoder, gallery, onProgress);
         if (from is null)
         {
-            LatentScale.Fold(_autoencoder, _latents);
-            _latents = Latents.Normalised(_latents);
+            LatentScale.Fold(_autoencoder, _stored = _latents);
+            _latents = Latents.Normalised(_stored);
         }
         else _latents.mul_(ModelFamily.Sd1.LatentScale);
 
@@ -223,13 +224,24 @@ internal sealed class DiffusionTrainer
     {
         _state.Seconds = seconds;
         _state.Save(StatePath);
+        Write();
+    }
+
+    /// <summary>Writes the model, with the decoder as its own training has left it by now.</summary>
+    private void Write()
+    {
+        if (_stored is not null)
+        {
+            _autoencoder.Dispose();
+            LatentScale.Fold(_autoencoder = LoadAutoencoder(null), _stored);
+        }
         SketchFile.Write(ModelPath(_options.Out), _unet, _autoencoder, _weights, _average.Values, _words);
     }
 
     /// <summary>A sheet of fixed prompts, drawn by the library from the file as people draw with it.</summary>
     private void Show()
     {
-        SketchFile.Write(ModelPath(_options.Out), _unet, _autoencoder, _weights, _average.Values, _words);
+        Write();
         using var generator = ImageGenerator.Load(ModelPath(_options.Out));
         ContactSheet.Draw(generator, 16, null, Path.Combine(_options.Out, $"sheet-{_state.Step:D6}.png"), null, CancellationToken.None);
     }

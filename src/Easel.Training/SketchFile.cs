@@ -1,3 +1,4 @@
+using System.Globalization;
 using Easel.Models;
 using Easel.Text;
 using Easel.Weights;
@@ -15,7 +16,7 @@ internal static class SketchFile
     public static void WriteAutoencoder(string path, Autoencoder network, FlatWeights weights)
     {
         using var scope = NewDisposeScope();
-        SafeTensorsWriter.Write(path, weights.Split(weights.Values).ToDictionary(w => Original(w.Name, null, network), w => Shaped(w.Name, w.Value)));
+        SafeTensorsWriter.Write(path, weights.Split(weights.Values).ToDictionary(w => Original(w.Name, null, network), w => Shaped(w.Name, w.Value)), metadata: Groups(network));
     }
 
     /// <summary>Writes a whole model, in fp16.</summary>
@@ -33,7 +34,7 @@ internal static class SketchFile
         foreach (var (name, value) in autoencoder.named_parameters()) tensors.Add(Original("autoencoder." + name, unet, autoencoder), Shaped(name, value));
         tensors.Add("v_pred", empty(0));
         tensors.Add("ztsnr", empty(0));
-        SafeTensorsWriter.Write(path, tensors, ScalarType.Float16, new Dictionary<string, string>
+        SafeTensorsWriter.Write(path, tensors, ScalarType.Float16, new Dictionary<string, string>(Groups(autoencoder))
         {
             ["modelspec.sai_model_spec"] = "1.0.0",
             ["modelspec.architecture"] = "stable-diffusion-v1",
@@ -47,6 +48,8 @@ internal static class SketchFile
             ["modelspec.resolution"] = $"{Data.Variant.Side}x{Data.Variant.Side}",
         });
     }
+
+    private static Dictionary<string, string> Groups(Autoencoder autoencoder) => new() { ["vae.norm_num_groups"] = autoencoder.Config.NormGroups.ToString(CultureInfo.InvariantCulture) };
 
     /// <summary>Takes UNet and text encoder from a model on disk.</summary>
     public static void Read(Checkpoint from, FlatWeights weights, Words words)

@@ -201,7 +201,7 @@ public sealed class Checkpoint : IDisposable
         (UNet, Family) = Shapes.UNet(UNetTensors, _settings, Path);
         if (_settings.NativeSize is { } side) Family = Family with { NativeSize = side };
         if (_settings.GuidanceScale is { } scale) Family = Family with { GuidanceScale = scale };
-        Autoencoder = AutoencoderTensors.Count > 0 ? Shapes.Autoencoder(AutoencoderTensors, Path) : null;
+        Autoencoder = AutoencoderTensors.Count > 0 ? Shapes.Autoencoder(AutoencoderTensors, _settings.VaeNormGroups, Path) : null;
         Text = TextTensors.Count > 0 ? Shapes.Text(TextTensors, _openClip, Family, _settings, Path) : null;
         if (Text is { } text && text.Width != UNet.ContextWidth)
             throw new CheckpointException($"The text encoder of {Path} gives vectors of width {text.Width}, but its UNet attends to {UNet.ContextWidth}.");
