@@ -28,6 +28,7 @@ internal sealed record DiffusionOptions
     public double? Minutes { get; init; }
     public long? Steps { get; init; }
     public string? From { get; init; }
+    public bool NewText { get; init; }
     public bool Resume { get; init; }
     public bool FullPrecision { get; init; }
     public long Seed { get; init; }
@@ -74,6 +75,7 @@ internal sealed class DiffusionTrainer
         _text = new ClipTextModel((from?.Text ?? TextShape()) with { Vocabulary = _words.Tokens.Count }) { RunType = Format };
         _weights = new FlatWeights([("unet", _unet), ("text", _text)], options.Seed);
         if (from is not null) SketchFile.Read(from, _weights, _words);
+        if (from is null || options.NewText) BagOfWords.Set(_text, _words);
         _optimizer = new AdamW(_weights, weightDecay: 0.01);
         _average = new AveragedWeights(_weights, 0.998);
         _state = new TrainingState(_weights, _optimizer, _average);
@@ -99,7 +101,7 @@ internal sealed class DiffusionTrainer
     public void Run(Action<string, double>? onProgress, CancellationToken cancel)
     {
         var clock = new RunClock(_options.Out, "diffusion.csv", _options.Minutes is { } minutes ? TimeSpan.FromMinutes(minutes) : null, _options.Steps,
-            TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(8), _state.Seconds);
+            TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(15), _state.Seconds);
         var (since, sum, norms) = (Stopwatch.StartNew(), 0.0, 0.0);
         const int Every = 20;
         while (clock.Progress(_state.Step) < 1 && !cancel.IsCancellationRequested)

@@ -12,14 +12,18 @@ internal static class Latents
     /// <summary>The mean of each picture's latent, [pictures, c, h, w], fp32, in the network's own scale.</summary>
     public static Tensor Of(Autoencoder network, Gallery gallery, Action<double>? onProgress)
     {
-        using var guard = no_grad();
-        var parts = new List<Tensor>();
-        for (var from = 0; from < gallery.Count; from += Batch)
+        var parts = new Tensor[(gallery.Count + Batch - 1) / Batch];
+        for (var i = 0; i < parts.Length; i += 2)
         {
-            using var scope = NewDisposeScope();
-            var pixels = gallery.Batch([.. Enumerable.Range(from, Math.Min(Batch, gallery.Count - from)).Select(i => (i, 0, 0))], Variant.Side);
-            parts.Add(network.Encode(pixels).Mean.DetachFromDisposeScope());
-            onProgress?.Invoke((double)from / gallery.Count);
+            var first = i;
+            Shards.Run(Math.Min(2, parts.Length - first), shard =>
+            {
+                using var guard = no_grad();
+                var from = (first + shard) * Batch;
+                var pixels = gallery.Batch([.. Enumerable.Range(from, Math.Min(Batch, gallery.Count - from)).Select(picture => (picture, 0, 0))], Variant.Side);
+                parts[first + shard] = network.Encode(pixels).Mean.DetachFromDisposeScope();
+            });
+            onProgress?.Invoke((double)first / parts.Length);
         }
         var all = cat(parts).DetachFromDisposeScope();
         foreach (var part in parts) part.Dispose();

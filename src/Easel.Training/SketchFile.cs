@@ -41,7 +41,7 @@ internal static class SketchFile
             ["modelspec.implementation"] = "https://github.com/CompVis/stable-diffusion",
             ["modelspec.title"] = "Easel Sketch",
             ["modelspec.author"] = "The Easel authors",
-            ["modelspec.license"] = "CC-BY-4.0",
+            ["modelspec.license"] = "MIT",
             ["modelspec.description"] = "Small drawings of well-known things, trained by Easel from open emoji; see docs/sketch.md for data and credits.",
             ["modelspec.prediction_type"] = "v",
             ["easel.guidance_scale"] = "4",

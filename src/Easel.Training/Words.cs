@@ -24,6 +24,9 @@ internal sealed class Words
     /// <summary>The tokens in the order of their numbers here.</summary>
     public IReadOnlyList<int> Tokens { get; }
 
+    /// <summary>The number here of a token that was gathered.</summary>
+    public int NumberOf(int token) => _numbers[token];
+
     /// <summary>Captions as [n, 77] of the numbers here, int64.</summary>
     /// <exception cref="EaselException">A caption has a token that was not gathered.</exception>
     public Tensor Encode(IReadOnlyList<string> captions)

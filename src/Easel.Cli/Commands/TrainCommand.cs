@@ -75,9 +75,10 @@ internal static class TrainCommand
         var common = new CommonFlags();
         var channels = Flags.Text("A,B,C", "channels of each resolution level of the UNet, finest first, multiples of 32 (default: 64,128,192)", "--channels");
         var from = Flags.Text("FILE", "begin with the weights of this model, with its autoencoder, and not from nothing", "--from");
+        var newText = Flags.Switch("with --from: begin the text encoder anew", "--new-text");
         var command = new PlainCommand("diffusion", "train the UNet and the text encoder on the autoencoder's latents",
             new HelpNotes("--data DIR --out DIR [flags]", ["easel train diffusion --data data --out run --minutes 240", "easel train diffusion --data data --out run2 --from models/sketch.safetensors --concepts 400"]))
-        { channels, from };
+        { channels, from, newText };
         common.AddTo(command);
         command.SetAction(parsed =>
         {
@@ -92,6 +93,7 @@ internal static class TrainCommand
                 Minutes = parsed.GetValue(common.Minutes),
                 Steps = parsed.GetValue(common.Steps),
                 From = parsed.GetValue(from),
+                NewText = parsed.GetValue(newText),
                 Resume = parsed.GetValue(common.Resume),
                 FullPrecision = parsed.GetValue(common.FullPrecision),
                 Seed = parsed.GetValue(common.Seed) ?? 0,
