@@ -64,6 +64,7 @@ internal static class CommandLine
             ConvertCommand.Create(shell),
             SamplersCommand.Create(shell),
             WatermarkCommand.Create(shell),
+            TrainCommand.Create(shell),
             CompletionCommand.Create(shell),
             CompletionCommand.CreateAnswers(shell),
         };

@@ -96,6 +96,10 @@ public sealed class ImageGenerator : IDisposable
         return RunPlanner.Of(request, shape, _model.Size, MemoryFor(shape, _model.Format), _model.Format, _model.Device, _model.DecodesTiny, _speed);
     }
 
+    /// <summary>Loads the small model that comes with Easel: see <see cref="BuiltInModel"/>.</summary>
+    /// <inheritdoc cref="Load(string, LoadOptions?, Action{double}?)"/>
+    public static ImageGenerator Load(LoadOptions? options = null, Action<double>? onProgress = null) => Load(BuiltInModel.Path, options, onProgress);
+
     /// <summary>Makes the pictures of a request.</summary>
     /// <param name="request">What to draw.</param>
     /// <param name="onProgress">Told after each step.</param>

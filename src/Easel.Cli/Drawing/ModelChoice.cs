@@ -23,15 +23,15 @@ internal static class ModelChoice
         ["x4-upscaling.yaml"] = PredictionType.V,
     };
 
-    /// <summary>The model named, or that of EASEL_MODEL, or the one where the scripts have theirs.</summary>
+    /// <summary>The model named, or that of EASEL_MODEL, or the one where the scripts have theirs, or the small one that comes with Easel.</summary>
     /// <exception cref="UsageException">There is none.</exception>
     public static string Find(string? named, Shell shell)
     {
         var path = named ?? (shell.Variable("EASEL_MODEL") is { Length: > 0 } variable ? variable : null);
         if (path is null)
         {
-            return File.Exists(ScriptDefault)
-                ? ScriptDefault
+            return File.Exists(ScriptDefault) ? ScriptDefault
+                : BuiltInModel.Exists ? BuiltInModel.Path
                 : throw new UsageException("No model is named: give a checkpoint with --model, or put its path into the variable EASEL_MODEL.");
         }
         if (File.Exists(path) || Directory.Exists(path)) return path;

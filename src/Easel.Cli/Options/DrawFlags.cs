@@ -19,7 +19,7 @@ internal sealed class DrawFlags
     public readonly Option<int?> ClipSkip = Flags.Whole("stop the text encoder so many layers before its end; 1 is none (default 1)", "--clip-skip");
 
     // Model
-    public readonly Option<string?> Model = Flags.Text("FILE", "the checkpoint or diffusers folder (default $EASEL_MODEL)", "--model", "-m", "--ckpt");
+    public readonly Option<string?> Model = Flags.Text("FILE", "the checkpoint or diffusers folder (default $EASEL_MODEL, else the small one inside)", "--model", "-m", "--ckpt");
     public readonly Option<string?> Config = Flags.Text("FILE", "the original YAML configuration; hardly ever needed", "--config");
     public readonly Option<string?> Vae = Flags.Text("FILE", "another autoencoder", "--vae");
     public readonly Option<string?> TinyVae = Flags.Text("FILE", "the tiny autoencoder (TAESD) to decode with: faster, a little coarser",

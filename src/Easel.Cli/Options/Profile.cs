@@ -163,7 +163,7 @@ internal sealed record Profile
             Job.Inpaint => Demo(InpaintDemo),
             Job.Upscale => Demo(UpscaleDemo),
             _ when settings.IsOptimized => fromPicture ? OptimizedImage : OptimizedText,
-            _ when !settings.IsScript => General,
+            _ when !settings.IsScript => family is null ? General : General with { Scale = family.GuidanceScale },
             _ when isSecond => fromPicture ? StabilityImage : StabilityText,
             _ => fromPicture ? CompVisImage : CompVisText,
         };

@@ -43,7 +43,7 @@ internal static class HelpPage
         foreach (var command in root.Subcommands.Where(command => !command.Hidden)) Row(page, command.Name, command.Description ?? "");
         page.AppendLine();
         page.AppendLine("Variables:");
-        Row(page, "EASEL_MODEL", "the checkpoint to use where none is named");
+        Row(page, "EASEL_MODEL", "the checkpoint to use where none is named; without it the small model inside draws");
         Row(page, "EASEL_LORAS", "the folder of LoRAs");
         Row(page, "EASEL_EMBEDDINGS", "the folder of textual inversions");
         Row(page, "EASEL_DEBUG=1", "show where an error came from");

@@ -20,6 +20,9 @@ internal static unsafe class FlashAttention
     /// <summary>Queries in a block: four vectors of sixteen.</summary>
     public const int Queries = 64;
 
+    /// <summary>Scores of a head below which handing work to threads costs more than is won: 64 tokens among themselves are libtorch's, 256 with a prompt of 77 are ours.</summary>
+    private const int WorthTheThreads = 10_000;
+
     /// <summary>Below every score, and far enough from the smallest float that differences do not overflow.</summary>
     public const float Lowest = -1e30f;
 
@@ -29,7 +32,7 @@ internal static unsafe class FlashAttention
     /// <param name="heads">Number of heads.</param>
     public static bool Serves(Tensor q, Tensor k, long heads) =>
         Vector512.IsHardwareAccelerated && q.device_type == DeviceType.CPU && q.dtype is ScalarType.Float32 or ScalarType.BFloat16
-        && q.shape[1] >= Queries / 2 && k.shape[1] > 0 && q.shape[2] % heads == 0;
+        && q.shape[1] * k.shape[1] >= WorthTheThreads && k.shape[1] > 0 && q.shape[2] % heads == 0;
 
     /// <summary>Attends in each of <paramref name="heads"/> equal slices of the last dimension.</summary>
     /// <param name="q">[n, tokens, heads · d], fp32 or bf16; a row's numbers lie side by side.</param>

@@ -16,6 +16,9 @@ public sealed record AutoencoderConfig
     /// <summary>Residual blocks in each level of the encoder; the decoder has one more.</summary>
     public required int BlocksPerLevel { get; init; }
 
+    /// <summary>Groups of channels in each norm: 32 in SD 1 and 2, "norm_num_groups" in a diffusers configuration.</summary>
+    public int NormGroups { get; init; } = 32;
+
     /// <summary>Pixels along a side for each latent position: 8, or 4 in the x4 upscaler.</summary>
     public int Factor => 1 << (Channels.Count - 1);
 }
@@ -82,8 +85,8 @@ internal sealed class Encoder : Module<Tensor, Tensor>
     {
         conv_in = new Conv2d(3, config.Channels[0], kernel: 3, padding: 1);
         for (var level = 0; level < config.Channels.Count; level++) down_blocks.Add(new EncoderLevel(config, level));
-        mid_block = new AutoencoderMiddle(config.Channels[^1]);
-        conv_norm_out = new GroupNorm(32, config.Channels[^1], 1e-6);
+        mid_block = new AutoencoderMiddle(config);
+        conv_norm_out = new GroupNorm(config.NormGroups, config.Channels[^1], 1e-6);
         conv_out = new Conv2d(config.Channels[^1], 2 * config.LatentChannels, kernel: 3, padding: 1);
         RegisterComponents();
     }
@@ -113,9 +116,9 @@ internal sealed class Decoder : Module<Tensor, Tensor>
     public Decoder(AutoencoderConfig config) : base(nameof(Decoder))
     {
         conv_in = new Conv2d(config.LatentChannels, config.Channels[^1], kernel: 3, padding: 1);
-        mid_block = new AutoencoderMiddle(config.Channels[^1]);
+        mid_block = new AutoencoderMiddle(config);
         for (var level = config.Channels.Count - 1; level >= 0; level--) up_blocks.Add(new DecoderLevel(config, level));
-        conv_norm_out = new GroupNorm(32, config.Channels[0], 1e-6);
+        conv_norm_out = new GroupNorm(config.NormGroups, config.Channels[0], 1e-6);
         conv_out = new Conv2d(config.Channels[0], 3, kernel: 3, padding: 1);
         RegisterComponents();
     }
@@ -143,7 +146,7 @@ internal sealed class EncoderLevel : Module<Tensor, Tensor>
     {
         var channels = config.Channels[level];
         for (var i = 0; i < config.BlocksPerLevel; i++)
-            resnets.Add(new ResnetBlock(i == 0 ? config.Channels[Math.Max(level - 1, 0)] : channels, channels, timeWidth: 0, 1e-6));
+            resnets.Add(new ResnetBlock(i == 0 ? config.Channels[Math.Max(level - 1, 0)] : channels, channels, timeWidth: 0, 1e-6, config.NormGroups));
         if (level < config.Channels.Count - 1) downsamplers.Add(new Downsample(channels, padRightAndBottom: true));
         RegisterComponents();
     }
@@ -171,7 +174,7 @@ internal sealed class DecoderLevel : Module<Tensor, Tensor>
     {
         var channels = config.Channels[level];
         for (var i = 0; i <= config.BlocksPerLevel; i++)
-            resnets.Add(new ResnetBlock(i == 0 ? config.Channels[Math.Min(level + 1, config.Channels.Count - 1)] : channels, channels, timeWidth: 0, 1e-6));
+            resnets.Add(new ResnetBlock(i == 0 ? config.Channels[Math.Min(level + 1, config.Channels.Count - 1)] : channels, channels, timeWidth: 0, 1e-6, config.NormGroups));
         if (level > 0) upsamplers.Add(new Upsample(channels));
         RegisterComponents();
     }
@@ -196,10 +199,11 @@ internal sealed class AutoencoderMiddle : Module<Tensor, Tensor>
     private readonly ModuleList<ResnetBlock> resnets;
     private readonly ModuleList<PictureAttention> attentions;
 
-    public AutoencoderMiddle(long channels) : base(nameof(AutoencoderMiddle))
+    public AutoencoderMiddle(AutoencoderConfig config) : base(nameof(AutoencoderMiddle))
     {
-        resnets = new ModuleList<ResnetBlock>(new ResnetBlock(channels, channels, timeWidth: 0, 1e-6), new ResnetBlock(channels, channels, timeWidth: 0, 1e-6));
-        attentions = new ModuleList<PictureAttention>(new PictureAttention(channels));
+        var channels = config.Channels[^1];
+        resnets = new ModuleList<ResnetBlock>(new ResnetBlock(channels, channels, timeWidth: 0, 1e-6, config.NormGroups), new ResnetBlock(channels, channels, timeWidth: 0, 1e-6, config.NormGroups));
+        attentions = new ModuleList<PictureAttention>(new PictureAttention(channels, config.NormGroups));
         RegisterComponents();
     }
 
@@ -219,9 +223,9 @@ internal sealed class PictureAttention : Module<Tensor, Tensor>
     private readonly Linear to_q, to_k, to_v;
     private readonly ModuleList<Linear> to_out;
 
-    public PictureAttention(long channels) : base(nameof(PictureAttention))
+    public PictureAttention(long channels, long groups) : base(nameof(PictureAttention))
     {
-        group_norm = new GroupNorm(32, channels, 1e-6);
+        group_norm = new GroupNorm(groups, channels, 1e-6);
         to_q = new Linear(channels, channels);
         to_k = new Linear(channels, channels);
         to_v = new Linear(channels, channels);

@@ -33,6 +33,9 @@ public sealed record ModelFamily
     /// <summary>The side in pixels that the model was trained at.</summary>
     public int NativeSize { get; init; } = 512;
 
+    /// <summary>The guidance scale that suits the model where nobody asks for another.</summary>
+    public double GuidanceScale { get; init; } = 7.5;
+
     /// <summary>Latents are multiplied by this after encoding, so that they have about unit variance.</summary>
     public double LatentScale { get; init; } = 0.18215;
 

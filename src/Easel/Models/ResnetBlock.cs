@@ -18,12 +18,13 @@ public sealed class ResnetBlock : Module<Tensor, Tensor?, Tensor>
     /// <param name="outputs">Channels out.</param>
     /// <param name="timeWidth">Width of the timestep's embedding; 0 where there is none.</param>
     /// <param name="epsilon">The norms' epsilon: 1e-5 in the UNet, 1e-6 in the autoencoder.</param>
-    public ResnetBlock(long inputs, long outputs, long timeWidth, double epsilon) : base(nameof(ResnetBlock))
+    /// <param name="groups">Groups of channels in each norm.</param>
+    public ResnetBlock(long inputs, long outputs, long timeWidth, double epsilon, long groups = 32) : base(nameof(ResnetBlock))
     {
-        norm1 = new GroupNorm(32, inputs, epsilon);
+        norm1 = new GroupNorm(groups, inputs, epsilon);
         conv1 = new Conv2d(inputs, outputs, kernel: 3, padding: 1);
         time_emb_proj = timeWidth > 0 ? new Linear(timeWidth, outputs) : null;
-        norm2 = new GroupNorm(32, outputs, epsilon);
+        norm2 = new GroupNorm(groups, outputs, epsilon);
         conv2 = new Conv2d(outputs, outputs, kernel: 3, padding: 1);
         conv_shortcut = inputs != outputs ? new Conv2d(inputs, outputs, kernel: 1) : null;
         RegisterComponents();

@@ -59,7 +59,7 @@ internal static class Shapes
     }
 
     /// <summary>The autoencoder's shape.</summary>
-    public static AutoencoderConfig Autoencoder(StateDict tensors, string path)
+    public static AutoencoderConfig Autoencoder(StateDict tensors, int? normGroups, string path)
     {
         var levels = tensors.CountChildren("encoder.down_blocks.");
         if (levels is 0 or > 8) throw new CheckpointException($"{path} holds an autoencoder with {levels} resolution levels; 1 to 8 are possible.");
@@ -68,6 +68,7 @@ internal static class Shapes
             Channels = [.. Enumerable.Range(0, levels).Select(i => (int)Require(tensors, $"encoder.down_blocks.{i}.resnets.0.conv1.weight", 4, path)[0])],
             LatentChannels = (int)Require(tensors, "post_quant_conv.weight", 4, path)[0],
             BlocksPerLevel = tensors.CountChildren("encoder.down_blocks.0.resnets."),
+            NormGroups = normGroups ?? 32,
         };
     }
 

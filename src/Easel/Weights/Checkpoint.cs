@@ -11,7 +11,7 @@ namespace Easel.Weights;
 public sealed class Checkpoint : IDisposable
 {
     private readonly List<TensorFile> _files = [];
-    private readonly ModelSettings _settings;
+    private ModelSettings _settings;
 
     private Checkpoint(string path, ModelSettings settings) => (Path, _settings) = (path, settings);
 
@@ -112,6 +112,7 @@ public sealed class Checkpoint : IDisposable
         var file = TensorFile.Open(Path);
         _files.Add(file);
         _remarks.AddRange(file.Remarks);
+        _settings = _settings.WithMarks(file);
 
         const string UNetPrefix = "model.diffusion_model.", VaePrefix = "first_stage_model.", ClipPrefix = "cond_stage_model.transformer.", OpenClipPrefix = "cond_stage_model.model.";
         var unetKeys = file.Tensors.Keys.Where(k => k.StartsWith(UNetPrefix, StringComparison.Ordinal)).ToList();
@@ -137,7 +138,7 @@ public sealed class Checkpoint : IDisposable
                 AddOpenClip(key, KeyLayout.OpenClipText(key[OpenClipPrefix.Length..]));
             else if (key.StartsWith("model_ema.", StringComparison.Ordinal))
                 emaCount++;
-            else if (!IsScheduleBuffer(key) && !key.StartsWith("depth_model.", StringComparison.Ordinal))
+            else if (!IsScheduleBuffer(key) && !ModelSettings.IsMark(key) && !key.StartsWith("depth_model.", StringComparison.Ordinal))
                 others.Add(key);
         }
         if (emaCount > 0 && !ema) _remarks.Add($"averaged (EMA) weights left aside: {emaCount} tensors");
@@ -198,7 +199,9 @@ public sealed class Checkpoint : IDisposable
     private void Recognise()
     {
         (UNet, Family) = Shapes.UNet(UNetTensors, _settings, Path);
-        Autoencoder = AutoencoderTensors.Count > 0 ? Shapes.Autoencoder(AutoencoderTensors, Path) : null;
+        if (_settings.NativeSize is { } side) Family = Family with { NativeSize = side };
+        if (_settings.GuidanceScale is { } scale) Family = Family with { GuidanceScale = scale };
+        Autoencoder = AutoencoderTensors.Count > 0 ? Shapes.Autoencoder(AutoencoderTensors, _settings.VaeNormGroups, Path) : null;
         Text = TextTensors.Count > 0 ? Shapes.Text(TextTensors, _openClip, Family, _settings, Path) : null;
         if (Text is { } text && text.Width != UNet.ContextWidth)
             throw new CheckpointException($"The text encoder of {Path} gives vectors of width {text.Width}, but its UNet attends to {UNet.ContextWidth}.");

@@ -23,6 +23,9 @@ internal sealed record ModelSettings
     public int? TextHeads { get; init; }
     public string? TextActivation { get; init; }
     public int? MaxNoiseLevel { get; init; }
+    public int? NativeSize { get; init; }
+    public double? GuidanceScale { get; init; }
+    public int? VaeNormGroups { get; init; }
 
     /// <summary>The settings for a single-file checkpoint: the file named, or those lying beside the checkpoint.</summary>
     /// <param name="checkpoint">The checkpoint's path.</param>
@@ -47,12 +50,35 @@ internal sealed record ModelSettings
         var settings = new ModelSettings();
         if (Find("text_encoder/config.json") is { } text) settings = settings.WithText(Json(text));
         if (Find("unet/config.json") is { } unet) settings = settings.WithUNet(Json(unet));
-        if (Find("vae/config.json") is { } vae) settings = settings with { LatentScale = Number(Json(vae), "scaling_factor") };
+        if (Find("vae/config.json") is { } vae) settings = settings.WithVae(Json(vae));
         if (Find("scheduler/scheduler_config.json") is { } scheduler) settings = settings.WithScheduler(Json(scheduler));
         return settings;
 
         string? Find(string name) => File.Exists(Path.Combine(folder, name)) ? Path.Combine(folder, name) : null;
     }
+
+    /// <summary>
+    /// What a single file says of itself, unless a configuration said otherwise: the empty tensors "v_pred" and "ztsnr" by which people mark such models, and the texts of
+    /// Stability AI's ModelSpec; "easel.guidance_scale" and "vae.norm_num_groups", for which there is no custom.
+    /// </summary>
+    public ModelSettings WithMarks(TensorFile file)
+    {
+        var predictsV = file.Tensors.ContainsKey("v_pred") || file.Metadata.GetValueOrDefault("modelspec.prediction_type") is "v";
+        var sides = file.Metadata.GetValueOrDefault("modelspec.resolution")?.Split('x');
+        return this with
+        {
+            Parameterization = Parameterization ?? (predictsV ? "v" : null),
+            ZeroTerminalSnr = ZeroTerminalSnr ?? (file.Tensors.ContainsKey("ztsnr") ? true : null),
+            NativeSize = sides is [var width, var height] && width == height && int.TryParse(width, out var side) && side is >= 64 and <= 4096 && side % 64 == 0 ? side : null,
+            GuidanceScale = double.TryParse(file.Metadata.GetValueOrDefault("easel.guidance_scale"), NumberStyles.Float, CultureInfo.InvariantCulture, out var scale)
+                && scale is >= 1 and <= 30 ? scale : null,
+            VaeNormGroups = VaeNormGroups
+                ?? Groups(double.TryParse(file.Metadata.GetValueOrDefault("vae.norm_num_groups"), NumberStyles.Float, CultureInfo.InvariantCulture, out var groups) ? groups : null),
+        };
+    }
+
+    /// <summary>Whether a tensor is such a mark.</summary>
+    public static bool IsMark(string name) => name is "v_pred" or "ztsnr";
 
     private static ModelSettings FromYaml(string path)
     {
@@ -113,6 +139,11 @@ internal sealed record ModelSettings
         var heads = Numbers(json, "num_attention_heads") ?? Numbers(json, "attention_head_dim");
         return this with { Heads = heads?.Select(h => (int)h).ToList() };
     }
+
+    private ModelSettings WithVae(JsonElement json) => this with { LatentScale = Number(json, "scaling_factor"), VaeNormGroups = Groups(Number(json, "norm_num_groups")) };
+
+    /// <summary>A number of groups that norms can have; null otherwise.</summary>
+    private static int? Groups(double? number) => number is 1 or 2 or 4 or 8 or 16 or 32 ? (int)number : null;
 
     private ModelSettings WithScheduler(JsonElement json) => this with
     {

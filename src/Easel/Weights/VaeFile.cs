@@ -20,7 +20,7 @@ internal sealed class VaeFile : IDisposable
         var levels = 1 + names.Values.Select(n => n.Split('.')).Where(p => p is ["decoder", "up", _, ..] && int.TryParse(p[2], out _)).Select(p => int.Parse(p[2])).DefaultIfEmpty(0).Max();
         foreach (var (key, name) in names)
             if ((original ? KeyLayout.OriginalAutoencoder(name, levels) : KeyLayout.DiffusersAutoencoder(name)) is { } own) Tensors.Add(own, new Slot(file, key));
-        Config = Shapes.Autoencoder(Tensors, file.Path);
+        Config = Shapes.Autoencoder(Tensors, new ModelSettings().WithMarks(file).VaeNormGroups, file.Path);
     }
 
     public StateDict Tensors { get; } = new();

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Easel.Cli;
+namespace Easel.Weights;
 
 /// <summary>From the names of our autoencoder's parameters, which are those of diffusers, back to those of the original single file.</summary>
 internal static class AutoencoderNames

@@ -1,0 +1,185 @@
+using System.CommandLine;
+using Easel.Training;
+using Easel.Training.Data;
+using Easel.Training.Evaluation;
+
+namespace Easel.Cli;
+
+/// <summary><c>easel train</c>: makes the small model that ships with Easel, from open drawings to the file.</summary>
+internal static class TrainCommand
+{
+    public static Command Create(Shell shell) => new PlainCommand("train", "train the small model that ships with Easel",
+        new HelpNotes("data|autoencoder|diffusion|evaluate [flags]", ["easel train data --out data", "easel train autoencoder --data data --out run"]))
+    {
+        Data(shell), Autoencoder(shell), Diffusion(shell), Evaluate(shell),
+    };
+
+    private static Command Data(Shell shell)
+    {
+        var folder = Flags.Text("DIR", "folder for the data set", "--out");
+        var concepts = Flags.Whole("draw the N best-known concepts alone (default: all)", "--concepts");
+        var quiet = Flags.Switch("print nothing but the result", "--quiet", "-q");
+        var command = new PlainCommand("data", "build the data set from open packages; needs npm and rsvg-convert", new HelpNotes("--out DIR [flags]", ["easel train data --out data"]))
+        {
+            folder, concepts, quiet,
+        };
+        command.SetAction(parsed =>
+        {
+            var home = parsed.GetValue(folder) ?? throw new UsageException("Name a folder for the data set with --out.");
+            int count;
+            using (var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet)))
+                count = DataStep.Run(home, parsed.GetValue(concepts) ?? int.MaxValue, progress.Working, shell.Cancel);
+            shell.Out.WriteLine($"{count} drawings in {home}");
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Command Autoencoder(Shell shell)
+    {
+        var common = new CommonFlags();
+        var channels = Flags.Text("A,B,C,D", "channels of each resolution level, finest first, multiples of 32 (default: 32,32,64,128)", "--channels");
+        var crop = Flags.Whole("side in pixels of the parts that are trained on (default: 64)", "--crop");
+        var command = new PlainCommand("autoencoder", "train the autoencoder, pixels to latents and back",
+            new HelpNotes("--data DIR --out DIR [flags]", ["easel train autoencoder --data data --out run --minutes 30"])) { channels, crop };
+        common.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            var defaults = new AutoencoderOptions { Data = common.Data(parsed), Out = common.Out(parsed) };
+            var options = defaults with
+            {
+                Concepts = parsed.GetValue(common.Concepts) ?? defaults.Concepts,
+                Sources = common.SourceList(parsed),
+                Channels = parsed.GetValue(channels) is { } list ? CommonFlags.Numbers(list, "--channels") : defaults.Channels,
+                Batch = parsed.GetValue(common.Batch) ?? defaults.Batch,
+                Crop = parsed.GetValue(crop) ?? defaults.Crop,
+                Rate = parsed.GetValue(common.Rate) ?? defaults.Rate,
+                Minutes = parsed.GetValue(common.Minutes),
+                Steps = parsed.GetValue(common.Steps),
+                Resume = parsed.GetValue(common.Resume),
+                FullPrecision = parsed.GetValue(common.FullPrecision),
+                Seed = parsed.GetValue(common.Seed) ?? 0,
+            };
+            using var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet));
+            var drawings = Drawing.List(options.Data, options.Concepts, options.Sources);
+            var gallery = Gallery.Load(options.Data, drawings, share => progress.Working("reading drawings", share));
+            new AutoencoderTrainer(options, gallery).Run(progress.Working, shell.Cancel);
+            progress.Result(AutoencoderTrainer.ModelPath(options.Out));
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Command Diffusion(Shell shell)
+    {
+        var common = new CommonFlags();
+        var channels = Flags.Text("A,B,C", "channels of each resolution level of the UNet, finest first, multiples of 32 (default: 64,128,192)", "--channels");
+        var from = Flags.Text("FILE", "begin with the weights of this model, with its autoencoder, and not from nothing", "--from");
+        var newText = Flags.Switch("with --from: begin the text encoder anew", "--new-text");
+        var command = new PlainCommand("diffusion", "train the UNet and the text encoder on the autoencoder's latents",
+            new HelpNotes("--data DIR --out DIR [flags]", ["easel train diffusion --data data --out run --minutes 240", "easel train diffusion --data data --out run2 --from models/sketch.safetensors --concepts 400"]))
+        { channels, from, newText };
+        common.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            var defaults = new DiffusionOptions { Data = common.Data(parsed), Out = common.Out(parsed) };
+            var options = defaults with
+            {
+                Concepts = parsed.GetValue(common.Concepts) ?? defaults.Concepts,
+                Sources = common.SourceList(parsed),
+                Channels = parsed.GetValue(channels) is { } list ? CommonFlags.Numbers(list, "--channels") : defaults.Channels,
+                Batch = parsed.GetValue(common.Batch) ?? defaults.Batch,
+                Rate = parsed.GetValue(common.Rate) ?? defaults.Rate,
+                Minutes = parsed.GetValue(common.Minutes),
+                Steps = parsed.GetValue(common.Steps),
+                From = parsed.GetValue(from),
+                NewText = parsed.GetValue(newText),
+                Resume = parsed.GetValue(common.Resume),
+                FullPrecision = parsed.GetValue(common.FullPrecision),
+                Seed = parsed.GetValue(common.Seed) ?? 0,
+            };
+            using var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet));
+            var drawings = Drawing.List(options.Data, options.Concepts, options.Sources);
+            var gallery = Gallery.Load(options.Data, drawings, share => progress.Working("reading drawings", share));
+            var trainer = new DiffusionTrainer(options, gallery, share => progress.Working("encoding drawings", share));
+            progress.Note($"{gallery.Drawings.Count} drawings, {trainer.ParameterCount:N0} parameters");
+            trainer.Run(progress.Working, shell.Cancel);
+            progress.Result(DiffusionTrainer.ModelPath(options.Out));
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Command Evaluate(Shell shell)
+    {
+        var common = new CommonFlags();
+        var model = Flags.Text("FILE", "the model (default: the one that comes with Easel)", "--model");
+        var prompts = Flags.Whole("pictures for each kind of prompt at most (default: 300)", "--prompts");
+        var steps = Flags.Whole("sampling steps (default: 20)", "--steps");
+        var scale = Flags.Number("guidance scale (default: the model's own)", "--cfg");
+        var sheet = Flags.Text("FILE", "draw the fixed 64 prompts on a sheet and measure nothing", "--sheet");
+        var command = new PlainCommand("evaluate", "measure how often a model draws what it is asked",
+            new HelpNotes("--data DIR [flags]", ["easel train evaluate --data data", "easel train evaluate --sheet sheet.png"]))
+        { model, prompts, steps, scale, sheet, common.DataFolder, common.Concepts, common.Sources, common.Quiet };
+        command.SetAction(parsed =>
+        {
+            var path = parsed.GetValue(model) ?? ModelChoice.Find(null, shell);
+            var results = new List<string>();
+            using (var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet)))
+            {
+                using var generator = ImageGenerator.Load(path);
+                if (parsed.GetValue(sheet) is { } file)
+                {
+                    ContactSheet.Draw(generator, parsed.GetValue(steps) ?? 20, parsed.GetValue(scale), file, progress.Working, shell.Cancel);
+                    results.Add(file);
+                }
+                else
+                {
+                    var folder = common.Data(parsed);
+                    var drawings = Drawing.List(folder, parsed.GetValue(common.Concepts) ?? DiffusionOptions.DefaultConcepts, common.SourceList(parsed));
+                    var evaluator = new Evaluator(folder, drawings, generator, parsed.GetValue(steps) ?? 20, parsed.GetValue(scale));
+                    foreach (var score in evaluator.Run(parsed.GetValue(prompts) ?? 300, progress.Working, shell.Cancel)) progress.Result(score.ToString());
+                }
+            }
+            foreach (var result in results) shell.Out.WriteLine(result);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    /// <summary>What both trainers take.</summary>
+    private sealed class CommonFlags
+    {
+        public readonly Option<string?> DataFolder = Flags.Text("DIR", "the data set, made by easel train data", "--data");
+        private readonly Option<string?> _out = Flags.Text("DIR", "folder for the run: state, log, pictures", "--out");
+        public readonly Option<string?> Sources = Flags.Text("A,B", "sources of drawings (default: fluent-flat,fluent-3d; all for every one)", "--sources");
+        public readonly Option<int?> Concepts = Flags.Whole("take the N best-known concepts (default: 126)", "--concepts");
+        public readonly Option<int?> Batch = Flags.Whole("pictures at a time", "--batch");
+        public readonly Option<double?> Rate = Flags.Number("highest learning rate", "--rate");
+        public readonly Option<double?> Minutes = Flags.Number("end after so many minutes, the time before a --resume counted in", "--minutes");
+        public readonly Option<int?> Steps = Flags.Whole("end after so many steps", "--steps");
+        public readonly Option<int?> Seed = Flags.Whole("decides all that is left to chance (default: 0)", "--seed");
+        public readonly Option<bool> Resume = Flags.Switch("go on with the run in the folder", "--resume");
+        public readonly Option<bool> FullPrecision = Flags.Switch("compute in fp32 in place of bf16", "--full");
+        public readonly Option<bool> Quiet = Flags.Switch("print nothing but the result", "--quiet", "-q");
+
+        public void AddTo(Command command)
+        {
+            foreach (var option in (Option[])[DataFolder, _out, Sources, Concepts, Batch, Rate, Minutes, Steps, Seed, Resume, FullPrecision, Quiet]) command.Add(option);
+        }
+
+        public string Data(ParseResult parsed) => parsed.GetValue(DataFolder) ?? throw new UsageException("Name the data set with --data; easel train data --out DIR makes one.");
+
+        public string Out(ParseResult parsed) => parsed.GetValue(_out) ?? throw new UsageException("Name a folder for the run with --out.");
+
+        public IReadOnlyList<string>? SourceList(ParseResult parsed) => parsed.GetValue(Sources) switch
+        {
+            null => DiffusionOptions.DefaultSources,
+            "all" => null,
+            var list => list.Split(','),
+        };
+
+        public static IReadOnlyList<int> Numbers(string list, string flag) =>
+            [.. list.Split(',').Select(text => int.TryParse(text, out var n) && n > 0 ? n : throw new UsageException($"{flag} takes whole numbers with commas between, not '{list}'."))];
+    }
+}

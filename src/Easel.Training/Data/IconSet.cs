@@ -1,0 +1,84 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Easel.Training.Data;
+
+/// <summary>The drawings of one package: SVG bodies in one JSON file, as iconify packs them, or a folder of WebP pictures.</summary>
+internal sealed class IconSet
+{
+    private readonly string _home;
+    private readonly JsonElement _icons;
+    private readonly (double Width, double Height) _size;
+    private readonly Dictionary<string, string> _byCode = []; // an emoji's code to the icon's name
+
+    private IconSet(DrawingSource source, string home, IReadOnlyDictionary<string, string> slugs)
+    {
+        (Source, _home) = (source, home);
+        if (!File.Exists(Path.Combine(home, "icons.json")))
+        {
+            foreach (var file in Directory.EnumerateFiles(Path.Combine(home, "assets"), "*.webp"))
+            {
+                var name = Path.GetFileNameWithoutExtension(file);
+                _byCode[Concept.Normalise(name)] = name;
+            }
+            return;
+        }
+
+        using var pack = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(home, "icons.json")));
+        _icons = pack.RootElement.GetProperty("icons").Clone();
+        _size = (Number(pack.RootElement, "width") ?? 16, Number(pack.RootElement, "height") ?? 16);
+        using var chars = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(home, "chars.json")));
+        foreach (var entry in chars.RootElement.EnumerateObject())
+            if (_icons.TryGetProperty(entry.Value.GetString()!, out _)) _byCode.TryAdd(Concept.Normalise(entry.Name), entry.Value.GetString()!);
+        foreach (var (code, slug) in slugs)
+        {
+            string[] spellings = [slug, slug.Replace("-", ""), slug.EndsWith("-face", StringComparison.Ordinal) ? slug[..^5] : slug];
+            if (spellings.FirstOrDefault(name => _icons.TryGetProperty(name, out _)) is { } found) _byCode.TryAdd(code, found);
+        }
+        IsEmoji = source.Id != "flat-icons";
+        if (!IsEmoji) _byCode.Clear();
+    }
+
+    public DrawingSource Source { get; }
+
+    /// <summary>Whether its icons are emoji, which other sets have too.</summary>
+    public bool IsEmoji { get; } = true;
+
+    /// <summary>The names of all icons.</summary>
+    public IEnumerable<string> Icons => _icons.ValueKind == JsonValueKind.Object ? _icons.EnumerateObject().Select(icon => icon.Name) : _byCode.Values;
+
+    public static IconSet Open(DrawingSource source, string home)
+    {
+        var names = Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(home))!, $"emojibase-data-{DrawingSource.Names[0].Version}", "package");
+        return new IconSet(source, home, EmojiNames.Slugs(names));
+    }
+
+    /// <summary>The icon of a concept; null where the set has none.</summary>
+    public string? Find(Concept concept) => _byCode.GetValueOrDefault(concept.Code);
+
+    /// <summary>Draws an icon into a PNG with transparency.</summary>
+    public void Render(string icon, string path)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        if (_icons.ValueKind != JsonValueKind.Object)
+        {
+            File.WriteAllBytes(path + ".part", TransparentPng.Resized(Path.Combine(_home, "assets", icon + ".webp"), Drawing.Side));
+        }
+        else
+        {
+            var body = _icons.GetProperty(icon);
+            var (width, height) = (Number(body, "width") ?? _size.Width, Number(body, "height") ?? _size.Height);
+            var (left, top) = (Number(body, "left") ?? 0, Number(body, "top") ?? 0);
+            var side = Math.Max(width, height);
+            var svg = string.Create(CultureInfo.InvariantCulture,
+                $"<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"{Drawing.Side}\" height=\"{Drawing.Side}\" ")
+                + string.Create(CultureInfo.InvariantCulture, $"viewBox=\"{left - (side - width) / 2} {top - (side - height) / 2} {side} {side}\">")
+                + body.GetProperty("body").GetString()!.Replace("currentColor", "#000") + "</svg>";
+            NpmPackage.Run(Path.GetTempPath(), "rsvg-convert", ["--output", Path.GetFullPath(path) + ".part"], svg);
+        }
+        File.Move(path + ".part", path, overwrite: true);
+    }
+
+    private static double? Number(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : null;
+}

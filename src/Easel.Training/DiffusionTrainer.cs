@@ -1,0 +1,250 @@
+using System.Diagnostics;
+using Easel.Models;
+using Easel.Training.Data;
+using Easel.Weights;
+using static TorchSharp.torch;
+
+namespace Easel.Training;
+
+/// <summary>How to train the UNet and the text encoder.</summary>
+internal sealed record DiffusionOptions
+{
+    /// <summary>How many concepts the model that ships was trained on; a faster machine takes more.</summary>
+    public const int DefaultConcepts = 126;
+
+    /// <summary>The sources it was trained on.</summary>
+    public static readonly IReadOnlyList<string> DefaultSources = ["fluent-flat", "fluent-3d"];
+
+    public required string Data { get; init; }
+    public required string Out { get; init; }
+    public int Concepts { get; init; } = DefaultConcepts;
+    public IReadOnlyList<string>? Sources { get; init; }
+    public IReadOnlyList<int> Channels { get; init; } = [64, 128, 192];
+    public int TextWidth { get; init; } = 128;
+    public int TextLayers { get; init; } = 3;
+    public int Batch { get; init; } = 64;
+    public double Rate { get; init; } = 8e-4;
+    public double CaptionDropout { get; init; } = 0.1;
+    public double? Minutes { get; init; }
+    public long? Steps { get; init; }
+    public string? From { get; init; }
+    public bool NewText { get; init; }
+    public bool Resume { get; init; }
+    public bool FullPrecision { get; init; }
+    public long Seed { get; init; }
+}
+
+/// <summary>
+/// Trains the UNet to predict v in noisy latents of drawings from their captions, and the text encoder with it. The latents of all pictures are made once, before.
+/// </summary>
+internal sealed class DiffusionTrainer
+{
+    private readonly DiffusionOptions _options;
+    private readonly Gallery _gallery;
+    private readonly Words _words;
+    private Autoencoder _autoencoder;
+    private readonly Tensor _latents; // [pictures, 4, 16, 16]
+    private readonly Tensor? _stored; // the same in the scale of an autoencoder that is still being trained; null for one out of a finished model
+    private readonly UNet _unet;
+    private readonly ClipTextModel _text;
+    private readonly FlatWeights _weights;
+    private readonly AdamW _optimizer;
+    private readonly AveragedWeights _average;
+    private readonly TrainingState _state;
+    private readonly LearningRate _rate;
+
+    /// <param name="options">How.</param>
+    /// <param name="gallery">The pictures.</param>
+    /// <param name="onProgress">Told the share of the latents made.</param>
+    public DiffusionTrainer(DiffusionOptions options, Gallery gallery, Action<double>? onProgress = null)
+    {
+        (_options, _gallery) = (options, gallery);
+        Directory.CreateDirectory(options.Out);
+        using var from = options.From is null ? null : Checkpoint.Open(options.From);
+        _words = new Words(Captions.Parts(gallery.Drawings));
+        _autoencoder = LoadAutoencoder(from);
+        _latents = Latents.Of(_autoencoder, gallery, onProgress);
+        if (from is null)
+        {
+            LatentScale.Fold(_autoencoder, _stored = _latents);
+            _latents = Latents.Normalised(_stored);
+        }
+        else _latents.mul_(ModelFamily.Sd1.LatentScale);
+
+        _unet = new UNet(from?.UNet ?? UNetShape());
+        _text = new ClipTextModel((from?.Text ?? TextShape()) with { Vocabulary = _words.Tokens.Count }) { RunType = Format };
+        _weights = new FlatWeights([("unet", _unet), ("text", _text)], options.Seed);
+        if (from is not null) SketchFile.Read(from, _weights, _words);
+        if (from is null || options.NewText) BagOfWords.Set(_text, _words);
+        _optimizer = new AdamW(_weights, weightDecay: 0.01);
+        _average = new AveragedWeights(_weights, 0.998);
+        _state = new TrainingState(_weights, _optimizer, _average);
+        _rate = new LearningRate(options.Rate, WarmUp: 100);
+        if (options.Resume && File.Exists(StatePath)) _state.Load(StatePath);
+    }
+
+    /// <summary>The weights, to compare runs by.</summary>
+    public FlatWeights Weights => _weights;
+
+    /// <summary>Parameters of the UNet and of the text encoder as trained.</summary>
+    public long ParameterCount => _weights.Count;
+
+    private ScalarType Format => _options.FullPrecision ? ScalarType.Float32 : ScalarType.BFloat16;
+
+    private string StatePath => Path.Combine(_options.Out, "diffusion-state.safetensors");
+
+    /// <summary>Where the model is written: what people draw with.</summary>
+    public static string ModelPath(string folder) => Path.Combine(folder, "sketch.safetensors");
+
+    /// <summary>Trains to the end of the run.</summary>
+    /// <param name="onProgress">Told what is being done and the share done.</param>
+    public void Run(Action<string, double>? onProgress, CancellationToken cancel)
+    {
+        var clock = new RunClock(_options.Out, "diffusion.csv", _options.Minutes is { } minutes ? TimeSpan.FromMinutes(minutes) : null, _options.Steps,
+            TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(15), _state.Seconds);
+        var (since, sum, norms) = (Stopwatch.StartNew(), 0.0, 0.0);
+        const int Every = 20;
+        while (clock.Progress(_state.Step) < 1 && !cancel.IsCancellationRequested)
+        {
+            var (loss, norm) = Step(_rate.At(_state.Step + 1, clock.Progress(_state.Step)));
+            (sum, norms) = (sum + loss, norms + norm);
+            if (_state.Step % Every == 0)
+            {
+                var speed = (double)Every * _options.Batch / since.Elapsed.TotalSeconds;
+                since.Restart();
+                clock.Log(_state.Step, ("loss", sum / Every), ("gradient_norm", norms / Every), ("drawings_per_second", speed));
+                onProgress?.Invoke($"diffusion, step {_state.Step}, loss {sum / Every:F4}, {speed:F0}/s", clock.Progress(_state.Step));
+                (sum, norms) = (0, 0);
+            }
+            if (clock.IsTimeToSave()) Save(clock.Seconds);
+            if (clock.IsTimeToShow()) Show();
+        }
+        Save(clock.Seconds);
+    }
+
+    /// <summary>One step on a batch that the step's number decides.</summary>
+    /// <returns>The weighted loss and the norm of the gradient.</returns>
+    public (double Loss, double GradientNorm) Step(double rate)
+    {
+        using var scope = NewDisposeScope();
+        var step = ++_state.Step;
+        var seed = Gallery.StableHash($"{_options.Seed}/{step}");
+        var random = new Random(seed);
+        using var generator = new Generator((ulong)seed, CPU);
+
+        var pictures = Pictures(step, random);
+        var captions = pictures.Select(picture => random.NextDouble() < _options.CaptionDropout ? ""
+            : Captions.For(_gallery.Drawings[picture / Variant.Count], _gallery.Facts[picture], random)).ToList();
+        var timesteps = NoiseLevels.Timesteps(pictures.Length, random);
+        var clean = _latents.index_select(0, tensor(pictures.Select(p => (long)p).ToArray()));
+        var (noisy, target) = NoiseLevels.Add(clean, randn(clean.shape, generator: generator), timesteps);
+        var ids = _words.Encode(captions);
+        var times = tensor(timesteps.Select(t => (float)t).ToArray());
+        var weights = tensor(timesteps.Select(t => (float)NoiseLevels.Weight(t)).ToArray());
+
+        var shards = Shards.CountFor(pictures.Length);
+        var losses = new double[shards];
+        Shards.Run(shards, shard =>
+        {
+            // Every so many, so that each part sees all levels of noise.
+            var mine = arange(shard, pictures.Length, shards);
+            Tensor Mine(Tensor all) => all.index_select(0, mine);
+            var context = _text.call(Mine(ids));
+            var prediction = _unet.call(Mine(noisy).to(Format), Mine(times), context, null).to(ScalarType.Float32);
+            var loss = ((prediction - Mine(target)).square().mean([1, 2, 3]) * Mine(weights)).sum() / pictures.Length;
+            loss.backward();
+            losses[shard] = loss.item<float>();
+        });
+        var norm = _optimizer.Step(step, rate);
+        _average.Update(step);
+        return (losses.Sum(), norm);
+    }
+
+    /// <summary>The pictures of a step: every drawing once, in an order that changes, before any comes again; which of its variants is left to chance.</summary>
+    private int[] Pictures(long step, Random random)
+    {
+        var all = _gallery.Drawings.Count;
+        return [.. Enumerable.Range(0, _options.Batch).Select(i =>
+        {
+            var (round, place) = Math.DivRem((step - 1) * _options.Batch + i, all);
+            if (_order.Round != round)
+            {
+                var order = Enumerable.Range(0, all).ToArray();
+                new Random(Gallery.StableHash($"{_options.Seed}/round {round}")).Shuffle(order);
+                _order = (round, order);
+            }
+            return _order.Drawings[place] * Variant.Count + random.Next(Variant.Count);
+        })];
+    }
+
+    private (long Round, int[] Drawings) _order = (-1, []);
+
+    private UNetConfig UNetShape() => new()
+    {
+        InChannels = 4,
+        OutChannels = 4,
+        Channels = _options.Channels,
+        // The finest level has none: its many positions are dear, and the next level sees all that a drawing of this size has.
+        Attention = [.. _options.Channels.Select((_, level) => new AttentionLevel(level == 0 ? 0 : 1, ModelFamily.Sd1.Heads, true))],
+        MiddleAttention = new AttentionLevel(1, ModelFamily.Sd1.Heads, true),
+        BlocksPerLevel = 1,
+        ContextWidth = _options.TextWidth,
+        LinearProjections = false,
+    };
+
+    private ClipTextConfig TextShape() => new()
+    {
+        Vocabulary = 0,
+        Positions = Text.ClipTokenizer.ContextLength,
+        Width = _options.TextWidth,
+        FeedForwardWidth = 4 * _options.TextWidth,
+        Layers = _options.TextLayers,
+        Heads = Math.Max(1, _options.TextWidth / 64),
+        Activation = TextActivation.QuickGelu,
+    };
+
+    private Autoencoder LoadAutoencoder(Checkpoint? from)
+    {
+        if (from is not null) return Load(from.Autoencoder!, from.AutoencoderTensors);
+        var path = AutoencoderTrainer.ModelPath(_options.Out);
+        if (!File.Exists(path)) throw new EaselException($"There is no autoencoder at {path}; easel train autoencoder --out {_options.Out} makes one.");
+        using var file = VaeFile.Open(path);
+        return Load(file.Config, file.Tensors);
+
+        static Autoencoder Load(AutoencoderConfig config, StateDict tensors)
+        {
+            var network = new Autoencoder(config);
+            tensors.Load(network, "autoencoder", ScalarType.Float32, CPU);
+            foreach (var layer in network.modules().OfType<Layer>()) // loading makes weights for drawing alone; these are to be changed
+                foreach (var (name, value) in layer.named_parameters().ToList()) layer.Assign(name, value.clone().DetachFromDisposeScope());
+            return network;
+        }
+    }
+
+    /// <summary>Writes the state and the model with the averaged weights.</summary>
+    public void Save(double seconds)
+    {
+        _state.Seconds = seconds;
+        _state.Save(StatePath);
+        Write();
+    }
+
+    /// <summary>Writes the model, with the decoder as its own training has left it by now.</summary>
+    private void Write()
+    {
+        if (_stored is not null)
+        {
+            _autoencoder.Dispose();
+            LatentScale.Fold(_autoencoder = LoadAutoencoder(null), _stored);
+        }
+        SketchFile.Write(ModelPath(_options.Out), _unet, _autoencoder, _weights, _average.Values, _words);
+    }
+
+    /// <summary>A sheet of fixed prompts, drawn by the library from the file as people draw with it.</summary>
+    private void Show()
+    {
+        Write();
+        using var generator = ImageGenerator.Load(ModelPath(_options.Out));
+        ContactSheet.Draw(generator, 16, null, Path.Combine(_options.Out, $"sheet-{_state.Step:D6}.png"), null, CancellationToken.None);
+    }
+}

@@ -1,0 +1,68 @@
+using Easel.Imaging;
+
+namespace Easel.Training.Evaluation;
+
+/// <summary>
+/// How alike two pictures are, by plain measures that no model has been trained on and that therefore flatter none: coarse colours, and how strong edges are in each direction at
+/// each place.
+/// </summary>
+internal static class Looks
+{
+    private const int Cells = 16;
+    private const int Directions = 4;
+    private const float EdgeShare = 2.0f; // brings edges to about the weight of colours
+
+    /// <summary>The features of a picture: 16 x 16 cells of mean colour, and of edge strength in four directions.</summary>
+    public static float[] Of(RgbImage picture)
+    {
+        var small = Resampling.Resize(picture, 2 * Cells, 2 * Cells, ResampleFilter.Bilinear); // each pixel the mean of a part
+        var side = 2 * Cells;
+        var features = new float[Cells * Cells * (3 + Directions)];
+        for (var y = 0; y < side; y++)
+            for (var x = 0; x < side; x++)
+            {
+                var cell = (y / 2 * Cells + x / 2) * (3 + Directions);
+                for (var channel = 0; channel < 3; channel++) features[cell + channel] += At(x, y, channel) / 4;
+                var (across, down) = (0f, 0f);
+                for (var channel = 0; channel < 3; channel++)
+                {
+                    across += (At(x + 1, y, channel) - At(x - 1, y, channel)) / 3;
+                    down += (At(x, y + 1, channel) - At(x, y - 1, channel)) / 3;
+                }
+                var strength = MathF.Sqrt(across * across + down * down);
+                var direction = (int)MathF.Floor((MathF.Atan2(down, across) + MathF.PI) / MathF.PI * Directions) % Directions; // an edge has no front and back
+                features[cell + 3 + direction] += EdgeShare * strength / 4;
+            }
+        return features;
+
+        float At(int x, int y, int channel) => small.Pixels[3 * (Math.Clamp(y, 0, side - 1) * side + Math.Clamp(x, 0, side - 1)) + channel] / 255f;
+    }
+
+    /// <summary>The squared distance of two features.</summary>
+    public static float Distance(float[] one, float[] other)
+    {
+        var sum = System.Numerics.Vector<float>.Zero;
+        var width = System.Numerics.Vector<float>.Count;
+        for (var i = 0; i + width <= one.Length; i += width)
+        {
+            var difference = new System.Numerics.Vector<float>(one, i) - new System.Numerics.Vector<float>(other, i);
+            sum += difference * difference;
+        }
+        return System.Numerics.Vector.Sum(sum);
+    }
+
+    /// <summary>The word for most of what is drawn: of the pixels unlike the ground, whose colour the corners tell.</summary>
+    public static string? MainColour(RgbImage picture)
+    {
+        var (width, height) = (picture.Width, picture.Height);
+        int[] corners = [0, width - 1, (height - 1) * width, height * width - 1];
+        var ground = Enumerable.Range(0, 3).Select(channel => corners.Average(corner => picture.Pixels[3 * corner + channel])).ToArray();
+        var drawn = new List<byte>();
+        for (var i = 0; i < picture.Pixels.Length; i += 3)
+        {
+            var away = Enumerable.Range(0, 3).Sum(channel => Math.Abs(picture.Pixels[i + channel] - ground[channel]));
+            if (away > 60) drawn.AddRange([picture.Pixels[i], picture.Pixels[i + 1], picture.Pixels[i + 2], 255]);
+        }
+        return Data.ColourWords.Main(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(drawn))?.Word;
+    }
+}

@@ -1,0 +1,31 @@
+using Easel.Models;
+using static TorchSharp.torch;
+
+namespace Easel.Training;
+
+/// <summary>The values that training begins from: PyTorch's own, and zero where the original begins a residual branch with nothing.</summary>
+internal static class FirstValues
+{
+    /// <summary>Fills one parameter.</summary>
+    /// <param name="view">Its memory.</param>
+    /// <param name="name">The layer's name with its network before it: "unet.down_blocks.0.resnets.0.conv2".</param>
+    /// <param name="layer">The layer.</param>
+    /// <param name="own">Which of its parameters: "weight" or "bias".</param>
+    public static void Fill(Tensor view, string name, Layer layer, string own, Generator generator)
+    {
+        using var scope = NewDisposeScope();
+        if (IsSilentAtFirst(name)) view.zero_();
+        else if (layer is GroupNorm or LayerNorm) view.fill_(own == "weight" ? 1 : 0);
+        else if (layer is Embedding) view.normal_(0, name.Contains("position", StringComparison.Ordinal) ? 0.01 : 0.02, generator);
+        else
+        {
+            var weight = layer.named_parameters().Single(p => p.name == "weight").parameter.shape;
+            var bound = 1 / Math.Sqrt(weight.Skip(1).Aggregate(1.0, (product, side) => product * side)); // Kaiming uniform with a = √5
+            view.uniform_(-bound, bound, generator);
+        }
+    }
+
+    /// <summary>zero_module in the original's openaimodel.py and attention.py: the last convolution of residual blocks and of the UNet, and a transformer's way out.</summary>
+    private static bool IsSilentAtFirst(string name) => name.StartsWith("unet.", StringComparison.Ordinal)
+        && (name.EndsWith(".conv2", StringComparison.Ordinal) || name.EndsWith(".proj_out", StringComparison.Ordinal) || name == "unet.conv_out");
+}

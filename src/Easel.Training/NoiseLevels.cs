@@ -1,0 +1,42 @@
+using Easel.Sampling;
+using static TorchSharp.torch;
+
+namespace Easel.Training;
+
+/// <summary>
+/// The noise that training adds and how much each level counts. Stable Diffusion's schedule stretched to end in pure noise ("Common Diffusion Noise Schedules and Sample Steps are
+/// Flawed", arXiv 2305.08891), v as the target ("Progressive Distillation", arXiv 2202.00512).
+/// </summary>
+internal static class NoiseLevels
+{
+    private const double Gamma = 5;
+
+    /// <summary>The schedule, the same that a file with the mark "ztsnr" is drawn with.</summary>
+    public static NoiseSchedule Schedule { get; } = NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.00085, 0.012, zeroTerminalSnr: true);
+
+    /// <summary>
+    /// What the squared error of v counts at a level: "Efficient Diffusion Training via Min-SNR Weighting Strategy", arXiv 2303.09556, min(SNR, 5) / (SNR + 1) for v, with 1 added
+    /// above the line so that pure noise, which a stretched schedule has, counts in full.
+    /// </summary>
+    public static double Weight(int timestep)
+    {
+        var alpha = Schedule.AlphasCumprod[timestep];
+        var snr = alpha / (1 - alpha);
+        return (Math.Min(snr, Gamma) + 1) / (snr + 1);
+    }
+
+    /// <summary>Timesteps of a batch: one from each of as many equal parts of the range, so that every batch sees all levels.</summary>
+    public static int[] Timesteps(int count, Random random) =>
+        [.. Enumerable.Range(0, count).Select(i => Math.Min(Schedule.Count - 1, (int)((i + random.NextDouble()) / count * Schedule.Count)))];
+
+    /// <summary>The noisy latents and the v to predict.</summary>
+    /// <param name="clean">[n, c, h, w] with about unit variance.</param>
+    /// <param name="noise">Of the same shape.</param>
+    /// <param name="timesteps">[n].</param>
+    public static (Tensor Noisy, Tensor Target) Add(Tensor clean, Tensor noise, int[] timesteps)
+    {
+        var signal = tensor(timesteps.Select(t => (float)Math.Sqrt(Schedule.AlphasCumprod[t])).ToArray()).view(-1, 1, 1, 1);
+        var spread = tensor(timesteps.Select(t => (float)Math.Sqrt(1 - Schedule.AlphasCumprod[t])).ToArray()).view(-1, 1, 1, 1);
+        return (signal * clean + spread * noise, signal * noise - spread * clean);
+    }
+}

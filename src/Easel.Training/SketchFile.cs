@@ -1,0 +1,94 @@
+using System.Globalization;
+using Easel.Models;
+using Easel.Text;
+using Easel.Weights;
+using static TorchSharp.torch;
+
+namespace Easel.Training;
+
+/// <summary>
+/// Writes and reads trained networks in the original single-file layout, which everything that reads Stable Diffusion 1 reads. What is not as in Stable Diffusion 1 is said as
+/// others say it: the empty tensors "v_pred" and "ztsnr", and texts of the ModelSpec.
+/// </summary>
+internal static class SketchFile
+{
+    /// <summary>Writes an autoencoder alone, in fp32.</summary>
+    public static void WriteAutoencoder(string path, Autoencoder network, FlatWeights weights)
+    {
+        using var scope = NewDisposeScope();
+        SafeTensorsWriter.Write(path, weights.Split(weights.Values).ToDictionary(w => Original(w.Name, null, network), w => Shaped(w.Name, w.Value)), metadata: Groups(network));
+    }
+
+    /// <summary>Writes a whole model, in fp16.</summary>
+    /// <param name="path">Where to.</param>
+    /// <param name="unet">The UNet, for its shape.</param>
+    /// <param name="autoencoder">The autoencoder with its weights.</param>
+    /// <param name="weights">Where the parameters of UNet and text encoder are.</param>
+    /// <param name="values">Their values.</param>
+    /// <param name="words">The tokens of the text encoder as trained.</param>
+    public static void Write(string path, UNet unet, Autoencoder autoencoder, FlatWeights weights, Tensor values, Words words)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var tensors = weights.Split(values).ToDictionary(w => Original(w.Name, unet, autoencoder), w => IsTokenTable(w.Name) ? WholeTable(w.Value, words) : w.Value);
+        foreach (var (name, value) in autoencoder.named_parameters()) tensors.Add(Original("autoencoder." + name, unet, autoencoder), Shaped(name, value));
+        tensors.Add("v_pred", empty(0));
+        tensors.Add("ztsnr", empty(0));
+        SafeTensorsWriter.Write(path, tensors, ScalarType.Float16, new Dictionary<string, string>(Groups(autoencoder))
+        {
+            ["modelspec.sai_model_spec"] = "1.0.0",
+            ["modelspec.architecture"] = "stable-diffusion-v1",
+            ["modelspec.implementation"] = "https://github.com/CompVis/stable-diffusion",
+            ["modelspec.title"] = "Easel Sketch",
+            ["modelspec.author"] = "The Easel authors",
+            ["modelspec.license"] = "MIT",
+            ["modelspec.description"] = "Small drawings of well-known things, trained by Easel from open emoji; see docs/sketch.md for data and credits.",
+            ["modelspec.prediction_type"] = "v",
+            ["easel.guidance_scale"] = "4",
+            ["modelspec.resolution"] = $"{Data.Variant.Side}x{Data.Variant.Side}",
+        });
+    }
+
+    private static Dictionary<string, string> Groups(Autoencoder autoencoder) => new() { ["vae.norm_num_groups"] = autoencoder.Config.NormGroups.ToString(CultureInfo.InvariantCulture) };
+
+    /// <summary>Takes UNet and text encoder from a model on disk.</summary>
+    public static void Read(Checkpoint from, FlatWeights weights, Words words)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var (name, value) in weights.Split(weights.Values))
+        {
+            var (network, own) = Parted(name);
+            var stored = (network == "unet" ? from.UNetTensors : from.TextTensors).Slots[own].View();
+            if (IsTokenTable(name)) stored = stored.index_select(0, tensor(words.Tokens.Select(token => (long)token).ToArray()));
+            value.copy_(stored.reshape(value.shape));
+        }
+    }
+
+    /// <summary>The original name of a parameter that begins with its network: "unet.conv_in.weight".</summary>
+    public static string Original(string name, UNet? unet, Autoencoder autoencoder)
+    {
+        var (network, own) = Parted(name);
+        var dot = own.LastIndexOf('.');
+        return network switch
+        {
+            "unet" => $"model.diffusion_model.{OriginalNames.UNetLayer(own[..dot], unet!.Config)}{own[dot..]}",
+            "text" => "cond_stage_model.transformer." + own,
+            _ => "first_stage_model." + AutoencoderNames.Original(own, autoencoder.Config.Channels.Count),
+        };
+    }
+
+    private static (string Network, string Own) Parted(string name) => (name[..name.IndexOf('.')], name[(name.IndexOf('.') + 1)..]);
+
+    private static bool IsTokenTable(string name) => name.EndsWith("token_embedding.weight", StringComparison.Ordinal);
+
+    /// <summary>CLIP's whole vocabulary: words that no caption had stand for nothing in particular, the mean of those that one had.</summary>
+    private static Tensor WholeTable(Tensor trained, Words words)
+    {
+        var table = trained.mean([0], keepdim: true).expand(ClipTokenizer.VocabularySize, -1).contiguous();
+        return table.index_copy_(0, tensor(words.Tokens.Select(token => (long)token).ToArray()), trained);
+    }
+
+    /// <summary>The original keeps the matrices of the autoencoder's attention as 1x1 convolutions.</summary>
+    private static Tensor Shaped(string name, Tensor value) => AutoencoderNames.IsProjection(name) ? value.unsqueeze(-1).unsqueeze(-1) : value;
+}

@@ -1,0 +1,46 @@
+using Easel.Text;
+using static TorchSharp.torch;
+
+namespace Easel.Training;
+
+/// <summary>
+/// The tokens that captions use, numbered anew. The whole table of CLIP's vocabulary is written to the file, but training it all would cost more than the rest of the text
+/// encoder: most of its words never occur.
+/// </summary>
+internal sealed class Words
+{
+    private readonly ClipTokenizer _tokenizer = new();
+    private readonly Dictionary<int, int> _numbers = [];
+    private readonly Dictionary<string, long[]> _known = new(StringComparer.Ordinal);
+
+    /// <summary>Gathers the tokens of some texts.</summary>
+    public Words(IEnumerable<string> texts)
+    {
+        var ids = texts.SelectMany(text => _tokenizer.Encode(text)).Append(ClipTokenizer.BeginOfText).Append(ClipTokenizer.EndOfText).Distinct().Order();
+        foreach (var id in ids) _numbers.Add(id, _numbers.Count);
+        Tokens = [.. _numbers.Keys];
+    }
+
+    /// <summary>The tokens in the order of their numbers here.</summary>
+    public IReadOnlyList<int> Tokens { get; }
+
+    /// <summary>The number here of a token that was gathered.</summary>
+    public int NumberOf(int token) => _numbers[token];
+
+    /// <summary>Captions as [n, 77] of the numbers here, int64.</summary>
+    /// <exception cref="EaselException">A caption has a token that was not gathered.</exception>
+    public Tensor Encode(IReadOnlyList<string> captions)
+    {
+        var ids = new long[captions.Count * ClipTokenizer.ContextLength];
+        for (var i = 0; i < captions.Count; i++) Encode(captions[i]).CopyTo(ids, i * ClipTokenizer.ContextLength);
+        return tensor(ids, [captions.Count, ClipTokenizer.ContextLength]);
+    }
+
+    private long[] Encode(string caption)
+    {
+        if (_known.TryGetValue(caption, out var ids)) return ids;
+        var tokens = _tokenizer.Tokenize(caption, ClipTokenizer.EndOfText).Ids;
+        if (tokens.Any(token => !_numbers.ContainsKey(token))) throw new EaselException($"The caption \"{caption}\" has a word that the captions were not expected to have.");
+        return _known[caption] = [.. tokens.Select(token => (long)_numbers[token])];
+    }
+}

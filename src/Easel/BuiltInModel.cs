@@ -1,0 +1,11 @@
+namespace Easel;
+
+/// <summary>The small model that comes with Easel ("Sketch"), which draws emoji-like pictures of well-known things with no download.</summary>
+public static class BuiltInModel
+{
+    /// <summary>Where the build puts the file: "models/sketch.safetensors" beside the program.</summary>
+    public static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "models", "sketch.safetensors");
+
+    /// <summary>Whether the file is there.</summary>
+    public static bool Exists => File.Exists(Path);
+}
