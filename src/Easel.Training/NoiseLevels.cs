@@ -25,9 +25,14 @@ internal static class NoiseLevels
         return (Math.Min(snr, Gamma) + 1) / (snr + 1);
     }
 
-    /// <summary>Timesteps of a batch: one from each of as many equal parts of the range, so that every batch sees all levels.</summary>
-    public static int[] Timesteps(int count, Random random) =>
-        [.. Enumerable.Range(0, count).Select(i => Math.Min(Schedule.Count - 1, (int)((i + random.NextDouble()) / count * Schedule.Count)))];
+    /// <summary>
+    /// Timesteps of a batch: one from each of as many equal parts of all chances, so that every batch sees all levels. The noisiest come most often, as what a picture shows is
+    /// decided there, by the prompt: half of them lie in the last quarter.
+    /// </summary>
+    public static int[] Timesteps(int count, Random random) => [.. Enumerable.Range(0, count).Select(i => At((i + random.NextDouble()) / count))];
+
+    /// <summary>The timestep below which a share of all that are drawn lie.</summary>
+    public static int At(double share) => Math.Min(Schedule.Count - 1, (int)((1 - (1 - share) * (1 - share)) * Schedule.Count));
 
     /// <summary>The noisy latents and the v to predict.</summary>
     /// <param name="clean">[n, c, h, w] with about unit variance.</param>

@@ -24,7 +24,9 @@ public sealed class RecipeTests
     public void EveryBatchSeesAllLevelsOfNoise()
     {
         var timesteps = NoiseLevels.Timesteps(10, new Random(3));
-        for (var i = 0; i < 10; i++) Assert.InRange(timesteps[i], 100 * i, 100 * i + 99);
+        for (var i = 0; i < 10; i++) Assert.InRange(timesteps[i], NoiseLevels.At(i / 10.0), NoiseLevels.At((i + 1) / 10.0));
+        Assert.InRange(NoiseLevels.At(0.5), 700, 800);
+        Assert.Equal((0, 999), (NoiseLevels.At(0), NoiseLevels.At(1)));
     }
 
     [Fact]
