@@ -42,7 +42,7 @@ internal static class SketchFile
             ["modelspec.title"] = "Easel Sketch",
             ["modelspec.author"] = "The Easel authors",
             ["modelspec.license"] = "MIT",
-            ["modelspec.description"] = "Small drawings of well-known things, trained by Easel from open emoji; see docs/sketch.md for data and credits.",
+            ["modelspec.description"] = "Small drawings of well-known things, trained by Easel from open emoji; see docs/training.md and THIRD-PARTY-NOTICES.md for data and credits.",
             ["modelspec.prediction_type"] = "v",
             ["easel.guidance_scale"] = "4",
             ["modelspec.resolution"] = $"{Data.Variant.Side}x{Data.Variant.Side}",

@@ -1,6 +1,6 @@
 namespace Easel;
 
-/// <summary>The small model that comes with Easel ("Sketch"), which draws emoji-like pictures of well-known things with no download.</summary>
+/// <summary>The small model that a build of Easel may carry beside it, drawn with where no other is named: one that easel train made.</summary>
 public static class BuiltInModel
 {
     /// <summary>Where the build puts the file: "models/sketch.safetensors" beside the program.</summary>

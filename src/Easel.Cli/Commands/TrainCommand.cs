@@ -77,7 +77,7 @@ internal static class TrainCommand
         var from = Flags.Text("FILE", "begin with the weights of this model, with its autoencoder, and not from nothing", "--from");
         var newText = Flags.Switch("with --from: begin the text encoder anew", "--new-text");
         var command = new PlainCommand("diffusion", "train the UNet and the text encoder on the autoencoder's latents",
-            new HelpNotes("--data DIR --out DIR [flags]", ["easel train diffusion --data data --out run --minutes 240", "easel train diffusion --data data --out run2 --from models/sketch.safetensors --concepts 400"]))
+            new HelpNotes("--data DIR --out DIR [flags]", ["easel train diffusion --data data --out run --minutes 240", "easel train diffusion --data data --out run2 --from run/sketch.safetensors --concepts 400"]))
         { channels, from, newText };
         common.AddTo(command);
         command.SetAction(parsed =>
