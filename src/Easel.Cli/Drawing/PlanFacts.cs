@@ -1,5 +1,5 @@
-using Easel.Runtime;
 using System.Globalization;
+using Easel.Runtime;
 
 namespace Easel.Cli;
 

@@ -53,11 +53,32 @@ public sealed class OpenAiTests : IDisposable
     public async Task ExtraFieldsDecideThePicture()
     {
         await using var server = await RunningServer.Start(_folder);
-        var answer = await Post(server, new { prompt = "a cat", model = RunningServer.ModelName, size = "64x128", seed = 7, steps = 2, negative_prompt = "dog", guidance = 4.5,
-            sampler = "euler_a", response_format = "b64_json", n = 2 });
+        var answer = await Post(server, new
+        {
+            prompt = "a cat",
+            model = RunningServer.ModelName,
+            size = "64x128",
+            seed = 7,
+            steps = 2,
+            negative_prompt = "dog",
+            guidance = 4.5,
+            sampler = "euler_a",
+            response_format = "b64_json",
+            n = 2
+        });
         using var generator = ImageGenerator.Load(RunningServer.Model, new LoadOptions { Precision = Precision.Full });
-        var expected = generator.Generate(new GenerationRequest { Prompt = "a cat", Width = 64, Height = 128, Seed = 7, Steps = 2, NegativePrompt = "dog", GuidanceScale = 4.5,
-            Sampler = "euler_a", BatchCount = 2 });
+        var expected = generator.Generate(new GenerationRequest
+        {
+            Prompt = "a cat",
+            Width = 64,
+            Height = 128,
+            Seed = 7,
+            Steps = 2,
+            NegativePrompt = "dog",
+            GuidanceScale = 4.5,
+            Sampler = "euler_a",
+            BatchCount = 2
+        });
         var data = answer.GetProperty("data").EnumerateArray().ToList();
         for (var i = 0; i < 2; i++) Assert.Equal(expected.Images[i].Image.Pixels,
             ImageFile.Load(new MemoryStream(data[i].GetProperty("b64_json").GetBytesFromBase64()), "picture").Pixels);

@@ -155,10 +155,30 @@ public sealed class SdapiTests : IDisposable
         var picture = Shaded(100, 72);
         foreach (var (mode, fit) in ((int, ImageFit)[])[(0, ImageFit.Stretch), (1, ImageFit.Crop), (2, ImageFit.Pad)])
         {
-            var reply = await Post(server, "img2img", new { steps = 2, seed = 3, width = 64, height = 128, resize_mode = mode, sampler_index = "Euler",
-                init_images = (string[])[Base64(picture)], include_init_images = true });
-            var request = new GenerationRequest { Steps = 2, Seed = 3, Sampler = "Euler", GuidanceScale = 7, Like = NoiseLike.A1111Gpu, InitImage = picture, Width = 64,
-                Height = 128, Fit = fit, Strength = 0.75 };
+            var reply = await Post(server, "img2img", new
+            {
+                steps = 2,
+                seed = 3,
+                width = 64,
+                height = 128,
+                resize_mode = mode,
+                sampler_index = "Euler",
+                init_images = (string[])[Base64(picture)],
+                include_init_images = true
+            });
+            var request = new GenerationRequest
+            {
+                Steps = 2,
+                Seed = 3,
+                Sampler = "Euler",
+                GuidanceScale = 7,
+                Like = NoiseLike.A1111Gpu,
+                InitImage = picture,
+                Width = 64,
+                Height = 128,
+                Fit = fit,
+                Strength = 0.75
+            };
             Close(generator.Generate(request).Images[0].Image, Picture(reply.GetProperty("images")[0].GetBytesFromBase64()));
             Assert.Equal(1, reply.GetProperty("parameters").GetProperty("init_images").GetArrayLength());
         }
@@ -170,12 +190,35 @@ public sealed class SdapiTests : IDisposable
         File.Copy(Goldens.Path("upscalers/compact-x2.wrapped.pth"), _folder.Path("sharp.pth"));
         await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Models = [RunningServer.Model, _folder.Path("sharp.pth")] });
         using var generator = Generator();
-        var first = new GenerationRequest { Prompt = "a cat", Steps = 3, Width = 64, Height = 64, Seed = 5, BatchCount = 2, Sampler = "Euler", GuidanceScale = 7,
-            Like = NoiseLike.A1111Gpu, Watermark = false };
+        var first = new GenerationRequest
+        {
+            Prompt = "a cat",
+            Steps = 3,
+            Width = 64,
+            Height = 64,
+            Seed = 5,
+            BatchCount = 2,
+            Sampler = "Euler",
+            GuidanceScale = 7,
+            Like = NoiseLike.A1111Gpu,
+            Watermark = false
+        };
         var small = generator.Generate(first).Images[1].Image;
 
-        var reply = await Post(server, "txt2img", new { prompt = "a cat", steps = 3, width = 64, height = 64, seed = 5, n_iter = 2, enable_hr = true, hr_upscaler = "Lanczos",
-            hr_scale = 1.5, hr_second_pass_steps = 2, denoising_strength = 0.5 });
+        var reply = await Post(server, "txt2img", new
+        {
+            prompt = "a cat",
+            steps = 3,
+            width = 64,
+            height = 64,
+            seed = 5,
+            n_iter = 2,
+            enable_hr = true,
+            hr_upscaler = "Lanczos",
+            hr_scale = 1.5,
+            hr_second_pass_steps = 2,
+            denoising_strength = 0.5
+        });
         var images = reply.GetProperty("images").EnumerateArray().Select(image => Picture(image.GetBytesFromBase64())).ToList();
         Assert.Equal(2, images.Count);
         var second = first with { InitImage = Resampling.Resize(small, 96, 96), Width = 96, Height = 96, Seed = 6, BatchCount = 1, Steps = 2, Strength = 0.5 };
