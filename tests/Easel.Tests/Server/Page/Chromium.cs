@@ -8,7 +8,7 @@ namespace Easel.Tests.Server.Page;
 /// <summary>The Chromium of this machine, started for the first test that needs it. Playwright's own browsers are not fetched: tests need no network.</summary>
 public sealed class Chromium : IAsyncDisposable
 {
-    private const float Patience = 30_000; // milliseconds; a machine may be busy
+    private const float Patience = 120_000; // milliseconds; a machine may be busy
 
     private static readonly string[] Places =
     [

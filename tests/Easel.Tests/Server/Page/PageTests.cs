@@ -11,7 +11,7 @@ namespace Easel.Tests.Server.Page;
 /// <summary>Guards the page as a person meets it: a real browser, a real server and the tiny model.</summary>
 public sealed class PageTests(Chromium chromium) : IDisposable
 {
-    private const int Long = 200; // steps, the most that a server allows where nothing else is said
+    private const int Long = 100; // steps: enough to be seen under way
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
