@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Easel.Models;
 using Easel.Runtime;
 using Easel.Server.Models;
@@ -7,7 +6,7 @@ using Easel.Weights;
 namespace Easel.Server.Jobs;
 
 /// <summary>The one model in memory. Used on the model thread alone; another one is loaded only after it was let go, so that memory stays flat.</summary>
-internal sealed partial class LoadedModel(ServerOptions options) : IDisposable
+internal sealed class LoadedModel(ServerOptions options) : IDisposable
 {
     private readonly ModelHashes _hashes = ModelHashes.OfUser(Environment.GetEnvironmentVariable);
     private Key? _key;
@@ -64,7 +63,7 @@ internal sealed partial class LoadedModel(ServerOptions options) : IDisposable
         // The tensors are freed; what the two heaps keep of them for later use would be there twice once the next model is loaded.
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        if (OperatingSystem.IsLinux()) TrimHeap();
+        NativeRuntime.Trim();
     }
 
     public void Dispose() => Unload();
@@ -87,19 +86,4 @@ internal sealed partial class LoadedModel(ServerOptions options) : IDisposable
             return null;
         }
     }
-
-    private static void TrimHeap()
-    {
-        try
-        {
-            _ = Trim(0);
-        }
-        catch (EntryPointNotFoundException)
-        {
-            // A C library other than glibc keeps less for later by itself.
-        }
-    }
-
-    [LibraryImport("libc", EntryPoint = "malloc_trim")]
-    private static partial int Trim(nint keep);
 }

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
+using Easel.Runtime;
 using static Easel.Kernels.MachineCode.Register;
 
 namespace Easel.Kernels;
@@ -37,8 +37,8 @@ internal sealed unsafe class BFloat16Product
     /// Whether the processor has AVX512-BF16, the system calls functions in the way that the code expects (not Windows), and the person has not switched it off
     /// (EASEL_MACHINE_CODE=0).
     /// </summary>
-    public static bool IsSupported { get; } = !OperatingSystem.IsWindows() && RuntimeInformation.ProcessArchitecture == Architecture.X64 && Avx512F.IsSupported
-        && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 1).Eax & 1 << 5) != 0 && Environment.GetEnvironmentVariable("EASEL_MACHINE_CODE") != "0"
+    public static bool IsSupported { get; } = !OperatingSystem.IsWindows() && RuntimeInformation.ProcessArchitecture == Architecture.X64 && Hardware.HasAvx512BFloat16
+        && Environment.GetEnvironmentVariable("EASEL_MACHINE_CODE") != "0"
         && For(4, 4, accumulates: false, findsMaximum: false) is not null;
 
     /// <summary>The code for b with these distances; made once. Null where the system does not allow code to be made.</summary>

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using TorchSharp;
@@ -112,8 +111,7 @@ internal static unsafe class FlashAttention
         public Rows(Tensor tensor)
         {
             if (tensor.shape[2] > 1 && tensor.stride(2) != 1) throw new ArgumentException("A row's numbers must lie side by side.");
-            using var first = tensor.as_strided([1], [1], tensor.storage_offset());
-            _first = (TElement*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
+            _first = (TElement*)TensorMemory.Address(tensor);
             (_pictureStride, Stride) = (tensor.stride(0), tensor.stride(1));
         }
 

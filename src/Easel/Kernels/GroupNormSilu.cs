@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
@@ -46,8 +45,8 @@ internal static unsafe class GroupNormSilu
 
     private static void Run<TElement>(Tensor x, Tensor? addend, Tensor gain, Tensor shift, Tensor result, Shape shape) where TElement : unmanaged
     {
-        TElement* source = (TElement*)Address(x), target = (TElement*)Address(result);
-        float* gains = (float*)Address(gain), shifts = (float*)Address(shift), addends = addend is null ? null : (float*)Address(addend);
+        TElement* source = (TElement*)TensorMemory.Address(x), target = (TElement*)TensorMemory.Address(result);
+        float* gains = (float*)TensorMemory.Address(gain), shifts = (float*)TensorMemory.Address(shift), addends = addend is null ? null : (float*)TensorMemory.Address(addend);
         var (channels, pixels) = (shape.Channels, shape.Pixels);
         var pixelsAtOnce = Math.Max(1, ValuesAtOnce / channels);
         var chunks = (int)((pixels + pixelsAtOnce - 1) / pixelsAtOnce);
@@ -158,11 +157,5 @@ internal static unsafe class GroupNormSilu
                 Numbers.StoreSingles(target + c, y);
             }
         }
-    }
-
-    private static void* Address(Tensor tensor)
-    {
-        using var first = tensor.as_strided([1], [1], tensor.storage_offset());
-        return Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }
 }

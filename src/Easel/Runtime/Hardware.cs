@@ -13,6 +13,9 @@ internal static class Hardware
     /// <summary>Whether the processor multiplies bf16 natively (AVX512-BF16 or AMX-BF16), so that bf16 is faster than fp32 and not slower.</summary>
     public static bool HasBFloat16 { get; } = DetectBFloat16();
 
+    /// <summary>Whether the processor has AVX512-BF16, among them VDPBF16PS.</summary>
+    public static bool HasAvx512BFloat16 => Avx512F.IsSupported && X86Base.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 1).Eax & 1 << 5) != 0;
+
     /// <summary>The device for a name.</summary>
     /// <exception cref="InvalidRequestException">There is no such device here.</exception>
     public static Device Device(string name)
@@ -63,7 +66,6 @@ internal static class Hardware
     {
         if (!X86Base.IsSupported || X86Base.CpuId(0, 0).Eax < 7) return false;
         var amx = (X86Base.CpuId(7, 0).Edx & 1 << 22) != 0;
-        var avx512 = Avx512F.IsSupported && (X86Base.CpuId(7, 1).Eax & 1 << 5) != 0;
-        return amx || avx512;
+        return amx || HasAvx512BFloat16;
     }
 }

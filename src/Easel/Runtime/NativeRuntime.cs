@@ -49,7 +49,15 @@ internal static partial class NativeRuntime
     /// <summary>Gives free memory back to the system.</summary>
     public static void Trim()
     {
-        if (OperatingSystem.IsLinux()) _ = MallocTrim(0);
+        if (!OperatingSystem.IsLinux()) return;
+        try
+        {
+            _ = MallocTrim(0);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // A C library other than glibc keeps less for later by itself.
+        }
     }
 
     private static void Set(bool keeps)
