@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Easel.Imaging;
 using Easel.Models;
+using Easel.Runtime;
 using Easel.Training.Data;
 using static TorchSharp.torch;
 
@@ -44,7 +45,8 @@ internal sealed class AutoencoderTrainer
     public AutoencoderTrainer(AutoencoderOptions options, Gallery gallery)
     {
         (_options, _gallery) = (options, gallery);
-        _network = new Autoencoder(new AutoencoderConfig { Channels = options.Channels, LatentChannels = 4, BlocksPerLevel = 1, NormGroups = SmoothStart.Groups });
+        NativeRuntime.Prepare();
+        _network = new Autoencoder(new AutoencoderConfig { Channels = options.Channels, LatentChannels = SmoothStart.LatentChannels, BlocksPerLevel = 1, NormGroups = SmoothStart.Groups });
         _weights = new FlatWeights([("autoencoder", _network)], options.Seed);
         SmoothStart.Set(_network);
         _optimizer = new AdamW(_weights, weightDecay: 0); // it would wear the encoder away, which has no gradient to hold it

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Easel.Models;
+using Easel.Runtime;
 using Easel.Training.Data;
 using Easel.Weights;
 using static TorchSharp.torch;
@@ -10,10 +11,10 @@ namespace Easel.Training;
 internal sealed record DiffusionOptions
 {
     /// <summary>How many concepts the model that ships was trained on; a faster machine takes more.</summary>
-    public const int DefaultConcepts = 126;
+    public const int DefaultConcepts = 343;
 
     /// <summary>The sources it was trained on.</summary>
-    public static readonly IReadOnlyList<string> DefaultSources = ["fluent-flat", "fluent-3d"];
+    public static readonly IReadOnlyList<string> DefaultSources = ["noto", "fluent-flat", "fluent-3d", "outline"];
 
     public required string Data { get; init; }
     public required string Out { get; init; }
@@ -43,7 +44,8 @@ internal sealed class DiffusionTrainer
     private readonly Gallery _gallery;
     private readonly Words _words;
     private Autoencoder _autoencoder;
-    private readonly Tensor _latents; // [pictures, 4, 16, 16]
+    private readonly Tensor _latents; // [pictures, 5, 16, 16]
+    private readonly int[] _round; // the drawings of a round, those that come twice in it twice
     private readonly Tensor? _stored; // the same in the scale of an autoencoder that is still being trained; null for one out of a finished model
     private readonly UNet _unet;
     private readonly ClipTextModel _text;
@@ -60,6 +62,8 @@ internal sealed class DiffusionTrainer
     {
         (_options, _gallery) = (options, gallery);
         Directory.CreateDirectory(options.Out);
+        NativeRuntime.Prepare();
+        _round = [.. Enumerable.Range(0, gallery.Drawings.Count).SelectMany(drawing => Enumerable.Repeat(drawing, gallery.Drawings[drawing].MustSayStyle ? 1 : 2))];
         using var from = options.From is null ? null : Checkpoint.Open(options.From);
         _words = new Words(Captions.Parts(gallery.Drawings));
         _autoencoder = LoadAutoencoder(from);
@@ -77,7 +81,7 @@ internal sealed class DiffusionTrainer
         if (from is not null) SketchFile.Read(from, _weights, _words);
         if (from is null || options.NewText) BagOfWords.Set(_text, _words);
         _optimizer = new AdamW(_weights, weightDecay: 0.01);
-        _average = new AveragedWeights(_weights, 0.998);
+        _average = new AveragedWeights(_weights, 0.999);
         _state = new TrainingState(_weights, _optimizer, _average);
         _rate = new LearningRate(options.Rate, WarmUp: 100);
         if (options.Resume && File.Exists(StatePath)) _state.Load(StatePath);
@@ -160,16 +164,18 @@ internal sealed class DiffusionTrainer
         return (losses.Sum(), norm);
     }
 
-    /// <summary>The pictures of a step: every drawing once, in an order that changes, before any comes again; which of its variants is left to chance.</summary>
+    /// <summary>
+    /// The pictures of a step: every drawing once (those that prompts need not ask for by their style twice), in an order that changes, before any comes again; which of its variants is left
+    /// to chance.
+    /// </summary>
     private int[] Pictures(long step, Random random)
     {
-        var all = _gallery.Drawings.Count;
         return [.. Enumerable.Range(0, _options.Batch).Select(i =>
         {
-            var (round, place) = Math.DivRem((step - 1) * _options.Batch + i, all);
+            var (round, place) = Math.DivRem((step - 1) * _options.Batch + i, _round.Length);
             if (_order.Round != round)
             {
-                var order = Enumerable.Range(0, all).ToArray();
+                int[] order = [.. _round];
                 new Random(Gallery.StableHash($"{_options.Seed}/round {round}")).Shuffle(order);
                 _order = (round, order);
             }
@@ -181,8 +187,8 @@ internal sealed class DiffusionTrainer
 
     private UNetConfig UNetShape() => new()
     {
-        InChannels = 4,
-        OutChannels = 4,
+        InChannels = _autoencoder.Config.LatentChannels,
+        OutChannels = _autoencoder.Config.LatentChannels,
         Channels = _options.Channels,
         // The finest level has none: its many positions are dear, and the next level sees all that a drawing of this size has.
         Attention = [.. _options.Channels.Select((_, level) => new AttentionLevel(level == 0 ? 0 : 1, ModelFamily.Sd1.Heads, true))],

@@ -9,6 +9,9 @@ namespace Easel.Training.Data;
 /// <param name="CanMirror">Whether its mirror image is the same thing.</param>
 internal sealed record Concept(string Code, IReadOnlyList<string> Names, bool IsMass, bool CanMirror)
 {
+    /// <summary>Words that point to it and to hardly anything else.</summary>
+    public IReadOnlyList<string> Keywords { get; init; } = [];
+
     /// <summary>The best-known things, best known first, from the list in the assembly.</summary>
     public static IReadOnlyList<Concept> Known()
     {

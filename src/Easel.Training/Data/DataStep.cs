@@ -61,10 +61,12 @@ internal static class DataStep
             Concept = concept.Code,
             Rank = rank,
             Names = concept.Names,
+            Keywords = concept.Keywords,
             IsMass = concept.IsMass,
             CanMirror = concept.CanMirror,
             Source = set.Source.Id,
             Style = set.Source.Style,
+            MustSayStyle = set.Source.MustSayStyle,
             File = $"pictures/{set.Source.Id}/{icon}.png",
         }, set, icon));
     }

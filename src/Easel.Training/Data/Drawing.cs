@@ -17,6 +17,9 @@ internal sealed record Drawing
     /// <summary>What people call it.</summary>
     public required IReadOnlyList<string> Names { get; init; }
 
+    /// <summary>Words that point to it and to hardly anything else, which a prompt may have in place of a name: "meow" for a cat.</summary>
+    public IReadOnlyList<string> Keywords { get; init; } = [];
+
     /// <summary>Whether the names take no article.</summary>
     public bool IsMass { get; init; }
 
@@ -28,6 +31,9 @@ internal sealed record Drawing
 
     /// <summary>What prompts call the style; null where it has no name.</summary>
     public string? Style { get; init; }
+
+    /// <summary>Whether captions always name the style: who does not ask for it does not mean such a drawing.</summary>
+    public bool MustSayStyle { get; init; }
 
     /// <summary>The picture, relative to the data folder: a PNG with transparency, <see cref="Side"/> pixels square.</summary>
     public required string File { get; init; }

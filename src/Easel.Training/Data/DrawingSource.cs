@@ -7,7 +7,8 @@ namespace Easel.Training.Data;
 /// <param name="Licence">Its licence, an SPDX name. The package is refused when it says another.</param>
 /// <param name="Author">Whom to credit.</param>
 /// <param name="Style">What prompts call the style; null where it has no name.</param>
-internal sealed record DrawingSource(string Id, string Package, string Version, string Licence, string Author, string? Style)
+/// <param name="MustSayStyle">Whether captions always name the style.</param>
+internal sealed record DrawingSource(string Id, string Package, string Version, string Licence, string Author, string? Style, bool MustSayStyle = false)
 {
     /// <summary>All sources, those that a training run takes first at the front.</summary>
     public static IReadOnlyList<DrawingSource> All { get; } =
@@ -15,7 +16,7 @@ internal sealed record DrawingSource(string Id, string Package, string Version, 
         new("noto", "@iconify-json/noto", "1.2.9", "Apache-2.0", "Google Inc (Noto Emoji)", "cartoon"),
         new("fluent-flat", "@iconify-json/fluent-emoji-flat", "1.2.6", "MIT", "Microsoft Corporation (Fluent Emoji)", "flat"),
         new("fluent-3d", "@lobehub/fluent-emoji-3d", "1.1.0", "MIT", "Microsoft Corporation (Fluent Emoji), packaged by LobeHub", "3D"),
-        new("outline", "@iconify-json/fluent-emoji-high-contrast", "1.2.6", "MIT", "Microsoft Corporation (Fluent Emoji)", "outline"),
+        new("outline", "@iconify-json/fluent-emoji-high-contrast", "1.2.6", "MIT", "Microsoft Corporation (Fluent Emoji)", "outline", MustSayStyle: true),
         new("twemoji", "@iconify-json/twemoji", "1.2.5", "CC-BY-4.0", "Twitter, Inc and other contributors (Twemoji)", "simple"),
         new("noto-v1", "@iconify-json/noto-v1", "1.2.5", "Apache-2.0", "Google Inc (Noto Emoji, first version)", "classic"),
         new("emojione", "@iconify-json/emojione", "1.2.3", "CC-BY-4.0", "Emoji One (EmojiTwo)", "glossy"),

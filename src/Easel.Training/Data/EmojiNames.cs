@@ -5,6 +5,8 @@ namespace Easel.Training.Data;
 /// <summary>All emoji with their names: the hand-made list of the best known first, then the rest in Unicode's order under the names of emojibase and emojilib.</summary>
 internal static class EmojiNames
 {
+    private const int ThingsOfAKeyword = 2; // a word for more things than these says too little
+
     private static readonly string[] TakesNoArticle = ["face", "hands", "eyes", "people", "with"];
 
     /// <summary>Reads the packages.</summary>
@@ -30,7 +32,31 @@ internal static class EmojiNames
             concepts.Add(new Concept(code, [.. new[] { label.ToLowerInvariant(), more.ToLowerInvariant() }.Distinct()],
                 IsMass: isSymbol || label.Split(' ').Any(TakesNoArticle.Contains), CanMirror: !isSymbol));
         }
-        return concepts;
+        return WithKeywords(concepts, names.RootElement, keywords.RootElement);
+    }
+
+    /// <summary>
+    /// Gives each concept the words that the packages have for it, those aside that stand for many things ("animal", "food"). What is many is counted among the hand-made list, where most
+    /// kinds of things are there once, and for the rest among all.
+    /// </summary>
+    private static List<Concept> WithKeywords(IReadOnlyList<Concept> concepts, JsonElement names, JsonElement keywords)
+    {
+        var words = new Dictionary<string, IReadOnlySet<string>>();
+        foreach (var emoji in names.EnumerateArray())
+        {
+            var all = emoji.TryGetProperty("tags", out var tags) ? Texts(tags) : [];
+            if (keywords.TryGetProperty(emoji.GetProperty("emoji").GetString()!, out var more)) all = all.Concat(Texts(more));
+            words[Concept.Normalise(emoji.GetProperty("hexcode").GetString()!)] = all.Select(word => word.Replace('_', ' ').ToLowerInvariant()).Where(IsPlain).ToHashSet();
+        }
+        var known = Concept.Known().Count;
+        var taken = concepts.Take(known).SelectMany(concept => concept.Names).ToHashSet(); // the name of one thing is no hint at another
+        var (amongKnown, amongAll) = (Counts(concepts.Take(known)), Counts(concepts));
+        return [.. concepts.Select((concept, rank) => concept with { Keywords = [.. Of(concept).Where(word => (rank < known ? amongKnown : amongAll)[word] <= ThingsOfAKeyword).Where(word => !taken.Contains(word)).Except(concept.Names).Order(StringComparer.Ordinal)] })];
+
+        IEnumerable<string> Of(Concept concept) => words.GetValueOrDefault(concept.Code) ?? (IEnumerable<string>)[];
+        Dictionary<string, int> Counts(IEnumerable<Concept> some) => some.SelectMany(Of).CountBy(word => word).ToDictionary();
+        static IEnumerable<string> Texts(JsonElement list) => list.EnumerateArray().Select(text => text.GetString()!);
+        static bool IsPlain(string word) => word.Length > 2 && word.All(letter => letter is ' ' or (>= 'a' and <= 'z')) && !ColourWords.All.Contains(word);
     }
 
     /// <summary>The usual name of each emoji by its code, as icon sets file them: "red-apple".</summary>

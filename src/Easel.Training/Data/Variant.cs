@@ -12,7 +12,7 @@ internal sealed record Variant(RgbImage Pixels, string? Colour, bool MustSayColo
     /// <summary>The side of the pictures that the model draws, in pixels.</summary>
     public const int Side = 128;
 
-    /// <summary>Variants of each drawing: five on white, one on a coloured ground, two in other colours.</summary>
+    /// <summary>Variants of each drawing: five on white, one of them mirrored, one on a coloured ground, two in other colours.</summary>
     public const int Count = 8;
 
     private const double MainShare = 0.45; // from here on a drawing is "a red" something
@@ -29,8 +29,8 @@ internal sealed record Variant(RgbImage Pixels, string? Colour, bool MustSayColo
         var variants = new List<Variant>(Count);
         for (var i = 0; i < Count; i++)
         {
-            var (scale, right, down) = i == 0 ? (0.9, 0, 0) : (0.84 + 0.1 * random.NextDouble(), random.Next(-3, 4), random.Next(-3, 4));
-            var mirrored = i > 0 && canMirror && random.Next(2) == 0;
+            var (scale, right, down) = i == 0 ? (0.9, 0, 0) : (0.86 + 0.06 * random.NextDouble(), random.Next(-2, 3), random.Next(-2, 3));
+            var mirrored = i == 4 && canMirror;
             var (pixels, colour, turned) = (rgba, main, false);
             if (i >= 6 && turnable)
             {

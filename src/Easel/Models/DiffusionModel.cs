@@ -179,10 +179,14 @@ internal sealed class DiffusionModel : IDisposable
         return pixels.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Small pictures of latents on their way: the tiny autoencoder's where there is one, otherwise a fixed mixture of colours.</summary>
+    /// <summary>
+    /// Small pictures of latents on their way: the tiny autoencoder's where there is one; otherwise a fixed mixture of colours, if these are latents of Stable Diffusion's autoencoder; the
+    /// model's own autoencoder makes others out.
+    /// </summary>
     public IReadOnlyList<RgbImage> Preview(Tensor latents)
     {
         using var scope = NewDisposeScope();
+        if (_tiny is null && latents.shape[1] != LatentPreview.Channels) return ImageTensor.ToImages(Decode(latents, tile: null));
         return _tiny is null ? LatentPreview.Of(latents) : ImageTensor.ToImages(_tiny.Decode(latents.to(Format.Run, Device)).to(ScalarType.Float32).cpu());
     }
 

@@ -232,6 +232,7 @@ public sealed class GroupNorm : Layer
     public override Tensor forward(Tensor x)
     {
         if (Packs && GroupNormSilu.Serves(x)) return GroupNormSilu.Apply(x, null, (int)_groups, weight, bias, _epsilon, silu: false);
+        if (weight.requires_grad && GroupNormSilu.Serves(x)) return GroupNormGradient.Apply(x, null, (int)_groups, weight, bias, _epsilon, silu: false);
         using var scope = NewDisposeScope();
         return functional.group_norm(x, _groups, As(weight, x), As(bias, x), _epsilon).MoveToOuterDisposeScope();
     }
@@ -243,6 +244,7 @@ public sealed class GroupNorm : Layer
     internal Tensor Silu(Tensor x, Tensor? addend = null, bool givesAway = false)
     {
         if (Packs && GroupNormSilu.Serves(x)) return GroupNormSilu.Apply(x, addend, (int)_groups, weight, bias, _epsilon, silu: true, givesAway);
+        if (weight.requires_grad && GroupNormSilu.Serves(x)) return GroupNormGradient.Apply(x, addend, (int)_groups, weight, bias, _epsilon, silu: true);
         using var scope = NewDisposeScope();
         if (addend is not null) x = x + addend.unsqueeze(-1).unsqueeze(-1);
         return functional.silu(call(x)).MoveToOuterDisposeScope();
