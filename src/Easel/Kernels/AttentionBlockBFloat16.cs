@@ -12,7 +12,7 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
 {
     private const int Queries = FlashAttention.Queries;
     private const int Tile = BFloat16Product.Tile;
-    private const int KeysAtOnce = 12 * Tile; // an even number: values come in pairs
+    private const int KeysAtOnce = 16 * Tile; // an even number, as values come in pairs; the 77 of a prompt fit at once
 
     private readonly int _pairs = (width + 1) / 2; // along the width
     private readonly int _filledWidth = Fill(width); // of values and outputs
@@ -82,28 +82,45 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
             }
 
             if (present % 2 == 1) new Span<float>(scores + present * Queries, Queries).Fill(FlashAttention.Lowest); // the missing half of the last pair
-            Vector n0 = -m0 * scale, n1 = -m1 * scale, n2 = -m2 * scale, n3 = -m3 * scale;
-            var s = scores;
-            var p = (uint*)scores;
-            for (var key = 0; key < present; key += 2, s += 2 * Queries, p += Queries)
-            {
-                l0 += Probabilities(s, p, scale, n0);
-                l1 += Probabilities(s + 16, p + 16, scale, n1);
-                l2 += Probabilities(s + 32, p + 32, scale, n2);
-                l3 += Probabilities(s + 48, p + 48, scale, n3);
-            }
+            Probabilities(scores, present, scale, -m0 * scale, -m1 * scale, -m2 * scale, -m3 * scale, ref l0, ref l1, ref l2, ref l3);
             _outputs.Run(scores, (uint*)preparedValues + first / 2 * (long)_filledWidth, output, _filledWidth / Tile, (present + 1) / 2);
         }
 
         AttentionBlock512.ScaleRows(output, _filledWidth, Vector.One / l0, Vector.One / l1, Vector.One / l2, Vector.One / l3);
+        var rounded = q; // the queries have done their work
+        for (var pair = 0; pair < _pairs; pair++)
+        {
+            float* even = output + 2 * pair * Queries, odd = 2 * pair + 1 < _filledWidth ? even + Queries : even;
+            for (var v = 0; v < Queries; v += 16) Numbers.PairOfBFloat16(Vector512.Load(even + v), Vector512.Load(odd + v)).Store(rounded + pair * Queries + v);
+        }
         for (var row = 0; row < count; row++)
-            for (var i = 0; i < width; i++)
-                result[row * resultStride + i] = Numbers.FromSingle<TElement>(output[i * Queries + row]);
+        {
+            var target = (ushort*)(result + row * resultStride);
+            for (var pair = 0; pair < width / 2; pair++) ((uint*)target)[pair] = rounded[pair * Queries + row];
+            if (width % 2 == 1) target[width - 1] = (ushort)rounded[width / 2 * Queries + row];
+        }
+    }
+
+    /// <summary>Turns scores [keys, 64] into probabilities, rounded to bf16 in pairs [keys / 2, 64], in their place, and adds them to the sums.</summary>
+    /// <remarks>A method of its own, so that all it works with finds place in registers.</remarks>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Probabilities(float* scores, int keys, Vector scale, Vector n0, Vector n1, Vector n2, Vector n3, ref Vector l0, ref Vector l1, ref Vector l2, ref Vector l3)
+    {
+        var (s0, s1, s2, s3) = (l0, l1, l2, l3);
+        var pairs = (uint*)scores;
+        for (var key = 0; key < keys; key += 2, scores += 2 * Queries, pairs += Queries)
+        {
+            s0 += Pair(scores, pairs, scale, n0);
+            s1 += Pair(scores + 16, pairs + 16, scale, n1);
+            s2 += Pair(scores + 32, pairs + 32, scale, n2);
+            s3 += Pair(scores + 48, pairs + 48, scale, n3);
+        }
+        (l0, l1, l2, l3) = (s0, s1, s2, s3);
     }
 
     /// <summary>Turns the scores of two keys for sixteen queries into probabilities, rounded to bf16 in pairs, and returns the sum of the two.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector Probabilities(float* scores, uint* pairs, Vector scale, Vector minusMaximum)
+    private static Vector Pair(float* scores, uint* pairs, Vector scale, Vector minusMaximum)
     {
         var even = Numbers.CoarseExp2(Vector512.FusedMultiplyAdd(Vector512.Load(scores), scale, minusMaximum));
         var odd = Numbers.CoarseExp2(Vector512.FusedMultiplyAdd(Vector512.Load(scores + Queries), scale, minusMaximum));
@@ -117,11 +134,12 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
     /// <summary>Rows of queries to [pairs, 64].</summary>
     private void Interleave(ushort* queries, long stride, int count, uint* q)
     {
-        for (var row = 0; row < Queries; row++)
+        if (count < Queries) new Span<uint>(q, Queries * _pairs).Clear();
+        for (var row = 0; row < count; row++)
         {
             var source = queries + row * stride;
-            for (var pair = 0; pair < _pairs; pair++)
-                q[pair * Queries + row] = row >= count ? 0 : 2 * pair + 1 < width ? ((uint*)source)[pair] : source[2 * pair];
+            for (var pair = 0; pair < width / 2; pair++) q[pair * Queries + row] = ((uint*)source)[pair];
+            if (width % 2 == 1) q[width / 2 * Queries + row] = source[width - 1];
         }
     }
 

@@ -65,6 +65,16 @@ internal static class Numbers
         return y * Vector512.ConditionalSelect(Vector512.GreaterThan(y, default), Vector512<float>.One, e) / (Vector512<float>.One + e);
     }
 
+    /// <summary>Two vectors rounded to bf16, to the nearest, ties to even: the first in the lower halves of the lanes, the second in the upper. Not a number stays none as long as it is quiet.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<uint> PairOfBFloat16(Vector512<float> low, Vector512<float> high)
+    {
+        Vector512<uint> lower = low.AsUInt32(), upper = high.AsUInt32();
+        lower = (lower + Vector512.Create(0x7FFFu) + (lower >>> 16 & Vector512<uint>.One)) >>> 16;
+        upper = upper + Vector512.Create(0x7FFFu) + (upper >>> 16 & Vector512<uint>.One) & Vector512.Create(0xFFFF0000u);
+        return lower | upper;
+    }
+
     /// <summary>Sixteen elements as fp32.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Vector512<float> LoadSingles<TElement>(TElement* source) where TElement : unmanaged => typeof(TElement) == typeof(float)

@@ -1,0 +1,90 @@
+using Easel.Models;
+using static TorchSharp.torch;
+
+namespace Easel.Tests.Models;
+
+/// <summary>Guards the keys and values of a prompt that packed layers keep: a changed prompt or changed weights must not meet old ones, and parts of rows add up to the whole.</summary>
+public sealed class KeptContextTests
+{
+    [Fact]
+    public void APromptIsKeptAndAnotherPromptOrOtherWeightsAreSeen()
+    {
+        Assert.SkipUnless(Easel.Kernels.OneDnn.IsAvailable, "This build of libtorch has no packed layers.");
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(5, CPU);
+        Tensor Random(params long[] shape) => randn(shape, generator: generator);
+        using UNet packed = Small(), plain = Small();
+        foreach (var (one, other) in packed.modules().OfType<Layer>().Zip(plain.modules().OfType<Layer>()))
+        {
+            one.Packs = true;
+            foreach (var (name, parameter) in one.named_parameters(recurse: false).ToList())
+            {
+                var values = Random(parameter.shape) * 0.1;
+                other.Assign(name, values.clone().DetachFromDisposeScope());
+                one.Assign(name, values.DetachFromDisposeScope());
+            }
+        }
+        var x = Random(2, 4, 8, 8);
+        var times = tensor((float[])[500, 500]);
+        var (first, second) = (Random(2, 77, 32), Random(2, 77, 32));
+
+        Same(first);
+        Same(first.clone()); // the same numbers in another place
+        Same(second);
+        first.mul_(-1); // other numbers in the same place
+        Same(first);
+
+        var (changed, ofPlain) = (Keys(packed), Keys(plain));
+        var weight = Random(changed.named_parameters().Single().parameter.shape) * 0.3;
+        ofPlain.Assign("weight", weight.clone().DetachFromDisposeScope());
+        changed.Assign("weight", weight.DetachFromDisposeScope());
+        Same(first);
+
+        void Same(Tensor context)
+        {
+            var (a, b) = (packed.call(x, times, context, null), plain.call(x, times, context, null));
+            var (difference, largest) = ((a - b).abs().max().item<float>(), b.abs().max().item<float>());
+            Assert.True(difference < 1e-4 * largest, $"{difference} of {largest}");
+        }
+
+        static Layer Keys(UNet unet) => (Layer)unet.named_modules().First(m => m.name.EndsWith("attn2.to_k", StringComparison.Ordinal)).module;
+        static UNet Small() => new(new UNetConfig
+        {
+            InChannels = 4,
+            OutChannels = 4,
+            Channels = [32, 64],
+            Attention = [new(1, 4, true), new(1, 4, true)],
+            MiddleAttention = new(1, 4, true),
+            BlocksPerLevel = 1,
+            ContextWidth = 32,
+            LinearProjections = false,
+        });
+    }
+
+    [Fact]
+    public void AFeedForwardInPartsEqualsTheWhole()
+    {
+        Assert.SkipUnless(Easel.Kernels.OneDnn.IsAvailable, "This build of libtorch has no packed layers.");
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(6, CPU);
+        const int Channels = 32, Rows = 28_000; // 14 MB inside: more than a part may have
+        using FeedForward packed = new(Channels), plain = new(Channels);
+        foreach (var (one, other) in packed.modules().OfType<Layer>().Zip(plain.modules().OfType<Layer>()))
+        {
+            one.Packs = true;
+            foreach (var (name, parameter) in one.named_parameters(recurse: false).ToList())
+            {
+                var values = randn(parameter.shape, generator: generator) * 0.2;
+                other.Assign(name, values.clone().DetachFromDisposeScope());
+                one.Assign(name, values.DetachFromDisposeScope());
+            }
+        }
+        var (x, residual) = (randn([2, Rows / 2, Channels], generator: generator), randn([2, Rows / 2, Channels], generator: generator));
+        var expected = plain.AddTo(residual.clone(), x);
+        var actual = packed.AddTo(residual, x);
+        Assert.Equal(expected.shape, actual.shape);
+        Assert.True((actual - expected).abs().max().item<float>() < 1e-4 * expected.abs().max().item<float>());
+    }
+}
