@@ -64,7 +64,7 @@ public sealed class ImageGenerator : IDisposable
         options ??= new LoadOptions();
         var (speed, watch) = (new MachineSpeed(options.SpeedFile), Stopwatch.StartNew());
         var model = LoadModel(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device), onProgress);
-        if (model.Residency == Residency.Together)
+        if (model.Residency != Residency.OneAtATime)
             speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, model.Size.Values, watch.Elapsed.TotalSeconds, model.Size.Values);
         return new ImageGenerator(path, options, speed, model);
     }

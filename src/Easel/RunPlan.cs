@@ -42,7 +42,7 @@ public sealed record RunPlan
     /// <summary>Whether it fits. Where it does not, drawing is refused.</summary>
     public bool Fits => MemoryNeeded <= MemoryAvailable;
 
-    /// <summary>Whether the text encoder is let go when the prompt is read, for want of memory.</summary>
+    /// <summary>Whether the text encoder is let go when the prompt is read: a large one always, a small one for want of memory.</summary>
     public required bool ReleasesTextEncoder { get; init; }
 
     /// <summary>Whether the UNet is let go before decoding, and each network loaded when its turn comes, for want of memory.</summary>

@@ -85,7 +85,6 @@ internal static class RunPlanner
 
     private static IEnumerable<string> Choices(MemoryPlan memory)
     {
-        if (memory.Residency == Residency.TextGoes) yield return "the text encoder is let go when the prompt is read";
         if (memory.Residency == Residency.OneAtATime) yield return "each network is loaded when its turn comes and let go before the next";
         if (memory.DecoderTile is not null) yield return "pictures are decoded in tiles";
     }

@@ -33,13 +33,23 @@ internal static class DataStep
 
         var wanted = drawings.Where(d => d.Drawing.Rank < concepts).ToList();
         var done = 0;
+        var failed = new HashSet<Drawing>();
         Parallel.ForEach(wanted, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancel }, item =>
         {
             var path = Path.Combine(folder, item.Drawing.File);
-            if (!File.Exists(path)) item.Set.Render(item.Icon, path);
+            try
+            {
+                if (!File.Exists(path)) item.Set.Render(item.Icon, path);
+            }
+            catch (EaselException e) when (e.InnerException is null) // not for want of the program, but of this drawing
+            {
+                lock (wanted) failed.Add(item.Drawing);
+            }
             lock (wanted) onProgress?.Invoke("drawing", (double)++done / wanted.Count);
         });
-        return wanted.Count;
+        // A few SVGs are more than the renderer can do. The same each time, so the data stay the same.
+        if (failed.Count > 0) WriteList(folder, drawings.Select(d => d.Drawing).Where(drawing => !failed.Contains(drawing)));
+        return wanted.Count - failed.Count;
     }
 
     private static List<(Drawing Drawing, IconSet Set, string Icon)> List(IReadOnlyList<Concept> emoji, IReadOnlyList<IconSet> sets)
@@ -51,7 +61,7 @@ internal static class DataStep
 
         // The rest are no emoji: each is a concept of its own.
         var next = emoji.Count;
-        foreach (var set in sets.Where(set => !set.IsEmoji))
+        foreach (var set in sets.Where(set => !set.Source.IsEmoji))
             foreach (var icon in set.Icons)
                 Add(new Concept($"{set.Source.Id}/{icon}", [icon.Replace('-', ' ').Replace('_', ' ')], IsMass: false, CanMirror: false), next++, set, icon);
         return drawings;

@@ -8,7 +8,8 @@ namespace Easel.Training.Data;
 /// <param name="Author">Whom to credit.</param>
 /// <param name="Style">What prompts call the style; null where it has no name.</param>
 /// <param name="MustSayStyle">Whether captions always name the style.</param>
-internal sealed record DrawingSource(string Id, string Package, string Version, string Licence, string Author, string? Style, bool MustSayStyle = false)
+/// <param name="IsEmoji">Whether its icons are emoji, which other sets have too; each of the others is a concept of its own, under the name of its file.</param>
+internal sealed record DrawingSource(string Id, string Package, string Version, string Licence, string Author, string? Style, bool MustSayStyle = false, bool IsEmoji = true)
 {
     /// <summary>All sources, those that a training run takes first at the front.</summary>
     public static IReadOnlyList<DrawingSource> All { get; } =
@@ -22,7 +23,15 @@ internal sealed record DrawingSource(string Id, string Package, string Version, 
         new("emojione", "@iconify-json/emojione", "1.2.3", "CC-BY-4.0", "Emoji One (EmojiTwo)", "glossy"),
         new("fxemoji", "@iconify-json/fxemoji", "1.2.2", "Apache-2.0", "Mozilla (FxEmojis)", "pastel"),
         new("streamline", "@iconify-json/streamline-emojis", "1.2.4", "CC-BY-4.0", "Streamline", "outlined colour"),
-        new("flat-icons", "@iconify-json/flat-color-icons", "1.2.3", "MIT", "Icons8", "icon"),
+        new("fluent", "@iconify-json/fluent-emoji", "1.2.7", "MIT", "Microsoft Corporation (Fluent Emoji)", "soft"),
+        new("flat-icons", "@iconify-json/flat-color-icons", "1.2.3", "MIT", "Icons8", "icon", IsEmoji: false),
+        new("icon-park", "@iconify-json/icon-park", "1.2.4", "Apache-2.0", "ByteDance (IconPark)", "line icon", IsEmoji: false),
+        .. new (string Id, string Style)[]
+        {
+            ("color", "duotone icon"), ("flex-color", "rounded icon"), ("plump-color", "plump icon"), ("sharp-color", "sharp icon"), ("ultimate-color", "fine icon"), ("kameleon-color", "round icon"),
+            ("stickies-color", "sticker"), ("freehand-color", "hand-drawn"), ("cyber-color", "cyber icon"),
+        }
+        .Select(set => new DrawingSource($"streamline-{set.Id}", $"@iconify-json/streamline-{set.Id}", "1.2.2", "CC-BY-4.0", "Streamline", set.Style, IsEmoji: false)),
     ];
 
     /// <summary>The packages that hold names instead of drawings: both MIT.</summary>

@@ -27,6 +27,7 @@ internal sealed class IconSet
         using var pack = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(home, "icons.json")));
         _icons = pack.RootElement.GetProperty("icons").Clone();
         _size = (Number(pack.RootElement, "width") ?? 16, Number(pack.RootElement, "height") ?? 16);
+        if (!source.IsEmoji) return;
         using var chars = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(home, "chars.json")));
         foreach (var entry in chars.RootElement.EnumerateObject())
             if (_icons.TryGetProperty(entry.Value.GetString()!, out _)) _byCode.TryAdd(Concept.Normalise(entry.Name), entry.Value.GetString()!);
@@ -35,14 +36,9 @@ internal sealed class IconSet
             string[] spellings = [slug, slug.Replace("-", ""), slug.EndsWith("-face", StringComparison.Ordinal) ? slug[..^5] : slug];
             if (spellings.FirstOrDefault(name => _icons.TryGetProperty(name, out _)) is { } found) _byCode.TryAdd(code, found);
         }
-        IsEmoji = source.Id != "flat-icons";
-        if (!IsEmoji) _byCode.Clear();
     }
 
     public DrawingSource Source { get; }
-
-    /// <summary>Whether its icons are emoji, which other sets have too.</summary>
-    public bool IsEmoji { get; } = true;
 
     /// <summary>The names of all icons.</summary>
     public IEnumerable<string> Icons => _icons.ValueKind == JsonValueKind.Object ? _icons.EnumerateObject().Select(icon => icon.Name) : _byCode.Values;

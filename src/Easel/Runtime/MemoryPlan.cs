@@ -11,7 +11,7 @@ internal enum Residency
     /// <summary>All, from loading to the end.</summary>
     Together,
 
-    /// <summary>The text encoder goes when the prompt is read; a later prompt loads it again.</summary>
+    /// <summary>The text encoder goes when the prompt is read; a later prompt loads it again. The least for a model whose text encoder is large.</summary>
     TextGoes,
 
     /// <summary>Each is loaded when its turn comes and goes before the next.</summary>
@@ -55,6 +55,9 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     /// <summary>What the allocator and the operators take beyond the layers' inputs and outputs: benchmarks/ compares the plan with what was taken.</summary>
     private const double Slack = 1.1;
 
+    /// <summary>A text encoder of more bytes than this is always let go: a seventh of SD 2.1's memory lies idle otherwise, and loading it anew takes less than a hundredth of a picture's time.</summary>
+    private const double LargeText = 100e6;
+
     /// <summary>Bytes of libtorch, .NET and the pictures themselves.</summary>
     private const double Surroundings = 600e6;
 
@@ -79,6 +82,7 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
         {
             foreach (var residency in Enum.GetValues<Residency>())
             {
+                if (residency == Residency.Together && Weights(size.TextValues, format) > LargeText) continue;
                 var plan = new MemoryPlan(residency, tile, Need(size, format, rows, latent, encodes, residency, tile), available);
                 if (plan.Fits) return plan;
                 if (least is null || plan.Needed < least.Needed) least = plan;
