@@ -67,7 +67,7 @@ internal sealed class DiffusionTrainer
         using var from = options.From is null ? null : Checkpoint.Open(options.From);
         _words = new Words(Captions.Parts(gallery.Drawings));
         _autoencoder = LoadAutoencoder(from);
-        _latents = Latents.Of(_autoencoder, gallery, onProgress);
+        _latents = Latents.Kept(Path.Combine(options.Out, "latents.safetensors"), _autoencoder, gallery, onProgress);
         if (from is null)
         {
             LatentScale.Fold(_autoencoder, _stored = _latents);
@@ -79,7 +79,7 @@ internal sealed class DiffusionTrainer
         _text = new ClipTextModel((from?.Text ?? TextShape()) with { Vocabulary = _words.Tokens.Count }) { RunType = Format };
         _weights = new FlatWeights([("unet", _unet), ("text", _text)], options.Seed);
         if (from is not null) SketchFile.Read(from, _weights, _words);
-        if (from is null || options.NewText) BagOfWords.Set(_text, _words);
+        if (from is null || options.NewText) BagOfWords.Set(_text, _words, SomeCaptions(), _latents);
         _optimizer = new AdamW(_weights, weightDecay: 0.01);
         _average = new AveragedWeights(_weights, 0.999);
         _state = new TrainingState(_weights, _optimizer, _average);
@@ -110,7 +110,8 @@ internal sealed class DiffusionTrainer
         const int Every = 20;
         while (clock.Progress(_state.Step) < 1 && !cancel.IsCancellationRequested)
         {
-            var (loss, norm) = Step(_rate.At(_state.Step + 1, clock.Progress(_state.Step)));
+            var progress = clock.Progress(_state.Step);
+            var (loss, norm) = Step(_rate.At(_state.Step + 1, progress), progress);
             (sum, norms) = (sum + loss, norms + norm);
             if (_state.Step % Every == 0)
             {
@@ -127,8 +128,10 @@ internal sealed class DiffusionTrainer
     }
 
     /// <summary>One step on a batch that the step's number decides.</summary>
+    /// <param name="rate">The learning rate.</param>
+    /// <param name="progress">The share of the run that is done.</param>
     /// <returns>The weighted loss and the norm of the gradient.</returns>
-    public (double Loss, double GradientNorm) Step(double rate)
+    public (double Loss, double GradientNorm) Step(double rate, double progress = 1)
     {
         using var scope = NewDisposeScope();
         var step = ++_state.Step;
@@ -139,7 +142,7 @@ internal sealed class DiffusionTrainer
         var pictures = Pictures(step, random);
         var captions = pictures.Select(picture => random.NextDouble() < _options.CaptionDropout ? ""
             : Captions.For(_gallery.Drawings[picture / Variant.Count], _gallery.Facts[picture], random)).ToList();
-        var timesteps = NoiseLevels.Timesteps(pictures.Length, random);
+        var timesteps = NoiseLevels.Timesteps(pictures.Length, random, NoiseLevels.LeastAt(progress));
         var clean = _latents.index_select(0, tensor(pictures.Select(p => (long)p).ToArray()));
         var (noisy, target) = NoiseLevels.Add(clean, randn(clean.shape, generator: generator), timesteps);
         var ids = _words.Encode(captions);
@@ -184,6 +187,14 @@ internal sealed class DiffusionTrainer
     }
 
     private (long Round, int[] Drawings) _order = (-1, []);
+
+    /// <summary>Some captions of every picture.</summary>
+    private List<(int Picture, string Caption)> SomeCaptions()
+    {
+        const int OfEach = 3;
+        var random = new Random(0);
+        return [.. Enumerable.Range(0, _gallery.Count * OfEach).Select(i => (i / OfEach, Captions.For(_gallery.Drawings[i / OfEach / Variant.Count], _gallery.Facts[i / OfEach], random)))];
+    }
 
     private UNetConfig UNetShape() => new()
     {

@@ -1,5 +1,7 @@
+using System.Security.Cryptography;
 using Easel.Models;
 using Easel.Training.Data;
+using Easel.Weights;
 using static TorchSharp.torch;
 
 namespace Easel.Training;
@@ -8,6 +10,32 @@ namespace Easel.Training;
 internal static class Latents
 {
     private const int Batch = 32;
+
+    /// <summary>As <see cref="Of"/>, from a file if that was made of the same pictures by the same encoder; otherwise the file is made.</summary>
+    public static Tensor Kept(string path, Autoencoder network, Gallery gallery, Action<double>? onProgress)
+    {
+        var made = Origin(network, gallery);
+        if (File.Exists(path))
+        {
+            using var file = TensorFile.Open(path);
+            if (file.Metadata.GetValueOrDefault("origin") == made) return file.View("latents").clone().DetachFromDisposeScope();
+        }
+        var latents = Of(network, gallery, onProgress);
+        SafeTensorsWriter.Write(path, new Dictionary<string, Tensor> { ["latents"] = latents }, metadata: new Dictionary<string, string> { ["origin"] = made });
+        return latents;
+    }
+
+    /// <summary>A digest of all pictures and of the encoder's weights.</summary>
+    private static string Origin(Autoencoder network, Gallery gallery)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        for (var i = 0; i < gallery.Count; i++) digest.AppendData(gallery.Picture(i).Pixels);
+        foreach (var (name, value) in network.named_parameters())
+            if (!name.Contains("decoder", StringComparison.Ordinal) && !name.StartsWith("post_", StringComparison.Ordinal)) digest.AppendData(value.detach().contiguous().bytes);
+        return Convert.ToHexStringLower(digest.GetHashAndReset());
+    }
 
     /// <summary>The mean of each picture's latent, [pictures, c, h, w], fp32, in the network's own scale.</summary>
     public static Tensor Of(Autoencoder network, Gallery gallery, Action<double>? onProgress)

@@ -10,6 +10,8 @@ namespace Easel.Training;
 internal static class NoiseLevels
 {
     private const double Gamma = 5;
+    private const double Alone = 0.95; // of all chances: timesteps from 997
+    private const double AloneUntil = 0.15, AllFrom = 0.35; // of the run
 
     /// <summary>The schedule, the same that a file with the mark "ztsnr" is drawn with.</summary>
     public static NoiseSchedule Schedule { get; } = NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.00085, 0.012, zeroTerminalSnr: true);
@@ -29,7 +31,16 @@ internal static class NoiseLevels
     /// Timesteps of a batch: one from each of as many equal parts of all chances, so that every batch sees all levels. The noisiest come most often, as what a picture shows is
     /// decided there, by the prompt: half of them lie in the last quarter.
     /// </summary>
-    public static int[] Timesteps(int count, Random random) => [.. Enumerable.Range(0, count).Select(i => At((i + random.NextDouble()) / count))];
+    /// <param name="count">How many.</param>
+    /// <param name="random">Chance.</param>
+    /// <param name="least">The share of all chances below which none is taken; see <see cref="LeastAt"/>.</param>
+    public static int[] Timesteps(int count, Random random, double least = 0) => [.. Enumerable.Range(0, count).Select(i => At(least + (1 - least) * (i + random.NextDouble()) / count))];
+
+    /// <summary>
+    /// Where the levels of noise begin at a share of the run: a run begins with pure noise alone, in which nothing but the prompt tells what to draw, and all levels are there after a
+    /// third of it. Given all levels from the start a network learns to see pictures in noise long before it heeds words.
+    /// </summary>
+    public static double LeastAt(double progress) => Math.Clamp(1 - (progress - AloneUntil) / (AllFrom - AloneUntil), 0, 1) * Alone;
 
     /// <summary>The timestep below which a share of all that are drawn lie.</summary>
     public static int At(double share) => Math.Min(Schedule.Count - 1, (int)((1 - (1 - share) * (1 - share)) * Schedule.Count));

@@ -36,6 +36,18 @@ internal sealed class Words
         return tensor(ids, [captions.Count, ClipTokenizer.ContextLength]);
     }
 
+    /// <summary>For each token how rarely captions have it: 1 for one that none has, towards 0 for one that nearly all have. [tokens], fp32.</summary>
+    public Tensor Rarity(IReadOnlyList<string> captions)
+    {
+        var having = new int[Tokens.Count];
+        foreach (var caption in captions)
+            foreach (var number in NumbersOf(caption).Distinct()) having[number]++;
+        return tensor([.. having.Select(count => (float)(Math.Log((captions.Count + 1.0) / (count + 1)) / Math.Log(captions.Count + 1)))]);
+    }
+
+    /// <summary>The numbers here of a caption's words, without marks.</summary>
+    public IEnumerable<long> NumbersOf(string caption) => _tokenizer.Encode(caption).Select(token => (long)_numbers[token]);
+
     private long[] Encode(string caption)
     {
         if (_known.TryGetValue(caption, out var ids)) return ids;
