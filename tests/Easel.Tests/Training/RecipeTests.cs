@@ -30,6 +30,17 @@ public sealed class RecipeTests
     }
 
     [Fact]
+    public void ARunBeginsWithPureNoiseAndEndsWithAllLevels()
+    {
+        Assert.Equal(NoiseLevels.LeastAt(0), NoiseLevels.LeastAt(0.1));
+        Assert.All(NoiseLevels.Timesteps(64, new Random(4), NoiseLevels.LeastAt(0)), timestep => Assert.InRange(timestep, 995, 999));
+        var shares = Enumerable.Range(0, 11).Select(i => NoiseLevels.LeastAt(i / 10.0)).ToList();
+        Assert.Equal(shares.OrderDescending(), shares);
+        Assert.Equal(0, NoiseLevels.LeastAt(0.5));
+        Assert.True(NoiseLevels.Timesteps(64, new Random(4), 0).Min() < 100);
+    }
+
+    [Fact]
     public void NoiseAndTargetAreTheTwoSidesOfARotation()
     {
         using var scope = NewDisposeScope();
