@@ -30,7 +30,7 @@ internal static unsafe class FlashAttention
     /// <param name="k">[n, context tokens, heads · d].</param>
     /// <param name="heads">Number of heads.</param>
     public static bool Serves(Tensor q, Tensor k, long heads) =>
-        Vector512.IsHardwareAccelerated && q.device_type == DeviceType.CPU && q.dtype is ScalarType.Float32 or ScalarType.BFloat16
+        (Vector512.IsHardwareAccelerated || AttentionBlock256.IsSupported) && q.device_type == DeviceType.CPU && q.dtype is ScalarType.Float32 or ScalarType.BFloat16
         && q.shape[1] * k.shape[1] >= WorthTheThreads && k.shape[1] > 0 && q.shape[2] % heads == 0;
 
     /// <summary>Attends in each of <paramref name="heads"/> equal slices of the last dimension.</summary>
@@ -38,19 +38,21 @@ internal static unsafe class FlashAttention
     /// <param name="k">[n, context tokens, heads · d].</param>
     /// <param name="v">[n, context tokens, heads · d].</param>
     /// <param name="heads">Number of heads.</param>
-    /// <param name="machineCode">Whether bf16 may be multiplied by <see cref="BFloat16Product"/> where the processor can; otherwise in fp32.</param>
+    /// <param name="block">The kernel; null for the fastest that this processor can run.</param>
     /// <returns>[n, tokens, heads · d].</returns>
-    public static Tensor Attend(Tensor q, Tensor k, Tensor v, long heads, bool machineCode = true)
+    public static Tensor Attend(Tensor q, Tensor k, Tensor v, long heads, IAttentionBlock? block = null)
     {
-        var width = (int)(q.shape[2] / heads);
-        if (q.dtype == ScalarType.Float32) return Run<AttentionBlock512, float>(q, k, v, (int)heads, new AttentionBlock512(width));
-        if (machineCode && AttentionBlockBFloat16.IsSupported) return Run<AttentionBlockBFloat16, ushort>(q, k, v, (int)heads, new AttentionBlockBFloat16(width));
-        return Run<AttentionBlock512, ushort>(q, k, v, (int)heads, new AttentionBlock512(width));
+        block ??= Block(q.dtype, (int)(q.shape[2] / heads));
+        return q.dtype == ScalarType.Float32 ? Run<float>(q, k, v, (int)heads, block) : Run<ushort>(q, k, v, (int)heads, block);
     }
 
-    private static Tensor Run<TBlock, TElement>(Tensor q, Tensor k, Tensor v, int heads, TBlock block)
-        where TBlock : IAttentionBlock
-        where TElement : unmanaged
+    private static IAttentionBlock Block(ScalarType type, int width)
+    {
+        if (!Vector512.IsHardwareAccelerated) return new AttentionBlock256(width);
+        return type == ScalarType.BFloat16 && AttentionBlockBFloat16.IsSupported ? new AttentionBlockBFloat16(width) : new AttentionBlock512(width);
+    }
+
+    private static Tensor Run<TElement>(Tensor q, Tensor k, Tensor v, int heads, IAttentionBlock block) where TElement : unmanaged
     {
         var (pictures, tokens, keys, width) = ((int)q.shape[0], (int)q.shape[1], (int)k.shape[1], (int)(q.shape[2] / heads));
         var result = empty([pictures, tokens, q.shape[2]], q.dtype);

@@ -1,8 +1,16 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
 namespace Easel.Kernels;
+
+/// <summary>The norm with its gradient, in the widest vectors that this processor has.</summary>
+internal static class GroupNormGradient
+{
+    /// <inheritdoc cref="GroupNormGradient{TVector}.Apply"/>
+    public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu) => Singles512.IsSupported
+        ? GroupNormGradient<Singles512>.Apply(x, addend, groups, weight, bias, epsilon, silu)
+        : GroupNormGradient<Singles256>.Apply(x, addend, groups, weight, bias, epsilon, silu);
+}
 
 /// <summary>
 /// What <see cref="GroupNormSilu"/> computes, with its gradient, for training. libtorch's norm of a channels-last picture in bf16 and its gradient take a fifth of a training step; here
@@ -12,10 +20,8 @@ namespace Easel.Kernels;
 /// With y = f x + o for each channel, and dy what comes back through the SiLU, the gradient is dx = (γ / σ) dy - A / σ - B / σ² (x - μ), where A and B are the group's means of γ dy and
 /// of γ dy (x - μ) / σ: again a line for each channel, whose coefficients follow from each channel's sums of dy and dy x.
 /// </remarks>
-internal sealed unsafe class GroupNormGradient : autograd.SingleTensorFunction<GroupNormGradient>
+internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorFunction<GroupNormGradient<TVector>> where TVector : unmanaged, ISingles<TVector>
 {
-    private const int Lanes = 16;
-
     /// <inheritdoc/>
     public override string Name => nameof(GroupNormGradient);
 
@@ -102,10 +108,10 @@ internal sealed unsafe class GroupNormGradient : autograd.SingleTensorFunction<G
             NativeMemory.AlignedFree(sums);
             var to = target + picture * pixels * channels;
             for (var p = 0L; p < pixels; p++, from += channels, to += channels)
-                for (var c = 0; c < channels; c += Lanes)
+                for (var c = 0; c < channels; c += TVector.Count)
                 {
-                    var y = Vector512.FusedMultiplyAdd(Numbers.LoadSingles(from + c), Vector512.Load(factors + c), Vector512.Load(factors + channels + c));
-                    Numbers.StoreSingles(to + c, layer.Silu ? y * Sigmoid<TElement>(y) : y);
+                    var y = TVector.MultiplyAdd(TVector.Load(from + c), TVector.Load(factors + c), TVector.Load(factors + channels + c));
+                    (layer.Silu ? y * Numbers.Sigmoid<TVector, TElement>(y) : y).Store(to + c);
                 }
         });
     }
@@ -126,15 +132,16 @@ internal sealed unsafe class GroupNormGradient : autograd.SingleTensorFunction<G
             // dy takes the place of the result until its sums are known.
             if (layer.Silu)
             {
-                for (var c = 0; c < channels; c += Lanes)
+                var one = TVector.Create(1);
+                for (var c = 0; c < channels; c += TVector.Count)
                 {
-                    Vector512<float> factor = Vector512.Load(factors + c), offset = Vector512.Load(factors + channels + c);
+                    TVector factor = TVector.Load(factors + c), offset = TVector.Load(factors + channels + c);
                     for (long p = 0, at = c; p < pixels; p++, at += channels)
                     {
-                        var y = Vector512.FusedMultiplyAdd(Numbers.LoadSingles(xs + at), factor, offset);
-                        var s = Sigmoid<TElement>(y);
-                        var slope = s * Vector512.FusedMultiplyAdd(y, Vector512<float>.One - s, Vector512<float>.One);
-                        Numbers.StoreSingles(to + at, Numbers.LoadSingles(incoming + at) * slope);
+                        var y = TVector.MultiplyAdd(TVector.Load(xs + at), factor, offset);
+                        var s = Numbers.Sigmoid<TVector, TElement>(y);
+                        var slope = s * TVector.MultiplyAdd(y, one - s, one);
+                        (TVector.Load(incoming + at) * slope).Store(to + at);
                     }
                 }
                 incoming = to;
@@ -165,10 +172,10 @@ internal sealed unsafe class GroupNormGradient : autograd.SingleTensorFunction<G
                 }
             }
             for (var p = 0L; p < pixels; p++, xs += channels, incoming += channels, to += channels)
-                for (var c = 0; c < channels; c += Lanes)
+                for (var c = 0; c < channels; c += TVector.Count)
                 {
-                    var rest = Vector512.FusedMultiplyAdd(Numbers.LoadSingles(xs + c), Vector512.Load(both + channels + c), Vector512.Load(both + 2 * channels + c));
-                    Numbers.StoreSingles(to + c, Vector512.FusedMultiplyAdd(Numbers.LoadSingles(incoming + c), Vector512.Load(both + c), rest));
+                    var rest = TVector.MultiplyAdd(TVector.Load(xs + c), TVector.Load(both + channels + c), TVector.Load(both + 2 * channels + c));
+                    TVector.MultiplyAdd(TVector.Load(incoming + c), TVector.Load(both + c), rest).Store(to + c);
                 }
             NativeMemory.AlignedFree(both);
         });
@@ -177,14 +184,14 @@ internal sealed unsafe class GroupNormGradient : autograd.SingleTensorFunction<G
     /// <summary>For each channel the sum over all pixels, and behind those the sums of products with another picture, where there is one.</summary>
     private static void Sums<TElement>(TElement* values, TElement* others, long pixels, int channels, float* sums) where TElement : unmanaged
     {
-        for (var c = 0; c < channels; c += Lanes)
+        for (var c = 0; c < channels; c += TVector.Count)
         {
-            Vector512<float> sum = default, product = default;
+            TVector sum = default, product = default;
             for (long p = 0, at = c; p < pixels; p++, at += channels)
             {
-                var value = Numbers.LoadSingles(values + at);
+                var value = TVector.Load(values + at);
                 sum += value;
-                if (others != null) product = Vector512.FusedMultiplyAdd(value, Numbers.LoadSingles(others + at), product);
+                if (others != null) product = TVector.MultiplyAdd(value, TVector.Load(others + at), product);
             }
             sum.Store(sums + c);
             if (others != null) product.Store(sums + channels + c);
@@ -200,11 +207,4 @@ internal sealed unsafe class GroupNormGradient : autograd.SingleTensorFunction<G
     }
 
     private static TElement* Address<TElement>(Tensor tensor) where TElement : unmanaged => (TElement*)TensorMemory.Address(tensor.detach());
-
-    private static Vector512<float> Sigmoid<TElement>(Vector512<float> y) where TElement : unmanaged
-    {
-        var below = Vector512.Abs(y) * Vector512.Create(-1.442695041f); // of the two exponents the one that is not positive: neither overflows
-        var e = typeof(TElement) == typeof(float) ? Numbers.Exp2(below) : Numbers.CoarseExp2(below);
-        return Vector512.ConditionalSelect(Vector512.GreaterThan(y, default), Vector512<float>.One, e) / (Vector512<float>.One + e);
-    }
 }

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
 namespace Easel.Kernels;
@@ -10,14 +9,15 @@ namespace Easel.Kernels;
 /// </summary>
 internal static unsafe class GroupNormSilu
 {
-    private const int Lanes = 16;
+    /// <summary>Channels are a multiple of this, the numbers of the widest vector.</summary>
+    private const int ChannelsAtOnce = 16;
 
     /// <summary>Values that one task takes: enough to hide its start, few enough to stay in a second-level cache.</summary>
     private const int ValuesAtOnce = 1 << 16;
 
     /// <summary>Whether the kernel serves this picture: on the CPU, channels last, a multiple of 16 channels.</summary>
-    public static bool Serves(Tensor x) => Vector512.IsHardwareAccelerated && x.device_type == TorchSharp.DeviceType.CPU && x.dtype is ScalarType.Float32 or ScalarType.BFloat16
-        && x.dim() == 4 && x.shape[1] % Lanes == 0 && x.stride(1) == 1 && x.stride(3) == x.shape[1] && x.stride(2) == x.shape[1] * x.shape[3]
+    public static bool Serves(Tensor x) => (Singles512.IsSupported || Singles256.IsSupported) && x.device_type == TorchSharp.DeviceType.CPU && x.dtype is ScalarType.Float32 or ScalarType.BFloat16
+        && x.dim() == 4 && x.shape[1] % ChannelsAtOnce == 0 && x.stride(1) == 1 && x.stride(3) == x.shape[1] && x.stride(2) == x.shape[1] * x.shape[3]
         && x.stride(0) == x.shape[1] * x.shape[2] * x.shape[3];
 
     /// <summary>Normalises each group of channels of x + addend to mean 0 and variance 1, scales and shifts each channel, and applies SiLU where asked.</summary>
@@ -29,21 +29,29 @@ internal static unsafe class GroupNormSilu
     /// <param name="epsilon">Added to the variance.</param>
     /// <param name="silu">Whether y · sigmoid(y) follows.</param>
     /// <param name="overwrites">Whether the result takes the place of <paramref name="x"/>.</param>
-    public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu, bool overwrites = false)
+    public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu, bool overwrites = false) => Singles512.IsSupported
+        ? Apply<Singles512>(x, addend, groups, weight, bias, epsilon, silu, overwrites)
+        : Apply<Singles256>(x, addend, groups, weight, bias, epsilon, silu, overwrites);
+
+    /// <summary>The same in these vectors.</summary>
+    public static Tensor Apply<TVector>(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu, bool overwrites = false)
+        where TVector : unmanaged, ISingles<TVector>
     {
         using var scope = NewDisposeScope();
         var result = overwrites ? x.alias() : empty_like(x);
         var (gain, shift) = (weight.to(ScalarType.Float32), bias.to(ScalarType.Float32));
         var extra = addend?.to(ScalarType.Float32).contiguous();
         var shape = new Shape((int)x.shape[0], (int)x.shape[1], x.shape[2] * x.shape[3], groups, epsilon, silu);
-        if (x.dtype == ScalarType.Float32) Run<float>(x, extra, gain, shift, result, shape);
-        else Run<ushort>(x, extra, gain, shift, result, shape);
+        if (x.dtype == ScalarType.Float32) Run<float, TVector>(x, extra, gain, shift, result, shape);
+        else Run<ushort, TVector>(x, extra, gain, shift, result, shape);
         return result.MoveToOuterDisposeScope();
     }
 
     private readonly record struct Shape(int Pictures, int Channels, long Pixels, int Groups, double Epsilon, bool Silu);
 
-    private static void Run<TElement>(Tensor x, Tensor? addend, Tensor gain, Tensor shift, Tensor result, Shape shape) where TElement : unmanaged
+    private static void Run<TElement, TVector>(Tensor x, Tensor? addend, Tensor gain, Tensor shift, Tensor result, Shape shape)
+        where TElement : unmanaged
+        where TVector : unmanaged, ISingles<TVector>
     {
         TElement* source = (TElement*)TensorMemory.Address(x), target = (TElement*)TensorMemory.Address(result);
         float* gains = (float*)TensorMemory.Address(gain), shifts = (float*)TensorMemory.Address(shift), addends = addend is null ? null : (float*)TensorMemory.Address(addend);
@@ -63,7 +71,7 @@ internal static unsafe class GroupNormSilu
                 var (picture, chunk) = (index / chunks, index % chunks);
                 var first = chunk * (long)pixelsAtOnce;
                 var picturesFirst = source + picture * pixels * channels;
-                Sum(picturesFirst + first * channels, picturesFirst, Math.Min(pixelsAtOnce, pixels - first), channels, PartialOf(picture, chunk));
+                Sum<TElement, TVector>(picturesFirst + first * channels, picturesFirst, Math.Min(pixelsAtOnce, pixels - first), channels, PartialOf(picture, chunk));
             });
 
             // y = factor · x + offset for each channel
@@ -75,7 +83,7 @@ internal static unsafe class GroupNormSilu
                 var (picture, chunk) = (index / chunks, index % chunks);
                 var first = chunk * (long)pixelsAtOnce;
                 var start = (picture * pixels + first) * channels;
-                Normalise(source + start, target + start, Math.Min(pixelsAtOnce, pixels - first), channels, PartialOf(picture, chunks), shape.Silu);
+                Normalise<TElement, TVector>(source + start, target + start, Math.Min(pixelsAtOnce, pixels - first), channels, PartialOf(picture, chunks), shape.Silu);
             });
         }
         finally
@@ -85,29 +93,32 @@ internal static unsafe class GroupNormSilu
         GC.KeepAlive(x);
     }
 
-    private static void Sum<TElement>(TElement* source, TElement* pivot, long pixels, int channels, float* sums) where TElement : unmanaged
+    private static void Sum<TElement, TVector>(TElement* source, TElement* pivot, long pixels, int channels, float* sums)
+        where TElement : unmanaged
+        where TVector : unmanaged, ISingles<TVector>
     {
-        for (var c = 0; c < channels; c += 2 * Lanes)
+        var lanes = TVector.Count;
+        for (var c = 0; c < channels; c += 2 * lanes)
         {
-            var both = c + Lanes < channels;
-            Vector512<float> p0 = Numbers.LoadSingles(pivot + c), p1 = both ? Numbers.LoadSingles(pivot + c + Lanes) : default;
-            Vector512<float> s0 = default, s1 = default, q0 = default, q1 = default;
+            var both = c + lanes < channels;
+            TVector p0 = TVector.Load(pivot + c), p1 = both ? TVector.Load(pivot + c + lanes) : default;
+            TVector s0 = default, s1 = default, q0 = default, q1 = default;
             for (var p = 0L; p < pixels; p++)
             {
                 var row = source + p * channels + c;
-                var a = Numbers.LoadSingles(row) - p0;
+                var a = TVector.Load(row) - p0;
                 s0 += a;
-                q0 = Vector512.FusedMultiplyAdd(a, a, q0);
+                q0 = TVector.MultiplyAdd(a, a, q0);
                 if (!both) continue;
-                var b = Numbers.LoadSingles(row + Lanes) - p1;
+                var b = TVector.Load(row + lanes) - p1;
                 s1 += b;
-                q1 = Vector512.FusedMultiplyAdd(b, b, q1);
+                q1 = TVector.MultiplyAdd(b, b, q1);
             }
             s0.Store(sums + c);
             q0.Store(sums + channels + c);
             if (!both) continue;
-            s1.Store(sums + c + Lanes);
-            q1.Store(sums + channels + c + Lanes);
+            s1.Store(sums + c + lanes);
+            q1.Store(sums + channels + c + lanes);
         }
     }
 
@@ -146,15 +157,17 @@ internal static unsafe class GroupNormSilu
         }
     }
 
-    private static void Normalise<TElement>(TElement* source, TElement* target, long pixels, int channels, float* factors, bool silu) where TElement : unmanaged
+    private static void Normalise<TElement, TVector>(TElement* source, TElement* target, long pixels, int channels, float* factors, bool silu)
+        where TElement : unmanaged
+        where TVector : unmanaged, ISingles<TVector>
     {
         for (var p = 0L; p < pixels; p++, source += channels, target += channels)
         {
-            for (var c = 0; c < channels; c += Lanes)
+            for (var c = 0; c < channels; c += TVector.Count)
             {
-                var y = Vector512.FusedMultiplyAdd(Numbers.LoadSingles(source + c), Vector512.Load(factors + c), Vector512.Load(factors + channels + c));
-                if (silu) y = typeof(TElement) == typeof(float) ? Numbers.Silu(y) : Numbers.CoarseSilu(y);
-                Numbers.StoreSingles(target + c, y);
+                var y = TVector.MultiplyAdd(TVector.Load(source + c), TVector.Load(factors + c), TVector.Load(factors + channels + c));
+                if (silu) y *= Numbers.Sigmoid<TVector, TElement>(y);
+                y.Store(target + c);
             }
         }
     }

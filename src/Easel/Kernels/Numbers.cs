@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace Easel.Kernels;
 
@@ -24,45 +23,45 @@ internal static class Numbers
 
     /// <summary>2^x for x ≤ 0, to 1e-7 of its value; 0 below the smallest normal number. Polynomial through Chebyshev nodes of [-1/2, 1/2].</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Exp2(Vector512<float> x)
+    public static TVector Exp2<TVector>(TVector x) where TVector : unmanaged, ISingles<TVector>
     {
-        var whole = Avx512F.RoundScale(x, 0);
-        var part = x - whole;
-        var p = Vector512.FusedMultiplyAdd(Vector512.Create(0.0013390863f), part, Vector512.Create(0.009676032f));
-        p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.055503570f));
-        p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.24022107f));
-        p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.69314719f));
-        p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(1.0f));
-        return Avx512F.Scale(p, whole);
+        var whole = TVector.Split(x, out var part);
+        var p = TVector.MultiplyAdd(TVector.Create(0.0013390863f), part, TVector.Create(0.009676032f));
+        p = TVector.MultiplyAdd(p, part, TVector.Create(0.055503570f));
+        p = TVector.MultiplyAdd(p, part, TVector.Create(0.24022107f));
+        p = TVector.MultiplyAdd(p, part, TVector.Create(0.69314719f));
+        p = TVector.MultiplyAdd(p, part, TVector.Create(1.0f));
+        return TVector.Scale(p, whole);
     }
 
     /// <summary>2^x for x ≤ 0, to 1e-4 of its value: a twentieth of what rounding to bf16 takes away.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> CoarseExp2(Vector512<float> x)
+    public static TVector CoarseExp2<TVector>(TVector x) where TVector : unmanaged, ISingles<TVector>
     {
-        var whole = Avx512F.RoundScale(x, 0);
-        var part = x - whole;
-        var p = Vector512.FusedMultiplyAdd(Vector512.Create(0.055838283f), part, Vector512.Create(0.24263948f));
-        p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.69313673f));
-        p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.99992456f));
-        return Avx512F.Scale(p, whole);
+        var whole = TVector.Split(x, out var part);
+        var p = TVector.MultiplyAdd(TVector.Create(0.055838283f), part, TVector.Create(0.24263948f));
+        p = TVector.MultiplyAdd(p, part, TVector.Create(0.69313673f));
+        p = TVector.MultiplyAdd(p, part, TVector.Create(0.99992456f));
+        return TVector.Scale(p, whole);
     }
 
-    /// <summary>y · sigmoid(y).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Silu(Vector512<float> y)
-    {
-        // Of the two exponents the one that is not positive: neither overflows.
-        var e = Exp2(Vector512.Abs(y) * Vector512.Create(-1.442695041f));
-        return y * Vector512.ConditionalSelect(Vector512.GreaterThan(y, default), Vector512<float>.One, e) / (Vector512<float>.One + e);
-    }
+    public static Vector256<float> Exp2(Vector256<float> x) => Exp2(new Singles256(x)).Value;
 
-    /// <summary>y · sigmoid(y), to 1e-4 of its value: a twentieth of what rounding to bf16 takes away.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> CoarseSilu(Vector512<float> y)
+    public static Vector512<float> Exp2(Vector512<float> x) => Exp2(new Singles512(x)).Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> CoarseExp2(Vector512<float> x) => CoarseExp2(new Singles512(x)).Value;
+
+    /// <summary>1 / (1 + e^-y), as exact as the elements are: for bf16 to 1e-4 of its value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Sigmoid<TVector, TElement>(TVector y) where TVector : unmanaged, ISingles<TVector>
     {
-        var e = CoarseExp2(Vector512.Abs(y) * Vector512.Create(-1.442695041f));
-        return y * Vector512.ConditionalSelect(Vector512.GreaterThan(y, default), Vector512<float>.One, e) / (Vector512<float>.One + e);
+        var below = TVector.Abs(y) * TVector.Create(-1.442695041f); // of the two exponents the one that is not positive: neither overflows
+        var e = typeof(TElement) == typeof(float) ? Exp2(below) : CoarseExp2(below);
+        var one = TVector.Create(1);
+        return TVector.WherePositive(y, one, e) / (one + e);
     }
 
     /// <summary>Two vectors rounded to bf16, to the nearest, ties to even: the first in the lower halves of the lanes, the second in the upper. Not a number stays none as long as it is quiet.</summary>
@@ -73,26 +72,5 @@ internal static class Numbers
         lower = (lower + Vector512.Create(0x7FFFu) + (lower >>> 16 & Vector512<uint>.One)) >>> 16;
         upper = upper + Vector512.Create(0x7FFFu) + (upper >>> 16 & Vector512<uint>.One) & Vector512.Create(0xFFFF0000u);
         return lower | upper;
-    }
-
-    /// <summary>Sixteen elements as fp32.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Vector512<float> LoadSingles<TElement>(TElement* source) where TElement : unmanaged => typeof(TElement) == typeof(float)
-        ? Vector512.Load((float*)source)
-        : (Avx512F.ConvertToVector512UInt32(Vector256.Load((ushort*)source)) << 16).AsSingle();
-
-    /// <summary>Sixteen values as elements, rounded to the nearest, ties to even.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe void StoreSingles<TElement>(TElement* target, Vector512<float> values) where TElement : unmanaged
-    {
-        if (typeof(TElement) == typeof(float))
-        {
-            values.Store((float*)target);
-            return;
-        }
-        var bits = values.AsUInt32();
-        var rounded = (bits + Vector512.Create(0x7FFFu) + (bits >>> 16 & Vector512<uint>.One)) >>> 16;
-        rounded = Vector512.ConditionalSelect(Vector512.Equals(values, values).AsUInt32(), rounded, Vector512.Create(0x7FC0u)); // not a number stays none
-        Avx512F.ConvertToVector256UInt16(rounded).Store((ushort*)target);
     }
 }
