@@ -1,6 +1,5 @@
 using Easel.Models;
 using Easel.Training;
-using Easel.Training.Data;
 using static TorchSharp.torch;
 
 namespace Easel.Tests.Training;
