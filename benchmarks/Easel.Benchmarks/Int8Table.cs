@@ -15,57 +15,83 @@ namespace Easel.Benchmarks;
 /// </summary>
 internal static unsafe class Int8Table
 {
-    private const int Runs = 7;
+    private const int Runs = 7; // of each layer
+    private const int Rounds = 3; // of all layers one after another
 
-    /// <summary>Measures every kind of layer of a step and adds the step up.</summary>
+    /// <summary>
+    /// Measures every kind of layer of a step and adds the step up: once from the layers measured alone, once from all of them run one after another. What is not a layer is the
+    /// difference to a whole step in bf16.
+    /// </summary>
     public static void Print()
     {
         using var inference = inference_mode();
         using var model = SpeedTable.Load("sd15", ScalarType.BFloat16, plain: false);
         var foreign = new ForeignLoad();
         var layers = StepLayers.Of(model.UNet.Config, rows: 2, side: 64);
+        var kinds = layers.GroupBy(l => l.Kind).ToDictionary(g => g.Key, g => (Count: g.Sum(l => l.Parts), Quantisings: g.Sum(l => l.Quantises ? l.Parts : 0)));
         var evicted = zeros([32 << 20], ScalarType.BFloat16);
         WarmUp();
 
         Console.WriteLine("| layer, of a step | times | quantisings | bf16 ms | int8: operator ms | what it cannot fuse ms | quantising ms | int8 as fast | error bf16 | error int8 |");
         Console.WriteLine("|---|---|---|---|---|---|---|---|---|---|");
-        Cost all = default, best = default, operators = default;
-        foreach (var (kind, (count, quantisings)) in layers.OrderByDescending(l => l.Key.Flops * l.Value.Count))
+        Cost all = default, best = default;
+        foreach (var (kind, (count, quantisings)) in kinds.OrderByDescending(k => k.Key.Flops * k.Value.Count))
         {
             using var scope = NewDisposeScope();
             var (cost, errors) = Measure(kind, evicted);
             var step = new Cost(count * cost.BFloat16, count * cost.Operator, count * cost.Rest, quantisings * cost.Quantising);
             all += step;
             best += step.Int8 < step.BFloat16 ? step with { BFloat16 = 0 } : new Cost(step.BFloat16, 0, 0, 0);
-            operators += step.Operator + step.Rest < step.BFloat16 ? step with { BFloat16 = 0 } : new Cost(step.BFloat16, 0, 0, 0);
             Console.WriteLine(
                 $"| {kind} | {count} | {quantisings} | {step.BFloat16:0.0} | {step.Operator:0.0} | {step.Rest:0.0} | {step.Quantising:0.0} | {step.BFloat16 / step.Int8:0.00} | " +
                 $"{errors.BFloat16:0.00%} | {errors.Int8:0.00%} |");
         }
         Console.WriteLine($"| all of them in int8 | | | {all.BFloat16:0} | {all.Operator:0} | {all.Rest:0} | {all.Quantising:0} | {all.BFloat16 / all.Int8:0.00} | | |");
 
+        evicted.Dispose();
         var unet = SpeedTable.UNetStep(model, 64);
-        unet();
-        var measured = 1000 * SpeedTable.Median(5, unet);
-        var rest = measured - all.BFloat16;
+        var sequence = new Sequence(layers);
+        var whole = new List<double>();
+        var (inBFloat16, inInt8, quantised) = (new List<double>(), new List<double>(), new List<double>());
+        for (var round = 0; round <= Rounds; round++)
+        {
+            Time(whole, unet);
+            Time(inBFloat16, sequence.RunBFloat16);
+            Time(inInt8, () => sequence.RunInt8(quantises: true));
+            Time(quantised, () => sequence.RunInt8(quantises: false));
+        }
+        var step16 = Median(whole);
         Console.WriteLine();
-        Console.WriteLine("| step | layers ms | quantising ms | attention, norms, all else ms | in all ms | as fast as bf16 |");
-        Console.WriteLine("|---|---|---|---|---|---|");
-        Row("bf16, measured whole", all.BFloat16, 0);
-        Row("the faster of bf16 and int8 for each layer", best.BFloat16 + best.Operator + best.Rest, best.Quantising);
-        Row("the same if quantising took no time", operators.BFloat16 + operators.Operator + operators.Rest, 0);
+        Console.WriteLine("| a guided step of SD 1.5 at 512x512 | convolutions and linear layers ms | attention, norms, all else ms | in all ms | as fast as bf16 |");
+        Console.WriteLine("|---|---|---|---|---|");
+        Row("bf16, layers measured alone", all.BFloat16, all.BFloat16);
+        Row("for each layer the faster of bf16 and int8, measured alone", best.BFloat16 + best.Int8, all.BFloat16);
+        Row("the same if quantising took no time", best.BFloat16 + best.Int8 - best.Quantising, all.BFloat16);
+        Row("bf16, layers one after another", Median(inBFloat16), Median(inBFloat16));
+        Row("int8, layers one after another", Median(inInt8), Median(inBFloat16));
+        Row("the same if quantising took no time", Median(quantised), Median(inBFloat16));
         Console.WriteLine($"\nOther processes' CPU: {foreign.Share():0%}.");
 
-        void Row(string what, double layers, double quantising)
+        void Row(string what, double layers, double layers16)
         {
-            var sum = layers + quantising + rest;
-            Console.WriteLine($"| {what} | {layers:0} | {quantising:0} | {rest:0} | {sum:0} | {measured / sum:0.00} |");
+            var rest = step16 - layers16;
+            Console.WriteLine($"| {what} | {layers:0} | {rest:0} | {layers + rest:0} | {step16 / (layers + rest):0.00} |");
         }
+
+        static void Time(List<double> times, Action action)
+        {
+            var start = Stopwatch.GetTimestamp();
+            action();
+            times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+        }
+
+        static double Median(List<double> times) => times.Skip(1).Order().ElementAt(times.Count / 2 - 1); // the first touches all memory for the first time
     }
 
     /// <summary>Milliseconds of one call: the bf16 layer; the int8 operator, what it cannot fuse, and the quantising of its input.</summary>
     private readonly record struct Cost(double BFloat16, double Operator, double Rest, double Quantising)
     {
+        /// <summary>Milliseconds in int8.</summary>
         public double Int8 => Operator + Rest + Quantising;
 
         public static Cost operator +(Cost a, Cost b) => new(a.BFloat16 + b.BFloat16, a.Operator + b.Operator, a.Rest + b.Rest, a.Quantising + b.Quantising);
@@ -73,10 +99,9 @@ internal static unsafe class Int8Table
 
     private static (Cost Cost, (double BFloat16, double Int8) Errors) Measure(Kind kind, Tensor evicted)
     {
-        var values = randn(kind.InputShape);
+        var values = kind.RangeIsKnown ? randn(kind.InputShape) * nn.functional.gelu(randn(kind.InputShape)) : randn(kind.InputShape); // a gated unit's product has far outliers
         var x = values.to(ScalarType.BFloat16);
-        var weights = Enumerable.Range(0, kind.IsGated ? 2 : 1).Select(_ => randn(kind.WeightShape) / Math.Sqrt(kind.Depth)).ToList();
-        var biases = weights.Select(_ => randn(kind.Outputs)).ToList();
+        var (weights, biases) = Weights(kind);
         var (plain, int8) = (new BFloat16Layer(kind, weights, biases), new Int8Layer(kind, weights, biases));
 
         Tensor Residual() => zeros(kind.OutputShape, ScalarType.BFloat16);
@@ -117,6 +142,12 @@ internal static unsafe class Int8Table
         }
     }
 
+    private static (List<Tensor> Weights, List<Tensor> Biases) Weights(Kind kind)
+    {
+        var weights = Enumerable.Range(0, kind.IsGated ? 2 : 1).Select(_ => randn(kind.WeightShape) / Math.Sqrt(kind.Depth)).ToList();
+        return (weights, weights.Select(_ => randn(kind.Outputs)).ToList());
+    }
+
     private static Tensor Reference(Kind kind, Tensor x, List<Tensor> weights, List<Tensor> biases)
     {
         if (kind.IsGated) return nn.functional.linear(x, weights[0], biases[0]) * nn.functional.gelu(nn.functional.linear(x, weights[1], biases[1]));
@@ -146,7 +177,7 @@ internal static unsafe class Int8Table
     /// <param name="Kernel">Height and width of the kernel. A convolution pads by one all round.</param>
     /// <param name="Stride">A convolution's stride.</param>
     /// <param name="Epilogue">What follows in the same pass: "", "add" (to a residual) or "gated" (two linear layers, the first times GELU of the second).</param>
-    /// <param name="RangeIsKnown">Whether the pass that made the input found its least and greatest number.</param>
+    /// <param name="RangeIsKnown">Whether the input is a gated unit's product: the pass that made it found its least and greatest number.</param>
     private sealed record Kind(long Rows, long Side, long Inputs, long Outputs, long Kernel, long Stride, string Epilogue, bool RangeIsKnown)
     {
         public bool IsLinear => Side == 0;
@@ -170,13 +201,19 @@ internal static unsafe class Int8Table
             Epilogue switch { "" => "", "add" => ", added", _ => ", gated" };
     }
 
-    /// <summary>The convolutions and linear layers of a step: how often each kind runs, and how often an input is quantised for it (layers may share one).</summary>
+    /// <summary>A layer of a step.</summary>
+    /// <param name="Kind">Its kind.</param>
+    /// <param name="Parts">How often it runs, each time for a part of its input.</param>
+    /// <param name="Quantises">Whether its input is to be quantised; otherwise the layer before had the same.</param>
+    private sealed record StepLayer(Kind Kind, int Parts, bool Quantises);
+
+    /// <summary>The convolutions and linear layers of a step in their order, but for the keys and values of the prompt, which are made once for a picture.</summary>
     private sealed class StepLayers(long rows, long side)
     {
-        private readonly Dictionary<Kind, (int Count, int Quantisings)> _kinds = [];
+        private readonly List<StepLayer> _layers = [];
         private long _side = side;
 
-        public static Dictionary<Kind, (int Count, int Quantisings)> Of(UNetConfig config, long rows, long side)
+        public static List<StepLayer> Of(UNetConfig config, long rows, long side)
         {
             var walk = new StepLayers(rows, side);
             var (channels, blocks, timeWidth) = (config.Channels, config.BlocksPerLevel, 4 * config.Channels[0]);
@@ -208,22 +245,21 @@ internal static unsafe class Int8Table
                     walk.Transformers(channels[level], config.Attention[level].Depth);
                 }
                 if (level == 0) continue;
-                walk.Convolution(channels[level], channels[level], kernel: 2, count: 4); // DoubledConv2d: four kernels over one input
+                for (var part = 0; part < 4; part++) walk.Convolution(channels[level], channels[level], kernel: 2, quantises: part == 0); // as DoubledConv2d has it
                 walk._side *= 2;
             }
             walk.Convolution(channels[0], config.OutChannels);
-            return walk._kinds;
+            return walk._layers;
         }
 
         private void Resnet(long inputs, long outputs, long timeWidth)
         {
             Convolution(inputs, outputs);
-            Linear(rows, timeWidth, outputs, quantisings: 0); // the same input in all blocks
+            Linear(rows, timeWidth, outputs, quantises: false); // the same input in all blocks
             Convolution(outputs, outputs, epilogue: "add");
             if (inputs != outputs) Linear(rows * _side * _side, inputs, outputs);
         }
 
-        /// <summary>Without the keys and values of the prompt, which are made once for a picture.</summary>
         private void Transformers(long channels, int depth)
         {
             if (depth == 0) return;
@@ -231,45 +267,111 @@ internal static unsafe class Int8Table
             Linear(positions, channels, channels);
             for (var i = 0; i < depth; i++)
             {
-                Linear(positions, channels, channels, count: 3);
+                for (var part = 0; part < 3; part++) Linear(positions, channels, channels, quantises: part == 0);
                 Linear(positions, channels, channels, epilogue: "add");
                 Linear(positions, channels, channels);
                 Linear(positions, channels, channels, epilogue: "add");
                 var parts = positions * channels * 8 > 12 << 20 ? 4 : 1; // as FeedForward cuts them at 512x512
-                Linear(positions / parts, channels, 4 * channels, count: parts, quantisings: parts, epilogue: "gated");
-                Linear(positions / parts, 4 * channels, channels, count: parts, quantisings: parts, epilogue: "add", rangeIsKnown: true);
+                Linear(positions / parts, channels, 4 * channels, parts: parts, epilogue: "gated");
+                Linear(positions / parts, 4 * channels, channels, parts: parts, epilogue: "add", rangeIsKnown: true);
             }
             Linear(positions, channels, channels, epilogue: "add");
         }
 
-        private void Linear(long vectors, long inputs, long outputs, int count = 1, int quantisings = 1, string epilogue = "", bool rangeIsKnown = false) =>
-            Add(new Kind(vectors, 0, inputs, outputs, 1, 1, epilogue, rangeIsKnown), count, quantisings);
+        private void Linear(long vectors, long inputs, long outputs, int parts = 1, bool quantises = true, string epilogue = "", bool rangeIsKnown = false) =>
+            _layers.Add(new StepLayer(new Kind(vectors, 0, inputs, outputs, 1, 1, epilogue, rangeIsKnown), parts, quantises));
 
-        private void Convolution(long inputs, long outputs, long kernel = 3, long stride = 1, int count = 1, string epilogue = "") =>
-            Add(new Kind(rows, _side, inputs, outputs, kernel, stride, epilogue, false), count, 1);
+        private void Convolution(long inputs, long outputs, long kernel = 3, long stride = 1, bool quantises = true, string epilogue = "") =>
+            _layers.Add(new StepLayer(new Kind(rows, _side, inputs, outputs, kernel, stride, epilogue, false), 1, quantises));
+    }
 
-        private void Add(Kind kind, int count, int quantisings)
+    /// <summary>All layers of a step, each with weights of its own, to be run one after another.</summary>
+    private sealed class Sequence
+    {
+        private readonly List<(StepLayer Layer, BFloat16Layer BFloat16, Int8Layer Int8)> _layers = [];
+        private readonly Dictionary<Kind, (Tensor X, Tensor Residual, (Tensor Values, Range Range) Quantised)> _inputs = [];
+
+        public Sequence(List<StepLayer> layers)
         {
-            var before = _kinds.GetValueOrDefault(kind);
-            _kinds[kind] = (before.Count + count, before.Quantisings + quantisings);
+            var first = new Dictionary<Kind, (BFloat16Layer BFloat16, Int8Layer Int8)>();
+            foreach (var layer in layers)
+            {
+                var kind = layer.Kind;
+                if (first.TryGetValue(kind, out var like))
+                {
+                    _layers.Add((layer, like.BFloat16.Copy(), like.Int8.Copy()));
+                    continue;
+                }
+                using var scope = NewDisposeScope();
+                var (weights, biases) = Weights(kind);
+                first[kind] = (new BFloat16Layer(kind, weights, biases).Keep(), new Int8Layer(kind, weights, biases).Keep());
+                _layers.Add((layer, first[kind].BFloat16, first[kind].Int8));
+                var x = randn(kind.InputShape, ScalarType.BFloat16).DetachFromDisposeScope();
+                var quantised = first[kind].Int8.Quantise(x);
+                quantised.Values.DetachFromDisposeScope();
+                _inputs[kind] = (x, zeros(kind.OutputShape, ScalarType.BFloat16).DetachFromDisposeScope(), quantised);
+            }
+        }
+
+        public void RunBFloat16()
+        {
+            foreach (var (layer, own, _) in _layers)
+            {
+                using var scope = NewDisposeScope();
+                var input = _inputs[layer.Kind];
+                for (var part = 0; part < layer.Parts; part++) own.Run(input.X, input.Residual);
+            }
+        }
+
+        public void RunInt8(bool quantises)
+        {
+            foreach (var (layer, _, own) in _layers)
+            {
+                var input = _inputs[layer.Kind];
+                for (var part = 0; part < layer.Parts; part++)
+                {
+                    using var scope = NewDisposeScope();
+                    var quantised = !quantises || !layer.Quantises ? input.Quantised : layer.Kind.RangeIsKnown ? own.Quantise(input.X, input.Quantised.Range) : own.Quantise(input.X);
+                    own.Finish(own.Run(quantised, input.Residual));
+                }
+            }
         }
     }
 
     /// <summary>The layer as Easel runs it.</summary>
-    private sealed class BFloat16Layer(Kind kind, List<Tensor> weights, List<Tensor> biases)
+    private sealed class BFloat16Layer
     {
-        private readonly Tensor[] _packed =
-            [.. weights.Select(w => w.to(ScalarType.BFloat16)).Select(w => kind.IsLinear ? OneDnn.PackLinear(w) : OneDnn.PackConvolution(w, 1, kind.Stride))];
+        private readonly Kind _kind;
+        private readonly Tensor[] _plain, _packed, _biases;
 
-        private readonly Tensor[] _biases = [.. biases.Select(b => b.to(ScalarType.BFloat16))];
+        public BFloat16Layer(Kind kind, List<Tensor> weights, List<Tensor> biases)
+            : this(kind, weights.Select(w => w.to(ScalarType.BFloat16)).ToArray(), biases.Select(b => b.to(ScalarType.BFloat16)).ToArray())
+        {
+        }
+
+        private BFloat16Layer(Kind kind, Tensor[] weights, Tensor[] biases)
+        {
+            (_kind, _plain, _biases) = (kind, weights, biases);
+            _packed = [.. weights.Select(w => kind.IsLinear ? OneDnn.PackLinear(w) : OneDnn.PackConvolution(w, 1, kind.Stride))];
+        }
+
+        /// <summary>The same layer with the weights elsewhere in memory.</summary>
+        public BFloat16Layer Copy() => new(_kind, _plain, _biases);
+
+        /// <summary>Its tensors outlive the scope.</summary>
+        public BFloat16Layer Keep()
+        {
+            foreach (var tensor in (Tensor[])[.. _plain, .. _packed, .. _biases]) tensor.DetachFromDisposeScope();
+            return this;
+        }
 
         public Tensor Run(Tensor x, Tensor residual)
         {
-            if (kind.IsGated) return OneDnn.LinearMultiply(x, OneDnn.LinearGelu(x, _packed[1], _biases[1]), _packed[0], _biases[0]);
-            if (kind.IsLinear) return kind.Epilogue == "add" ? OneDnn.LinearAdd(x, residual, _packed[0], _biases[0]) : OneDnn.Linear(x, _packed[0], _biases[0]);
+            if (_kind.IsGated) return OneDnn.LinearMultiply(x, OneDnn.LinearGelu(x, _packed[1], _biases[1]), _packed[0], _biases[0]);
+            if (_kind.IsLinear) return _kind.Epilogue == "add" ? OneDnn.LinearAdd(x, residual, _packed[0], _biases[0]) : OneDnn.Linear(x, _packed[0], _biases[0]);
             var picture = x.permute(0, 3, 1, 2);
-            var y = kind.Epilogue == "add" ? OneDnn.AddConvolution(residual.permute(0, 3, 1, 2), picture, _packed[0], _biases[0], 1, kind.Stride)
-                : OneDnn.Convolution(picture, _packed[0], _biases[0], 1, kind.Stride);
+            var y = _kind.Epilogue == "add" ? OneDnn.AddConvolution(residual.permute(0, 3, 1, 2), picture, _packed[0], _biases[0], 1, _kind.Stride)
+                : OneDnn.Convolution(picture, _packed[0], _biases[0], 1, _kind.Stride);
             return y.permute(0, 2, 3, 1);
         }
     }
@@ -281,46 +383,69 @@ internal static unsafe class Int8Table
     private sealed class Int8Layer
     {
         private readonly Kind _kind;
-        private readonly (Tensor Packed, Tensor Scales, float[] Sums, float[] Bias)[] _parts;
+        private readonly Part[] _parts;
         private readonly Tensor _noZeros = zeros(1, ScalarType.Int32);
 
-        public Int8Layer(Kind kind, List<Tensor> weights, List<Tensor> biases)
+        public Int8Layer(Kind kind, List<Tensor> weights, List<Tensor> biases) : this(kind, weights.Zip(biases, Rounded).ToArray())
         {
-            _kind = kind;
-            _parts = [.. weights.Zip(biases, Pack)];
         }
 
-        private (Tensor, Tensor, float[], float[]) Pack(Tensor weight, Tensor bias)
+        private Int8Layer(Kind kind, Part[] parts)
+        {
+            _kind = kind;
+            _parts = [.. parts.Select(p => p with { Packed = kind.IsLinear ? Int8.PackLinear(p.Bytes, kind.Rows) : Int8.PackConvolution(p.Bytes, p.Scales, kind.Stride, Padded()) })];
+
+            long[] Padded() => [kind.Rows, kind.Inputs, kind.Side + 2, kind.Side + 2];
+        }
+
+        /// <param name="Bytes">The rounded weights.</param>
+        /// <param name="Packed">The same as the operator wants them.</param>
+        /// <param name="Scales">What 1 stands for, for each output.</param>
+        /// <param name="Sums">Sums of the weights of each output.</param>
+        /// <param name="Bias">The bias.</param>
+        private sealed record Part(Tensor Bytes, Tensor? Packed, Tensor Scales, float[] Sums, float[] Bias);
+
+        private static Part Rounded(Tensor weight, Tensor bias)
         {
             var flat = weight.flatten(1);
             var scales = flat.abs().amax([1]) / 127;
             var whole = (flat / scales.unsqueeze(1)).round().clamp(-127, 127);
-            var sums = (whole.sum(1) * scales).data<float>().ToArray();
-            var bytes = whole.to(ScalarType.Int8).view(weight.shape);
-            var packed = _kind.IsLinear ? Int8.PackLinear(bytes, _kind.Rows) : Int8.PackConvolution(bytes, scales, _kind.Stride, [_kind.Rows, _kind.Inputs, _kind.Side + 2, _kind.Side + 2]);
-            return (packed, scales, sums, bias.data<float>().ToArray());
+            return new Part(whole.to(ScalarType.Int8).view(weight.shape), null, scales, (whole.sum(1) * scales).data<float>().ToArray(), bias.data<float>().ToArray());
         }
 
-        public (Tensor, Range) Quantise(Tensor x) => Quantise(x, Quantiser.RangeOf(x));
+        /// <summary>The same layer with the weights elsewhere in memory.</summary>
+        public Int8Layer Copy() => new(_kind, _parts);
 
-        public (Tensor, Range) Quantise(Tensor x, Range range) => (Quantiser.Quantise(x, range, border: _kind.IsLinear ? 0 : 1), range);
+        /// <summary>Its tensors outlive the scope.</summary>
+        public Int8Layer Keep()
+        {
+            foreach (var part in _parts)
+            {
+                foreach (var tensor in (Tensor[])[part.Bytes, part.Packed!, part.Scales, _noZeros]) tensor.DetachFromDisposeScope();
+            }
+            return this;
+        }
+
+        public (Tensor Values, Range Range) Quantise(Tensor x) => Quantise(x, Quantiser.RangeOf(x));
+
+        public (Tensor Values, Range Range) Quantise(Tensor x, Range range) => (Quantiser.Quantise(x, range, border: _kind.IsLinear ? 0 : 1), range);
 
         /// <summary>The operator, with what it fuses.</summary>
         public Tensor[] Run((Tensor Values, Range Range) x, Tensor residual)
         {
             if (_kind.IsGated) return [Linear(0, gelu: false), Linear(1, gelu: true)];
-            if (_kind.IsLinear) return [_kind.Epilogue == "add" ? Int8.LinearAdd(residual, x.Values, x.Range.Scale, _parts[0].Packed, _parts[0].Scales, _noZeros, Bias(0)) : Linear(0, gelu: false)];
+            var (packed, scales, adds) = (_parts[0].Packed!, _parts[0].Scales, _kind.Epilogue == "add");
+            if (_kind.IsLinear) return [adds ? Int8.LinearAdd(residual, x.Values, x.Range.Scale, packed, scales, _noZeros, Bias(0)) : Linear(0, gelu: false)];
             var picture = x.Values.permute(0, 3, 1, 2);
-            var y = _kind.Epilogue == "add"
-                ? Int8.AddConvolution(residual.permute(0, 3, 1, 2), picture, x.Range.Scale, _parts[0].Packed, _parts[0].Scales, _noZeros, Bias(0), _kind.Stride)
-                : Int8.Convolution(picture, x.Range.Scale, _parts[0].Packed, _parts[0].Scales, _noZeros, Bias(0), _kind.Stride);
+            var y = adds ? Int8.AddConvolution(residual.permute(0, 3, 1, 2), picture, x.Range.Scale, packed, scales, _noZeros, Bias(0), _kind.Stride)
+                : Int8.Convolution(picture, x.Range.Scale, packed, scales, _noZeros, Bias(0), _kind.Stride);
             return [y.permute(0, 2, 3, 1)];
 
-            Tensor Linear(int part, bool gelu) => Int8.Linear(x.Values, x.Range.Scale, _parts[part].Packed, _parts[part].Scales, _noZeros, Bias(part), gelu);
+            Tensor Linear(int part, bool gelu) => Int8.Linear(x.Values, x.Range.Scale, _parts[part].Packed!, _parts[part].Scales, _noZeros, Bias(part), gelu);
 
             Tensor Bias(int part)
             {
-                var (_, _, sums, bias) = _parts[part];
+                var (sums, bias) = (_parts[part].Sums, _parts[part].Bias);
                 var shift = x.Range.Scale * x.Range.Zero;
                 var joined = new float[bias.Length];
                 for (var i = 0; i < joined.Length; i++) joined[i] = bias[i] - shift * sums[i];
@@ -514,10 +639,8 @@ internal static unsafe class Int8Table
 
         private static readonly Lazy<jit.ScriptModule> Operators = new(Load);
 
-        public static Tensor PackConvolution(Tensor weight, Tensor scales, long stride, int[] shape) =>
-            Call("pack_convolution", weight, scales, (int)stride, shape[0], shape[1], shape[2], shape[3]);
-
-        public static Tensor PackConvolution(Tensor weight, Tensor scales, long stride, long[] shape) => PackConvolution(weight, scales, stride, Array.ConvertAll(shape, s => (int)s));
+        public static Tensor PackConvolution(Tensor weight, Tensor scales, long stride, long[] shape) =>
+            Call("pack_convolution", weight, scales, (int)stride, (int)shape[0], (int)shape[1], (int)shape[2], (int)shape[3]);
 
         public static Tensor Convolution(Tensor x, double scale, Tensor packed, Tensor scales, Tensor zeros, Tensor bias, long stride) =>
             Call("convolution", x, scale, packed, scales, zeros, bias, (int)stride);

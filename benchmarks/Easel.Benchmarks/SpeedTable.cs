@@ -156,7 +156,7 @@ internal static class SpeedTable
 
     private static string Name(ScalarType type) => type == ScalarType.Float32 ? "fp32" : "bf16";
 
-    public static double Median(int runs, Action action)
+    private static double Median(int runs, Action action)
     {
         action();
         return Median(Enumerable.Range(0, runs).Select(_ => Seconds(action)).ToList());
