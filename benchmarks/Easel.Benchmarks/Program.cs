@@ -11,6 +11,7 @@ using Easel.Runtime;
 //   ... -- networks [rounds]      how near the networks come to the processor's limit, beside libtorch's own layers
 //   ... -- attention              attention alone
 //   ... -- breakdown              where the time of a step goes
+//   ... -- int8                   what int8 would bring to a step
 //   ... -- models                 load, step, decoding and peak memory of each kind of model, a process for each
 //   ... -- sizes [steps]          the same over sizes and batches
 //   ... -- sd15|sd21|x4 fp32|bf16|fp16 [side] [steps] [batch]     one such row; for x4 the side is that of the small picture, drawn without guidance
@@ -48,6 +49,11 @@ if (args is ["attention"])
 if (args is ["breakdown"])
 {
     SpeedTable.PrintBreakdown(Output);
+    return;
+}
+if (args is ["int8"])
+{
+    Int8Table.Print();
     return;
 }
 if (args is ["breakdown-run", var ofPrecision])

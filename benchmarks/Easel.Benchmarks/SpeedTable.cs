@@ -138,13 +138,13 @@ internal static class SpeedTable
         return 2.0 * 2 * 32 * 32 * 640 * 640 * 9 / Enumerable.Range(0, 12).Min(_ => Seconds(() => OneDnn.Convolution(x, weight, null, padding: 1, stride: 1).Dispose()));
     }
 
-    private static DiffusionModel Load(string name, ScalarType type, bool plain)
+    public static DiffusionModel Load(string name, ScalarType type, bool plain)
     {
         NativeRuntime.Prepare();
         return DiffusionModel.Load(Checkpoint.Open(RandomModel.Folder(name)), new LoadOptions { PlainKernels = plain }, new NumberFormat(type, type), CPU);
     }
 
-    private static Action UNetStep(DiffusionModel model, int side)
+    public static Action UNetStep(DiffusionModel model, int side)
     {
         var (x, context) = (randn([2, 4, side, side]), randn([2, 77, model.UNet.Config.ContextWidth]));
         return () => model.Predict(x, 500, context, null).Dispose();
