@@ -6,7 +6,7 @@ namespace Easel.Benchmarks;
 /// <summary>What each level of <see cref="FastLevel"/> saves and how far its pictures are from the exact ones, for any model.</summary>
 internal static class FastTable
 {
-    private static readonly string[] Prompts =
+    internal static readonly string[] Prompts =
     [
         "a hamster painting with a brush", "a red house by a lake", "a portrait of an old man, oil on canvas", "a bowl of fruit on a wooden table", "a castle on a hill at dusk",
         "a cat asleep on a windowsill", "a blue car in the rain", "mountains under stars",
@@ -41,7 +41,7 @@ internal static class FastTable
         }
     }
 
-    private static double Psnr(RgbImage a, RgbImage b)
+    internal static double Psnr(RgbImage a, RgbImage b)
     {
         var squares = a.Pixels.Zip(b.Pixels, (x, y) => (double)(x - y) * (x - y)).Average();
         return 10 * Math.Log10(255 * 255 / squares);

@@ -16,6 +16,7 @@ using Easel.Runtime;
 //   ... -- sizes [steps]          the same over sizes and batches
 //   ... -- sd15|sd21|x4 fp32|bf16|fp16 [side] [steps] [batch]     one such row; for x4 the side is that of the small picture, drawn without guidance
 //   ... -- fast MODEL [side] [steps] [pictures] [sampler]         what each level of --fast saves and costs (docs/fast.md)
+//   ... -- precision [MODEL] [side] [steps]                       how far pictures in bf16 are from those in fp32
 //   ... -- plan MODEL fp32|bf16|fp16 SIDE STEPS [limit in GB]     what --plan says, and what the run then takes
 //   ... -- server [jobs] [jobs between changes of model]          the server's tables, of docs/server.md
 //   ... -- server-switch [changes]
@@ -29,6 +30,11 @@ if (args is ["server", ..])
 if (args is ["fast", ..])
 {
     FastTable.Print(args[1..]);
+    return;
+}
+if (args is ["precision", ..])
+{
+    PrecisionTable.Print(args[1..]);
     return;
 }
 if (args is ["plan", ..])

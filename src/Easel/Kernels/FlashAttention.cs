@@ -22,6 +22,9 @@ internal static unsafe class FlashAttention
     /// <summary>Scores of a head below which handing work to threads costs more than is won: 64 tokens among themselves are libtorch's, 256 with a prompt of 77 are ours.</summary>
     private const int WorthTheThreads = 10_000;
 
+    /// <summary>The widest head in which the block for AVX2 was seen to win: an autoencoder's single head of 512 does not fit the cache beside it, and libtorch is as fast.</summary>
+    private const int WidestOf256 = 160;
+
     /// <summary>Below every score, and far enough from the smallest float that differences do not overflow.</summary>
     public const float Lowest = -1e30f;
 
@@ -30,7 +33,7 @@ internal static unsafe class FlashAttention
     /// <param name="k">[n, context tokens, heads · d].</param>
     /// <param name="heads">Number of heads.</param>
     public static bool Serves(Tensor q, Tensor k, long heads) =>
-        (Vector512.IsHardwareAccelerated || AttentionBlock256.IsSupported) && q.device_type == DeviceType.CPU && q.dtype is ScalarType.Float32 or ScalarType.BFloat16
+        (Vector512.IsHardwareAccelerated || AttentionBlock256.IsSupported && q.shape[2] / heads <= WidestOf256) && q.device_type == DeviceType.CPU && q.dtype is ScalarType.Float32 or ScalarType.BFloat16
         && q.shape[1] * k.shape[1] >= WorthTheThreads && k.shape[1] > 0 && q.shape[2] % heads == 0;
 
     /// <summary>Attends in each of <paramref name="heads"/> equal slices of the last dimension.</summary>

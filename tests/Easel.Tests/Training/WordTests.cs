@@ -18,10 +18,10 @@ public sealed class WordTests
         var text = Encoder(words);
         BagOfWords.Set(text, words, Captions, Looks());
         var table = text.named_parameters().Single(p => p.name.EndsWith("token_embedding.weight", StringComparison.Ordinal)).parameter;
-        Tensor Look(string word) => table[words.NumbersOf(word).Single()][1..4]; // the first number tells marks from words
-        Assert.True(Likeness(Look("cat"), Look("kitty")) > 0.9);
-        Assert.True(Likeness(Look("car"), Look("auto")) > 0.9);
-        Assert.True(Likeness(Look("cat"), Look("car")) < -0.9);
+        Tensor Look(string word) => table[words.NumbersOf(word).Single()][1..7]; // the first number tells marks from words
+        Assert.True(Likeness(Look("cat"), Look("kitty")) > 0.8);
+        Assert.True(Likeness(Look("car"), Look("auto")) > 0.8);
+        Assert.True(Likeness(Look("cat"), Look("car")) < -0.8);
         Assert.True(Look("a").norm().item<float>() < Look("cat").norm().item<float>() / 2);
     }
 
