@@ -142,7 +142,7 @@ internal sealed class DiffusionTrainer
         var pictures = Pictures(step, random);
         var captions = pictures.Select(picture => random.NextDouble() < _options.CaptionDropout ? ""
             : Captions.For(_gallery.Drawings[picture / Variant.Count], _gallery.Facts[picture], random)).ToList();
-        var timesteps = NoiseLevels.Timesteps(pictures.Length, random, NoiseLevels.LeastAt(progress));
+        var timesteps = NoiseLevels.Timesteps(pictures.Length, random, _options.From is null ? NoiseLevels.LeastAt(progress) : 0);
         var clean = _latents.index_select(0, tensor(pictures.Select(p => (long)p).ToArray()));
         var (noisy, target) = NoiseLevels.Add(clean, randn(clean.shape, generator: generator), timesteps);
         var ids = _words.Encode(captions);

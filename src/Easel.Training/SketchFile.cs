@@ -44,7 +44,7 @@ internal static class SketchFile
             ["modelspec.license"] = "MIT",
             ["modelspec.description"] = "Small drawings of well-known things, trained by Easel from open emoji; see docs/training.md and THIRD-PARTY-NOTICES.md for data and credits.",
             ["modelspec.prediction_type"] = "v",
-            ["easel.guidance_scale"] = "4",
+            ["easel.guidance_scale"] = "3",
             ["modelspec.resolution"] = $"{Data.Variant.Side}x{Data.Variant.Side}",
         });
     }
@@ -82,10 +82,10 @@ internal static class SketchFile
 
     private static bool IsTokenTable(string name) => name.EndsWith("token_embedding.weight", StringComparison.Ordinal);
 
-    /// <summary>CLIP's whole vocabulary: words that no caption had stand for nothing in particular, the mean of those that one had.</summary>
+    /// <summary>CLIP's whole vocabulary: a word that no caption had is passed over as "a" is, which goes with everything and of which training has learned that it says nothing.</summary>
     private static Tensor WholeTable(Tensor trained, Words words)
     {
-        var table = trained.mean([0], keepdim: true).expand(ClipTokenizer.VocabularySize, -1).contiguous();
+        var table = trained.narrow(0, words.NumbersOf("a").Single(), 1).expand(ClipTokenizer.VocabularySize, -1).contiguous();
         return table.index_copy_(0, tensor(words.Tokens.Select(token => (long)token).ToArray()), trained);
     }
 

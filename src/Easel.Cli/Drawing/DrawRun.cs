@@ -25,6 +25,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         var request = RequestFor(profile, inputs);
         request.Validate();
         var path = ModelChoice.Find(settings.Model, shell);
+        if (path == BuiltInModel.Path) NativeRuntime.UseOneThread();
         var options = ModelChoice.Options(settings, shell);
         if (settings.Plan)
         {

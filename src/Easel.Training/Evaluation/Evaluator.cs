@@ -37,6 +37,9 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
             return (round == 0 ? phrase : $"{phrase}, {styles[(round - 1) % styles.Count]} style", concept.Concept);
         })], 1000, onProgress, cancel);
 
+        yield return Nearest("other names", [.. _concepts.Where(concept => concept.Names.Count > 1)
+            .Select(concept => (concept.IsMass ? concept.Names[^1] : Captions.WithArticle(concept.Names[^1]), concept.Concept)).Take(prompts)], 5000, onProgress, cancel);
+
         yield return Nearest("other names, in a sentence of a new form", [.. _concepts.Where(concept => concept.Names.Count > 1)
             .Select(concept => ($"please draw {Captions.WithArticle(concept.Names[^1])} for me", concept.Concept)).Take(prompts)], 2000, onProgress, cancel);
 

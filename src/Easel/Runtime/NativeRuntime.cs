@@ -13,6 +13,15 @@ internal static partial class NativeRuntime
     private static bool _allocatorIsOurs;
     private static bool? _keepsLargeBlocks;
 
+    /// <summary>
+    /// For a process that draws with a small model alone: one thread, unless the person has said how many. Handing each of hundreds of small operations to others takes twice as long as doing it.
+    /// To be called before anything of torch is touched: changed later, oneDNN forgets its prepared operations.
+    /// </summary>
+    public static void UseOneThread()
+    {
+        if (OperatingSystem.IsLinux()) _ = SetEnv("OMP_NUM_THREADS", "1", 0);
+    }
+
     /// <summary>Sets what is read once, where the person has not set it. To be called before anything of torch is touched; a second call does nothing.</summary>
     public static void Prepare()
     {

@@ -34,7 +34,6 @@ public sealed class BadInputTests
     [InlineData("goes with a picture", "x", "--mask", "m.png")]
     [InlineData("no picture 'nope.png'", "img2img", "x", "-i", "nope.png")]
     [InlineData("no file nope.txt", "--from-file", "nope.txt")]
-    [InlineData("--model", "x")]
     [InlineData("no checkpoint at nope.ckpt", "x", "-m", "nope.ckpt")]
     [InlineData("no file or folder nope", "info", "nope")]
     [InlineData("no picture 'nope.png'", "again", "nope.png")]

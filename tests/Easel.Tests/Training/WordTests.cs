@@ -19,7 +19,7 @@ public sealed class WordTests
         BagOfWords.Set(text, words, Captions, Looks());
         var table = text.named_parameters().Single(p => p.name.EndsWith("token_embedding.weight", StringComparison.Ordinal)).parameter;
         Tensor Look(string word) => table[words.NumbersOf(word).Single()][1..7]; // the first number tells marks from words
-        Assert.True(Likeness(Look("cat"), Look("kitty")) > 0.8);
+        Assert.True(Likeness(Look("cat"), Look("kitty")) > 0.8, string.Join(" ", Look("cat").data<float>().ToArray().Concat(Look("kitty").data<float>().ToArray())));
         Assert.True(Likeness(Look("car"), Look("auto")) > 0.8);
         Assert.True(Likeness(Look("cat"), Look("car")) < -0.8);
         Assert.True(Look("a").norm().item<float>() < Look("cat").norm().item<float>() / 2);
@@ -72,7 +72,7 @@ public sealed class WordTests
     {
         using var generator = new Generator(2, CPU);
         var looks = randn([Captions.Length, 2, 3, 3], generator: generator) * 0.1;
-        foreach (var (picture, caption) in Captions) looks[picture, 0, .., caption.Contains('t') && !caption.Contains("auto", StringComparison.Ordinal) ? 0 : 2].add_(2);
+        foreach (var (picture, caption) in Captions) looks[picture, 0].select(1, caption.Contains("cat", StringComparison.Ordinal) || caption.Contains("kitty", StringComparison.Ordinal) ? 0 : 2).add_(2);
         return looks;
     }
 
