@@ -8,7 +8,8 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Easel.Tests.Server.Page;
 
-/// <summary>Guards the page as a person meets it: a real browser, a real server and the tiny model.</summary>
+/// <summary>Guards the page as a person meets it: a real browser, a real server and the tiny model. Keys and clicks want a machine that has time for them, so nothing runs beside.</summary>
+[Collection<AloneInTheProcess>]
 public sealed class PageTests(Chromium chromium) : IDisposable
 {
     private const int Long = 100; // steps: enough to be seen under way
