@@ -152,8 +152,8 @@ internal static class TrainCommand
     {
         public readonly Option<string?> DataFolder = Flags.Text("DIR", "the data set, made by easel train data", "--data");
         private readonly Option<string?> _out = Flags.Text("DIR", "folder for the run: state, log, pictures", "--out");
-        public readonly Option<string?> Sources = Flags.Text("A,B", "sources of drawings (default: fluent-flat,fluent-3d; all for every one)", "--sources");
-        public readonly Option<int?> Concepts = Flags.Whole("take the N best-known concepts (default: 126)", "--concepts");
+        public readonly Option<string?> Sources = Flags.Text("A,B", $"sources of drawings (default: {string.Join(',', DiffusionOptions.DefaultSources)}; all for every one)", "--sources");
+        public readonly Option<int?> Concepts = Flags.Whole($"take the N best-known concepts (default: {DiffusionOptions.DefaultConcepts})", "--concepts");
         public readonly Option<int?> Batch = Flags.Whole("pictures at a time", "--batch");
         public readonly Option<double?> Rate = Flags.Number("highest learning rate", "--rate");
         public readonly Option<double?> Minutes = Flags.Number("end after so many minutes, the time before a --resume counted in", "--minutes");
