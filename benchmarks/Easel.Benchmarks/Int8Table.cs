@@ -1,8 +1,6 @@
 using System.Diagnostics;
-using System.IO.Compression;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using System.Text;
 using Easel.Kernels;
 using Easel.Models;
 using static TorchSharp.torch;
@@ -637,7 +635,7 @@ internal static unsafe class Int8Table
 
             """;
 
-        private static readonly Lazy<jit.ScriptModule> Operators = new(Load);
+        private static readonly Lazy<jit.ScriptModule> Operators = new(() => ScriptOperators.Load(Code));
 
         public static Tensor PackConvolution(Tensor weight, Tensor scales, long stride, long[] shape) =>
             Call("pack_convolution", weight, scales, (int)stride, (int)shape[0], (int)shape[1], (int)shape[2], (int)shape[3]);
@@ -659,40 +657,5 @@ internal static unsafe class Int8Table
             Call("linear_add", sum, x, scale, packed, scales, zeros, bias);
 
         private static Tensor Call(string method, params object?[] arguments) => (Tensor)Operators.Value.invoke(method, arguments);
-
-        private static jit.ScriptModule Load()
-        {
-            var path = Path.GetTempFileName();
-            try
-            {
-                File.WriteAllBytes(path, Archive());
-                var operators = jit.load(path);
-                operators.eval();
-                return operators;
-            }
-            finally
-            {
-                File.Delete(path);
-            }
-        }
-
-        private static byte[] Archive()
-        {
-            using var bytes = new MemoryStream();
-            using (var zip = new ZipArchive(bytes, ZipArchiveMode.Create))
-            {
-                Add("data.pkl", "\u0080\u0002c__torch__\nOperators\n)\u0081}b.");
-                Add("code/__torch__.py", Code);
-                Add("constants.pkl", "\u0080\u0002).");
-                Add("version", "6\n");
-
-                void Add(string name, string content)
-                {
-                    using var entry = zip.CreateEntry("operators/" + name, CompressionLevel.NoCompression).Open();
-                    entry.Write(Encoding.Latin1.GetBytes(content));
-                }
-            }
-            return bytes.ToArray();
-        }
     }
 }

@@ -1,18 +1,14 @@
-using System.IO.Compression;
-using System.Text;
 using static TorchSharp.torch;
 
 namespace Easel.Kernels;
 
 /// <summary>
 /// oneDNN's convolutions and linear layers on weights that were laid out for the processor beforehand, with what follows (bias, GELU, a residual) done in the same pass. libtorch
-/// registers these operators and TorchSharp does not bind them. TorchScript can name any registered operator, so a script module of one-line methods, written in memory, calls
-/// them.
+/// registers these operators; <see cref="ScriptOperators"/> calls them.
 /// </summary>
 /// <remarks>Pictures [n, c, h, w] must lie channels-last; inference only: no gradient is recorded.</remarks>
 internal static class OneDnn
 {
-    // Read by libtorch's own parser of serialized code: the Python that torch.jit.save writes, one operator call in each method.
     private const string Code = """
         class Operators(Module):
           __parameters__ = []
@@ -74,41 +70,13 @@ internal static class OneDnn
 
     private static jit.ScriptModule? Load()
     {
-        var path = Path.GetTempFileName();
         try
         {
-            File.WriteAllBytes(path, Archive());
-            var operators = jit.load(path);
-            operators.eval();
-            return operators;
+            return ScriptOperators.Load(Code);
         }
         catch (Exception e) when (e is System.Runtime.InteropServices.ExternalException or IOException or UnauthorizedAccessException)
         {
             return null; // a build without oneDNN does not know the names
         }
-        finally
-        {
-            File.Delete(path);
-        }
-    }
-
-    /// <summary>A TorchScript archive: a zip of stored entries with the code and a pickle of the one object, which has no attributes.</summary>
-    private static byte[] Archive()
-    {
-        using var bytes = new MemoryStream();
-        using (var zip = new ZipArchive(bytes, ZipArchiveMode.Create))
-        {
-            Add("data.pkl", "\u0080\u0002c__torch__\nOperators\n)\u0081}b."); // protocol 2, GLOBAL, EMPTY_TUPLE, NEWOBJ, EMPTY_DICT, BUILD, STOP
-            Add("code/__torch__.py", Code);
-            Add("constants.pkl", "\u0080\u0002).");
-            Add("version", "6\n");
-
-            void Add(string name, string content)
-            {
-                using var entry = zip.CreateEntry("operators/" + name, CompressionLevel.NoCompression).Open();
-                entry.Write(Encoding.Latin1.GetBytes(content));
-            }
-        }
-        return bytes.ToArray();
     }
 }
