@@ -15,6 +15,7 @@ internal static class EmojiNames
     public static IReadOnlyList<Concept> Read(string emojibase, string emojilib)
     {
         var concepts = Concept.Known().ToList();
+        var byHand = concepts.Count;
         var known = concepts.Select(concept => concept.Code).ToHashSet();
         using var names = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(emojibase, "en", "data.json")));
         using var keywords = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(emojilib, "dist", "emoji-en-US.json")));
@@ -32,14 +33,16 @@ internal static class EmojiNames
             concepts.Add(new Concept(code, [.. new[] { label.ToLowerInvariant(), more.ToLowerInvariant() }.Distinct()],
                 IsMass: isSymbol || label.Split(' ').Any(TakesNoArticle.Contains), CanMirror: !isSymbol));
         }
-        return WithKeywords(concepts, names.RootElement, keywords.RootElement);
+        return WithKeywords(concepts, byHand, names.RootElement, keywords.RootElement);
     }
 
     /// <summary>
     /// Gives each concept the words that the packages have for it, those aside that stand for many things ("animal", "food"). What is many is counted among the hand-made list, where most
     /// kinds of things are there once, and for the rest among all.
     /// </summary>
-    private static List<Concept> WithKeywords(IReadOnlyList<Concept> concepts, JsonElement names, JsonElement keywords)
+    /// <param name="concepts">All, those of the hand-made list first.</param>
+    /// <param name="known">How many those are.</param>
+    private static List<Concept> WithKeywords(IReadOnlyList<Concept> concepts, int known, JsonElement names, JsonElement keywords)
     {
         var words = new Dictionary<string, IReadOnlySet<string>>();
         foreach (var emoji in names.EnumerateArray())
@@ -48,7 +51,6 @@ internal static class EmojiNames
             if (keywords.TryGetProperty(emoji.GetProperty("emoji").GetString()!, out var more)) all = all.Concat(Texts(more));
             words[Concept.Normalise(emoji.GetProperty("hexcode").GetString()!)] = all.Select(word => word.Replace('_', ' ').ToLowerInvariant()).Where(IsPlain).ToHashSet();
         }
-        var known = Concept.Known().Count;
         var taken = concepts.Take(known).SelectMany(concept => concept.Names).ToHashSet(); // the name of one thing is no hint at another
         var (amongKnown, amongAll) = (Counts(concepts.Take(known)), Counts(concepts));
         return [.. concepts.Select((concept, rank) => concept with { Keywords = [.. Of(concept).Where(word => (rank < known ? amongKnown : amongAll)[word] <= ThingsOfAKeyword).Where(word => !taken.Contains(word)).Except(concept.Names).Order(StringComparer.Ordinal)] })];

@@ -33,8 +33,8 @@ internal static unsafe class FlashAttention
     /// <param name="k">[n, context tokens, heads · d].</param>
     /// <param name="heads">Number of heads.</param>
     public static bool Serves(Tensor q, Tensor k, long heads) =>
-        (Vector512.IsHardwareAccelerated || AttentionBlock256.IsSupported && q.shape[2] / heads <= WidestOf256) && q.device_type == DeviceType.CPU && q.dtype is ScalarType.Float32 or ScalarType.BFloat16
-        && q.shape[1] * k.shape[1] >= WorthTheThreads && k.shape[1] > 0 && q.shape[2] % heads == 0;
+        (Vector512.IsHardwareAccelerated || AttentionBlock256.IsSupported && q.shape[2] / heads <= WidestOf256)
+        && q.device_type == DeviceType.CPU && q.dtype is ScalarType.Float32 or ScalarType.BFloat16 && q.shape[1] * k.shape[1] >= WorthTheThreads && k.shape[1] > 0 && q.shape[2] % heads == 0;
 
     /// <summary>Attends in each of <paramref name="heads"/> equal slices of the last dimension.</summary>
     /// <param name="q">[n, tokens, heads · d], fp32 or bf16; a row's numbers lie side by side.</param>

@@ -106,13 +106,7 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
                 }
             }
             NativeMemory.AlignedFree(sums);
-            var to = target + picture * pixels * channels;
-            for (var p = 0L; p < pixels; p++, from += channels, to += channels)
-                for (var c = 0; c < channels; c += TVector.Count)
-                {
-                    var y = TVector.MultiplyAdd(TVector.Load(from + c), TVector.Load(factors + c), TVector.Load(factors + channels + c));
-                    (layer.Silu ? y * Numbers.Sigmoid<TVector, TElement>(y) : y).Store(to + c);
-                }
+            GroupNormSilu.Normalise<TElement, TVector>(from, target + picture * pixels * channels, pixels, channels, factors, layer.Silu);
         });
     }
 

@@ -157,7 +157,9 @@ internal static unsafe class GroupNormSilu
         }
     }
 
-    private static void Normalise<TElement, TVector>(TElement* source, TElement* target, long pixels, int channels, float* factors, bool silu)
+    /// <summary>factor · x + offset for each channel, and SiLU of it where asked.</summary>
+    /// <param name="factors">The factors of all channels, then their offsets.</param>
+    internal static void Normalise<TElement, TVector>(TElement* source, TElement* target, long pixels, int channels, float* factors, bool silu)
         where TElement : unmanaged
         where TVector : unmanaged, ISingles<TVector>
     {

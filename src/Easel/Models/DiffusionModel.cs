@@ -186,8 +186,8 @@ internal sealed class DiffusionModel : IDisposable
     public IReadOnlyList<RgbImage> Preview(Tensor latents)
     {
         using var scope = NewDisposeScope();
-        if (_tiny is null && latents.shape[1] != LatentPreview.Channels) return ImageTensor.ToImages(Decode(latents, tile: null));
-        return _tiny is null ? LatentPreview.Of(latents) : ImageTensor.ToImages(_tiny.Decode(latents.to(Format.Run, Device)).to(ScalarType.Float32).cpu());
+        if (_tiny is not null) return ImageTensor.ToImages(_tiny.Decode(latents.to(Format.Run, Device)).to(ScalarType.Float32).cpu());
+        return latents.shape[1] == LatentPreview.Channels ? LatentPreview.Of(latents) : ImageTensor.ToImages(Decode(latents, tile: null));
     }
 
     /// <summary>How near each point of a picture is, [1, 1, h, w] on the CPU; null where no estimator is at hand. It is loaded for the one picture and let go again.</summary>
