@@ -15,16 +15,7 @@ public sealed class KeptContextTests
         using var generator = new Generator(5, CPU);
         Tensor Random(params long[] shape) => randn(shape, generator: generator);
         using UNet packed = Small(), plain = Small();
-        foreach (var (one, other) in packed.modules().OfType<Layer>().Zip(plain.modules().OfType<Layer>()))
-        {
-            one.Packs = true;
-            foreach (var (name, parameter) in one.named_parameters(recurse: false).ToList())
-            {
-                var values = Random(parameter.shape) * 0.1;
-                other.Assign(name, values.clone().DetachFromDisposeScope());
-                one.Assign(name, values.DetachFromDisposeScope());
-            }
-        }
+        SameWeights(packed, plain, generator, 0.1);
         var x = Random(2, 4, 8, 8);
         var times = tensor((float[])[500, 500]);
         var (first, second) = (Random(2, 77, 32), Random(2, 77, 32));
@@ -71,20 +62,26 @@ public sealed class KeptContextTests
         using var generator = new Generator(6, CPU);
         const int Channels = 32, Rows = 28_000; // 14 MB inside: more than a part may have
         using FeedForward packed = new(Channels), plain = new(Channels);
-        foreach (var (one, other) in packed.modules().OfType<Layer>().Zip(plain.modules().OfType<Layer>()))
-        {
-            one.Packs = true;
-            foreach (var (name, parameter) in one.named_parameters(recurse: false).ToList())
-            {
-                var values = randn(parameter.shape, generator: generator) * 0.2;
-                other.Assign(name, values.clone().DetachFromDisposeScope());
-                one.Assign(name, values.DetachFromDisposeScope());
-            }
-        }
+        SameWeights(packed, plain, generator, 0.2);
         var (x, residual) = (randn([2, Rows / 2, Channels], generator: generator), randn([2, Rows / 2, Channels], generator: generator));
         var expected = plain.AddTo(residual.clone(), x);
         var actual = packed.AddTo(residual, x);
         Assert.Equal(expected.shape, actual.shape);
         Assert.True((actual - expected).abs().max().item<float>() < 1e-4 * expected.abs().max().item<float>());
+    }
+
+    /// <summary>Gives two networks the same random weights, the first packed.</summary>
+    private static void SameWeights(nn.Module packed, nn.Module plain, Generator generator, double spread)
+    {
+        foreach (var (one, other) in packed.modules().OfType<Layer>().Zip(plain.modules().OfType<Layer>()))
+        {
+            one.Packs = true;
+            foreach (var (name, parameter) in one.named_parameters(recurse: false).ToList())
+            {
+                var values = randn(parameter.shape, generator: generator) * spread;
+                other.Assign(name, values.clone().DetachFromDisposeScope());
+                one.Assign(name, values.DetachFromDisposeScope());
+            }
+        }
     }
 }

@@ -4,10 +4,26 @@ using static TorchSharp.torch;
 
 namespace Easel.Tests.Training;
 
-/// <summary>Guards what the text encoder begins with: a prompt's vectors are those of its words, rare words count more, and latents are made once for the same pictures and the same encoder.</summary>
+/// <summary>Guards what the text encoder begins with: words for things that look alike are alike, words that go with everything say next to nothing, a prompt's vectors are those of its words, rare words count more, and latents are made once for the same pictures and the same encoder.</summary>
 public sealed class WordTests
 {
     private static readonly (int Picture, string Caption)[] Captions = [.. Enumerable.Range(0, 40).Select(i => (i, (i % 4) switch { 0 => "a cat", 1 => "a kitty", 2 => "a car", _ => "an auto" }))];
+
+    [Fact]
+    public void WordsBeginAsWhatTheirPicturesLookLike()
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var words = new Words(Captions.Select(c => c.Caption).Distinct());
+        var text = Encoder(words);
+        BagOfWords.Set(text, words, Captions, Looks());
+        var table = text.named_parameters().Single(p => p.name.EndsWith("token_embedding.weight", StringComparison.Ordinal)).parameter;
+        Tensor Look(string word) => table[words.NumbersOf(word).Single()][1..words.Tokens.Count]; // the first number tells marks from words
+        Assert.True(Likeness(Look("cat"), Look("kitty")) > 0.8);
+        Assert.True(Likeness(Look("car"), Look("auto")) > 0.8);
+        Assert.True(Likeness(Look("cat"), Look("car")) < -0.8);
+        Assert.True(Look("a").norm().item<float>() < Look("cat").norm().item<float>() / 2);
+    }
 
     [Fact]
     public void APromptsVectorsPointToItsWords()
