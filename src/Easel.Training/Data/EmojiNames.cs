@@ -58,7 +58,7 @@ internal static class EmojiNames
         IEnumerable<string> Of(Concept concept) => words.GetValueOrDefault(concept.Code) ?? (IEnumerable<string>)[];
         Dictionary<string, int> Counts(IEnumerable<Concept> some) => some.SelectMany(Of).CountBy(word => word).ToDictionary();
         static IEnumerable<string> Texts(JsonElement list) => list.EnumerateArray().Select(text => text.GetString()!);
-        static bool IsPlain(string word) => word.Length > 2 && word.All(letter => letter is ' ' or (>= 'a' and <= 'z')) && !ColourWords.All.Contains(word);
+        static bool IsPlain(string word) => word.Length > 2 && word.All(letter => letter is ' ' or (>= 'a' and <= 'z')) && !ColourWords.All.Contains(word) && !Captions.FormWords.Contains(word);
     }
 
     /// <summary>The usual name of each emoji by its code, as icon sets file them: "red-apple".</summary>

@@ -2,7 +2,7 @@ using Easel.Imaging;
 
 namespace Easel.Training.Data;
 
-/// <summary>One way of laying a drawing on a ground: where, how large, mirrored or not, in which colours. What a caption must say of it is with it.</summary>
+/// <summary>One way of laying a drawing on a ground: where, how large, how wide for its height, mirrored or not, in which colours. What a caption must say of it is with it.</summary>
 /// <param name="Pixels">The picture, <see cref="Side"/> pixels square.</param>
 /// <param name="Colour">The word for most of the drawing; null where no one colour is most of it.</param>
 /// <param name="MustSayColour">Whether the colour was changed, so that the caption is wrong without it.</param>
@@ -30,6 +30,7 @@ internal sealed record Variant(RgbImage Pixels, string? Colour, bool MustSayColo
         for (var i = 0; i < Count; i++)
         {
             var (scale, right, down) = i == 0 ? (0.9, 0, 0) : (0.86 + 0.06 * random.NextDouble(), random.Next(-2, 3), random.Next(-2, 3));
+            var aspect = i == 0 ? 1 : 0.92 + 0.16 * random.NextDouble();
             var mirrored = i == 4 && canMirror;
             var (pixels, colour, turned) = (rgba, main, false);
             if (i >= 6 && turnable)
@@ -40,13 +41,13 @@ internal sealed record Variant(RgbImage Pixels, string? Colour, bool MustSayColo
                 if (colour is null || colour == main) (pixels, colour, turned) = (rgba, main, false); // no new word for it
             }
             var ground = i == 5 ? ColourWords.Backgrounds[random.Next(ColourWords.Backgrounds.Count)] : (null, (byte)255, (byte)255, (byte)255);
-            variants.Add(new Variant(Compose(pixels, scale, right, down, mirrored, (ground.Item2, ground.Item3, ground.Item4)), colour, turned, ground.Item1));
+            variants.Add(new Variant(Compose(pixels, scale, aspect, right, down, mirrored, (ground.Item2, ground.Item3, ground.Item4)), colour, turned, ground.Item1));
         }
         return variants;
     }
 
     /// <summary>A drawing on a plain ground.</summary>
-    internal static RgbImage Compose(byte[] rgba, double scale, int right, int down, bool mirrored, (byte Red, byte Green, byte Blue) ground)
+    internal static RgbImage Compose(byte[] rgba, double scale, double aspect, int right, int down, bool mirrored, (byte Red, byte Green, byte Blue) ground)
     {
         var flat = new RgbImage(Drawing.Side, Drawing.Side);
         for (var y = 0; y < Drawing.Side; y++)
@@ -58,11 +59,12 @@ internal sealed record Variant(RgbImage Pixels, string? Colour, bool MustSayColo
                 flat.Pixels[to + 1] = Over(rgba[from + 1], ground.Green, rgba[from + 3]);
                 flat.Pixels[to + 2] = Over(rgba[from + 2], ground.Blue, rgba[from + 3]);
             }
-        var side = (int)Math.Round(Side * scale);
-        var small = Resampling.Resize(flat, side, side);
+        // The longer side has the scale, so that no aspect makes it stick out.
+        var (width, height) = ((int)Math.Round(Side * scale * Math.Min(1, aspect)), (int)Math.Round(Side * scale / Math.Max(1, aspect)));
+        var small = Resampling.Resize(flat, width, height);
         var picture = new RgbImage(Side, Side);
         for (var i = 0; i < picture.Pixels.Length; i += 3) (picture.Pixels[i], picture.Pixels[i + 1], picture.Pixels[i + 2]) = ground;
-        var (left, top) = (Math.Clamp((Side - side) / 2 + right, 0, Side - side), Math.Clamp((Side - side) / 2 + down, 0, Side - side));
+        var (left, top) = (Math.Clamp((Side - width) / 2 + right, 0, Side - width), Math.Clamp((Side - height) / 2 + down, 0, Side - height));
         return picture.Paste(small, left, top);
 
         static byte Over(byte colour, byte under, byte alpha) => (byte)((colour * alpha + under * (255 - alpha) + 127) / 255);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Easel.Imaging;
 using Easel.Training.Data;
 
@@ -11,14 +12,23 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
 {
     private const int AtOnce = 8;
 
-    /// <summary>Words for well-known things that no caption has.</summary>
-    private static readonly (string Prompt, string Name)[] Unseen =
+    /// <summary>Words for well-known things that are neither names nor keywords of the data set.</summary>
+    private static readonly (string Word, string Name)[] Unlisted =
     [
-        ("a feline", "cat"), ("a hound", "dog"), ("a cottage", "house"), ("a vehicle", "car"), ("a toad", "frog"), ("a spook", "ghost"), ("a parcel", "gift"), ("a robot head", "robot"),
-        ("a hare", "rabbit"), ("a hog", "pig"), ("a swine", "pig"), ("a serpent", "snake"), ("an extraterrestrial", "alien"), ("a rainbow arc", "rainbow"), ("a sandwich with beef", "hamburger"),
-        ("a thunderbolt", "lightning bolt"), ("a flower with yellow petals", "sunflower"), ("a locomotive engine", "locomotive"), ("a jet", "airplane"), ("a yacht", "sailboat"), ("a chopper", "helicopter"),
-        ("a pistachio cone", "ice cream"), ("a bagel", "doughnut"), ("a fungus", "mushroom"), ("a goldfish", "fish"), ("an aquatic mammal", "dolphin"), ("a big cat with a mane", "lion"), ("a chimp", "monkey"),
+        ("feline", "cat"), ("canine", "dog"), ("hound", "dog"), ("mutt", "dog"), ("cottage", "house"), ("bungalow", "house"), ("villa", "house"), ("mansion", "house"),
+        ("cabin", "house"), ("sedan", "car"), ("vehicle", "car"), ("limousine", "car"), ("toad", "frog"), ("phantom", "ghost"), ("spook", "ghost"), ("spectre", "ghost"),
+        ("hare", "rabbit"), ("hog", "pig"), ("swine", "pig"), ("serpent", "snake"), ("cobra", "snake"), ("viper", "snake"), ("extraterrestrial", "alien"), ("martian", "alien"),
+        ("android", "robot"), ("sandwich", "hamburger"), ("thunderbolt", "lightning bolt"), ("jet", "airplane"), ("airliner", "airplane"), ("yacht", "sailboat"),
+        ("schooner", "sailboat"), ("chopper", "helicopter"), ("bagel", "doughnut"), ("fungus", "mushroom"), ("goldfish", "fish"), ("trout", "fish"), ("salmon", "fish"),
+        ("chimp", "monkey"), ("ape", "monkey"), ("gorilla", "monkey"), ("lioness", "lion"), ("bull", "cow"), ("cattle", "cow"), ("pony", "horse"), ("stallion", "horse"),
+        ("mare", "horse"), ("lamb", "sheep"), ("ewe", "sheep"), ("duckling", "duck"), ("crow", "bird"), ("sparrow", "bird"), ("parakeet", "parrot"), ("orca", "whale"),
+        ("blade", "dagger"), ("spectacles", "glasses"), ("gown", "dress"), ("jewel", "gem"), ("ruby", "gem"), ("fortress", "castle"), ("palace", "castle"), ("infant", "baby"),
+        ("toddler", "baby"), ("lady", "woman"), ("gentleman", "man"), ("grandfather", "old man"), ("grandmother", "old woman"), ("cop", "police officer"), ("sorcerer", "wizard"),
+        ("magician", "wizard"), ("demon", "devil"), ("espresso", "cup of coffee"), ("ale", "beer"), ("lager", "beer"), ("spaghetti", "bowl of noodles"),
     ];
+
+    /// <summary>Sentences of forms that no caption has, round the name of what is wanted.</summary>
+    private static readonly string[] NewForms = ["could i see {0} on this page", "imagine {0} somewhere far away", "a sketch that looks like {0}", "we need {0} today"];
 
     private readonly Neighbours _neighbours = new(folder, drawings);
     private readonly IReadOnlyList<Drawing> _concepts = [.. drawings.DistinctBy(drawing => drawing.Concept)];
@@ -37,14 +47,15 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
             return (round == 0 ? phrase : $"{phrase}, {styles[(round - 1) % styles.Count]} style", concept.Concept);
         })], 1000, onProgress, cancel);
 
-        yield return Nearest("other names", [.. _concepts.Where(concept => concept.Names.Count > 1)
-            .Select(concept => (concept.IsMass ? concept.Names[^1] : Captions.WithArticle(concept.Names[^1]), concept.Concept)).Take(prompts)], 5000, onProgress, cancel);
+        var others = _concepts.Where(concept => concept.Names.Count > 1).Take(prompts).ToList();
+        yield return Nearest("other names", [.. others.Select(concept => (OtherName(concept), concept.Concept))], 5000, onProgress, cancel);
 
-        yield return Nearest("other names, in a sentence of a new form", [.. _concepts.Where(concept => concept.Names.Count > 1)
-            .Select(concept => ($"please draw {Captions.WithArticle(concept.Names[^1])} for me", concept.Concept)).Take(prompts)], 2000, onProgress, cancel);
+        yield return Nearest("other names, in sentences of new forms", [.. others.Select((concept, i) =>
+            (string.Format(CultureInfo.InvariantCulture, NewForms[i % NewForms.Length], OtherName(concept)), concept.Concept))], 2000, onProgress, cancel);
 
-        yield return Nearest("words that no caption had", [.. Unseen.Where(pair => Named(pair.Name) is not null).Select(pair => (pair.Prompt, Named(pair.Name)!.Concept)).Take(prompts)],
-            3000, onProgress, cancel);
+        var listed = drawings.SelectMany(drawing => drawing.Names.Concat(drawing.Keywords)).SelectMany(name => name.Split(' ')).ToHashSet();
+        yield return Nearest("words on no list", [.. Unlisted.Where(pair => Named(pair.Name) is not null && !listed.Contains(pair.Word))
+            .Select(pair => (Captions.WithArticle(pair.Word), Named(pair.Name)!.Concept)).Take(prompts)], 3000, onProgress, cancel);
 
         foreach (var score in Colours(prompts, onProgress, cancel)) yield return score;
     }
@@ -108,6 +119,8 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
             for (var i = 0; i < images.Count; i++) yield return (from + i, images[i].Image);
         }
     }
+
+    private static string OtherName(Drawing concept) => concept.IsMass ? concept.Names[^1] : Captions.WithArticle(concept.Names[^1]);
 
     private Drawing? Named(string name) => _concepts.FirstOrDefault(concept => concept.Names[0] == name);
 }

@@ -43,7 +43,7 @@ public sealed class CaptionTests
         var random = new Random(1);
         for (var i = 0; i < 300; i++)
         {
-            var caption = Captions.For(Apple, ("blue", true, null), random);
+            var caption = Captions.For(Apple, ("blue", true, null), ["quickly"], random);
             Assert.Contains("blue apple", caption);
             Assert.DoesNotContain("red", caption);
         }
@@ -52,12 +52,16 @@ public sealed class CaptionTests
     [Fact]
     public void ACaptionUsesOnlyWordsThatWereGathered()
     {
-        var words = new Words(Captions.Parts([Apple]));
+        var fillers = Captions.FillersFor([Apple], new Dictionary<string, string>(), 50);
+        var words = new Words(Captions.Parts([Apple]).Concat(fillers));
         var random = new Random(2);
-        var captions = Enumerable.Range(0, 500).Select(i => Captions.For(Apple, (i % 2 == 0 ? "red" : null, false, i % 3 == 0 ? "pink" : null), random)).ToList();
+        var captions = Enumerable.Range(0, 500).Select(i => Captions.For(Apple, (i % 2 == 0 ? "red" : null, false, i % 3 == 0 ? "pink" : null), fillers, random)).ToList();
         using var ids = words.Encode(captions); // throws for a word that is not there
         Assert.Equal([500L, 77L], ids.shape);
         Assert.True(captions.Distinct().Count() > 50);
+        Assert.Contains(captions, caption => fillers.Any(filler => caption.StartsWith(filler + " ", StringComparison.Ordinal)));
+        Assert.DoesNotContain("apple", fillers);
+        Assert.DoesNotContain("feline", Captions.FillersFor([Apple], new Dictionary<string, string> { ["feline"] = "1f431" }, int.MaxValue));
         Assert.Contains(captions, caption => caption.Contains("3D"));
     }
 

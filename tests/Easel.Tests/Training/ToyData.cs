@@ -4,7 +4,7 @@ using Easel.Training.Data;
 
 namespace Easel.Tests.Training;
 
-/// <summary>A data set of two drawings that needs no package.</summary>
+/// <summary>A data set of two drawings, and a word that is in no caption, that needs no package.</summary>
 internal static class ToyData
 {
     /// <summary>Writes it into a folder: a red disc and a blue square.</summary>
@@ -17,6 +17,7 @@ internal static class ToyData
             Paint("square", (20, 20, 255), (x, y) => Math.Abs(x) < 60 && Math.Abs(y) < 60),
         ];
         File.WriteAllLines(Drawing.ListPath(folder), drawings.Select(drawing => JsonSerializer.Serialize(drawing)));
+        File.WriteAllLines(Meanings.PathIn(folder), ["circle\tdisc"]);
         return Gallery.Load(folder, Drawing.List(folder, 2, null));
 
         Drawing Paint(string name, (byte Red, byte Green, byte Blue) colour, Func<int, int, bool> covers)

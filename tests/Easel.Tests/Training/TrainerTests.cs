@@ -71,6 +71,11 @@ public sealed class TrainerTests
             Assert.Equal(Easel.Sampling.PredictionType.V, generator.Prediction);
             var picture = generator.Generate(new GenerationRequest { Prompt = "a red disc", Steps = 2, Seed = 1 }).Images[0].Image;
             Assert.Equal((128, 128), (picture.Width, picture.Height));
+
+            // A word that was in no caption is drawn as the name that it means.
+            byte[] Drawn(string prompt) => generator.Generate(new GenerationRequest { Prompt = prompt, Steps = 2, Seed = 1 }).Images[0].Image.Pixels;
+            Assert.Equal(Drawn("a disc"), Drawn("a circle"));
+            Assert.NotEqual(Drawn("a disc"), Drawn("a square"));
         }
         second.Save(2);
         var onward = new DiffusionTrainer(Diffusion(folder.Path("data"), folder.Path("onward")) with { From = DiffusionTrainer.ModelPath(run) }, gallery);
