@@ -26,10 +26,10 @@ internal static class TrainCommand
         command.SetAction(parsed =>
         {
             var home = parsed.GetValue(folder) ?? throw new UsageException("Name a folder for the data set with --out.");
-            int count;
+            var (drawn, leftOut) = (0, 0);
             using (var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet)))
-                count = DataStep.Run(home, parsed.GetValue(concepts) ?? int.MaxValue, progress.Working, shell.Cancel);
-            shell.Out.WriteLine($"{count} drawings in {home}");
+                (drawn, leftOut) = DataStep.Run(home, parsed.GetValue(concepts) ?? int.MaxValue, progress.Working, shell.Cancel);
+            shell.Out.WriteLine($"{drawn} drawings in {home}{(leftOut > 0 ? $"; {leftOut} that the renderer cannot draw are left out" : "")}");
             return ExitCodes.Ok;
         });
         return command;

@@ -12,8 +12,9 @@ internal static class DataStep
     /// <param name="folder">Where it goes.</param>
     /// <param name="concepts">How many concepts to draw, the best known first; the list names all.</param>
     /// <param name="onProgress">Told what is being done and the share done.</param>
+    /// <returns>How many drawings there are, and how many the renderer cannot draw, which are left out.</returns>
     /// <exception cref="EaselException">npm or rsvg-convert is missing, or a package is not what it was.</exception>
-    public static int Run(string folder, int concepts, Action<string, double>? onProgress, CancellationToken cancel)
+    public static (int Drawn, int LeftOut) Run(string folder, int concepts, Action<string, double>? onProgress, CancellationToken cancel)
     {
         Directory.CreateDirectory(folder);
         var packages = Path.Combine(folder, "packages");
@@ -50,7 +51,7 @@ internal static class DataStep
         });
         // A few SVGs are more than the renderer can do. The same each time, so the data stay the same.
         if (failed.Count > 0) WriteList(folder, drawings.Select(d => d.Drawing).Where(drawing => !failed.Contains(drawing)));
-        return wanted.Count - failed.Count;
+        return (wanted.Count - failed.Count, failed.Count);
     }
 
     private static List<(Drawing Drawing, IconSet Set, string Icon)> List(IReadOnlyList<Concept> emoji, IReadOnlyList<IconSet> sets)

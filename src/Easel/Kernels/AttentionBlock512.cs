@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Vector = System.Runtime.Intrinsics.Vector512<float>;
 
 namespace Easel.Kernels;
@@ -50,9 +51,18 @@ internal sealed unsafe class AttentionBlock512(int width) : IAttentionBlock
         var q = (float*)workspace; // [width, 64], scaled
         var output = q + Queries * width; // [filled width, 64]
         var scores = output + Queries * _filledWidth; // [keys at once, 64]
-        for (var i = 0; i < width; i++)
-            for (var row = 0; row < Queries; row++)
-                q[i * Queries + row] = row < count ? _scale * Numbers.ToSingle(queries[row * queryStride + i]) : 0;
+        if (typeof(TElement) == typeof(float) && Avx512F.IsSupported)
+        {
+            Transposed.ToLanes((byte*)queries, sizeof(float) * queryStride, count, width, (uint*)q);
+            var scale = Vector512.Create(_scale);
+            ScaleRows(q, width, scale, scale, scale, scale);
+            Transposed.Fetch((byte*)(queries + Queries * queryStride), sizeof(float) * queryStride, sizeof(float) * width); // of the block that comes next
+            Transposed.Fetch((byte*)result, sizeof(float) * resultStride, sizeof(float) * width);
+        }
+        else
+            for (var i = 0; i < width; i++)
+                for (var row = 0; row < Queries; row++)
+                    q[i * Queries + row] = row < count ? _scale * Numbers.ToSingle(queries[row * queryStride + i]) : 0;
         new Span<float>(output, Queries * _filledWidth).Clear();
 
         // The four vectors of each running quantity: maximum and sum over the keys seen.
@@ -102,9 +112,11 @@ internal sealed unsafe class AttentionBlock512(int width) : IAttentionBlock
         }
 
         ScaleRows(output, _filledWidth, Vector.One / l0, Vector.One / l1, Vector.One / l2, Vector.One / l3);
-        for (var row = 0; row < count; row++)
-            for (var i = 0; i < width; i++)
-                result[row * resultStride + i] = Numbers.FromSingle<TElement>(output[i * Queries + row]);
+        if (typeof(TElement) == typeof(float) && Avx512F.IsSupported) Transposed.FromLanes((uint*)output, (byte*)result, sizeof(float) * resultStride, count, width);
+        else
+            for (var row = 0; row < count; row++)
+                for (var i = 0; i < width; i++)
+                    result[row * resultStride + i] = Numbers.FromSingle<TElement>(output[i * Queries + row]);
     }
 
     private static int Fill(int count) => (count + Tile - 1) / Tile * Tile;

@@ -13,7 +13,7 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
 {
     private const int Queries = FlashAttention.Queries;
     private const int Tile = BFloat16Product.Tile;
-    private const int Square = Transposed.Side;
+    private const int Values = 16; // that are paired at once
     private const int KeysAtOnce = 16 * Tile; // an even number, as values come in pairs; the 77 of a prompt fit at once
 
     private readonly int _pairs = (width + 1) / 2; // along the width
@@ -51,7 +51,7 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
             ushort* even = (ushort*)(source + key * stride), odd = (ushort*)(source + (key + 1) * stride);
             var hasOdd = key + 1 < keys;
             var i = 0;
-            for (; hasOdd && i + Square <= width; i += Square)
+            for (; hasOdd && i + Values <= width; i += Values)
                 (Avx512F.ConvertToVector512UInt32(Vector256.Load(even + i)) | Avx512F.ConvertToVector512UInt32(Vector256.Load(odd + i)) << 16).Store(target + i);
             for (; i < _filledWidth; i++) target[i] = i < width ? even[i] | (hasOdd ? (uint)odd[i] << 16 : 0) : 0;
         }
@@ -64,10 +64,10 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
         var output = (float*)(q + Queries * _pairs); // [filled width, 64]
         var scores = output + Queries * _filledWidth; // [keys at once, 64], then the probabilities in pairs
         var largest = scores + Queries * KeysAtOnce; // [64]
-        Interleave((ushort*)queries, queryStride, count, q);
-        // Rows lie far apart, and each would be waited for: those of the next block of queries, and those that are written when all keys are done, can come meanwhile.
-        Fetch(queries + Queries * queryStride, queryStride);
-        Fetch(result, resultStride);
+        Transposed.ToLanes((byte*)queries, sizeof(TElement) * queryStride, count, width / 2, q);
+        for (var row = 0; row < (width % 2 == 1 ? Queries : 0); row++) q[width / 2 * Queries + row] = row < count ? ((ushort*)(queries + row * queryStride))[width - 1] : 0u;
+        Transposed.Fetch((byte*)(queries + Queries * queryStride), sizeof(TElement) * queryStride, sizeof(TElement) * width); // of the block that comes next
+        Transposed.Fetch((byte*)result, sizeof(TElement) * resultStride, sizeof(TElement) * width);
         new Span<float>(output, Queries * _filledWidth).Clear();
         new Span<float>(largest, Queries).Fill(FlashAttention.Lowest);
 
@@ -101,18 +101,8 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
             float* even = output + 2 * pair * Queries, odd = 2 * pair + 1 < _filledWidth ? even + Queries : even;
             for (var v = 0; v < Queries; v += 16) Numbers.PairOfBFloat16(Vector512.Load(even + v), Vector512.Load(odd + v)).Store(rounded + pair * Queries + v);
         }
-        for (var row = 0; row < count; row += Square)
-            for (var pair = 0; pair < (width + 1) / 2; pair += Square)
-            {
-                var target = (byte*)(result + row * resultStride) + 4 * pair;
-                if (row + Square <= count && 2 * (pair + Square) <= width)
-                {
-                    Transposed.Copy((byte*)(rounded + pair * Queries + row), 4 * Queries, target, sizeof(TElement) * resultStride);
-                    continue;
-                }
-                for (var r = row; r < Math.Min(row + Square, count); r++, target += sizeof(TElement) * resultStride)
-                    for (var i = 2 * pair; i < Math.Min(2 * (pair + Square), width); i++) ((ushort*)target)[i - 2 * pair] = ((ushort*)(rounded + i / 2 * Queries + r))[i % 2];
-            }
+        Transposed.FromLanes(rounded, (byte*)result, sizeof(TElement) * resultStride, count, width / 2);
+        for (var row = 0; row < (width % 2 == 1 ? count : 0); row++) ((ushort*)(result + row * resultStride))[width - 1] = (ushort)rounded[width / 2 * Queries + row];
     }
 
     /// <summary>Turns scores [keys, 64] into probabilities, rounded to bf16 in pairs [keys / 2, 64], in their place, and adds them to the sums.</summary>
@@ -143,36 +133,6 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
         var high = (odd.AsUInt32() + half) & Vector512.Create(0xFFFF0000u);
         (low | high).Store(pairs);
         return even + odd;
-    }
-
-    /// <summary>Has the cache fetch a block's rows. It does no harm where there are none.</summary>
-    private void Fetch<TElement>(TElement* rows, long stride) where TElement : unmanaged
-    {
-        const int Line = 64;
-        for (var row = 0; row < Queries; row++)
-        {
-            var bytes = (byte*)(rows + row * stride);
-            for (var at = 0; at < sizeof(TElement) * width; at += Line) Sse.Prefetch1(bytes + at);
-            Sse.Prefetch1(bytes + sizeof(TElement) * width - 1);
-        }
-    }
-
-    /// <summary>Rows of queries to [pairs, 64].</summary>
-    private void Interleave(ushort* queries, long stride, int count, uint* q)
-    {
-        if (count < Queries || width % 2 == 1) new Span<uint>(q, Queries * _pairs).Clear();
-        for (var row = 0; row < count; row += Square)
-            for (var pair = 0; pair < _pairs; pair += Square)
-            {
-                var source = queries + row * stride + 2 * pair;
-                if (row + Square <= count && 2 * (pair + Square) <= width)
-                {
-                    Transposed.Copy((byte*)source, 2 * stride, (byte*)(q + pair * Queries + row), 4 * Queries);
-                    continue;
-                }
-                for (var r = row; r < Math.Min(row + Square, count); r++, source += stride)
-                    for (var i = 2 * pair; i < Math.Min(2 * (pair + Square), width); i++) ((ushort*)(q + i / 2 * Queries + r))[i % 2] = source[i - 2 * pair];
-            }
     }
 
     private static int Fill(int count) => (count + Tile - 1) / Tile * Tile;

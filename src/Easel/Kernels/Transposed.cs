@@ -4,18 +4,71 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Easel.Kernels;
 
-/// <summary>Turns squares of sixteen by sixteen 32-bit numbers, rows to columns.</summary>
+/// <summary>Brings rows that lie far apart into the lanes of vectors and back, in squares of sixteen by sixteen 32-bit numbers.</summary>
 internal static unsafe class Transposed
 {
     /// <summary>Rows and columns of a square.</summary>
     public const int Side = 16;
+
+    private const int Lanes = FlashAttention.Queries;
+    private const int CacheLine = 64;
+
+    /// <summary>Rows of 32-bit numbers to [numbers, 64]; where there are fewer than 64 rows, zeros stand for the others.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="stride">Bytes from one row to the next.</param>
+    /// <param name="count">How many, at most 64.</param>
+    /// <param name="numbers">Numbers of each.</param>
+    /// <param name="lanes">Where they go.</param>
+    public static void ToLanes(byte* rows, long stride, int count, int numbers, uint* lanes)
+    {
+        if (count < Lanes) new Span<uint>(lanes, Lanes * numbers).Clear();
+        for (var row = 0; row < count; row += Side)
+            for (var n = 0; n < numbers; n += Side)
+            {
+                if (row + Side <= count && n + Side <= numbers)
+                {
+                    Copy(rows + row * stride + 4 * n, stride, (byte*)(lanes + n * Lanes + row), 4 * Lanes);
+                    continue;
+                }
+                for (var r = row; r < Math.Min(row + Side, count); r++)
+                    for (var i = n; i < Math.Min(n + Side, numbers); i++) lanes[i * Lanes + r] = ((uint*)(rows + r * stride))[i];
+            }
+    }
+
+    /// <summary>[numbers, 64] to rows: <see cref="ToLanes"/> the other way round.</summary>
+    public static void FromLanes(uint* lanes, byte* rows, long stride, int count, int numbers)
+    {
+        for (var row = 0; row < count; row += Side)
+            for (var n = 0; n < numbers; n += Side)
+            {
+                if (row + Side <= count && n + Side <= numbers)
+                {
+                    Copy((byte*)(lanes + n * Lanes + row), 4 * Lanes, rows + row * stride + 4 * n, stride);
+                    continue;
+                }
+                for (var r = row; r < Math.Min(row + Side, count); r++)
+                    for (var i = n; i < Math.Min(n + Side, numbers); i++) ((uint*)(rows + r * stride))[i] = lanes[i * Lanes + r];
+            }
+    }
+
+    /// <summary>
+    /// Has the second-level cache fetch 64 rows that are needed soon: they lie far apart, and each would be waited for. It does no harm where there are none.
+    /// </summary>
+    public static void Fetch(byte* rows, long stride, long bytes)
+    {
+        for (var row = 0; row < Lanes; row++, rows += stride)
+        {
+            for (var at = 0L; at < bytes; at += CacheLine) Sse.Prefetch1(rows + at);
+            Sse.Prefetch1(rows + bytes - 1);
+        }
+    }
 
     /// <summary>Copies a square. Needs AVX-512.</summary>
     /// <param name="source">Sixteen rows of sixteen.</param>
     /// <param name="sourceStride">Bytes from one row to the next.</param>
     /// <param name="target">Where the first column becomes a row.</param>
     /// <param name="targetStride">Bytes from one row to the next there.</param>
-    public static void Copy(byte* source, long sourceStride, byte* target, long targetStride)
+    internal static void Copy(byte* source, long sourceStride, byte* target, long targetStride)
     {
         // Four rows at a time are turned within their quarters of a vector, then the quarters among the vectors.
         var a = Quarters(source, sourceStride);
