@@ -5,6 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Easel.Kernels;
 
 /// <summary>Brings rows that lie far apart into the lanes of vectors and back, in squares of sixteen by sixteen 32-bit numbers.</summary>
+/// <remarks>Nothing of it is put into its callers, which need all registers, and all that the compiler can keep track of, for their products.</remarks>
 internal static unsafe class Transposed
 {
     /// <summary>Rows and columns of a square.</summary>
@@ -19,6 +20,7 @@ internal static unsafe class Transposed
     /// <param name="count">How many, at most 64.</param>
     /// <param name="numbers">Numbers of each.</param>
     /// <param name="lanes">Where they go.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void ToLanes(byte* rows, long stride, int count, int numbers, uint* lanes)
     {
         if (count < Lanes) new Span<uint>(lanes, Lanes * numbers).Clear();
@@ -36,6 +38,7 @@ internal static unsafe class Transposed
     }
 
     /// <summary>[numbers, 64] to rows: <see cref="ToLanes"/> the other way round.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void FromLanes(uint* lanes, byte* rows, long stride, int count, int numbers)
     {
         for (var row = 0; row < count; row += Side)
@@ -54,6 +57,7 @@ internal static unsafe class Transposed
     /// <summary>
     /// Has the second-level cache fetch 64 rows that are needed soon: they lie far apart, and each would be waited for. It does no harm where there are none.
     /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Fetch(byte* rows, long stride, long bytes)
     {
         for (var row = 0; row < Lanes; row++, rows += stride)
@@ -68,6 +72,7 @@ internal static unsafe class Transposed
     /// <param name="sourceStride">Bytes from one row to the next.</param>
     /// <param name="target">Where the first column becomes a row.</param>
     /// <param name="targetStride">Bytes from one row to the next there.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void Copy(byte* source, long sourceStride, byte* target, long targetStride)
     {
         // Four rows at a time are turned within their quarters of a vector, then the quarters among the vectors.
