@@ -25,6 +25,8 @@ internal static unsafe class FlashAttention
     /// <summary>The widest head in which the block for AVX2 was seen to win: an autoencoder's single head of 512 does not fit the cache beside it, and libtorch is as fast.</summary>
     private const int WidestOf256 = 160;
 
+    private const int PartsOfAThread = 32;
+
     /// <summary>Below every score, and far enough from the smallest float that differences do not overflow.</summary>
     public const float Lowest = -1e30f;
 
@@ -67,33 +69,28 @@ internal static unsafe class FlashAttention
         try
         {
             byte* KeysOf(int head) => prepared + head * (keyBytes + valueBytes);
-            var threads = new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() };
-            Parallel.For(0, pictures * heads, threads, head =>
+            SharedWork.Run(pictures * heads, head =>
             {
                 var (picture, column) = (head / heads, head % heads * width);
                 block.PrepareKeys(keyRows.Of(picture, column), keyRows.Stride, keys, KeysOf(head));
                 block.PrepareValues(valueRows.Of(picture, column), valueRows.Stride, keys, KeysOf(head) + keyBytes);
             });
 
-            // Chunks of a head's blocks, so that a machine with more processors than heads has work for all; a thread's workspace lives through its chunks.
+            // Parts of a head's blocks: enough of them that all processors end at about the same time.
             var blocks = (tokens + Queries - 1) / Queries;
-            var chunk = Math.Max(1, Math.Min(blocks, pictures * heads * blocks / (8 * threads.MaxDegreeOfParallelism)));
+            var chunk = Math.Max(1, Math.Min(blocks, pictures * heads * blocks / (PartsOfAThread * get_num_threads())));
             var chunks = (blocks + chunk - 1) / chunk;
-            Parallel.For(0, pictures * heads * chunks, threads,
-                () => (nint)NativeMemory.AlignedAlloc((nuint)block.WorkspaceBytes, 64),
-                (index, _, workspace) =>
+            SharedWork.Run(pictures * heads * chunks, block.WorkspaceBytes, (index, workspace) =>
+            {
+                var (head, first) = (index / chunks, index % chunks * chunk);
+                var (picture, column) = (head / heads, head % heads * width);
+                for (var i = first; i < Math.Min(blocks, first + chunk); i++)
                 {
-                    var (head, first) = (index / chunks, index % chunks * chunk);
-                    var (picture, column) = (head / heads, head % heads * width);
-                    for (var i = first; i < Math.Min(blocks, first + chunk); i++)
-                    {
-                        var count = Math.Min(Queries, tokens - i * Queries);
-                        block.Attend(queryRows.Of(picture, column, i * Queries), queryRows.Stride, count, KeysOf(head), KeysOf(head) + keyBytes, keys,
-                            resultRows.Of(picture, column, i * Queries), resultRows.Stride, (byte*)workspace);
-                    }
-                    return workspace;
-                },
-                workspace => NativeMemory.AlignedFree((void*)workspace));
+                    var count = Math.Min(Queries, tokens - i * Queries);
+                    block.Attend(queryRows.Of(picture, column, i * Queries), queryRows.Stride, count, KeysOf(head), KeysOf(head) + keyBytes, keys,
+                        resultRows.Of(picture, column, i * Queries), resultRows.Stride, (byte*)workspace);
+                }
+            });
         }
         finally
         {

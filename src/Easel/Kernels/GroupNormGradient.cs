@@ -79,7 +79,7 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
         TElement* source = Address<TElement>(x), target = Address<TElement>(result);
         float* addends = Address<float>(addend), gains = Address<float>(weight), shifts = Address<float>(bias), line = Address<float>(lines), moment = Address<float>(moments);
         var (channels, pixels) = ((int)x.shape[1], x.shape[2] * x.shape[3]);
-        ForEachPicture(x, picture =>
+        SharedWork.Run((int)x.shape[0], picture =>
         {
             var from = source + picture * pixels * channels;
             float* factors = line + 2L * picture * channels, extra = addends + picture * (long)channels;
@@ -116,7 +116,7 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
         TElement* source = Address<TElement>(x), arriving = Address<TElement>(gradient), target = Address<TElement>(result);
         float* addends = Address<float>(addend), gains = Address<float>(weight), line = Address<float>(lines), moment = Address<float>(moments), sum = Address<float>(sums);
         var (pictures, channels, pixels) = (x.shape[0], (int)x.shape[1], x.shape[2] * x.shape[3]);
-        ForEachPicture(x, picture =>
+        SharedWork.Run((int)x.shape[0], picture =>
         {
             var start = picture * pixels * channels;
             TElement* xs = source + start, incoming = arriving + start, to = target + start;
@@ -190,14 +190,6 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
             sum.Store(sums + c);
             if (others != null) product.Store(sums + channels + c);
         }
-    }
-
-    private static void ForEachPicture(Tensor x, Action<int> action)
-    {
-        var (pictures, threads) = ((int)x.shape[0], get_num_threads());
-        if (threads == 1)
-            for (var picture = 0; picture < pictures; picture++) action(picture);
-        else Parallel.For(0, pictures, new ParallelOptions { MaxDegreeOfParallelism = threads }, action);
     }
 
     private static TElement* Address<TElement>(Tensor tensor) where TElement : unmanaged => (TElement*)TensorMemory.Address(tensor.detach());

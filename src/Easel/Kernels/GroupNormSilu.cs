@@ -58,7 +58,6 @@ internal static unsafe class GroupNormSilu
         var (channels, pixels) = (shape.Channels, shape.Pixels);
         var pixelsAtOnce = Math.Max(1, ValuesAtOnce / channels);
         var chunks = (int)((pixels + pixelsAtOnce - 1) / pixelsAtOnce);
-        var threads = new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() };
 
         // Sum and sum of squares of each channel in each chunk, in fp32, as differences from the picture's first pixel, so that a spread far smaller than the mean is not lost in
         // rounding; chunks are added in double.
@@ -66,7 +65,7 @@ internal static unsafe class GroupNormSilu
         try
         {
             float* PartialOf(int picture, int chunk) => partial + 2L * channels * (picture * (long)(chunks + 1) + chunk);
-            Parallel.For(0, shape.Pictures * chunks, threads, index =>
+            SharedWork.Run(shape.Pictures * chunks, index =>
             {
                 var (picture, chunk) = (index / chunks, index % chunks);
                 var first = chunk * (long)pixelsAtOnce;
@@ -78,7 +77,7 @@ internal static unsafe class GroupNormSilu
             for (var picture = 0; picture < shape.Pictures; picture++)
                 Solve(PartialOf(picture, 0), chunks, source + picture * pixels * channels, addends is null ? null : addends + picture * channels, gains, shifts, shape, PartialOf(picture, chunks));
 
-            Parallel.For(0, shape.Pictures * chunks, threads, index =>
+            SharedWork.Run(shape.Pictures * chunks, index =>
             {
                 var (picture, chunk) = (index / chunks, index % chunks);
                 var first = chunk * (long)pixelsAtOnce;
