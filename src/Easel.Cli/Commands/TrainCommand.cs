@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Easel.Runtime;
 using Easel.Training;
 using Easel.Training.Data;
 using Easel.Training.Evaluation;
@@ -124,6 +125,7 @@ internal static class TrainCommand
         command.SetAction(parsed =>
         {
             var path = parsed.GetValue(model) ?? ModelChoice.Find(null, shell);
+            NativeRuntime.UseOneThread(); // such models are small
             var results = new List<string>();
             using (var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet)))
             {
