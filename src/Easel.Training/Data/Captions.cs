@@ -5,7 +5,7 @@ namespace Easel.Training.Data;
 /// <summary>Says in words what a picture shows: its name or another, perhaps its colour, style and ground, in one of several forms.</summary>
 internal static class Captions
 {
-    private const double Sentences = 0.15, Fillers = 0.25, Adjectives = 0.1;
+    private const double Sentences = 0.15, Fillers = 0.25, OfAMedium = 0.15, Adjectives = 0.1; // shares of all captions
 
     private static readonly string[] Mediums = ["a picture of ", "an emoji of ", "an icon of ", "a drawing of ", "an illustration of "];
 
@@ -39,7 +39,7 @@ internal static class Captions
         var around = random.NextDouble();
         if (around < Sentences) phrase = string.Format(CultureInfo.InvariantCulture, Forms[random.Next(Forms.Length)], phrase);
         else if (fillers.Count > 0 && around < Sentences + Fillers) phrase = $"{Some(random.Next(5))} {phrase} {Some(random.Next(4))}".Trim();
-        else if (style is null && around < Sentences + Fillers + 0.15) phrase = Mediums[random.Next(Mediums.Length)] + phrase;
+        else if (style is null && around < Sentences + Fillers + OfAMedium) phrase = Mediums[random.Next(Mediums.Length)] + phrase;
         if (facts.Ground is not null) phrase += random.Next(2) == 0 ? $" on a {facts.Ground} background" : $", {facts.Ground} background";
         else if (random.NextDouble() < 0.06) phrase += " on a white background";
         return (style, form) switch

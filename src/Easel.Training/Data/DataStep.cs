@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Easel.Training.Data;
 
 /// <summary>
-/// Builds the whole data set from open packages: the list of all drawings with their names, the words that mean one of them, and each drawing as a PNG. What is there already is kept, so that a broken run goes
-/// on where it stopped, and the same versions give the same data.
+/// Builds the whole data set from open packages: the list of all drawings with their names, the words that mean one of them, and each drawing as a PNG. What is there already is
+/// kept, so that a broken run goes on where it stopped, and the same versions give the same data.
 /// </summary>
 internal static class DataStep
 {
@@ -83,10 +83,5 @@ internal static class DataStep
         }, set, icon));
     }
 
-    private static void WriteList(string folder, IEnumerable<Drawing> drawings)
-    {
-        var path = Drawing.ListPath(folder);
-        File.WriteAllLines(path + ".part", drawings.Select(drawing => JsonSerializer.Serialize(drawing)));
-        File.Move(path + ".part", path, overwrite: true);
-    }
+    private static void WriteList(string folder, IEnumerable<Drawing> drawings) => DataFile.WriteLines(Drawing.ListPath(folder), drawings.Select(drawing => JsonSerializer.Serialize(drawing)));
 }

@@ -68,12 +68,7 @@ internal static partial class Meanings
     public static string PathIn(string folder) => Path.Combine(folder, "meanings.tsv");
 
     /// <summary>Writes them.</summary>
-    public static void Write(string folder, IReadOnlyDictionary<string, Concept> meanings)
-    {
-        var path = PathIn(folder);
-        File.WriteAllLines(path + ".part", meanings.Select(pair => $"{pair.Key}\t{pair.Value.Code}"));
-        File.Move(path + ".part", path, overwrite: true);
-    }
+    public static void Write(string folder, IReadOnlyDictionary<string, Concept> meanings) => DataFile.WriteLines(PathIn(folder), meanings.Select(pair => $"{pair.Key}\t{pair.Value.Code}"));
 
     /// <summary>The words of a data folder with the codes of their concepts.</summary>
     /// <exception cref="EaselException">There are none, or a line is of another form.</exception>

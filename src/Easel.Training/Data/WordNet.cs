@@ -5,7 +5,7 @@ namespace Easel.Training.Data;
 /// <summary>The nouns of WordNet ("WordNet: A Lexical Database for English", Miller 1995; file format: wndb(5WN)): what a word means, and which things are kinds of which.</summary>
 internal sealed class WordNet
 {
-    private const string Noun = "1"; // the type of a sense in index.sense
+    private const char Noun = '1'; // the type of a sense in index.sense
 
     // morphy(7WN): endings of plurals and what stands in their place
     private static readonly (string Plural, string Singular)[] Endings = [("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("ses", "s"), ("xes", "x"), ("zes", "z"), ("men", "man"), ("s", "")];
@@ -28,7 +28,7 @@ internal sealed class WordNet
         {
             var parts = line.Split(' ');
             var pointers = 4 + 2 * int.Parse(parts[3], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
-            var kinds = Enumerable.Range(0, Number(parts[pointers])).Select(i => parts.AsSpan(pointers + 1 + 4 * i, 4).ToArray()).Where(pointer => pointer[0] is "@" or "@i").Select(pointer => pointer[1]);
+            var kinds = parts[(pointers + 1)..].Chunk(4).Take(Number(parts[pointers])).Where(pointer => pointer[0] is "@" or "@i").Select(pointer => pointer[1]);
             net._synsets.Add(parts[0], new Synset(parts[0], Number(parts[1]), [.. kinds]));
         }
         foreach (var line in Lines("index.noun"))
@@ -41,7 +41,7 @@ internal sealed class WordNet
             var parts = line.Split(' ');
             var mark = parts[0].IndexOf('%');
             var (asNoun, other) = net._counts.GetValueOrDefault(parts[0][..mark]);
-            net._counts[parts[0][..mark]] = parts[0][mark + 1].ToString() == Noun ? (asNoun + Number(parts[3]), other) : (asNoun, other + Number(parts[3]));
+            net._counts[parts[0][..mark]] = parts[0][mark + 1] == Noun ? (asNoun + Number(parts[3]), other) : (asNoun, other + Number(parts[3]));
         }
         return net;
 

@@ -43,15 +43,15 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
         yield return Nearest("names", [.. Enumerable.Range(0, prompts).Select(i =>
         {
             var (concept, round) = (_concepts[i % _concepts.Count], i / _concepts.Count);
-            var phrase = concept.IsMass ? concept.Names[0] : Captions.WithArticle(concept.Names[0]);
+            var phrase = Phrase(concept, concept.Names[0]);
             return (round == 0 ? phrase : $"{phrase}, {styles[(round - 1) % styles.Count]} style", concept.Concept);
         })], 1000, onProgress, cancel);
 
         var others = _concepts.Where(concept => concept.Names.Count > 1).Take(prompts).ToList();
-        yield return Nearest("other names", [.. others.Select(concept => (OtherName(concept), concept.Concept))], 5000, onProgress, cancel);
+        yield return Nearest("other names", [.. others.Select(concept => (Phrase(concept, concept.Names[^1]), concept.Concept))], 5000, onProgress, cancel);
 
         yield return Nearest("other names, in sentences of new forms", [.. others.Select((concept, i) =>
-            (string.Format(CultureInfo.InvariantCulture, NewForms[i % NewForms.Length], OtherName(concept)), concept.Concept))], 2000, onProgress, cancel);
+            (string.Format(CultureInfo.InvariantCulture, NewForms[i % NewForms.Length], Phrase(concept, concept.Names[^1])), concept.Concept))], 2000, onProgress, cancel);
 
         var listed = drawings.SelectMany(drawing => drawing.Names.Concat(drawing.Keywords)).SelectMany(name => name.Split(' ')).ToHashSet();
         yield return Nearest("words on no list", [.. Unlisted.Where(pair => Named(pair.Name) is not null && !listed.Contains(pair.Word))
@@ -120,7 +120,7 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
         }
     }
 
-    private static string OtherName(Drawing concept) => concept.IsMass ? concept.Names[^1] : Captions.WithArticle(concept.Names[^1]);
+    private static string Phrase(Drawing concept, string name) => concept.IsMass ? name : Captions.WithArticle(name);
 
     private Drawing? Named(string name) => _concepts.FirstOrDefault(concept => concept.Names[0] == name);
 }

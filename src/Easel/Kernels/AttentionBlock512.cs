@@ -56,8 +56,6 @@ internal sealed unsafe class AttentionBlock512(int width) : IAttentionBlock
             Transposed.ToLanes((byte*)queries, sizeof(float) * queryStride, count, width, (uint*)q);
             var scale = Vector512.Create(_scale);
             ScaleRows(q, width, scale, scale, scale, scale);
-            Transposed.Fetch((byte*)(queries + Queries * queryStride), sizeof(float) * queryStride, sizeof(float) * width); // of the block that comes next
-            Transposed.Fetch((byte*)result, sizeof(float) * resultStride, sizeof(float) * width);
         }
         else
             for (var i = 0; i < width; i++)

@@ -66,8 +66,6 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
         var largest = scores + Queries * KeysAtOnce; // [64]
         Transposed.ToLanes((byte*)queries, sizeof(TElement) * queryStride, count, width / 2, q);
         for (var row = 0; row < (width % 2 == 1 ? Queries : 0); row++) q[width / 2 * Queries + row] = row < count ? ((ushort*)(queries + row * queryStride))[width - 1] : 0u;
-        Transposed.Fetch((byte*)(queries + Queries * queryStride), sizeof(TElement) * queryStride, sizeof(TElement) * width); // of the block that comes next
-        Transposed.Fetch((byte*)result, sizeof(TElement) * resultStride, sizeof(TElement) * width);
         new Span<float>(output, Queries * _filledWidth).Clear();
         new Span<float>(largest, Queries).Fill(FlashAttention.Lowest);
 

@@ -52,18 +52,17 @@ internal static class Numbers
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Exp2(Vector512<float> x) => Exp2(new Singles512(x)).Value;
 
-    /// <summary>The same where AVX-512 DQ has the part after the whole number, in [0, 1), as one instruction; scaling takes the whole number from x itself. Minimax polynomial.</summary>
+    /// <summary>2^x for x ≤ 0, as exact, where AVX-512 DQ has the part after the whole number, in [0, 1), as one instruction; scaling takes the whole number from x itself. Minimax polynomial.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> CoarseExp2(Vector512<float> x)
     {
+        const byte Down = 1; // as VREDUCEPS names ways of rounding
         var part = Avx512DQ.Reduce(x, Down);
         var p = Vector512.FusedMultiplyAdd(Vector512.Create(0.078024523f), part, Vector512.Create(0.22606716f));
         p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.69583354f));
         p = Vector512.FusedMultiplyAdd(p, part, Vector512.Create(0.99992522f));
         return Avx512F.Scale(p, x);
     }
-
-    private const byte Down = 1; // as VREDUCEPS names ways of rounding
 
     /// <summary>1 / (1 + e^-y), as exact as the elements are: for bf16 to 1e-4 of its value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

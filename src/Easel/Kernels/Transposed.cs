@@ -12,7 +12,6 @@ internal static unsafe class Transposed
     public const int Side = 16;
 
     private const int Lanes = FlashAttention.Queries;
-    private const int CacheLine = 64;
 
     /// <summary>Rows of 32-bit numbers to [numbers, 64]; where there are fewer than 64 rows, zeros stand for the others.</summary>
     /// <param name="rows">The rows.</param>
@@ -52,19 +51,6 @@ internal static unsafe class Transposed
                 for (var r = row; r < Math.Min(row + Side, count); r++)
                     for (var i = n; i < Math.Min(n + Side, numbers); i++) ((uint*)(rows + r * stride))[i] = lanes[i * Lanes + r];
             }
-    }
-
-    /// <summary>
-    /// Has the second-level cache fetch 64 rows that are needed soon: they lie far apart, and each would be waited for. It does no harm where there are none.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Fetch(byte* rows, long stride, long bytes)
-    {
-        for (var row = 0; row < Lanes; row++, rows += stride)
-        {
-            for (var at = 0L; at < bytes; at += CacheLine) Sse.Prefetch1(rows + at);
-            Sse.Prefetch1(rows + bytes - 1);
-        }
     }
 
     /// <summary>Copies a square. Needs AVX-512.</summary>
