@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Easel.Models;
-using Easel.Weights;
+using Easel.Weights.Formats;
 using static TorchSharp.torch;
 
 namespace Easel.Benchmarks;

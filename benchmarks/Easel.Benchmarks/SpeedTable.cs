@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Easel.Kernels;
-using Easel.Models;
+using Easel.Pipeline;
+using Easel.Planning;
 using Easel.Runtime;
 using Easel.Weights;
 using static TorchSharp.torch;

@@ -1,6 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
+using Easel.Cli.Commands;
+using Easel.Cli.Options;
+using Easel.Cli.Terminal;
 
 namespace Easel.Cli;
 

@@ -1,3 +1,4 @@
+
 namespace Easel.Cli;
 
 /// <summary>What surrounds the command: its streams, what they are connected to, its variables and the wish to stop.</summary>

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Easel.Server.Api;
+using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Mcp;
 using Easel.Server.Models;

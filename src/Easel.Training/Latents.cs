@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Easel.Models;
 using Easel.Training.Data;
-using Easel.Weights;
+using Easel.Weights.Formats;
 using static TorchSharp.torch;
 
 namespace Easel.Training;

@@ -2,6 +2,8 @@ using System.Globalization;
 using Easel.Models;
 using Easel.Text;
 using Easel.Weights;
+using Easel.Weights.Formats;
+using Easel.Weights.Names;
 using static TorchSharp.torch;
 
 namespace Easel.Training;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Easel.Weights;
+using Easel.Weights.Formats;
 using static TorchSharp.torch;
 
 namespace Easel.Training;

@@ -1,9 +1,12 @@
 using System.Diagnostics;
 using Easel.Imaging;
 using Easel.Models;
+using Easel.Pipeline;
+using Easel.Planning;
 using Easel.Runtime;
 using Easel.Sampling;
 using Easel.Text;
+using Easel.Text.Prompts;
 using Easel.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Easel.Runtime;
+using Easel.Planning;
 
 namespace Easel;
 

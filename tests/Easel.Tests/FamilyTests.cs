@@ -1,10 +1,9 @@
 using Easel.Imaging;
-using Easel.Models;
+using Easel.Pipeline;
 using Easel.Runtime;
 using Easel.Sampling;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
-using Easel.Text;
 using Easel.Weights;
 using static TorchSharp.torch;
 

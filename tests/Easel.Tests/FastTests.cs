@@ -1,8 +1,8 @@
 using Easel.Imaging;
 using Easel.Models;
+using Easel.Sampling;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
-using Easel.Text;
 using static TorchSharp.torch;
 
 namespace Easel.Tests;

@@ -1,8 +1,9 @@
 using Easel.Imaging;
 using Easel.Models;
+using Easel.Pipeline;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
-using Easel.Weights;
+using Easel.Weights.Formats;
 
 namespace Easel.Tests;
 

@@ -1,8 +1,11 @@
 using System.CommandLine;
+using Easel.Cli.Options;
+using Easel.Cli.Runs;
+using Easel.Cli.Terminal;
 using Easel.Imaging;
-using Easel.Weights;
+using Easel.Metadata;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary><c>easel again</c>: makes a picture again from the settings inside it.</summary>
 internal static class AgainCommand

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Easel.Cli.Options;
+using Easel.Cli.Terminal;
 using Easel.Sampling;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary><c>easel completion SHELL</c>: scripts that make a shell complete our words, and the hidden command by which they ask for them.</summary>
 internal static class CompletionCommand

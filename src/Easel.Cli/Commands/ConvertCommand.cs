@@ -1,8 +1,10 @@
 using System.CommandLine;
-using Easel.Weights;
+using Easel.Cli.Options;
+using Easel.Cli.Terminal;
+using Easel.Weights.Formats;
 using static TorchSharp.torch;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary><c>easel convert</c>: any model into one safetensors file.</summary>
 internal static class ConvertCommand

@@ -1,6 +1,9 @@
 using System.CommandLine;
+using Easel.Cli.Options;
+using Easel.Cli.Runs;
+using Easel.Cli.Terminal;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary>The commands that draw. They differ in what they ask for and in their defaults; their flags are the same.</summary>
 internal static class DrawCommand

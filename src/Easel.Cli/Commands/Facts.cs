@@ -1,6 +1,7 @@
 using System.Text;
+using Easel.Cli.Runs;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary>Named facts in order, to be read by people or by programs.</summary>
 internal sealed class Facts

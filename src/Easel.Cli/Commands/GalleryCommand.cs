@@ -1,7 +1,9 @@
 using System.CommandLine;
+using Easel.Cli.Options;
+using Easel.Cli.Terminal;
 using Easel.Server.Storage;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary><c>easel gallery</c>: looks after the pictures that <c>easel serve</c> keeps.</summary>
 internal static class GalleryCommand

@@ -1,7 +1,9 @@
 using System.CommandLine;
+using Easel.Cli.Options;
+using Easel.Cli.Terminal;
 using Easel.Imaging;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary><c>easel info</c>: what a picture or a model is.</summary>
 internal static class InfoCommand

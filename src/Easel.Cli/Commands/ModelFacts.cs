@@ -1,8 +1,11 @@
 using System.Globalization;
+using Easel.Cli.Terminal;
+using Easel.Metadata;
 using Easel.Models;
 using Easel.Weights;
+using Easel.Weights.Formats;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary>What a model file is: read off its tensors, none of which is loaded.</summary>
 internal static class ModelFacts

@@ -1,6 +1,8 @@
+using Easel.Cli.Runs;
 using Easel.Imaging;
+using Easel.Metadata;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary>What a picture file says and hides.</summary>
 internal static class PictureFacts

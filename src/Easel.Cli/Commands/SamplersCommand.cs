@@ -1,7 +1,10 @@
 using System.CommandLine;
+using Easel.Cli.Options;
+using Easel.Cli.Runs;
+using Easel.Cli.Terminal;
 using Easel.Sampling;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary><c>easel samplers</c>: the samplers and schedules, and every name they answer to.</summary>
 internal static class SamplersCommand

@@ -1,9 +1,12 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Net;
+using Easel.Cli.Options;
+using Easel.Cli.Runs;
+using Easel.Cli.Terminal;
 using Easel.Server;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary><c>easel serve</c>: the web page and the HTTP APIs. Nothing of ASP.NET is loaded before it runs.</summary>
 internal static class ServeCommand

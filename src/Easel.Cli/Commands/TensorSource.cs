@@ -1,8 +1,10 @@
 using Easel.Models;
 using Easel.Weights;
+using Easel.Weights.Formats;
+using Easel.Weights.Names;
 using static TorchSharp.torch;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary>The tensors that a conversion writes, under the names they are to have, each read when its turn comes.</summary>
 internal sealed class TensorSource : IDisposable

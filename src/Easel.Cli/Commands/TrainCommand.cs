@@ -1,10 +1,13 @@
 using System.CommandLine;
+using Easel.Cli.Options;
+using Easel.Cli.Runs;
+using Easel.Cli.Terminal;
 using Easel.Runtime;
 using Easel.Training;
 using Easel.Training.Data;
 using Easel.Training.Evaluation;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary><c>easel train</c>: makes the small model that ships with Easel, from open drawings to the file.</summary>
 internal static class TrainCommand

@@ -1,7 +1,10 @@
 using System.CommandLine;
+using Easel.Cli.Options;
+using Easel.Cli.Runs;
+using Easel.Cli.Terminal;
 using Easel.Imaging;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Commands;
 
 /// <summary><c>easel watermark</c>: reads and writes the invisible watermark of the original scripts.</summary>
 internal static class WatermarkCommand

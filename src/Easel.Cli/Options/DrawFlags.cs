@@ -2,7 +2,7 @@ using System.CommandLine;
 using Easel.Imaging;
 using Easel.Sampling;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Options;
 
 /// <summary>Options that belong together in the help.</summary>
 internal sealed record FlagGroup(string Title, params Option[] Options);

@@ -2,7 +2,7 @@ using System.CommandLine;
 using Easel.Imaging;
 using Easel.Sampling;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Options;
 
 /// <summary>What the command line of a drawing command says, nothing added: what it does not say is null.</summary>
 internal sealed record DrawSettings

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Options;
 
 /// <summary>
 /// Makes options. Each name of several words is known with dashes and with underscores; an option given twice counts by its last value, as Python's

@@ -1,4 +1,5 @@
-namespace Easel.Cli;
+
+namespace Easel.Cli.Options;
 
 /// <summary>What a drawing command is for.</summary>
 internal enum Job

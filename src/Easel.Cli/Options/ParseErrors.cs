@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Options;
 
 /// <summary>Turns what the parser found wrong into one sentence.</summary>
 internal static class ParseErrors

@@ -1,6 +1,6 @@
 using Easel.Models;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Options;
 
 /// <summary>How the files of a run are named.</summary>
 internal enum Naming

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Options;
 
 /// <summary>The words that only the original scripts use, by which a command line is known to mean what it means there.</summary>
 internal static class ScriptFlags

@@ -1,4 +1,4 @@
-namespace Easel.Cli;
+namespace Easel.Cli.Options;
 
 /// <summary>Finds what somebody meant who mistyped it.</summary>
 internal static class Similar

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Options;
 
 /// <summary>A seed that was asked for: a number, or null for a random one.</summary>
 internal sealed record SeedChoice(long? Value)

@@ -1,8 +1,8 @@
-using Easel.Runtime;
+using Easel.Planning;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Terminal;
 
 /// <summary>A bar at the foot of the terminal. It is drawn on a thread of its own, so that the thread that draws pictures is never held up by it.</summary>
 internal sealed class BarProgress : IProgressDisplay

@@ -1,7 +1,8 @@
 using System.CommandLine;
 using System.Text;
+using Easel.Cli.Options;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Terminal;
 
 /// <summary>What the help of a command says beside its flags.</summary>
 internal sealed record HelpNotes(string Usage, IReadOnlyList<string> Examples);

@@ -1,6 +1,6 @@
-using Easel.Runtime;
+using Easel.Planning;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Terminal;
 
 /// <summary>Tells the person how far the work is.</summary>
 internal interface IProgressDisplay : IDisposable

@@ -1,7 +1,7 @@
 using System.Text;
 using Easel.Imaging;
 
-namespace Easel.Cli;
+namespace Easel.Cli.Terminal;
 
 /// <summary>A picture in characters: the upper half of a cell in its foreground colour, the lower half in its background colour.</summary>
 internal static class TerminalImage

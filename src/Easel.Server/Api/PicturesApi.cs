@@ -1,3 +1,4 @@
+using Easel.Server.Errors;
 using Easel.Server.Storage;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Net.Http.Headers;

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Easel.Imaging;
+using Easel.Server.Errors;
 
 namespace Easel.Server.Api;
 

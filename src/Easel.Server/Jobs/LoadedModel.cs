@@ -1,7 +1,7 @@
-using Easel.Models;
+using Easel.Metadata;
+using Easel.Models.Upscaling;
 using Easel.Runtime;
 using Easel.Server.Models;
-using Easel.Weights;
 
 namespace Easel.Server.Jobs;
 

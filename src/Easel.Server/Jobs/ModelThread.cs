@@ -1,5 +1,6 @@
 using Easel.Imaging;
-using Easel.Runtime;
+using Easel.Metadata;
+using Easel.Planning;
 using Easel.Server.Models;
 using Easel.Server.Storage;
 using Microsoft.Extensions.Hosting;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Easel.Imaging;
-using Easel.Runtime;
+using Easel.Planning;
 
 namespace Easel.Server.Jobs;
 

@@ -1,7 +1,12 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Easel.Metadata;
 using Easel.Models;
+using Easel.Models.Upscaling;
+using Easel.Server.Errors;
 using Easel.Weights;
+using Easel.Weights.Formats;
+using Easel.Weights.Names;
 
 namespace Easel.Server.Models;
 

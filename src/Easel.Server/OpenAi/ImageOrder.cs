@@ -1,5 +1,6 @@
 using System.Globalization;
 using Easel.Imaging;
+using Easel.Metadata;
 using Easel.Server.Jobs;
 using Easel.Server.Models;
 

@@ -1,7 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Easel.Server.Security;
+using Easel.Server.Errors;
 
 namespace Easel.Server.OpenAi;
 

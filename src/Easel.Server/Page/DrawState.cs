@@ -1,5 +1,7 @@
 using Easel.Imaging;
+using Easel.Metadata;
 using Easel.Models;
+using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Models;
 using Easel.Server.Storage;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Easel.Imaging;
+using Easel.Metadata;
 using Easel.Sampling;
 
 namespace Easel.Server.Page;

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Easel.Server.Errors;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Net.Http.Headers;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
+using Easel.Server.Errors;
 using Easel.Server.Jobs;
-using Easel.Server.Security;
 
 namespace Easel.Server.Page;
 

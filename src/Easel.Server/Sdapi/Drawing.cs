@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Easel.Imaging;
 using Easel.Sampling;
 using Easel.Server.Api;
+using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Page;
 

@@ -1,4 +1,5 @@
 using Easel.Imaging;
+using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Storage;
 

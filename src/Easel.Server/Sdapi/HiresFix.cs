@@ -1,5 +1,6 @@
 using Easel.Imaging;
 using Easel.Sampling;
+using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Storage;
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Easel.Sampling;
 using Easel.Server.Models;
 using Easel.Weights;
+using Easel.Weights.Names;
 
 namespace Easel.Server.Sdapi;
 

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Easel.Imaging;
+using Easel.Metadata;
 
 namespace Easel.Server.Sdapi;
 

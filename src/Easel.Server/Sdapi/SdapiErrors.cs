@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using Easel.Server.Security;
+using Easel.Server.Errors;
 
 namespace Easel.Server.Sdapi;
 

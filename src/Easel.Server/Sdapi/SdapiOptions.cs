@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Easel.Imaging;
+using Easel.Server.Errors;
 using Easel.Server.Models;
 using Easel.Server.Storage;
 

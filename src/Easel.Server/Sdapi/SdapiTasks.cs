@@ -1,3 +1,4 @@
+using Easel.Server.Errors;
 using Easel.Server.Jobs;
 
 namespace Easel.Server.Sdapi;

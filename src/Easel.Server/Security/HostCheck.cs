@@ -1,4 +1,5 @@
 using System.Net;
+using Easel.Server.Errors;
 
 namespace Easel.Server.Security;
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Claims;
+using Easel.Server.Errors;
 
 namespace Easel.Server.Security;
 

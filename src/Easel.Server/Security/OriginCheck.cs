@@ -1,3 +1,4 @@
+using Easel.Server.Errors;
 using Microsoft.Net.Http.Headers;
 
 namespace Easel.Server.Security;

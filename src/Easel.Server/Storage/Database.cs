@@ -1,3 +1,4 @@
+using Easel.Server.Errors;
 using Microsoft.Data.Sqlite;
 
 namespace Easel.Server.Storage;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Easel.Imaging;
+using Easel.Server.Errors;
 using Microsoft.Data.Sqlite;
 
 namespace Easel.Server.Storage;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Easel.Imaging;
+using Easel.Metadata;
 
 namespace Easel.Server.Storage;
 

@@ -1,3 +1,5 @@
+using Easel.Metadata;
+
 namespace Easel.Imaging;
 
 /// <summary>The text that travels inside a picture file.</summary>

@@ -1,4 +1,4 @@
-using Easel.Text;
+using Easel.Sampling;
 using static TorchSharp.torch;
 
 namespace Easel.Models;

@@ -1,4 +1,6 @@
 using Easel.Weights;
+using Easel.Weights.Formats;
+using Easel.Weights.Names;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;

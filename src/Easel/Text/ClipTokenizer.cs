@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Easel.Text.Repair;
 
 namespace Easel.Text;
 

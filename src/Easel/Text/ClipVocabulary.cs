@@ -1,4 +1,5 @@
 using System.Text;
+using Easel.Text.Repair;
 
 namespace Easel.Text;
 

@@ -1,5 +1,8 @@
 using Easel.Models;
+using Easel.Models.Midas;
 using Easel.Sampling;
+using Easel.Weights.Formats;
+using Easel.Weights.Names;
 using static TorchSharp.torch;
 
 namespace Easel.Weights;

@@ -1,3 +1,5 @@
+using Easel.Weights.Formats;
+
 namespace Easel.Weights;
 
 /// <summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using Easel.Weights.Formats;
 
 namespace Easel.Weights;
 

@@ -1,4 +1,5 @@
 using Easel.Models;
+using Easel.Weights.Formats;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 

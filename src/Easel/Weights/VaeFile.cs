@@ -1,4 +1,6 @@
 using Easel.Models;
+using Easel.Weights.Formats;
+using Easel.Weights.Names;
 
 namespace Easel.Weights;
 

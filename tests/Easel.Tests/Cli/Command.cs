@@ -1,4 +1,7 @@
 using Easel.Cli;
+using Easel.Cli.Commands;
+using Easel.Cli.Options;
+using Easel.Cli.Runs;
 using Easel.Imaging;
 
 namespace Easel.Tests.Cli;

@@ -1,8 +1,11 @@
 using Easel.Cli;
+using Easel.Cli.Commands;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
 using Easel.Tests.Weights;
 using Easel.Weights;
+using Easel.Weights.Formats;
+using Easel.Weights.Names;
 using static TorchSharp.torch;
 
 namespace Easel.Tests.Cli;

@@ -1,4 +1,6 @@
 using Easel.Cli;
+using Easel.Cli.Options;
+using Easel.Cli.Runs;
 using Easel.Imaging;
 using Easel.Tests.Weights;
 

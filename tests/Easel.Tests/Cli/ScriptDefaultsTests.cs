@@ -1,4 +1,4 @@
-using Easel.Cli;
+using Easel.Cli.Options;
 using Easel.Imaging;
 using Easel.Models;
 

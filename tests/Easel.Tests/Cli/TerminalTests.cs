@@ -1,6 +1,9 @@
 using Easel.Cli;
+using Easel.Cli.Commands;
+using Easel.Cli.Options;
+using Easel.Cli.Terminal;
 using Easel.Imaging;
-using Easel.Runtime;
+using Easel.Planning;
 using Easel.Sampling;
 
 namespace Easel.Tests.Cli;

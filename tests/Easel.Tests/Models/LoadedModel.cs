@@ -1,4 +1,4 @@
-using Easel.Models;
+using Easel.Pipeline;
 using Easel.Runtime;
 using Easel.Tests.Support;
 using Easel.Weights;

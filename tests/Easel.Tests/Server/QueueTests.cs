@@ -1,4 +1,5 @@
 using Easel.Server;
+using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Models;
 using Easel.Server.Storage;

@@ -1,5 +1,6 @@
 using Easel.Tests.Support;
 using Easel.Text;
+using Easel.Text.Prompts;
 
 namespace Easel.Tests.Text;
 

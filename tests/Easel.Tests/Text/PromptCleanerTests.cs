@@ -1,4 +1,4 @@
-using Easel.Text;
+using Easel.Text.Repair;
 
 namespace Easel.Tests.Text;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Easel.Tests.Support;
-using Easel.Text;
+using Easel.Text.Prompts;
 
 namespace Easel.Tests.Text;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Easel.Tests.Support;
-using Easel.Weights;
+using Easel.Weights.Formats;
 using static TorchSharp.torch;
 
 namespace Easel.Tests.Weights;

@@ -1,4 +1,5 @@
 using Easel.Weights;
+using Easel.Weights.Formats;
 using static TorchSharp.torch;
 
 namespace Easel.Tests.Weights;

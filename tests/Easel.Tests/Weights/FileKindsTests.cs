@@ -1,6 +1,7 @@
 using System.Text;
+using Easel.Metadata;
 using Easel.Tests.Support;
-using Easel.Weights;
+using Easel.Weights.Formats;
 
 namespace Easel.Tests.Weights;
 

@@ -1,5 +1,5 @@
 using Easel.Tests.Support;
-using Easel.Weights;
+using Easel.Weights.Formats;
 
 namespace Easel.Tests.Weights;
 

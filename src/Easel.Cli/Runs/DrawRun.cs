@@ -1,0 +1,167 @@
+using System.Diagnostics;
+using Easel.Cli.Commands;
+using Easel.Cli.Options;
+using Easel.Cli.Terminal;
+using Easel.Imaging;
+using Easel.Metadata;
+using Easel.Models;
+using Easel.Models.Upscaling;
+using Easel.Planning;
+using Easel.Runtime;
+using Easel.Weights;
+
+namespace Easel.Cli.Runs;
+
+/// <summary>One drawing run: from a command line to files.</summary>
+internal sealed class DrawRun(DrawSettings settings, Shell shell)
+{
+    private readonly List<string> _saved = [];
+
+    /// <summary>The settings inside a picture that is to be made again; null where the command line says what to draw.</summary>
+    public Infotext? Again { get; init; }
+
+    /// <summary>Draws, saves and reports.</summary>
+    /// <exception cref="EaselException">It cannot be done; nothing half-written is left.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; pictures finished before are kept.</exception>
+    public void Execute()
+    {
+        // Everything that can be wrong is found before the model, which takes its time, is loaded.
+        var inputs = Inputs.Load(settings, shell.In);
+        var profile = Profile.For(settings);
+        var request = RequestFor(profile, inputs);
+        request.Validate();
+        var path = ModelChoice.Find(settings.Model, shell);
+        if (path == BuiltInModel.Path) NativeRuntime.UseOneThread();
+        var options = ModelChoice.Options(settings, shell);
+        if (settings.Plan)
+        {
+            TellPlan(path, options, inputs);
+            return;
+        }
+        var files = new OutputFiles(settings, profile);
+        if (!settings.SkipSave || GridIsWanted(profile)) files.Prepare(Again is null ? Batch.Of(request).Sum(batch => batch.Prompts.Count) : 1);
+        if (settings.Job == Job.Upscale && inputs.Picture is { } picture && Esrgan.IsIn(path)) PlainEnlargement.Execute(path, picture, settings, files, shell);
+        else if (settings.Quiet) Draw(path, options, inputs, files, new SilentProgress(shell));
+        else Draw(path, options, inputs, files, IProgressDisplay.For(shell, quiet: false));
+    }
+
+    private void Draw(string path, LoadOptions options, Inputs inputs, OutputFiles files, IProgressDisplay progress)
+    {
+        GenerationResult result;
+        RgbImage? sheet;
+        var watch = new Stopwatch();
+        using (progress)
+        {
+            // 1. Load
+            foreach (var note in settings.Notes) progress.Note(note);
+            var label = $"loading {Path.GetFileName(path)}";
+            using var generator = ImageGenerator.Load(path, options, share =>
+            {
+                shell.Cancel.ThrowIfCancellationRequested();
+                progress.Working(label, share);
+            });
+            shell.Cancel.ThrowIfCancellationRequested();
+            var profile = Profile.For(settings, generator.Family); // now that it is known whose scripts go with the model
+            var request = RequestFor(profile, inputs);
+            CheckModel(generator.Family, path);
+
+            var hash = settings.NoMetadata ? null : Task.Run(() => ModelHashes.OfUser(shell.Variable).Of(path, cancel: shell.Cancel));
+            var stamp = new ModelStamp(path, options, generator.Precision, hash);
+            if (Again is not null)
+                foreach (var difference in AgainCommand.Differences(Again, path, hash?.GetAwaiter().GetResult(), request)) progress.Note(difference);
+
+            var plan = generator.Plan(request);
+            if (settings.Json) shell.Out.WriteLine(JsonLines.Plan(plan, path));
+            else progress.Note(plan.ToString());
+
+            // 2. Draw; each picture is saved as soon as it is there
+            watch.Start();
+            var wanted = Again is null ? (int?)null : RequestInfotext.IndexIn(Again, request);
+            var (marked, grid) = (request.Watermark, GridIsWanted(profile));
+            // The scripts make their sheet of unmarked pictures and mark it as a whole.
+            result = generator.Generate(request with { Watermark = marked && !grid }, progress.Drawing, shell.Cancel, image =>
+            {
+                if (settings.SkipSave || wanted is not null && image.Index != wanted) return;
+                var finished = grid ? Marked(image, marked, generator.Family) : image;
+                var text = settings.NoMetadata ? null : stamp.MetadataOf(finished, request);
+                _saved.Add(files.Save(finished, text, _saved.Count));
+                progress.Result(settings.Json ? JsonLines.Picture(_saved[^1], finished, text) : _saved[^1]);
+            });
+
+            // 3. The sheet
+            sheet = grid ? ImageGrid.Make([.. result.Images.Select(image => image.Image)], ColumnsOf(request)) : null;
+            if (sheet is not null)
+            {
+                if (marked && Watermark.CanCarry(sheet)) sheet = Watermark.Write(sheet, generator.Family.Watermark);
+                var first = Marked(result.Images[0], marked, generator.Family);
+                _saved.Add(files.SaveGrid(sheet, settings.NoMetadata ? null : stamp.MetadataOf(first, request)));
+                if (!settings.Json) progress.Result(_saved[^1]);
+            }
+            foreach (var remark in result.Remarks) progress.Note(remark);
+            if (marked && result.Images.Any(image => !Watermark.CanCarry(image.Image)))
+                progress.Note("pictures of fewer than 256 x 256 pixels cannot carry the invisible watermark; they are saved without it.");
+            watch.Stop();
+        }
+
+        // 4. Report
+        if (settings.Json) shell.Out.WriteLine(JsonLines.End(result, _saved, sheet is null ? null : _saved[^1], path, watch.Elapsed));
+        if (settings.Show) TerminalImage.Show(sheet ?? result.Images[^1].Image, shell);
+        if (!settings.Quiet) shell.Error.WriteLine($"{Counted(Again is null ? result.Images.Count : 1)} in {Pace.Clock(watch.Elapsed)}, seed {result.Seed}");
+    }
+
+    /// <summary>What the run would take, and nothing drawn: of the model only what its file says of it is read.</summary>
+    private void TellPlan(string path, LoadOptions options, Inputs inputs)
+    {
+        if (settings.Job == Job.Upscale && Esrgan.IsIn(path)) throw new UsageException($"--plan is for diffusion models; {Path.GetFileName(path)} enlarges in one pass.");
+        using var checkpoint = Checkpoint.Open(path, options.Config, options.Ema);
+        CheckModel(checkpoint.Family, path);
+        var request = RequestFor(Profile.For(settings, checkpoint.Family), inputs);
+        var plan = ImageGenerator.Plan(checkpoint, request, options);
+        shell.Out.WriteLine(settings.Json ? JsonLines.Plan(plan, path) : PlanFacts.Of(plan, $"{path} ({checkpoint.Family.Name})", request).ToText());
+    }
+
+    private GenerationRequest RequestFor(Profile profile, Inputs inputs)
+    {
+        if (Again is null) return RequestBuilder.Build(settings, profile, inputs);
+        var request = RequestInfotext.FromInfotext(Again);
+        return request with { InitImage = inputs.Picture, Mask = inputs.Mask, Depth = inputs.Depth, Watermark = request.Watermark && !settings.NoWatermark };
+    }
+
+    private void CheckModel(ModelFamily family, string path)
+    {
+        if (Again is not null) return;
+        var name = $"{Path.GetFileName(path)} ({family.Name})";
+        if (settings.Job == Job.Upscale && family.Task != ModelTask.Upscaler)
+            throw new UsageException($"{name} does not enlarge pictures; upscale needs the x4 upscaler's checkpoint.");
+        if (settings.Job == Job.Depth && family.Task != ModelTask.Depth)
+            throw new UsageException($"{name} does not look at depth; depth2img needs a depth model's checkpoint.");
+        if (settings.Job != Job.Upscale && family.Task == ModelTask.Upscaler)
+            throw new UsageException($"{name} only enlarges pictures: easel upscale -i picture.png.");
+        if (settings.Claimed.Channels is { } channels and not 4) throw new UsageException($"--C is {channels}, but the latents of {name} have 4 channels.");
+        var factor = family.Task == ModelTask.Upscaler ? 4 : 8;
+        if (settings.Claimed.Factor is { } claimed && claimed != factor)
+            throw new UsageException($"--f is {claimed}, but a latent of {name} stands for {factor} x {factor} pixels.");
+    }
+
+    private bool GridIsWanted(Profile profile) => settings.Grid || profile.Grid && !settings.SkipGrid && settings.Output is null;
+
+    private int ColumnsOf(GenerationRequest request)
+    {
+        if (settings.Rows is > 0 and var rows) return rows;
+        var many = request.Prompts.Count * request.BatchCount;
+        return request.BatchSize > 1 ? request.BatchSize : (int)Math.Ceiling(Math.Sqrt(many));
+    }
+
+    private static GeneratedImage Marked(GeneratedImage image, bool marked, ModelFamily family)
+    {
+        var carries = marked && Watermark.CanCarry(image.Image);
+        return image with
+        {
+            Image = carries ? Watermark.Write(image.Image, family.Watermark) : image.Image,
+            Request = image.Request with { Watermark = marked },
+            HasWatermark = carries,
+        };
+    }
+
+    private static string Counted(int pictures) => pictures == 1 ? "1 picture" : $"{pictures} pictures";
+}

@@ -1,0 +1,82 @@
+using Easel.Cli.Options;
+using Easel.Imaging;
+
+namespace Easel.Cli.Runs;
+
+/// <summary>The files that a drawing command reads beside the model.</summary>
+/// <param name="Prompts">The prompts of <c>--from-file</c>; null without it.</param>
+/// <param name="Picture">The picture to begin from.</param>
+/// <param name="Mask">What of it to draw anew.</param>
+/// <param name="Depth">Its depth map.</param>
+internal sealed record Inputs(IReadOnlyList<string>? Prompts, RgbImage? Picture, GrayImage? Mask, DepthImage? Depth)
+{
+    /// <summary>Reads what a command line names.</summary>
+    /// <exception cref="UsageException">A file is missing or is not what it should be, or the command wants one more.</exception>
+    public static Inputs Load(DrawSettings settings, TextReader standardInput)
+    {
+        if (settings.Init is null) Demand(settings);
+        var prompts = settings.FromFile is { } file ? ReadPrompts(file, standardInput) : null;
+        var mask = settings.Mask is { } path ? Read(() => ImageFile.LoadMask(path)) : null;
+        var depth = settings.Depth is { } map ? Read(() => ImageFile.LoadGray16(map)) : null;
+        if (settings.Init is not { } init) return new Inputs(prompts, null, mask, depth);
+
+        if (settings.Job != Job.Inpaint || mask is not null) return new Inputs(prompts, Read(() => ImageFile.Load(init)), mask, depth);
+
+        // Without a mask the transparent part of the picture is what to draw.
+        var (picture, alpha) = Read(() => ImageFile.LoadWithAlpha(init));
+        if (alpha is null && settings.Extend is not { Any: true })
+        {
+            throw new UsageException("Inpainting needs to know where to draw: give a mask with --mask, margins with --extend, "
+                + $"or a picture with a transparent part; {init} has none.");
+        }
+        return new Inputs(prompts, picture, alpha is null ? null : MaskTools.Invert(alpha), depth);
+    }
+
+    private static void Demand(DrawSettings settings)
+    {
+        var what = settings.Job switch
+        {
+            Job.Image => "the picture to begin from",
+            Job.Inpaint => "the picture to draw in",
+            Job.Depth => "the picture whose shape to keep",
+            Job.Upscale => "the picture to enlarge",
+            _ => null,
+        };
+        if (what is not null) throw new UsageException($"Give {what} with -i, as in: -i picture.png.");
+        var flag = settings.Mask is not null ? "--mask" : settings.Extend is { Any: true } ? "--extend" : settings.Depth is not null ? "--depth" : null;
+        if (flag is not null) throw new UsageException($"{flag} goes with a picture: give one with -i.");
+    }
+
+    /// <summary>One prompt per line; lines of blanks alone are passed over.</summary>
+    private static string[] ReadPrompts(string file, TextReader standardInput)
+    {
+        string text;
+        try
+        {
+            text = file == "-" ? standardInput.ReadToEnd() : File.ReadAllText(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException(File.Exists(file)
+                ? $"The prompts in {file} cannot be read: {e.Message}"
+                : $"There is no file {file} to read prompts from.", e);
+        }
+        string[] prompts = [.. text.ReplaceLineEndings("\n").Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0)];
+        return prompts.Length > 0
+            ? prompts
+            : throw new UsageException($"There is no prompt in {(file == "-" ? "standard input" : file)}: it should hold one per line.");
+    }
+
+    /// <summary>A picture that cannot be read is bad input, wherever the fault lies.</summary>
+    public static T Read<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (EaselException e) when (e is not UsageException)
+        {
+            throw new UsageException(e.Message, e);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using Easel.Cli.Options;
+using Easel.Runtime;
+using Easel.Sampling;
+
+namespace Easel.Cli.Runs;
+
+/// <summary>Which model a command loads, and how.</summary>
+internal static class ModelChoice
+{
+    /// <summary>Where the original scripts look for their checkpoint.</summary>
+    private static readonly string ScriptDefault = Path.Combine("models", "ldm", "stable-diffusion-v1", "model.ckpt");
+
+    /// <summary>
+    /// The original configurations, which people name by habit and need not have: all that each says beyond the tensors is what the UNet predicts.
+    /// </summary>
+    private static readonly Dictionary<string, PredictionType?> KnownConfigs = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["v1-inference.yaml"] = PredictionType.Epsilon,
+        ["v1-inpainting-inference.yaml"] = PredictionType.Epsilon,
+        ["v2-inference.yaml"] = PredictionType.Epsilon,
+        ["v2-inference-v.yaml"] = PredictionType.V,
+        ["v2-inpainting-inference.yaml"] = PredictionType.Epsilon,
+        ["v2-midas-inference.yaml"] = PredictionType.Epsilon,
+        ["x4-upscaling.yaml"] = PredictionType.V,
+    };
+
+    /// <summary>The model named, or that of EASEL_MODEL, or the one where the scripts have theirs, or the small one that comes with Easel.</summary>
+    /// <exception cref="UsageException">There is none.</exception>
+    public static string Find(string? named, Shell shell)
+    {
+        var path = named ?? (shell.Variable("EASEL_MODEL") is { Length: > 0 } variable ? variable : null);
+        if (path is null)
+        {
+            return File.Exists(ScriptDefault) ? ScriptDefault
+                : BuiltInModel.Exists ? BuiltInModel.Path
+                : throw new UsageException("No model is named: give a checkpoint with --model, or put its path into the variable EASEL_MODEL.");
+        }
+        if (File.Exists(path) || Directory.Exists(path)) return path;
+        throw new UsageException($"There is no checkpoint at {path}{(named is null ? ", which EASEL_MODEL names" : "")}.");
+    }
+
+    /// <summary>How to load it.</summary>
+    /// <exception cref="UsageException">A file or folder is named that is not there.</exception>
+    public static LoadOptions Options(DrawSettings settings, Shell shell)
+    {
+        var options = new LoadOptions
+        {
+            Precision = settings.Precision ?? Precision.Auto,
+            Device = settings.Device ?? "auto",
+            Prediction = settings.Prediction,
+            Ema = settings.Ema,
+            Vae = Existing(settings.Vae, "autoencoder"),
+            TinyVae = Existing(settings.TinyVae, "tiny autoencoder"),
+            DepthModel = Existing(settings.DepthModel, "depth estimator"),
+            LoraFolder = Folder(settings.Loras, "EASEL_LORAS", shell),
+            EmbeddingFolder = Folder(settings.Embeddings, "EASEL_EMBEDDINGS", shell),
+            SpeedFile = CacheFolder.File(shell.Variable, "speed.json"),
+        };
+        if (settings.Config is not { } config) return options;
+        if (File.Exists(config)) return options with { Config = config };
+        if (KnownConfigs.TryGetValue(Path.GetFileName(config), out var prediction)) return options with { Prediction = settings.Prediction ?? prediction };
+        throw new UsageException($"There is no configuration at {config}; most models need none.");
+    }
+
+    private static string? Existing(string? path, string what) =>
+        path is null || File.Exists(path) || Directory.Exists(path) ? path : throw new UsageException($"There is no {what} at {path}.");
+
+    private static string? Folder(string? named, string variable, Shell shell)
+    {
+        var path = named ?? (shell.Variable(variable) is { Length: > 0 } value ? value : null);
+        if (path is null || Directory.Exists(path)) return path;
+        throw new UsageException($"There is no folder {path}{(named is null ? $", which {variable} names" : "")}.");
+    }
+}

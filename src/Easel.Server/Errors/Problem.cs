@@ -1,0 +1,101 @@
+using System.Text.Json;
+using Easel.Server.Api;
+
+namespace Easel.Server.Errors;
+
+/// <summary>What a caller is told when something cannot be done: a status, one sentence, and the setting that is meant. Never where it came from.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Title">The kind of problem, in a few words.</param>
+/// <param name="Detail">One sentence: the thing, its value and what is allowed.</param>
+/// <param name="Field">The setting that is meant; null where it is none.</param>
+public sealed record Problem(int Status, string Title, string Detail, string? Field = null)
+{
+    /// <summary>The problem that an exception stands for; null for one that was not foreseen.</summary>
+    public static Problem? Known(Exception exception) => exception switch
+    {
+        ServerException e => new(e.Status, TitleOf(e.Status), e.Message),
+        InvalidRequestException e => new(StatusCodes.Status400BadRequest, "A setting cannot be honoured", e.Message, JsonNamingPolicy.CamelCase.ConvertName(e.Field)),
+        BadHttpRequestException { InnerException: JsonException inner } => Known(inner),
+        BadHttpRequestException { InnerException: EaselException inner } => Known(inner),
+        BadHttpRequestException e => new(e.StatusCode, TitleOf(e.StatusCode), e.StatusCode == StatusCodes.Status413PayloadTooLarge
+            ? "The body of the request is larger than this server allows." : FirstSentence(e.Message)),
+        JsonException e => new(StatusCodes.Status400BadRequest, "The body cannot be read", SentenceOf(e), e.Path is { Length: > 2 } path ? path[2..] : null),
+        EaselException e => new(StatusCodes.Status422UnprocessableEntity, TitleOf(StatusCodes.Status422UnprocessableEntity), e.Message),
+        _ => null,
+    };
+
+    /// <summary>The problem that an exception stands for.</summary>
+    public static Problem Of(Exception exception) => Known(exception)
+        ?? new(StatusCodes.Status500InternalServerError, TitleOf(StatusCodes.Status500InternalServerError), "Something unforeseen happened; the server's log has it.");
+
+    /// <summary>Sends it as problem+json (RFC 9457).</summary>
+    /// <param name="challenge">For a 401: how to say who one is.</param>
+    public Task WriteAsync(HttpContext context, string? challenge = null)
+    {
+        context.Response.Clear();
+        if (challenge is not null) context.Response.Headers.WWWAuthenticate = challenge;
+        context.Response.StatusCode = Status;
+        if (Status == StatusCodes.Status429TooManyRequests) context.Response.Headers.RetryAfter = "10";
+        var problem = new { type = "about:blank", Title, Status, Detail, Field };
+        return context.Response.WriteAsJsonAsync(problem, ServerJson.Options, "application/problem+json", context.RequestAborted);
+    }
+
+    private static string TitleOf(int status) => status switch
+    {
+        StatusCodes.Status400BadRequest => "The request cannot be read",
+        StatusCodes.Status401Unauthorized => "Say who you are",
+        StatusCodes.Status403Forbidden => "Not allowed",
+        StatusCodes.Status404NotFound => "Not found",
+        StatusCodes.Status405MethodNotAllowed => "Not done this way",
+        StatusCodes.Status409Conflict => "Not possible now",
+        StatusCodes.Status410Gone => "No longer there",
+        StatusCodes.Status413PayloadTooLarge => "Too large",
+        StatusCodes.Status415UnsupportedMediaType => "Of the wrong kind",
+        StatusCodes.Status421MisdirectedRequest => "Not for this server",
+        StatusCodes.Status422UnprocessableEntity => "It cannot be done",
+        StatusCodes.Status429TooManyRequests => "Too much at once",
+        StatusCodes.Status501NotImplemented => "Not something that Easel does",
+        StatusCodes.Status503ServiceUnavailable => "Not now",
+        StatusCodes.Status507InsufficientStorage => "The disk is full",
+        _ => "Something went wrong",
+    };
+
+    /// <summary>System.Text.Json ends its sentences with where it was in its own terms, of which the path is told apart.</summary>
+    private static string SentenceOf(JsonException exception)
+    {
+        var message = exception.Message.Split(" Path: ")[0].Split(" LineNumber: ")[0].TrimEnd('.', ' ');
+        if (message.Contains("could not be mapped to any .NET member", StringComparison.Ordinal))
+            return $"\"{Between(message)}\" is not a setting that this server knows.";
+        return message.Contains("could not be converted", StringComparison.Ordinal) ? "A value is of the wrong kind." : message + ".";
+
+        static string Between(string text) => text.Split('\'') is [_, var name, ..] ? name : text;
+    }
+
+    private static string FirstSentence(string message) => message.ReplaceLineEndings("\n").Split('\n')[0];
+}
+
+/// <summary>Answers with a <see cref="Problem"/> where a request fails or leads nowhere.</summary>
+internal sealed class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMiddleware> log)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        try
+        {
+            await next(context);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            return; // the client is gone
+        }
+        catch (Exception e)
+        {
+            var problem = Problem.Known(e);
+            if (problem is null) log.LogError(e, "{Method} {Path} failed.", context.Request.Method, context.Request.Path);
+            if (context.Response.HasStarted) throw;
+            await (problem ?? Problem.Of(e)).WriteAsync(context);
+            return;
+        }
+        if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0 } && context.Response.ContentType is null)
+            await Problem.Of(new ServerException(context.Response.StatusCode, $"{context.Request.Method} {context.Request.Path} leads nowhere.")).WriteAsync(context);
+    }
+}

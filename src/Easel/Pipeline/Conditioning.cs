@@ -1,0 +1,136 @@
+using Easel.Sampling;
+using Easel.Text;
+using Easel.Text.Prompts;
+using Easel.Weights;
+using static TorchSharp.torch;
+
+namespace Easel.Pipeline;
+
+/// <summary>
+/// Turns prompts into the vectors that the UNet attends to. Literally, as the original scripts do: 75 tokens and no more. Or in AUTOMATIC1111's language: weights, chunks of 75,
+/// parts that change on the way, several prompts joined by AND, learned words by name.
+/// </summary>
+internal sealed class Conditioning(DiffusionModel model, ClipTokenizer tokenizer, EmbeddingFolder? embeddings)
+{
+    private readonly Dictionary<string, Tensor> _encoded = new(StringComparer.Ordinal);
+
+    /// <summary>What a person should be told of the prompts, such as where one was cut.</summary>
+    public List<string> Remarks { get; } = [];
+
+    /// <summary>The guidance of a batch. Vectors belong to the caller's scope.</summary>
+    /// <param name="prompts">One for each picture.</param>
+    /// <param name="request">The negative prompt, the scale and the rest.</param>
+    /// <param name="steps">Steps that will run, over which prompts may change.</param>
+    public Guidance Encode(IReadOnlyList<string> prompts, GenerationRequest request, int steps)
+    {
+        _encoded.Clear(); // their scope has ended
+        var positive = prompts.Select(prompt => Programs(prompt, request, steps)).ToList();
+        var guided = request.GuidanceScale != 1 || positive.Any(parts => parts.Count > 1 || parts[0].Weight != 1);
+        var negative = guided ? Program(request.NegativePrompt, request, steps) : null;
+        return new Guidance(request.GuidanceScale, step =>
+        {
+            var rows = new List<GuidanceRow>();
+            if (negative is not null) rows.AddRange(prompts.Select((_, picture) => new GuidanceRow(picture, null, At(negative, step))));
+            for (var picture = 0; picture < prompts.Count; picture++)
+                rows.AddRange(positive[picture].Select(part => new GuidanceRow(picture, part.Weight, At(part.Program, step))));
+            return rows;
+        });
+    }
+
+    private static Tensor At(IReadOnlyList<(int UntilStep, Tensor Context)> program, int step)
+    {
+        foreach (var (until, context) in program)
+            if (step < until) return context;
+        return program[^1].Context;
+    }
+
+    private IReadOnlyList<(double Weight, IReadOnlyList<(int, Tensor)> Program)> Programs(string prompt, GenerationRequest request, int steps) => request.Literal
+        ? [(1, Program(prompt, request, steps))]
+        : [.. PromptParser.SplitComposition(prompt).Select(part => (part.Weight, Program(part.Text, request, steps)))];
+
+    private IReadOnlyList<(int UntilStep, Tensor Context)> Program(string prompt, GenerationRequest request, int steps) => request.Literal
+        ? [(int.MaxValue, Once(prompt, () => Literal(prompt, request.ClipSkip)))]
+        : [.. PromptParser.Schedule(prompt, Math.Max(1, steps)).Select(part => (part.UntilStep, Once(part.Text, () => Weighted(part.Text, request.ClipSkip))))];
+
+    private Tensor Once(string text, Func<Tensor> encode)
+    {
+        if (!_encoded.TryGetValue(text, out var context)) _encoded[text] = context = encode();
+        return context;
+    }
+
+    /// <summary>[1, 77, width].</summary>
+    private Tensor Literal(string prompt, int clipSkip)
+    {
+        using var scope = NewDisposeScope();
+        var tokens = tokenizer.Tokenize(prompt, model.Family.PadToken, model.Text.Config.Positions);
+        if (tokens.CutCount > 0) Remark($"The prompt is longer than {model.Text.Config.Positions - 2} tokens; what follows was cut off: \"{tokens.CutText.Trim()}\".");
+        return model.Text.Encode(Ids(tokens.Ids), clipSkip).to(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// [1, 77 · chunks, width]: each token's vector times its weight, then scaled so that the mean is as it was (AUTOMATIC1111's emphasis "Original",
+    /// modules/sd_emphasis.py).
+    /// </summary>
+    private Tensor Weighted(string prompt, int clipSkip)
+    {
+        using var scope = NewDisposeScope();
+        var chunks = new List<Tensor>();
+        var words = new List<TextualInversion>();
+        foreach (var chunk in PromptChunks.Build(PromptParser.ParseWeights(prompt), text => Tokens(text, words), model.Family.PadToken))
+        {
+            var vectors = LearnedVectors.Encode(model.Text, Ids(chunk.Ids), Learned(chunk.Ids, words), clipSkip).to(ScalarType.Float32);
+            if (chunk.Weights.Any(weight => weight != 1))
+            {
+                var mean = vectors.mean();
+                vectors = vectors * tensor(chunk.Weights, device: model.Device).view(1, -1, 1);
+                vectors = vectors * (mean / vectors.mean());
+            }
+            chunks.Add(vectors);
+        }
+        return cat(chunks, dim: 1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Token ids, with ids beyond the vocabulary where learned words stand.</summary>
+    private IReadOnlyList<int> Tokens(string text, List<TextualInversion> words)
+    {
+        if (embeddings is null) return tokenizer.Encode(text);
+        var ids = new List<int>();
+        foreach (var (part, word) in embeddings.Split(text))
+        {
+            if (word is null)
+            {
+                ids.AddRange(tokenizer.Encode(part));
+                continue;
+            }
+            word.RequireWidth(model.Text.Config.Width);
+            ids.AddRange(Enumerable.Repeat(ClipTokenizer.VocabularySize + words.Count, word.Count));
+            words.Add(word);
+        }
+        return ids;
+    }
+
+    private static List<LearnedVectors> Learned(int[] ids, List<TextualInversion> words)
+    {
+        var learned = new List<LearnedVectors>();
+        for (var i = 0; i < ids.Length;)
+        {
+            if (ids[i] < ClipTokenizer.VocabularySize)
+            {
+                i++;
+                continue;
+            }
+            var word = words[ids[i] - ClipTokenizer.VocabularySize];
+            var present = ids.Skip(i).TakeWhile(id => id == ids[i]).Count(); // fewer than its vectors only where a word is longer than a chunk
+            learned.Add(new LearnedVectors(0, i, word.Vectors[..present]));
+            i += present;
+        }
+        return learned;
+    }
+
+    private Tensor Ids(int[] ids) => tensor(ids.Select(id => (long)id).ToArray(), device: model.Device).unsqueeze(0);
+
+    private void Remark(string sentence)
+    {
+        if (!Remarks.Contains(sentence)) Remarks.Add(sentence);
+    }
+}

@@ -1,0 +1,94 @@
+using Easel.Models;
+using Easel.Pipeline;
+using Easel.Runtime;
+using Easel.Sampling;
+using static TorchSharp.torch;
+
+namespace Easel.Planning;
+
+/// <summary>Counts what a run will take.</summary>
+internal static class RunPlanner
+{
+    /// <summary>The plan of a run.</summary>
+    /// <param name="request">What is to be drawn.</param>
+    /// <param name="shape">What follows from it.</param>
+    /// <param name="size">The model.</param>
+    /// <param name="memory">How the run is done in the memory there is.</param>
+    /// <param name="format">The model's number format.</param>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="decodesTiny">Whether a tiny autoencoder decodes, which costs next to nothing.</param>
+    /// <param name="speed">What the machine can do.</param>
+    public static RunPlan Of(GenerationRequest request, RunShape shape, ModelSize size, MemoryPlan memory, NumberFormat format, Device device, bool decodesTiny, MachineSpeed speed)
+    {
+        var savings = Savings.Of(request.Fast);
+        var largest = shape.Batches.Max(batch => batch.Prompts.Count);
+        var pictures = shape.Batches.Sum(batch => batch.Prompts.Count);
+        var evaluations = shape.Plan.Sampler.EvaluationsPerStep;
+        var whole = UNetWork(size, shape, shape.Rows, null);
+        var exact = evaluations * shape.Plan.StepCount * whole;
+        var done = Evaluations(shape, savings).Sum(look => UNetWork(size, shape, look.Guided ? shape.Rows : largest, look.Deep ? null : savings.OuterBlocks));
+        var (decode, encode) = decodesTiny || size.Autoencoder is null ? (0, 0) : AutoencoderWork(size.Autoencoder, shape, memory.DecoderTile, size.Family.Task);
+
+        // The batches but the last are as large as the largest, which is close enough to say that all work is shared out by pictures.
+        var unetRate = speed.Expected(MachineSpeed.Work.UNet, format, device, whole);
+        var vaeRate = decode + encode == 0 ? unetRate : speed.Expected(MachineSpeed.Work.Autoencoder, format, device, decode);
+        var drawing = unetRate is { } steps && vaeRate is { } pixels ? done * pictures / largest / steps + (pictures * decode + encode) / pixels : (double?)null;
+        var loading = speed.Learnt(MachineSpeed.Work.Loading, format, device, size.Values) is { } values ? size.Values / values : (double?)null;
+        if (memory.Residency == Residency.OneAtATime) drawing += (loading ?? 0) * shape.Batches.Count;
+        return new RunPlan
+        {
+            Precision = format.Kept switch { ScalarType.Float32 => Precision.Full, ScalarType.BFloat16 => Precision.BFloat16, _ => Precision.Float16 },
+            Device = device.ToString(),
+            Width = shape.Canvas.Width,
+            Height = shape.Canvas.Height,
+            Pictures = pictures,
+            Steps = shape.Plan.StepCount,
+            StepGigaflops = evaluations * whole / 1e9,
+            DecodeGigaflops = decode / 1e9,
+            UNetShare = exact == 0 ? 1 : done / exact,
+            MemoryNeeded = (long)memory.Needed,
+            MemoryAvailable = (long)memory.Available,
+            ReleasesTextEncoder = memory.Residency != Residency.Together,
+            ReleasesUNet = memory.Residency == Residency.OneAtATime,
+            DecoderTile = memory.DecoderTile * size.Autoencoder?.Factor,
+            Loading = Seconds(loading),
+            Step = Seconds(evaluations * whole / unetRate),
+            Drawing = Seconds(drawing),
+            IsLearnt = speed.Learnt(MachineSpeed.Work.UNet, format, device, whole) is not null,
+            Choices = [.. Choices(memory)],
+        };
+    }
+
+    /// <summary>The looks at the latents of a batch: whether guidance acts in each, and whether the deep part of the UNet is computed.</summary>
+    private static IEnumerable<(bool Guided, bool Deep)> Evaluations(RunShape shape, Savings savings)
+    {
+        var (each, sigmas) = (shape.Plan.Sampler.EvaluationsPerStep, shape.Plan.Sigmas);
+        for (var i = 0; i < each * shape.Plan.StepCount; i++)
+            yield return (savings.Guides(sigmas[Math.Min(i / each, sigmas.Count - 1)]), i % savings.DeepEvery == 0);
+    }
+
+    private static double UNetWork(ModelSize size, RunShape shape, int rows, int? outerBlocks)
+    {
+        if (MemoryPlan.UNetTile(size.Family) is not { } side) return NetworkWork.OfUNet(size.UNet, rows, shape.Latent.Height, shape.Latent.Width, outerBlocks: outerBlocks).Flops;
+        var (height, width) = (Math.Min(side, shape.Latent.Height), Math.Min(side, shape.Latent.Width));
+        return Tiles.Count(shape.Latent, side) * NetworkWork.OfUNet(size.UNet, rows, height, width, outerBlocks: outerBlocks).Flops;
+    }
+
+    private static (double Decode, double Encode) AutoencoderWork(AutoencoderConfig config, RunShape shape, int? tile, ModelTask task)
+    {
+        var side = tile ?? int.MaxValue;
+        var (height, width) = (Math.Min(side, shape.Latent.Height), Math.Min(side, shape.Latent.Width));
+        var tiles = Tiles.Count(shape.Latent, tile);
+        // An inpainting model is given what is kept as well as what it begins from.
+        var encoded = !shape.Encodes || task == ModelTask.Upscaler ? 0 : task == ModelTask.Inpainting ? 2 : 1;
+        return (tiles * NetworkWork.OfDecoder(config, 1, height, width).Flops, encoded * tiles * NetworkWork.OfEncoder(config, 1, height, width).Flops);
+    }
+
+    private static IEnumerable<string> Choices(MemoryPlan memory)
+    {
+        if (memory.Residency == Residency.OneAtATime) yield return "each network is loaded when its turn comes and let go before the next";
+        if (memory.DecoderTile is not null) yield return "pictures are decoded in tiles";
+    }
+
+    private static TimeSpan? Seconds(double? seconds) => seconds is { } known ? TimeSpan.FromSeconds(known) : null;
+}

@@ -1,0 +1,165 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using static TorchSharp.torch;
+
+namespace Easel.Weights.Formats;
+
+/// <summary>Writes safetensors, one tensor in memory at a time.</summary>
+internal static class SafeTensorsWriter
+{
+    private const int Alignment = 8, Chunk = 16 << 20;
+
+    /// <summary>Writes tensors that exist.</summary>
+    /// <param name="path">Where to; a file that is there is replaced once the new one is whole.</param>
+    /// <param name="tensors">The tensors by name; on any device, of any layout.</param>
+    /// <param name="floats">The type to store floating-point tensors in, when it is to be another; other tensors keep theirs.</param>
+    /// <param name="metadata">Texts to store beside them.</param>
+    /// <exception cref="EaselException">The file cannot be written.</exception>
+    public static void Write(string path, IReadOnlyDictionary<string, Tensor> tensors, ScalarType? floats = null,
+        IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        var infos = new OrderedDictionary<string, TensorInfo>();
+        foreach (var (name, tensor) in tensors) infos.Add(name, TensorInfo.Of(As(tensor.dtype, floats), tensor.shape));
+        Write(path, infos, name => tensors[name], metadata);
+    }
+
+    /// <summary>Writes the tensors of an open file, whatever its format, one after another.</summary>
+    /// <inheritdoc cref="Write(string, IReadOnlyDictionary{string, TensorInfo}, Func{string, Tensor}, IReadOnlyDictionary{string, string}?, Action{long}?,
+    /// CancellationToken)"/>
+    public static void Convert(TensorFile source, string path, ScalarType? floats = null, IReadOnlyDictionary<string, string>? metadata = null,
+        Action<long>? progress = null, CancellationToken cancel = default)
+    {
+        var infos = new OrderedDictionary<string, TensorInfo>();
+        foreach (var (name, info) in source.Tensors) infos.Add(name, TensorInfo.Of(As(info.DType, floats), info.Shape));
+        var last = (string?)null;
+        Write(path, infos, name =>
+        {
+            if (last is not null) source.Release(last);
+            return source.View(last = name);
+        }, metadata ?? source.Metadata, progress, cancel);
+        if (last is not null) source.Release(last);
+    }
+
+    /// <summary>Writes tensors that are made when their turn comes.</summary>
+    /// <param name="path">Where to; a file that is there is replaced once the new one is whole.</param>
+    /// <param name="tensors">What is to be written, in the order of the header.</param>
+    /// <param name="open">Gives the tensor of a name; it is converted to the type announced, and disposed unless it belongs to a scope of the caller's.</param>
+    /// <param name="metadata">Texts to store beside them.</param>
+    /// <param name="progress">Told the number of bytes of values written so far, after every tensor.</param>
+    /// <param name="cancel">Stops the writing; nothing is left behind.</param>
+    /// <exception cref="EaselException">The file cannot be written.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static void Write(string path, IReadOnlyDictionary<string, TensorInfo> tensors, Func<string, Tensor> open,
+        IReadOnlyDictionary<string, string>? metadata = null, Action<long>? progress = null, CancellationToken cancel = default)
+    {
+        if (Directory.Exists(path)) throw new EaselException($"'{path}' cannot be written: it is a folder.");
+        // Larger elements first: so every tensor is aligned and can be used in place.
+        var order = tensors.OrderByDescending(entry => StoredType.Of(entry.Value.DType)!.Size).ToArray();
+        var (header, length) = Header(tensors, order, metadata);
+        var beside = $"{path}.{Guid.NewGuid():N}.part";
+        try
+        {
+            // Asking for all the space at once tells of a full disk before the work begins.
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, PreallocationSize = header.Length + length };
+            using (var stream = new FileStream(beside, options))
+            {
+                stream.Write(header);
+                long written = 0;
+                foreach (var (name, info) in order)
+                {
+                    cancel.ThrowIfCancellationRequested();
+                    using var scope = NewDisposeScope();
+                    WriteValues(stream, name, info, open(name), cancel);
+                    progress?.Invoke(written += TensorRules.Bytes(info.Shape, StoredType.Of(info.DType)!)!.Value);
+                }
+                stream.Flush(flushToDisk: true);
+            }
+            File.Move(beside, path, overwrite: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new EaselException($"'{path}' cannot be written: {WriteFailure.Reason(error).Replace(beside, path)}", error);
+        }
+        finally
+        {
+            TryDelete(beside);
+        }
+    }
+
+    private static void WriteValues(FileStream stream, string name, TensorInfo info, Tensor tensor, CancellationToken cancel)
+    {
+        if (!tensor.shape.SequenceEqual(info.Shape)) throw new ArgumentException($"Tensor '{name}' has another shape than was announced.");
+        var values = tensor.detach().to(CPU).to(info.DType).contiguous().view(-1);
+        var count = values.NumberOfElements;
+        // In pieces, because a span counts its bytes with 32 bits.
+        for (long done = 0; done < count; done += Chunk)
+        {
+            cancel.ThrowIfCancellationRequested();
+            using var piece = values.narrow(0, done, Math.Min(Chunk, count - done));
+            stream.Write(piece.bytes);
+        }
+    }
+
+    private static (byte[] Header, long Length) Header(IReadOnlyDictionary<string, TensorInfo> tensors, KeyValuePair<string, TensorInfo>[] order,
+        IReadOnlyDictionary<string, string>? metadata)
+    {
+        var starts = new Dictionary<string, long>();
+        long length = 0;
+        foreach (var (name, info) in order)
+        {
+            starts.Add(name, length);
+            length += TensorRules.Bytes(info.Shape, StoredType.Of(info.DType)!)!.Value;
+        }
+
+        using var buffer = new MemoryStream();
+        buffer.Write(stackalloc byte[sizeof(long)]);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            if (metadata is { Count: > 0 })
+            {
+                json.WriteStartObject("__metadata__");
+                foreach (var (key, text) in metadata) json.WriteString(key, text);
+                json.WriteEndObject();
+            }
+            foreach (var (name, info) in tensors)
+            {
+                if (name == "__metadata__") throw new EaselException("A tensor cannot be called '__metadata__' in a safetensors file.");
+                json.WriteStartObject(name);
+                json.WriteString("dtype", info.Stored);
+                WriteNumbers(json, "shape", info.Shape);
+                WriteNumbers(json, "data_offsets", [starts[name], starts[name] + TensorRules.Bytes(info.Shape, StoredType.Of(info.DType)!)!.Value]);
+                json.WriteEndObject();
+            }
+            json.WriteEndObject();
+        }
+        while (buffer.Length % Alignment != 0) buffer.WriteByte((byte)' ');
+        var header = buffer.ToArray();
+        if (header.Length > SafeTensors.LongestHeader)
+            throw new EaselException($"A safetensors header has at most {SafeTensors.LongestHeader} bytes, and this one would have {header.Length}.");
+        BinaryPrimitives.WriteInt64LittleEndian(header, header.Length - sizeof(long));
+        return (header, length);
+    }
+
+    private static void WriteNumbers(Utf8JsonWriter json, string name, long[] numbers)
+    {
+        json.WriteStartArray(name);
+        foreach (var number in numbers) json.WriteNumberValue(number);
+        json.WriteEndArray();
+    }
+
+    private static ScalarType As(ScalarType dtype, ScalarType? floats) =>
+        dtype is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 ? floats ?? dtype : dtype;
+
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The exception on its way says what happened; that a remnant stays is the lesser news.
+        }
+    }
+}

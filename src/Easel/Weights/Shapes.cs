@@ -1,0 +1,105 @@
+using Easel.Models;
+
+namespace Easel.Weights;
+
+/// <summary>Reads the shape of each network off the shapes of its tensors, so that a tiny model loads as a real one does.</summary>
+internal static class Shapes
+{
+    /// <summary>The UNet's shape and its family.</summary>
+    /// <exception cref="CheckpointException">It is of no family that Easel knows, or tensors that must be there are not.</exception>
+    public static (UNetConfig Config, ModelFamily Family) UNet(StateDict tensors, ModelSettings settings, string path)
+    {
+        var conv_in = Require(tensors, "conv_in.weight", 4, path);
+        var conv_out = Require(tensors, "conv_out.weight", 4, path);
+        var proj_in = Require(tensors, "mid_block.attentions.0.proj_in.weight", 2, path);
+        var context = Require(tensors, "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight", 2, path)[1];
+        var labels = tensors.Shape("class_embedding.weight");
+        var levels = tensors.CountChildren("down_blocks.");
+
+        var family = ModelFamily.Of((int)conv_in[1], (int)conv_out[0], linearProjections: proj_in.Length == 2, labels is not null)
+            ?? throw new CheckpointException($"{path} is a diffusion model with {conv_in[1]} channels in and {conv_out[0]} out, which is none that Easel knows "
+                + "(4 in: text to image; 9: inpainting; 5: depth; 7 with noise levels: x4 upscaler).");
+
+        var channels = Enumerable.Range(0, levels).Select(i => (int)Require(tensors, $"down_blocks.{i}.resnets.0.conv1.weight", 4, path)[0]).ToList();
+        if (levels is 0 or > 8) throw new CheckpointException($"{path} holds a UNet with {levels} resolution levels; 1 to 8 are possible.");
+
+        var config = new UNetConfig
+        {
+            InChannels = (int)conv_in[1],
+            OutChannels = (int)conv_out[0],
+            Channels = channels,
+            BlocksPerLevel = tensors.CountChildren("down_blocks.0.resnets."),
+            ContextWidth = (int)context,
+            LinearProjections = proj_in.Length == 2,
+            ClassCount = (int)(labels?[0] ?? 0),
+            Attention = [.. Enumerable.Range(0, levels).Select(i => Attention($"down_blocks.{i}.attentions.0.", i))],
+            MiddleAttention = Attention("mid_block.attentions.0.", levels - 1) with { SelfAttention = LooksAtItself("mid_block.attentions.0.", levels - 1, true) },
+        };
+        return (config, family);
+
+        AttentionLevel Attention(string prefix, int level) => new(
+            tensors.CountChildren(prefix + "transformer_blocks."),
+            Heads(level),
+            LooksAtItself(prefix, level, !(settings.DisabledSelfAttention?.ElementAtOrDefault(level) ?? (family.Task == ModelTask.Upscaler && level < levels - 1))));
+
+        // Where the widths of picture and prompt happen to be equal the tensors cannot tell, and the configuration or the family must.
+        bool LooksAtItself(string prefix, int level, bool otherwise) =>
+            tensors.Shape(prefix + "transformer_blocks.0.attn1.to_k.weight") is { Length: 2 } key && channels[level] != context ? key[1] == channels[level] : otherwise;
+
+        long Heads(int level)
+        {
+            var heads = settings.Heads is { } given ? given[Math.Min(level, given.Count - 1)]
+                : settings.HeadWidth is { } width ? channels[level] / width
+                : family.Heads > 0 ? family.Heads
+                : channels[level] / family.HeadWidth;
+            if (heads > 0 && channels[level] % heads == 0) return heads;
+            throw new CheckpointException($"{path} would have {heads} attention heads over {channels[level]} channels, which do not divide; "
+                + "a configuration file beside it (or --config) can say how many it has.");
+        }
+    }
+
+    /// <summary>The autoencoder's shape.</summary>
+    public static AutoencoderConfig Autoencoder(StateDict tensors, int? normGroups, string path)
+    {
+        var levels = tensors.CountChildren("encoder.down_blocks.");
+        if (levels is 0 or > 8) throw new CheckpointException($"{path} holds an autoencoder with {levels} resolution levels; 1 to 8 are possible.");
+        return new AutoencoderConfig
+        {
+            Channels = [.. Enumerable.Range(0, levels).Select(i => (int)Require(tensors, $"encoder.down_blocks.{i}.resnets.0.conv1.weight", 4, path)[0])],
+            LatentChannels = (int)Require(tensors, "post_quant_conv.weight", 4, path)[0],
+            BlocksPerLevel = tensors.CountChildren("encoder.down_blocks.0.resnets."),
+            NormGroups = normGroups ?? 32,
+        };
+    }
+
+    /// <summary>The text encoder's shape.</summary>
+    /// <param name="openClip">Whether the file holds OpenCLIP's whole tower, whose last layer SD 2 does not use.</param>
+    public static ClipTextConfig Text(StateDict tensors, bool openClip, ModelFamily family, ModelSettings settings, string path)
+    {
+        var tokens = Require(tensors, "text_model.embeddings.token_embedding.weight", 2, path);
+        var positions = Require(tensors, "text_model.embeddings.position_embedding.weight", 2, path);
+        var inner = Require(tensors, "text_model.encoder.layers.0.mlp.fc1.weight", 2, path);
+        var width = (int)tokens[1];
+        var heads = settings.TextHeads ?? Math.Max(1, width / 64);
+        if (heads <= 0 || width % heads != 0) throw new CheckpointException($"{path} would have {heads} text attention heads over a width of {width}, which do not divide.");
+        return new ClipTextConfig
+        {
+            Vocabulary = (int)tokens[0],
+            Positions = (int)positions[0],
+            Width = width,
+            FeedForwardWidth = (int)inner[0],
+            Layers = tensors.CountChildren("text_model.encoder.layers."),
+            Heads = heads,
+            Activation = (settings.TextActivation ?? (family.PadToken == 0 ? "gelu" : "quick_gelu")) == "quick_gelu" ? TextActivation.QuickGelu : TextActivation.Gelu,
+            UnusedLayers = openClip ? 1 : 0,
+        };
+    }
+
+    private static long[] Require(StateDict tensors, string name, int atLeastRank, string path)
+    {
+        var shape = tensors.Shape(name) ?? throw new CheckpointException($"{path} lacks the tensor {name}, without which it is no model that Easel can draw with.");
+        return shape.Length >= atLeastRank
+            ? shape
+            : throw new CheckpointException($"{path} holds the tensor {name} with shape [{string.Join(", ", shape)}], which has too few dimensions.");
+    }
+}

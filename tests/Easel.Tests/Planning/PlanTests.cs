@@ -1,0 +1,195 @@
+using Easel.Imaging;
+using Easel.Pipeline;
+using Easel.Planning;
+using Easel.Runtime;
+using Easel.Tests.Models;
+using Easel.Tests.Support;
+using Easel.Tests.Weights;
+using Easel.Weights;
+using Easel.Weights.Formats;
+using static TorchSharp.torch;
+
+namespace Easel.Tests.Planning;
+
+/// <summary>Guards what is done where memory is short, with limits in place of the machine's own memory: the least that helps, in an order that keeps the picture the same as long as it can.</summary>
+public sealed class PlanTests
+{
+    private static readonly NumberFormat Full = new(ScalarType.Float32, ScalarType.Float32);
+    private static readonly GenerationRequest Plain = new() { Prompt = "a house", Width = 64, Height = 64, Steps = 2, Seed = 5, Sampler = "euler" };
+
+    [Fact]
+    public void WaysThatKeepThePictureComeFirst()
+    {
+        var size = SizeOf(Goldens.Path("layouts/diffusers-sd1-micro"));
+        var (available, seen) = (1e12, new List<(Residency, int?)>());
+        MemoryPlan plan;
+        do
+        {
+            plan = MemoryPlan.For(size, Full, rows: 2, (128, 128), encodes: false, available);
+            seen.Add((plan.Residency, plan.DecoderTile));
+            available = plan.Needed - 1;
+        }
+        while (plan.Fits);
+        Assert.Equal((Residency.Together, null), seen[0]);
+        Assert.Equal(seen.Distinct().Count(), seen.Count - 1); // the last one did not fit and was seen before
+        Assert.Equal(seen.OrderBy(way => way.Item2 is not null).ToList(), seen); // tiles only where nothing else helps
+        Assert.Contains(seen, way => way is (Residency.OneAtATime, null));
+        Assert.Contains(seen, way => way is (_, 64));
+        Assert.Throws<EaselException>(() => plan.Check(size, Full, 2, (128, 128), CPU));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void LettingNetworksGoDoesNotChangeThePicture(int residency)
+    {
+        var way = (Residency)residency;
+        using var folder = new TemporaryFolder();
+        WriteLora(folder.Path("style.safetensors"));
+        var options = new LoadOptions { Precision = Precision.Full, Device = "cpu", LoraFolder = folder.Path() };
+        GenerationRequest[] requests = [Plain with { Prompt = "a house <lora:style:1>" }, Plain, Plain with { Prompt = "<lora:style:1>", InitImage = new RgbImage(64, 64), BatchCount = 2 }];
+        List<RgbImage> expected;
+        using (var ample = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), options)) expected = [.. requests.SelectMany(r => ample.Generate(r).Images).Select(i => i.Image)];
+
+        var size = SizeOf(Goldens.Path("layouts/diffusers-sd1-micro"));
+        using var generator = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), options with { MemoryLimit = LimitFor(size, way) });
+        var plan = generator.Plan(Plain);
+        Assert.Equal((way != Residency.Together, way == Residency.OneAtATime, (int?)null), (plan.ReleasesTextEncoder, plan.ReleasesUNet, plan.DecoderTile));
+        var drawn = requests.SelectMany(r => generator.Generate(r).Images).ToList();
+        for (var i = 0; i < drawn.Count; i++) Assert.Equal(expected[i].Pixels, drawn[i].Image.Pixels);
+        Assert.NotEqual(expected[0].Pixels, expected[1].Pixels); // or the LoRA would say nothing
+    }
+
+    [Fact]
+    public void WhatIsLetGoLeavesTheMemory()
+    {
+        using var inference = inference_mode();
+        using var model = LoadedModel.Load(Goldens.Path("layouts/diffusers-sd1-micro"));
+        var all = MemoryPlan.Weights(model.Size.Values, Full);
+        Assert.Equal(all, model.Taken);
+        var live = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        model.Residency = Residency.OneAtATime;
+        model.Bring(Network.Text);
+        Assert.Equal(MemoryPlan.Weights(model.Size.TextValues, Full), model.Taken);
+        Assert.True(TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount <= live);
+        model.Bring(Network.UNet);
+        Assert.Equal(MemoryPlan.Weights(model.Size.UNetValues, Full), model.Taken);
+        model.Residency = Residency.TextGoes;
+        model.Bring(Network.Autoencoder);
+        model.Bring(Network.UNet);
+        Assert.Equal(MemoryPlan.Weights(model.Size.UNetValues + model.Size.AutoencoderValues, Full), model.Taken);
+    }
+
+    [Fact]
+    public void WhereMemoryIsAmpleAllIsKeptAndNothingIsTiled()
+    {
+        using var checkpoint = Checkpoint.Open(Goldens.Path("layouts/diffusers-sd1-micro"));
+        var plan = ImageGenerator.Plan(checkpoint, Plain with { Width = 1024, Height = 1024 }, new LoadOptions { MemoryLimit = 1L << 40, Precision = Precision.Full, Device = "cpu" });
+        Assert.True(plan.Fits);
+        Assert.Empty(plan.Choices);
+        Assert.Equal((false, false, (int?)null), (plan.ReleasesTextEncoder, plan.ReleasesUNet, plan.DecoderTile));
+        Assert.Equal((1024, 1024, 1, 2, Precision.Full), (plan.Width, plan.Height, plan.Pictures, plan.Steps, plan.Precision));
+        Assert.False(ImageGenerator.Plan(checkpoint, Plain, new LoadOptions { MemoryLimit = 1000, Device = "cpu" }).Fits);
+    }
+
+    [Fact]
+    public void WithoutHalfPrecisionArithmeticWeightsInHalfTheMemoryAreTheWayOut()
+    {
+        var formats = MemoryPlan.Formats(Precision.Auto, CPU);
+        Assert.Equal(Hardware.NumberFormat(Precision.Auto, CPU), formats[0]);
+        if (!Hardware.HasBFloat16) Assert.Equal(new NumberFormat(ScalarType.Float16, ScalarType.Float32), formats[1]);
+        Assert.Single(MemoryPlan.Formats(Precision.Full, CPU)); // what was asked for is not changed
+    }
+
+    [Fact]
+    public void TheWorkThatIsLeftOutIsCounted()
+    {
+        using var checkpoint = Checkpoint.Open(LoadedModel.Path("sd1"));
+        var (whole, reused) = (Work(2, null), Work(2, 2));
+        Assert.Equal(1, Plan(FastLevel.Exact).UNetShare);
+        Assert.Equal((whole + reused) / (2 * whole), Plan(FastLevel.Light).UNetShare, 1e-12);
+        Assert.InRange(Plan(FastLevel.Strong).UNetShare, 0.05, Plan(FastLevel.Medium).UNetShare);
+        Assert.Equal(whole / 1e9, Plan(FastLevel.Light).StepGigaflops, 1e-12);
+
+        double Work(int rows, int? outer) => NetworkWork.OfUNet(checkpoint.UNet, rows, 8, 8, outerBlocks: outer).Flops;
+        RunPlan Plan(FastLevel level) => ImageGenerator.Plan(checkpoint, Plain with { Steps = 20, Sampler = "dpmpp_2m", Fast = level }, new LoadOptions { Precision = Precision.Full, Device = "cpu" });
+    }
+
+    [Fact]
+    public void SpeedIsLearntAndRemembered()
+    {
+        using var folder = new TemporaryFolder();
+        var file = folder.Path("cache", "speed.json");
+        var speed = new MachineSpeed(file);
+        Assert.Null(speed.Learnt(MachineSpeed.Work.UNet, Full, CPU, 5e11));
+        speed.Learn(MachineSpeed.Work.UNet, Full, CPU, amount: 1e12, seconds: 10, size: 5e11);
+        speed.Learn(MachineSpeed.Work.UNet, Full, CPU, amount: 3e12, seconds: 10, size: 5e11);
+        foreach (var known in new[] { speed, new MachineSpeed(file) })
+        {
+            Assert.Equal(2e11, known.Learnt(MachineSpeed.Work.UNet, Full, CPU, 5e11));
+            Assert.Equal(2e11, known.Expected(MachineSpeed.Work.UNet, Full, CPU, 2e12)); // like enough
+            Assert.Null(known.Learnt(MachineSpeed.Work.UNet, Full, CPU, 1e9));
+            Assert.Null(known.Learnt(MachineSpeed.Work.Autoencoder, Full, CPU, 5e11));
+            Assert.Null(known.Learnt(MachineSpeed.Work.UNet, new NumberFormat(ScalarType.BFloat16, ScalarType.BFloat16), CPU, 5e11));
+        }
+        Assert.InRange(speed.Expected(MachineSpeed.Work.UNet, Full, CPU, 1e6)!.Value, 1e7, 1e15); // a trial
+        File.WriteAllText(file, "{\"a\": -1, nonsense");
+        Assert.Null(new MachineSpeed(file).Learnt(MachineSpeed.Work.UNet, Full, CPU, 5e11));
+    }
+
+    [Fact]
+    public void ARunTeachesTheNextPlan()
+    {
+        using var folder = new TemporaryFolder();
+        var options = new LoadOptions { Precision = Precision.Full, Device = "cpu", SpeedFile = folder.Path("speed.json") };
+        using (var generator = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), options))
+        {
+            Assert.False(generator.Plan(Plain).IsLearnt);
+            generator.Generate(Plain with { Steps = 4 });
+            Assert.True(generator.Plan(Plain).IsLearnt);
+        }
+        using var checkpoint = Checkpoint.Open(Goldens.Path("layouts/diffusers-sd1-micro"));
+        var plan = ImageGenerator.Plan(checkpoint, Plain, options);
+        Assert.True(plan.IsLearnt);
+        Assert.NotNull(plan.Loading);
+        Assert.True(plan.Drawing > plan.Step);
+    }
+
+    private static ModelSize SizeOf(string path)
+    {
+        using var checkpoint = Checkpoint.Open(path);
+        return ModelSize.Of(checkpoint, new LoadOptions());
+    }
+
+    /// <summary>The most memory under which a 64x64 picture is drawn that way and not in one that takes more.</summary>
+    private static long LimitFor(ModelSize size, Residency way)
+    {
+        var available = 1e12;
+        while (true)
+        {
+            var plan = MemoryPlan.For(size, Full, rows: 2, (8, 8), encodes: true, available);
+            Assert.True(plan.Fits);
+            if (plan.Residency == way) return (long)plan.Needed + 1;
+            available = plan.Needed - 1;
+        }
+    }
+
+    /// <summary>A change to one layer of the UNet and one of the text encoder.</summary>
+    private static void WriteLora(string path)
+    {
+        using var scope = NewDisposeScope();
+        using var checkpoint = Checkpoint.Open(Goldens.Path("layouts/diffusers-sd1-micro"));
+        var tensors = new Dictionary<string, Tensor>();
+        Add("lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q", checkpoint.UNetTensors.Shape("mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight")!);
+        Add("lora_te_text_model_encoder_layers_0_self_attn_q_proj", checkpoint.TextTensors.Shape("text_model.encoder.layers.0.self_attn.q_proj.weight")!);
+        SafeTensorsWriter.Write(path, tensors);
+
+        void Add(string layer, long[] shape)
+        {
+            tensors[layer + ".lora_up.weight"] = ones(shape[0], 1);
+            tensors[layer + ".lora_down.weight"] = arange(shape[1]).to(ScalarType.Float32).unsqueeze(0) / shape[1];
+            tensors[layer + ".alpha"] = tensor(1f);
+        }
+    }
+}
