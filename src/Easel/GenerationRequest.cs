@@ -68,17 +68,17 @@ public sealed partial record GenerationRequest
     /// <summary>Height in pixels, a multiple of 8 from 64 to 8192; null for the input picture's or the model's own.</summary>
     public int? Height { get; init; }
 
-    /// <summary>Sampling steps, 1 to 1000. Default 25.</summary>
-    public int Steps { get; init; } = 25;
+    /// <summary>Sampling steps, 1 to 1000; null for as many as suit the model.</summary>
+    public int? Steps { get; init; }
 
-    /// <summary>Name of the sampler, in Easel's spelling or another program's. Default "dpmpp_2m".</summary>
-    public string Sampler { get; init; } = "dpmpp_2m";
+    /// <summary>Name of the sampler, in Easel's spelling or another program's; null for the one that suits the model.</summary>
+    public string? Sampler { get; init; }
 
     /// <summary>Name of the noise schedule; null for the one that suits the sampler.</summary>
     public string? Schedule { get; init; }
 
-    /// <summary>How strongly the prompt pulls, 0 to 100; at 1 the negative prompt is not looked at and each step costs half. Default 7.5.</summary>
-    public double GuidanceScale { get; init; } = 7.5;
+    /// <summary>How strongly the prompt pulls, 0 to 100; at 1 the negative prompt is not looked at and each step costs half. Null for what suits the model.</summary>
+    public double? GuidanceScale { get; init; }
 
     /// <summary>Share of fresh noise in each step of DDIM and of ancestral samplers, 0 to 1; null for the sampler's own.</summary>
     public double? Eta { get; init; }
@@ -149,14 +149,24 @@ public sealed partial record GenerationRequest
     /// <summary>Largest side in pixels that a picture may have.</summary>
     public const int LargestSide = 8192;
 
+    /// <summary>The request with what the model decides filled in, where nothing else is asked for.</summary>
+    internal GenerationRequest With(ModelDefaults model) => this with
+    {
+        Steps = Steps ?? model.Steps,
+        GuidanceScale = GuidanceScale ?? model.GuidanceScale,
+        // A schedule belongs to the sampler that it was chosen with.
+        Schedule = Schedule ?? (Sampler is null ? model.Schedule : null),
+        Sampler = Sampler ?? model.Sampler,
+    };
+
     /// <summary>Checks every member that can be checked without a model.</summary>
     /// <exception cref="InvalidRequestException">A member is out of its range; the exception names it, its value and the range.</exception>
     public void Validate()
     {
-        Range(nameof(Steps), "number of steps", Steps, 1, 1000);
+        if (Steps is { } steps) Range(nameof(Steps), "number of steps", steps, 1, 1000);
         Range(nameof(BatchSize), "number of pictures in a batch", BatchSize, 1, 64);
         Range(nameof(BatchCount), "number of batches", BatchCount, 1, 10_000);
-        Range(nameof(GuidanceScale), "guidance scale", GuidanceScale, 0, 100);
+        if (GuidanceScale is { } scale) Range(nameof(GuidanceScale), "guidance scale", scale, 0, 100);
         Range(nameof(Strength), "strength", Strength, 0, 1);
         Range(nameof(ClipSkip), "clip skip", ClipSkip, 1, 12);
         Range(nameof(MaskBlur), "mask blur", MaskBlur, 0, 64);
@@ -165,7 +175,7 @@ public sealed partial record GenerationRequest
         if (Eta is { } eta) Range(nameof(Eta), "eta", eta, 0, 1);
         Side(nameof(Width), "width", Width);
         Side(nameof(Height), "height", Height);
-        _ = Samplers.Resolve(Sampler);
+        if (Sampler is { } sampler) _ = Samplers.Resolve(sampler);
         if (Schedule is { } schedule && Names.Key(schedule) != Schedules.Automatic) _ = Schedules.Get(schedule);
         foreach (var margin in (int[])[Extend.Left, Extend.Top, Extend.Right, Extend.Bottom]) Range(nameof(Extend), "margin", margin, 0, LargestSide);
 

@@ -23,7 +23,7 @@ namespace Easel;
 /// ImageFile.Save("hamster.png", result.Images[0].Image);
 /// </code>
 /// </example>
-public sealed class ImageGenerator : IDisposable
+public sealed class ImageGenerator : IImageGenerator
 {
     private static readonly NumberFormat FullPrecision = new(ScalarType.Float32, ScalarType.Float32);
 
@@ -41,6 +41,9 @@ public sealed class ImageGenerator : IDisposable
         _embeddings = options.EmbeddingFolder is { } folder ? new EmbeddingFolder(folder) : null;
         _loras = new LoraShelf(options.LoraFolder);
     }
+
+    /// <inheritdoc/>
+    public ModelInfo Model => ModelInfo.Of(_model.Family, _model.Prediction);
 
     /// <summary>The family of the loaded model.</summary>
     public ModelFamily Family => _model.Family;
@@ -81,6 +84,7 @@ public sealed class ImageGenerator : IDisposable
     {
         NativeRuntime.Prepare();
         request.Validate();
+        request = request.With(checkpoint.Family.Defaults);
         options ??= new LoadOptions();
         var (device, size) = (Hardware.Device(options.Device), ModelSize.Of(checkpoint, options));
         var shape = RunShape.Of(request, checkpoint.Family, checkpoint.NoiseSchedule(), size.PixelsPerLatent);
@@ -95,6 +99,7 @@ public sealed class ImageGenerator : IDisposable
     public RunPlan Plan(GenerationRequest request)
     {
         request.Validate();
+        request = request.With(Family.Defaults);
         var shape = RunShape.Of(request, Family, _model.NoiseSchedule, _model.PixelsPerLatent);
         return RunPlanner.Of(request, shape, _model.Size, MemoryFor(shape, _model.Format), _model.Format, _model.Device, _model.DecodesTiny, _speed);
     }
@@ -114,7 +119,7 @@ public sealed class ImageGenerator : IDisposable
     public GenerationResult Generate(GenerationRequest request, Action<GenerationProgress>? onProgress = null, CancellationToken cancel = default, Action<GeneratedImage>? onImage = null)
     {
         request.Validate();
-        request = request with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) }; // as wide as other programs take
+        request = request.With(Family.Defaults) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) }; // as wide as other programs take
         var images = new List<GeneratedImage>();
         var remarks = new List<string>();
         try

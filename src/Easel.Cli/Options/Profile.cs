@@ -28,9 +28,9 @@ internal sealed record Profile
 
     public int BatchSize { get; init; } = 1;
     public int BatchCount { get; init; } = 1;
-    public int Steps { get; init; } = Own.Steps;
-    public string Sampler { get; init; } = Own.Sampler;
-    public double Scale { get; init; } = Own.GuidanceScale;
+    public int? Steps { get; init; }
+    public string? Sampler { get; init; }
+    public double? Scale { get; init; }
     public double? Eta { get; init; }
     public double Strength { get; init; } = Own.Strength;
 
@@ -163,7 +163,7 @@ internal sealed record Profile
             Job.Inpaint => Demo(InpaintDemo),
             Job.Upscale => Demo(UpscaleDemo),
             _ when settings.IsOptimized => fromPicture ? OptimizedImage : OptimizedText,
-            _ when !settings.IsScript => family is null ? General : General with { Scale = family.GuidanceScale },
+            _ when !settings.IsScript => General,
             _ when isSecond => fromPicture ? StabilityImage : StabilityText,
             _ => fromPicture ? CompVisImage : CompVisText,
         };

@@ -14,7 +14,7 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
     {
         CheckLengths(job.Request);
         job.Request.Validate();
-        Most(nameof(job.Request.Steps), "number of steps", job.Request.Steps, limits.Steps);
+        if (job.Request.Steps is { } steps) Most(nameof(job.Request.Steps), "number of steps", steps, limits.Steps);
         if (job.Request.InitImage is { } init) Most(nameof(job.Request.InitImage), "number of pixels of the input picture", Area(init), limits.InputPixels);
         return job.Task == JobTask.Enlarge ? Enlargement(job) : Drawing(job);
     }

@@ -122,7 +122,7 @@ internal sealed record ImageOrder
     }
 
     /// <summary>Quality is bought with time, so it goes into steps.</summary>
-    private static int StepsOf(string quality, int usual) => quality switch { "low" => 12, "high" or "hd" => 50, _ => usual };
+    private static int? StepsOf(string quality, int? usual) => quality switch { "low" => 12, "high" or "hd" => 50, _ => usual };
 
     private static (int?, int?) Size(string? size)
     {

@@ -44,16 +44,16 @@ public sealed class DrawSettings
     public string? Vae { get; set; }
 
     /// <summary>The sampler's name.</summary>
-    public string Sampler { get; set; } = new GenerationRequest().Sampler;
+    public string Sampler { get; set; } = "dpmpp_2m";
 
     /// <summary>The schedule's name; null for the one that suits the sampler.</summary>
     public string? Schedule { get; set; }
 
     /// <summary>Sampling steps.</summary>
-    public int Steps { get; set; } = new GenerationRequest().Steps;
+    public int Steps { get; set; } = 25;
 
     /// <summary>How strongly the prompt pulls.</summary>
-    public double Guidance { get; set; } = new GenerationRequest().GuidanceScale;
+    public double Guidance { get; set; } = 7.5;
 
     /// <summary>Width in pixels; null for the model's own.</summary>
     public int? Width { get; set; }
@@ -132,10 +132,10 @@ public sealed class DrawSettings
     /// <param name="request">The request that made the picture.</param>
     public void Take(GenerationRequest request)
     {
-        var (sampler, schedule) = Samplers.Resolve(request.Sampler);
+        var (sampler, schedule) = Samplers.Resolve(request.Sampler ?? Sampler);
         (Prompt, NegativePrompt, PromptPerLine, Styles) = (request.Prompt, request.NegativePrompt, false, []);
         (Sampler, Schedule) = (sampler.Name, (request.Schedule is { } named ? Schedules.Get(named) : schedule)?.Name);
-        (Steps, Guidance, ClipSkip) = (request.Steps, request.GuidanceScale, request.ClipSkip);
+        (Steps, Guidance, ClipSkip) = (request.Steps ?? Steps, request.GuidanceScale ?? Guidance, request.ClipSkip);
         if (request.Width is not null) (Width, Height) = (request.Width, request.Height);
         if (request.Seed is { } seed) (Seed, SeedIsLocked) = (seed, true);
     }

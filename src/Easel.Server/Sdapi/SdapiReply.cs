@@ -65,7 +65,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             subseed_strength = 0,
             width = body.Width,
             height = body.Height,
-            sampler_name = Samplers.Get(first.Request.Sampler).DisplayName,
+            sampler_name = Samplers.Get(first.Request.Sampler!).DisplayName,
             cfg_scale = body.CfgScale,
             steps = body.Steps,
             batch_size = body.BatchSize,

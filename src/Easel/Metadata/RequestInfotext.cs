@@ -26,7 +26,7 @@ internal static class RequestInfotext
         GenerationRequest? asked = null)
     {
         var request = image.Request;
-        var (sampler, named) = Samplers.Resolve(request.Sampler);
+        var (sampler, named) = Samplers.Resolve(request.Sampler!);
         var schedule = IsAutomatic(request.Schedule) ? named ?? Schedules.Get(sampler.DefaultSchedule) : Schedules.Get(request.Schedule!);
         var settings = new List<KeyValuePair<string, string>>();
         void Add(string name, object? value)

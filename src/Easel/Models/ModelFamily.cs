@@ -36,6 +36,15 @@ public sealed record ModelFamily
     /// <summary>The guidance scale that suits the model where nobody asks for another.</summary>
     public double GuidanceScale { get; init; } = 7.5;
 
+    /// <summary>Sampling steps that suit the model.</summary>
+    public int Steps { get; init; } = 25;
+
+    /// <summary>The sampler that suits the model.</summary>
+    public string Sampler { get; init; } = "dpmpp_2m";
+
+    /// <summary>What the model decides where nobody asks for something else.</summary>
+    public ModelDefaults Defaults => new(Steps, GuidanceScale, Sampler, null, NativeSize);
+
     /// <summary>Latents are multiplied by this after encoding, so that they have about unit variance.</summary>
     public double LatentScale { get; init; } = 0.18215;
 

@@ -27,7 +27,7 @@ internal sealed class Conditioning(DiffusionModel model, ClipTokenizer tokenizer
         var positive = prompts.Select(prompt => Programs(prompt, request, steps)).ToList();
         var guided = request.GuidanceScale != 1 || positive.Any(parts => parts.Count > 1 || parts[0].Weight != 1);
         var negative = guided ? Program(request.NegativePrompt, request, steps) : null;
-        return new Guidance(request.GuidanceScale, step =>
+        return new Guidance(request.GuidanceScale!.Value, step =>
         {
             var rows = new List<GuidanceRow>();
             if (negative is not null) rows.AddRange(prompts.Select((_, picture) => new GuidanceRow(picture, null, At(negative, step))));

@@ -30,6 +30,6 @@ internal sealed record RunShape(Canvas Canvas, SamplingPlan Plan, IReadOnlyList<
     {
         var beginsFromPicture = canvas.Picture is not null && family.Task != ModelTask.Upscaler && !(family.Task == ModelTask.Inpainting && request.Strength >= 1);
         var options = new SamplingOptions { Eta = request.Eta, StrengthBelowSteps = family.Task == ModelTask.Depth };
-        return SamplingPlan.For(request.Sampler, request.Schedule, request.Steps, noise, beginsFromPicture ? request.Strength : null, options);
+        return SamplingPlan.For(request.Sampler!, request.Schedule, request.Steps!.Value, noise, beginsFromPicture ? request.Strength : null, options);
     }
 }
