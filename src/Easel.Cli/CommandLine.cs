@@ -52,14 +52,14 @@ internal static class CommandLine
     {
         var root = new RootCommand("Pictures from words, on your own computer.")
         {
-            DrawCommand.Create("draw", Job.Draw, shell),
-            DrawCommand.Create("txt2img", Job.Text, shell),
-            DrawCommand.Create("img2img", Job.Image, shell),
-            DrawCommand.Create("inpaint", Job.Inpaint, shell, "inpainting"),
-            DrawCommand.Create("depth2img", Job.Depth, shell),
-            DrawCommand.Create("upscale", Job.Upscale, shell, "superresolution"),
-            DrawCommand.CreateOptimized("optimized_txt2img", Job.Text, shell),
-            DrawCommand.CreateOptimized("optimized_img2img", Job.Image, shell),
+            DrawCommand.Create("draw", DrawTask.Draw, shell),
+            DrawCommand.Create("txt2img", DrawTask.Text, shell),
+            DrawCommand.Create("img2img", DrawTask.Image, shell),
+            DrawCommand.Create("inpaint", DrawTask.Inpaint, shell, "inpainting"),
+            DrawCommand.Create("depth2img", DrawTask.Depth, shell),
+            DrawCommand.Create("upscale", DrawTask.Upscale, shell, "superresolution"),
+            DrawCommand.CreateOptimized("optimized_txt2img", DrawTask.Text, shell),
+            DrawCommand.CreateOptimized("optimized_img2img", DrawTask.Image, shell),
             AgainCommand.Create(shell),
             ServeCommand.Create(shell),
             GalleryCommand.Create(shell),

@@ -21,6 +21,8 @@ internal static class ExitCodes
     public static (int Code, string Sentence) Of(Exception exception) => exception switch
     {
         OperationCanceledException => (Cancelled, "cancelled"),
+        InvalidRequestException { Finding: { } finding } refused when Knobs.Find(refused.Field) is { } knob && knob.Flags.Concat(knob.ScriptFlags).FirstOrDefault() is { } flag =>
+            (BadInput, $"{flag} {finding}"),
         UsageException or InvalidRequestException or CheckpointException => (BadInput, exception.Message),
         EaselException => (Failed, exception.Message),
         AggregateException { InnerException: { } inner } => Of(inner),

@@ -28,8 +28,16 @@ public sealed class InvalidRequestException : EaselException
     /// <param name="message">One sentence: the setting, its value and what is allowed.</param>
     public InvalidRequestException(string field, string message) : base(message) => Field = field;
 
+    /// <summary>Creates the exception for a value that a knob cannot have.</summary>
+    /// <param name="knob">The knob.</param>
+    /// <param name="finding">What is wrong: "is 200; it must be from 0 to 100."</param>
+    internal InvalidRequestException(Knob knob, string finding) : this(knob.Property, $"The {knob.Noun} {finding}") => Finding = finding;
+
     /// <summary>The name of the setting.</summary>
     public string Field { get; }
+
+    /// <summary>What is wrong with its value, to be put behind the name that the setting has in some shell: "is 200; it must be from 0 to 100."; null where the message stands for itself.</summary>
+    public string? Finding { get; }
 }
 
 /// <summary>A model file that is damaged, hostile, of another kind, or not a model at all.</summary>

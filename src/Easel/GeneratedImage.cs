@@ -9,7 +9,11 @@ namespace Easel;
 /// <param name="Seed">The seed that gives this picture: of its own, or of the whole run where one stream serves it (see <see cref="NoiseLike.CompVis"/>).</param>
 /// <param name="Index">The picture's place in the run, from 0.</param>
 /// <param name="HasWatermark">Whether the picture carries the invisible watermark.</param>
-public sealed record GeneratedImage(RgbImage Image, GenerationRequest Request, string Prompt, long Seed, int Index, bool HasWatermark);
+public sealed record GeneratedImage(RgbImage Image, GenerationRequest Request, string Prompt, long Seed, int Index, bool HasWatermark)
+{
+    /// <summary>The request as it was asked for, where a size may have been left open.</summary>
+    public GenerationRequest Asked { get; init; } = Request;
+}
 
 /// <summary>What a run was, beside its pictures.</summary>
 /// <param name="Images">The pictures, in order.</param>

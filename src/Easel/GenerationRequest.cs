@@ -1,5 +1,5 @@
+using System.Globalization;
 using Easel.Imaging;
-using Easel.Sampling;
 
 namespace Easel;
 
@@ -41,13 +41,45 @@ public sealed record Margins(int Left = 0, int Top = 0, int Right = 0, int Botto
 {
     /// <summary>Whether anything is added.</summary>
     public bool Any => Left + Top + Right + Bottom > 0;
+
+    /// <summary>Reads margins as people type them: <c>left=128,top=64</c> or <c>all=64</c>. Null where that cannot be read.</summary>
+    internal static Margins? TryParse(string text)
+    {
+        var margins = new Margins();
+        foreach (var part in text.Split(',', StringSplitOptions.TrimEntries))
+        {
+            var pair = part.Split(['=', ':']);
+            if (pair.Length != 2 || !int.TryParse(pair[1], NumberStyles.None, CultureInfo.InvariantCulture, out var pixels)) return null;
+            switch (pair[0].ToLowerInvariant())
+            {
+                case "left": margins = margins with { Left = pixels }; break;
+                case "top": margins = margins with { Top = pixels }; break;
+                case "right": margins = margins with { Right = pixels }; break;
+                case "bottom": margins = margins with { Bottom = pixels }; break;
+                case "all": margins = new Margins(pixels, pixels, pixels, pixels); break;
+                default: return null;
+            }
+        }
+        return margins;
+    }
+
+    /// <summary>Refuses margins that no picture can have.</summary>
+    /// <exception cref="InvalidRequestException">One is too wide, or there is nothing to extend.</exception>
+    internal void Validate(RgbImage? picture)
+    {
+        foreach (var margin in (int[])[Left, Top, Right, Bottom])
+            if (margin is < 0 or > GenerationRequest.LargestSide)
+                throw new InvalidRequestException(Knobs.Find(nameof(GenerationRequest.Extend))!, $"is {margin}; it must be from 0 to {GenerationRequest.LargestSide} pixels.");
+        if (Any && picture is null)
+            throw new InvalidRequestException(nameof(GenerationRequest.Extend), "Margins need a picture to extend: give an input picture too.");
+    }
 }
 
 /// <summary>
 /// Everything that decides a picture, beside the model. Immutable; what to do follows from what is set: a picture in <see cref="InitImage"/> makes it image to image,
 /// a <see cref="Mask"/> inpainting.
 /// </summary>
-public sealed partial record GenerationRequest
+public sealed record GenerationRequest
 {
     /// <summary>What to draw. More than one prompt are drawn in turn, <see cref="BatchSize"/> at a time; a single one fills each batch.</summary>
     public IReadOnlyList<string> Prompts { get; init; } = [""];
@@ -140,7 +172,7 @@ public sealed partial record GenerationRequest
     /// <summary>A depth map for a depth model, as large as <see cref="InitImage"/>, near is bright; null to have it estimated.</summary>
     public DepthImage? Depth { get; init; }
 
-    /// <summary>Noise added to the small picture of the x4 upscaler, 0 to 350. Default 20.</summary>
+    /// <summary>Noise added to the small picture of an upscaler, 0 to what the model was trained with (350 for the x4 upscaler), at most 1000. Default 20.</summary>
     public int NoiseLevel { get; init; } = 20;
 
     /// <summary>Whether the invisible watermark of the original scripts is written. Default true; pictures of fewer than 256 x 256 pixels cannot carry it.</summary>
@@ -148,6 +180,9 @@ public sealed partial record GenerationRequest
 
     /// <summary>Largest side in pixels that a picture may have.</summary>
     public const int LargestSide = 8192;
+
+    /// <summary>Sides of a picture are multiples of so many pixels.</summary>
+    public const int SideStep = 8;
 
     /// <summary>The request with what the model decides filled in, where nothing else is asked for.</summary>
     internal GenerationRequest With(ModelDefaults model) => this with
@@ -163,43 +198,6 @@ public sealed partial record GenerationRequest
     /// <exception cref="InvalidRequestException">A member is out of its range; the exception names it, its value and the range.</exception>
     public void Validate()
     {
-        if (Steps is { } steps) Range(nameof(Steps), "number of steps", steps, 1, 1000);
-        Range(nameof(BatchSize), "number of pictures in a batch", BatchSize, 1, 64);
-        Range(nameof(BatchCount), "number of batches", BatchCount, 1, 10_000);
-        if (GuidanceScale is { } scale) Range(nameof(GuidanceScale), "guidance scale", scale, 0, 100);
-        Range(nameof(Strength), "strength", Strength, 0, 1);
-        Range(nameof(ClipSkip), "clip skip", ClipSkip, 1, 12);
-        Range(nameof(MaskBlur), "mask blur", MaskBlur, 0, 64);
-        Range(nameof(OnlyMaskedPadding), "padding around the mask", OnlyMaskedPadding, 0, 1024);
-        Range(nameof(NoiseLevel), "noise level", NoiseLevel, 0, 1000);
-        if (Eta is { } eta) Range(nameof(Eta), "eta", eta, 0, 1);
-        Side(nameof(Width), "width", Width);
-        Side(nameof(Height), "height", Height);
-        if (Sampler is { } sampler) _ = Samplers.Resolve(sampler);
-        if (Schedule is { } schedule && Names.Key(schedule) != Schedules.Automatic) _ = Schedules.Get(schedule);
-        foreach (var margin in (int[])[Extend.Left, Extend.Top, Extend.Right, Extend.Bottom]) Range(nameof(Extend), "margin", margin, 0, LargestSide);
-
-        if (!Enum.IsDefined(Fast)) throw new InvalidRequestException(nameof(Fast), $"The level of leaving out work is {Fast}; it must be one of {string.Join(", ", Enum.GetNames<FastLevel>())}.");
-        if (Prompts.Count == 0) throw new InvalidRequestException(nameof(Prompts), "There is no prompt: give one, even an empty one.");
-        if (Mask is not null && InitImage is null) throw new InvalidRequestException(nameof(Mask), "A mask needs a picture to lie on: give an input picture too.");
-        if (Extend.Any && InitImage is null) throw new InvalidRequestException(nameof(Extend), "Margins need a picture to extend: give an input picture too.");
-        if (Mask is { } mask && InitImage is { } init && (mask.Width, mask.Height) != (init.Width, init.Height))
-            throw new InvalidRequestException(nameof(Mask), $"The mask is {mask.Width}x{mask.Height} but the picture is {init.Width}x{init.Height}; they must be of one size.");
-        if (Depth is { } depth && InitImage is { } picture && (depth.Width, depth.Height) != (picture.Width, picture.Height))
-            throw new InvalidRequestException(nameof(Depth), $"The depth map is {depth.Width}x{depth.Height} but the picture is {picture.Width}x{picture.Height}; they must be of one size.");
-
-        static void Range(string field, string name, double value, double least, double most)
-        {
-            if (!(value >= least && value <= most)) throw new InvalidRequestException(field, $"The {name} is {value:0.####}; it must be from {least:0} to {most:0}.");
-        }
-
-        static void Side(string field, string name, int? side)
-        {
-            if (side is not { } pixels) return;
-            if (pixels is < 64 or > LargestSide) throw new InvalidRequestException(field, $"The {name} is {pixels}; it must be from 64 to {LargestSide} pixels.");
-            if (pixels % 8 == 0) return;
-            var below = pixels / 8 * 8;
-            throw new InvalidRequestException(field, $"The {name} is {pixels}, which is not a multiple of 8; the nearest are {below} and {below + 8}.");
-        }
+        foreach (var knob in Knobs.All) knob.Validate(this);
     }
 }

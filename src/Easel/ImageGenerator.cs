@@ -158,6 +158,7 @@ public sealed class ImageGenerator : IImageGenerator
         // 1. What follows from the request alone
         var run = RunShape.Of(request, Family, _model.NoiseSchedule, _model.PixelsPerLatent);
         var (canvas, plan, batches) = (run.Canvas, run.Plan, run.Batches);
+        var asked = request;
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
         var memory = FitIntoMemory(run, remarks);
         var meter = new RunMeter(_speed, _model.Format, _model.Device);
@@ -210,7 +211,7 @@ public sealed class ImageGenerator : IImageGenerator
                     (done, all) => Report(GenerationStage.Decoding, plan.StepCount, part: all > 1 ? (double)done / all : 0))));
                 var marked = request.Watermark && Watermark.CanCarry(image);
                 if (marked) image = Watermark.Write(image, Family.Watermark);
-                images.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked));
+                images.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked) { Asked = asked });
                 onImage?.Invoke(images[^1]);
             }
         }

@@ -24,6 +24,12 @@ public sealed record RunPlan
     /// <summary>Steps of each batch.</summary>
     public required int Steps { get; init; }
 
+    /// <summary>Name of the sampler.</summary>
+    public required string Sampler { get; init; }
+
+    /// <summary>Whether guidance acts, at two looks for each.</summary>
+    public required bool IsGuided { get; init; }
+
     /// <summary>Operations of one whole step of a batch, in 10^9; all its evaluations of the UNet together.</summary>
     public required double StepGigaflops { get; init; }
 

@@ -7,60 +7,34 @@ using Easel.Metadata;
 
 namespace Easel.Cli.Commands;
 
-/// <summary><c>easel again</c>: makes a picture again from the settings inside it.</summary>
+/// <summary><c>easel again</c>: makes a picture again from the settings inside it. Flags go before what these say.</summary>
 internal static class AgainCommand
 {
-    private static readonly string[] NotDone =
-    [
-        "Hires upscale", "Hires resize", "Variation seed", "Face restoration", "Refiner", "Tiling", "ControlNet 0", "Token merging ratio", "ENSD", "NGMS",
-    ];
-
     public static Command Create(Shell shell)
     {
         var picture = new Argument<string>("picture");
         var flags = new DrawFlags();
-        var command = new PlainCommand("again", "make a picture again from the settings inside it",
+        var command = new DrawingCommand("again", DrawTask.Draw, isOptimized: false, flags, picture,
             new HelpNotes("PICTURE [flags]", ["easel again outputs/00000-42-a-cat.png", "easel again from-a1111.png -m model.safetensors -o mine.png"]))
         {
-            picture, flags.Model, flags.Vae, flags.TinyVae, flags.DepthModel, flags.Loras, flags.Embeddings, flags.Precision, flags.Device, flags.Ema,
-            flags.Prediction, flags.Config, flags.Init, flags.Mask, flags.Depth, flags.Output, flags.OutputFolder, flags.Force, flags.Format, flags.Quality,
-            flags.NoWatermark, flags.NoMetadata, flags.Plan, flags.Show, flags.Quiet, flags.Json,
+            Description = "make a picture again from the settings inside it",
         };
         command.SetAction(parsed =>
         {
             var file = parsed.GetRequiredValue(picture);
             var text = Read(file);
+            var settings = DrawSettings.Read(parsed, flags, [], DrawTask.Draw, optimized: false);
+            var ordered = settings.Count is not null ? "--count" : settings.Repeat is not null ? "--repeat" : settings.FromFile is not null ? "--from-file" : null;
+            if (ordered is not null) throw new UsageException($"{ordered} does not go with again, which makes the one picture; easel draw makes many.");
+            var vaeIsGiven = (settings.TinyVae ?? settings.Vae) is not null;
             var request = RequestInfotext.FromInfotext(text);
-            var settings = new DrawSettings
+            settings = settings with
             {
-                Job = text["Mask blur"] is not null || request.Extend.Any ? Job.Inpaint : Job.Draw,
-                Extend = request.Extend,
-                Model = parsed.GetValue(flags.Model),
-                Vae = parsed.GetValue(flags.Vae),
-                Precision = parsed.GetValue(flags.Precision) ?? RequestInfotext.PrecisionOf(text),
-                Device = parsed.GetValue(flags.Device),
-                TinyVae = parsed.GetValue(flags.TinyVae),
-                DepthModel = parsed.GetValue(flags.DepthModel),
-                Loras = parsed.GetValue(flags.Loras),
-                Embeddings = parsed.GetValue(flags.Embeddings),
-                Ema = parsed.GetValue(flags.Ema),
-                Prediction = parsed.GetValue(flags.Prediction),
-                Config = parsed.GetValue(flags.Config),
-                Init = parsed.GetValue(flags.Init),
-                Mask = parsed.GetValue(flags.Mask),
-                Depth = parsed.GetValue(flags.Depth),
-                Output = parsed.GetValue(flags.Output),
-                OutputFolder = parsed.GetValue(flags.OutputFolder),
-                Force = parsed.GetValue(flags.Force),
-                Format = parsed.GetValue(flags.Format),
-                Quality = parsed.GetValue(flags.Quality),
-                NoWatermark = parsed.GetValue(flags.NoWatermark),
-                NoMetadata = parsed.GetValue(flags.NoMetadata),
-                Plan = parsed.GetValue(flags.Plan),
-                Show = parsed.GetValue(flags.Show),
-                Quiet = parsed.GetValue(flags.Quiet),
-                Json = parsed.GetValue(flags.Json),
-                Notes = [.. NotesOn(text, (parsed.GetValue(flags.TinyVae) ?? parsed.GetValue(flags.Vae)) is not null)],
+                IsScript = false,
+                Task = text["Mask blur"] is not null || request.Extend.Any ? DrawTask.Inpaint : DrawTask.Draw,
+                Extended = request.Extend,
+                Precision = settings.Precision ?? RequestInfotext.PrecisionOf(text),
+                Notes = [.. settings.Notes, .. NotesOn(text, vaeIsGiven)],
             };
             if (settings.Init is null && RequestInfotext.NeedsPicture(text))
                 throw new UsageException($"{file} was made from another picture, which it does not hold; give that one again with -i.");
@@ -82,8 +56,8 @@ internal static class AgainCommand
     private static IEnumerable<string> NotesOn(Infotext text, bool vaeIsGiven)
     {
         if (text["VAE"] is { } vae && !vaeIsGiven) yield return $"the picture was made with the autoencoder {vae}; --vae names one.";
-        foreach (var name in NotDone.Where(name => text[name] is not null))
-            yield return $"the picture was made with \"{name}: {text[name]}\", which is not done again; it will differ.";
+        foreach (var (name, value) in RequestInfotext.NotUnderstood(text))
+            yield return $"the picture was made with \"{name}: {value}\", which is not done again; it will differ.";
     }
 
     /// <summary>What is to be told where the model or the input picture is another than the text names.</summary>

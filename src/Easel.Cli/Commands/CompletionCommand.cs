@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Easel.Cli.Options;
 using Easel.Cli.Terminal;
-using Easel.Sampling;
 
 namespace Easel.Cli.Commands;
 
@@ -107,12 +106,7 @@ internal static class CompletionCommand
         if (before is null || !before.StartsWith('-')) return null;
         var option = command.Options.FirstOrDefault(option => option.Name == before || option.Aliases.Contains(before));
         if (option is null || option.Arity.MinimumNumberOfValues == 0) return null;
-        return option.Name switch
-        {
-            "--sampler" => Samplers.All.Select(sampler => sampler.Name),
-            "--schedule" => Schedules.All.Select(schedule => schedule.Name).Prepend(Schedules.Automatic),
-            _ => option.CompletionSources.SelectMany(source => source(System.CommandLine.Completions.CompletionContext.Empty)).Select(item => item.Label),
-        };
+        return option.CompletionSources.SelectMany(source => source(System.CommandLine.Completions.CompletionContext.Empty)).Select(item => item.Label);
     }
 
     private static IEnumerable<string> ArgumentValues(Command command) =>

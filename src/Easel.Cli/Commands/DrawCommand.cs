@@ -8,19 +8,19 @@ namespace Easel.Cli.Commands;
 /// <summary>The commands that draw. They differ in what they ask for and in their defaults; their flags are the same.</summary>
 internal static class DrawCommand
 {
-    public static Command Create(string name, Job job, Shell shell, params string[] aliases)
+    public static Command Create(string name, DrawTask task, Shell shell, params string[] aliases)
     {
-        var (summary, examples) = About(job);
-        var command = Make(name, job, shell, optimized: false, new HelpNotes(job == Job.Upscale ? "[picture] [flags]" : "[\"prompt\"] [flags]", examples));
+        var (summary, examples) = About(task);
+        var command = Make(name, task, shell, optimized: false, new HelpNotes(task == DrawTask.Upscale ? "[picture] [flags]" : "[\"prompt\"] [flags]", examples));
         command.Description = summary;
         foreach (var alias in aliases) command.Aliases.Add(alias);
         return command;
     }
 
     /// <summary>A script of optimizedSD, for command lines that were written for it.</summary>
-    public static Command CreateOptimized(string name, Job job, Shell shell)
+    public static Command CreateOptimized(string name, DrawTask task, Shell shell)
     {
-        var command = Make(name, job, shell, optimized: true, new HelpNotes("[flags]", []));
+        var command = Make(name, task, shell, optimized: true, new HelpNotes("[flags]", []));
         command.Description = $"as optimizedSD's {name}.py";
         command.Hidden = true;
         command.Aliases.Add(name.Replace('_', '-'));
@@ -30,15 +30,14 @@ internal static class DrawCommand
     /// <summary>The flags of a command line and what they say, for tests and for completion.</summary>
     public static DrawSettings Read(ParseResult parsed)
     {
-        var command = (Drawing)parsed.CommandResult.Command;
-        return DrawSettings.Read(parsed, command.Flags, command.Words, command.Job, command.IsOptimized);
+        var command = (DrawingCommand)parsed.CommandResult.Command;
+        return DrawSettings.Read(parsed, command.Flags, parsed.GetValue((Argument<string[]>)command.Words) ?? [], command.Task, command.IsOptimized);
     }
 
-    private static Drawing Make(string name, Job job, Shell shell, bool optimized, HelpNotes notes)
+    private static DrawingCommand Make(string name, DrawTask task, Shell shell, bool optimized, HelpNotes notes)
     {
-        var command = new Drawing(name, job, optimized, notes);
-        foreach (var option in command.Flags.Groups.SelectMany(group => group.Options)) command.Options.Add(option);
-        command.Arguments.Add(command.Words);
+        var words = new Argument<string[]>("prompt") { Arity = ArgumentArity.ZeroOrMore, Description = "what to draw" };
+        var command = new DrawingCommand(name, task, optimized, new DrawFlags(), words, notes);
         command.SetAction(parsed =>
         {
             new DrawRun(Read(parsed), shell).Execute();
@@ -47,28 +46,28 @@ internal static class DrawCommand
         return command;
     }
 
-    private static (string Summary, string[] Examples) About(Job job) => job switch
+    private static (string Summary, string[] Examples) About(DrawTask task) => task switch
     {
-        Job.Text => ("text to image",
+        DrawTask.Text => ("text to image",
         [
             "easel txt2img \"a hamster painting with a brush\" --model sd-v1-4.ckpt",
             "easel txt2img --prompt \"hello world\" --plms --ckpt sd-v1-4.ckpt --skip_grid --n_samples 1",
         ]),
-        Job.Image => ("image to image",
+        DrawTask.Image => ("image to image",
         [
             "easel img2img \"a bird on a tree branch\" -i bird.png --strength 0.8",
             "easel img2img --prompt \"A bird is sitting on a tree branch\" --ckpt sd-v1-4.ckpt --init-img bird.png --strength 0.8",
         ]),
-        Job.Inpaint => ("draw a part of a picture anew, or go on beyond its edges",
+        DrawTask.Inpaint => ("draw a part of a picture anew, or go on beyond its edges",
         [
             "easel inpaint \"a red hat\" -i portrait.png --mask hat.png",
             "easel inpaint \"a wide meadow\" -i tree.png --extend left=128,right=128",
         ]),
-        Job.Depth => ("draw a picture anew in the shape of another",
+        DrawTask.Depth => ("draw a picture anew in the shape of another",
         [
             "easel depth2img \"a marble statue\" -i portrait.png -m 512-depth-ema.ckpt --depth depth.png",
         ]),
-        Job.Upscale => ("enlarge a picture four times",
+        DrawTask.Upscale => ("enlarge a picture four times",
         [
             "easel upscale small.png -m x4-upscaler-ema.ckpt -o large.png",
             "easel superresolution configs/stable-diffusion/x4-upscaling.yaml x4-upscaler-ema.ckpt -i small.png",
@@ -80,19 +79,27 @@ internal static class DrawCommand
             "easel \"as a watercolour\" -i photo.jpg --strength 0.6",
         ]),
     };
+}
 
-    private sealed class Drawing(string name, Job job, bool isOptimized, HelpNotes notes) : Command(name), IHasHelp
+/// <summary>A command with all the flags of drawing.</summary>
+internal sealed class DrawingCommand : Command, IHasHelp
+{
+    public DrawingCommand(string name, DrawTask task, bool isOptimized, DrawFlags flags, Argument words, HelpNotes notes) : base(name)
     {
-        public DrawFlags Flags { get; } = new();
-
-        public Argument<string[]> Words { get; } = new("prompt") { Arity = ArgumentArity.ZeroOrMore, Description = "what to draw" };
-
-        public Job Job => job;
-
-        public bool IsOptimized => isOptimized;
-
-        public HelpNotes Notes => notes;
-
-        public IReadOnlyList<FlagGroup> Groups => Flags.Groups;
+        (Task, IsOptimized, Flags, Words, Notes) = (task, isOptimized, flags, words, notes);
+        foreach (var option in flags.Groups.SelectMany(group => group.Options)) Options.Add(option);
+        Arguments.Add(words);
     }
+
+    public DrawTask Task { get; }
+
+    public bool IsOptimized { get; }
+
+    public DrawFlags Flags { get; }
+
+    public Argument Words { get; }
+
+    public HelpNotes Notes { get; }
+
+    public IReadOnlyList<FlagGroup> Groups => Flags.Groups;
 }

@@ -39,7 +39,9 @@ internal static class ServeCommand
         {
             var load = ModelChoice.Options(new DrawSettings
             {
-                Job = Job.Draw,
+                Task = DrawTask.Draw,
+                Turned = new Dictionary<string, object?>(),
+                Pictures = new Dictionary<string, string>(),
                 Precision = parsed.GetValue(draw.Precision),
                 Device = parsed.GetValue(draw.Device),
                 TinyVae = parsed.GetValue(draw.TinyVae),

@@ -7,7 +7,7 @@ namespace Easel.Cli.Options;
 /// <summary>What the command line of a drawing command says, nothing added: what it does not say is null.</summary>
 internal sealed record DrawSettings
 {
-    public required Job Job { get; init; }
+    public required DrawTask Task { get; init; }
 
     /// <summary>Whether the words of the original scripts are used, so that the run follows them.</summary>
     public bool IsScript { get; init; }
@@ -15,12 +15,27 @@ internal sealed record DrawSettings
     /// <summary>Whether the scripts meant are those of optimizedSD.</summary>
     public bool IsOptimized { get; init; }
 
-    public string? Prompt { get; init; }
-    public string? Negative { get; init; }
+    /// <summary>The knobs that are turned, by their property, but for the pictures.</summary>
+    public required IReadOnlyDictionary<string, object?> Turned { get; init; }
+
+    /// <summary>The files of the pictures that are given, by their property.</summary>
+    public required IReadOnlyDictionary<string, string> Pictures { get; init; }
+
+    /// <summary>The value that a knob is turned to; the default of its type where it is not.</summary>
+    public T? Of<T>(string property) => Turned.GetValueOrDefault(property) is T value ? value : default;
+
+    public string? Prompt => Of<IReadOnlyList<string>>(nameof(GenerationRequest.Prompts))?[0];
+    public string? Init => Pictures.GetValueOrDefault(nameof(GenerationRequest.InitImage));
+    public string? Mask => Pictures.GetValueOrDefault(nameof(GenerationRequest.Mask));
+    public string? Depth => Pictures.GetValueOrDefault(nameof(GenerationRequest.Depth));
+    public Margins? Extend => Of<Margins>(nameof(GenerationRequest.Extend)) ?? Extended;
+
+    /// <summary>The margins of a picture that is made again.</summary>
+    public Margins? Extended { get; init; }
+
     public string? FromFile { get; init; }
     public int? Repeat { get; init; }
-    public bool? Literal { get; init; }
-    public int? ClipSkip { get; init; }
+    public int? Count { get; init; }
 
     public string? Model { get; init; }
     public string? Config { get; init; }
@@ -34,34 +49,6 @@ internal sealed record DrawSettings
     public Precision? Precision { get; init; }
     public string? Device { get; init; }
 
-    public int? Width { get; init; }
-    public int? Height { get; init; }
-    public int? Steps { get; init; }
-    public double? Scale { get; init; }
-    public string? Sampler { get; init; }
-    public string? Schedule { get; init; }
-    public double? Eta { get; init; }
-    public FastLevel? Fast { get; init; }
-    public SeedChoice? Seed { get; init; }
-    public int? Count { get; init; }
-    public int? Batch { get; init; }
-    public int? Iterations { get; init; }
-    public NoiseLike? Like { get; init; }
-    public bool FixedCode { get; init; }
-
-    public string? Init { get; init; }
-    public double? Strength { get; init; }
-    public ImageFit? Fit { get; init; }
-    public string? Mask { get; init; }
-    public double? MaskBlur { get; init; }
-    public bool InvertMask { get; init; }
-    public MaskFill? Fill { get; init; }
-    public bool OnlyMasked { get; init; }
-    public int? Padding { get; init; }
-    public Margins? Extend { get; init; }
-    public string? Depth { get; init; }
-    public int? NoiseLevel { get; init; }
-
     public string? Output { get; init; }
     public string? OutputFolder { get; init; }
     public bool Force { get; init; }
@@ -71,7 +58,6 @@ internal sealed record DrawSettings
     public bool SkipGrid { get; init; }
     public bool SkipSave { get; init; }
     public int? Rows { get; init; }
-    public bool NoWatermark { get; init; }
     public bool NoMetadata { get; init; }
     public bool Plan { get; init; }
     public bool Show { get; init; }
@@ -86,26 +72,26 @@ internal sealed record DrawSettings
 
     /// <summary>Reads a command line that parsed.</summary>
     /// <exception cref="UsageException">Flags contradict each other, or ask for what is not there.</exception>
-    public static DrawSettings Read(ParseResult parsed, DrawFlags flags, Argument<string[]> words, Job job, bool optimized)
+    public static DrawSettings Read(ParseResult parsed, DrawFlags flags, string[] words, DrawTask task, bool optimized)
     {
         T? Of<T>(Option<T?> option) => parsed.GetValue(option);
+        var (turned, pictures) = Knobs(parsed, flags);
         if (parsed.GetValue(flags.Laion400M))
             throw new UsageException("--laion400m asks for the model that came before Stable Diffusion (text2img-large), which Easel does not run.");
         if (parsed.GetValue(flags.Plms) && parsed.GetValue(flags.DpmSolver)) throw new UsageException("--plms and --dpm_solver are two samplers; choose one.");
-        if (Of(flags.Count) is not null && Of(flags.Iterations) is not null)
+        if (Of(flags.Count) is not null && turned.ContainsKey(nameof(GenerationRequest.BatchCount)))
             throw new UsageException("--count and --n_iter both say how many pictures there are to be; give one of them.");
 
         return new DrawSettings
         {
-            Job = job,
-            IsScript = optimized || ScriptFlags.AreIn(parsed, flags),
+            Task = task,
+            IsScript = optimized || ScriptFlags.AreIn(parsed, flags, turned),
             IsOptimized = optimized,
-            Prompt = Of(flags.Prompt),
-            Negative = Of(flags.Negative),
+            Turned = turned,
+            Pictures = pictures,
             FromFile = Of(flags.FromFile),
             Repeat = Of(flags.Repeat),
-            Literal = Literally(parsed, flags),
-            ClipSkip = Of(flags.ClipSkip),
+            Count = Of(flags.Count),
             Model = Of(flags.Model),
             Config = Of(flags.Config),
             Vae = Of(flags.Vae),
@@ -117,32 +103,6 @@ internal sealed record DrawSettings
             Prediction = Of(flags.Prediction),
             Precision = Of(flags.Precision) ?? (parsed.GetValue(flags.BFloat16) ? Easel.Precision.BFloat16 : null),
             Device = Of(flags.Device),
-            Width = Of(flags.Width),
-            Height = Of(flags.Height),
-            Steps = Of(flags.Steps),
-            Scale = Of(flags.Scale),
-            Sampler = Of(flags.Sampler) ?? (parsed.GetValue(flags.Plms) ? "plms" : parsed.GetValue(flags.DpmSolver) ? "dpm_solver" : null),
-            Schedule = Of(flags.Schedule),
-            Eta = Of(flags.Eta),
-            Fast = Of(flags.Fast),
-            Seed = Of(flags.Seed),
-            Count = Of(flags.Count),
-            Batch = Of(flags.Batch),
-            Iterations = Of(flags.Iterations),
-            Like = Of(flags.Like),
-            FixedCode = parsed.GetValue(flags.FixedCode),
-            Init = Of(flags.Init),
-            Strength = Of(flags.Strength),
-            Fit = Of(flags.Fit),
-            Mask = Of(flags.Mask),
-            MaskBlur = Of(flags.MaskBlur),
-            InvertMask = parsed.GetValue(flags.InvertMask),
-            Fill = Of(flags.Fill),
-            OnlyMasked = parsed.GetValue(flags.OnlyMasked),
-            Padding = Of(flags.Padding),
-            Extend = Of(flags.Extend),
-            Depth = Of(flags.Depth),
-            NoiseLevel = Of(flags.NoiseLevel),
             Output = Of(flags.Output),
             OutputFolder = Of(flags.OutputFolder),
             Force = parsed.GetValue(flags.Force),
@@ -152,7 +112,6 @@ internal sealed record DrawSettings
             SkipGrid = parsed.GetValue(flags.SkipGrid),
             SkipSave = parsed.GetValue(flags.SkipSave),
             Rows = Of(flags.Rows),
-            NoWatermark = parsed.GetValue(flags.NoWatermark),
             NoMetadata = parsed.GetValue(flags.NoMetadata),
             Plan = parsed.GetValue(flags.Plan),
             Show = parsed.GetValue(flags.Show),
@@ -160,7 +119,7 @@ internal sealed record DrawSettings
             Json = parsed.GetValue(flags.Json),
             Claimed = (Of(flags.Channels), Of(flags.Factor)),
             Notes = [.. ScriptFlags.Notes(parsed, flags)],
-        }.With(parsed.GetValue(words) ?? []);
+        }.With(words);
     }
 
     /// <summary>
@@ -171,11 +130,11 @@ internal sealed record DrawSettings
         var settings = this;
         foreach (var word in words)
         {
-            var kind = Job is Job.Inpaint or Job.Depth or Job.Upscale ? KindOf(word) : Word.Prompt;
+            var kind = Task is DrawTask.Inpaint or DrawTask.Depth or DrawTask.Upscale ? KindOf(word) : Word.Prompt;
             if (kind == Word.Config && settings.Config is null) settings = settings with { Config = word, IsScript = true };
             else if (kind == Word.Model && settings.Model is null) settings = settings with { Model = word };
-            else if (kind == Word.Picture && settings.Init is null) settings = settings with { Init = word };
-            else if (settings.Prompt is null) settings = settings with { Prompt = word };
+            else if (kind == Word.Picture && settings.Init is null) settings = settings with { Pictures = With(settings.Pictures, nameof(GenerationRequest.InitImage), word) };
+            else if (settings.Prompt is null) settings = settings with { Turned = With(settings.Turned, nameof(GenerationRequest.Prompts), (string[])[word]) };
             else if (Prompt is not null) throw new UsageException($"There is a prompt in --prompt and another in '{word}'; give one of them.");
             else throw new UsageException($"'{word}' is a word too many; a prompt of several words goes in quotes: easel \"{settings.Prompt} {word}\".");
         }
@@ -199,6 +158,25 @@ internal sealed record DrawSettings
         _ => Word.Prompt,
     };
 
-    private static bool? Literally(ParseResult parsed, DrawFlags flags) =>
-        parsed.GetResult(flags.Literal) is { Implicit: false } ? parsed.GetValue(flags.Literal) ?? true : null;
+    /// <summary>What the flags of the table of knobs say.</summary>
+    private static (Dictionary<string, object?> Turned, Dictionary<string, string> Pictures) Knobs(ParseResult parsed, DrawFlags flags)
+    {
+        var (turned, pictures) = (new Dictionary<string, object?>(), new Dictionary<string, string>());
+        if (parsed.GetValue(flags.Plms)) turned[nameof(GenerationRequest.Sampler)] = "plms";
+        if (parsed.GetValue(flags.DpmSolver)) turned[nameof(GenerationRequest.Sampler)] = "dpm_solver";
+        foreach (var (knob, option) in flags.Knobs)
+        {
+            if (parsed.GetResult(option) is not { Implicit: false }) continue;
+            if (knob.Kind == KnobKind.Picture) pictures[knob.Property] = parsed.GetValue((Option<string?>)option)!;
+            else turned[knob.Property] = option switch
+            {
+                Option<bool?> toggle => parsed.GetValue(toggle) ?? true,
+                Option<bool> => !(bool)knob.Default!,
+                _ => parsed.GetValue((Option<Turned?>)option)?.Value,
+            };
+        }
+        return (turned, pictures);
+    }
+
+    private static Dictionary<string, T> With<T>(IReadOnlyDictionary<string, T> values, string property, T value) => new(values) { [property] = value };
 }

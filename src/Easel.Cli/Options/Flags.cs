@@ -4,6 +4,9 @@ using System.Globalization;
 
 namespace Easel.Cli.Options;
 
+/// <summary>The value that a flag gives a knob; null for none, as "random" gives a seed.</summary>
+internal sealed record Turned(object? Value);
+
 /// <summary>
 /// Makes options. Each name of several words is known with dashes and with underscores; an option given twice counts by its last value, as Python's
 /// argparse has it; a value of the wrong kind is told in one sentence.
@@ -36,6 +39,33 @@ internal static class Flags
     public static Option<double?> Number(string help, params string[] names) =>
         Valued<double?>("X", help, names,
             text => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var x) && double.IsFinite(x) ? x : null, "a number");
+
+    /// <summary>The option of a knob; null where the command line cannot set it.</summary>
+    public static Option? Of(Knob knob)
+    {
+        string[] names = [.. knob.Flags, .. knob.ScriptFlags];
+        if (names.Length == 0) return null;
+        var help = knob.Help + DefaultOf(knob);
+        if (knob.CanBeTakenBack) return Toggle(help, names);
+        if (knob.Kind == KnobKind.Switch) return Switch(help, names);
+        if (knob.Kind == KnobKind.Picture) return Text(knob.ValueName, help, names);
+        var words = knob.Choices.Select(choice => choice.Word).ToArray();
+        var option = Valued(words.Length > 0 ? string.Join('|', words) : knob.ValueName, help, names, text => knob.TryParse(text, out var value) ? new Turned(value) : null, knob.ValueKind);
+        option.CompletionSources.Clear();
+        if (words.Length > 0 || knob.Values is not null) option.CompletionSources.Add([.. knob.NoneWords, .. words, .. knob.Values?.Invoke() ?? []]);
+        return option;
+    }
+
+    /// <summary>What holds where the flag is not given, for the help.</summary>
+    private static string DefaultOf(Knob knob) => (knob.DefaultFrom, knob.Kind) switch
+    {
+        (DefaultFrom.Model, _) => " (default: what suits the model)",
+        (DefaultFrom.Sampler, _) => " (default: the sampler's own)",
+        (DefaultFrom.Picture, _) => " (default: the input picture's or the model's)",
+        (DefaultFrom.Chance, _) => " (default random)",
+        (_, KnobKind.Whole or KnobKind.Number or KnobKind.Choice) => $" (default {knob.Format(knob.Default!)})",
+        _ => "",
+    };
 
     /// <summary>One of a few words; the first word of each choice is shown.</summary>
     public static Option<T?> Choice<T>(string help, (string Words, T Value)[] choices, params string[] names) where T : struct

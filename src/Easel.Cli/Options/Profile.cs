@@ -1,3 +1,4 @@
+using Easel.Imaging;
 using Easel.Models;
 
 namespace Easel.Cli.Options;
@@ -26,16 +27,8 @@ internal sealed record Profile
     /// <summary>The prompt that stands in where none is given; null where one must be.</summary>
     public string? Prompt { get; init; }
 
-    public int BatchSize { get; init; } = 1;
-    public int BatchCount { get; init; } = 1;
-    public int? Steps { get; init; }
-    public string? Sampler { get; init; }
-    public double? Scale { get; init; }
-    public double? Eta { get; init; }
-    public double Strength { get; init; } = Own.Strength;
-
-    /// <summary>The seed; null for a random one.</summary>
-    public long? Seed { get; init; }
+    /// <summary>The knobs as the script has them.</summary>
+    public GenerationRequest Request { get; init; } = new();
 
     /// <summary>Width and height of a picture from text; null for the model's own.</summary>
     public int? Side { get; init; }
@@ -43,14 +36,10 @@ internal sealed record Profile
     /// <summary>Input pictures are brought down to sides that are multiples of this; null leaves it to the library.</summary>
     public int? InputStep { get; init; }
 
-    public NoiseLike Like { get; init; } = Own.Like;
-    public bool Literal { get; init; }
-    public bool Watermark { get; init; } = true;
     public bool Grid { get; init; }
     public Naming Naming { get; init; } = Naming.Described;
     public string OutputFolder { get; init; } = "outputs";
 
-    private static readonly GenerationRequest Own = new();
     private const string VirusMonster = "a painting of a virus monster playing guitar";
 
     /// <summary>Easel's own ways.</summary>
@@ -61,16 +50,20 @@ internal sealed record Profile
     {
         Name = "CompVis txt2img",
         Prompt = VirusMonster,
-        BatchSize = 3,
-        BatchCount = 2,
-        Steps = 50,
-        Sampler = "ddim",
-        Scale = 7.5,
-        Eta = 0,
-        Seed = 42,
+        Request = new()
+        {
+            BatchSize = 3,
+            BatchCount = 2,
+            Steps = 50,
+            Sampler = "ddim",
+            GuidanceScale = 7.5,
+            Eta = 0,
+            Seed = 42,
+            Like = NoiseLike.CompVis,
+            Literal = true,
+            Fit = ImageFit.Stretch,
+        },
         Side = 512,
-        Like = NoiseLike.CompVis,
-        Literal = true,
         Grid = true,
         Naming = Naming.Samples,
         OutputFolder = "outputs/txt2img-samples",
@@ -80,12 +73,8 @@ internal sealed record Profile
     public static Profile CompVisImage { get; } = CompVisText with
     {
         Name = "CompVis img2img",
-        BatchSize = 2,
-        BatchCount = 1,
-        Scale = 5,
-        Strength = 0.75,
+        Request = CompVisText.Request with { BatchSize = 2, BatchCount = 1, GuidanceScale = 5, Strength = 0.75, Watermark = false },
         Side = null,
-        Watermark = false,
         OutputFolder = "outputs/img2img-samples",
     };
 
@@ -94,17 +83,14 @@ internal sealed record Profile
     {
         Name = "Stability AI txt2img",
         Prompt = "a professional photograph of an astronaut riding a triceratops",
-        BatchCount = 3,
-        Scale = 9,
+        Request = CompVisText.Request with { BatchCount = 3, GuidanceScale = 9 },
     };
 
     /// <summary>Stability-AI/stablediffusion, scripts/img2img.py.</summary>
     public static Profile StabilityImage { get; } = CompVisImage with
     {
         Name = "Stability AI img2img",
-        Scale = 9,
-        Strength = 0.8,
-        Watermark = true,
+        Request = CompVisImage.Request with { GuidanceScale = 9, Strength = 0.8, Watermark = true },
         InputStep = 64,
     };
 
@@ -112,12 +98,7 @@ internal sealed record Profile
     public static Profile OptimizedText { get; } = CompVisText with
     {
         Name = "optimizedSD txt2img",
-        BatchSize = 5,
-        BatchCount = 1,
-        Sampler = "plms",
-        Seed = null,
-        Like = NoiseLike.PerPicture,
-        Watermark = false,
+        Request = CompVisText.Request with { BatchSize = 5, BatchCount = 1, Sampler = "plms", Seed = null, Like = NoiseLike.PerPicture, Watermark = false },
         Grid = false,
         Naming = Naming.PerPrompt,
     };
@@ -126,8 +107,7 @@ internal sealed record Profile
     public static Profile OptimizedImage { get; } = OptimizedText with
     {
         Name = "optimizedSD img2img",
-        Sampler = "ddim",
-        Strength = 0.75,
+        Request = OptimizedText.Request with { Sampler = "ddim", Strength = 0.75 },
         Side = null,
         InputStep = 64,
         OutputFolder = "outputs/img2img-samples",
@@ -138,30 +118,34 @@ internal sealed record Profile
     {
         Name = "depth2img demo",
         Prompt = "",
-        Steps = 50,
-        Sampler = "ddim",
-        Scale = 9,
-        Eta = 0,
-        Strength = 0.9,
+        Request = new() { Steps = 50, Sampler = "ddim", GuidanceScale = 9, Eta = 0, Strength = 0.9 },
     };
 
     /// <summary>Stability-AI/stablediffusion, scripts/gradio/inpainting.py.</summary>
-    public static Profile InpaintDemo { get; } = DepthDemo with { Name = "inpainting demo", BatchSize = 4, Steps = 45, Scale = 10, Eta = 1, Strength = 1 };
+    public static Profile InpaintDemo { get; } = DepthDemo with
+    {
+        Name = "inpainting demo",
+        Request = DepthDemo.Request with { BatchSize = 4, Steps = 45, GuidanceScale = 10, Eta = 1, Strength = 1 },
+    };
 
     /// <summary>Stability-AI/stablediffusion, scripts/gradio/superresolution.py.</summary>
-    public static Profile UpscaleDemo { get; } = DepthDemo with { Name = "superresolution demo", Steps = 75, Scale = 10 };
+    public static Profile UpscaleDemo { get; } = DepthDemo with
+    {
+        Name = "superresolution demo",
+        Request = DepthDemo.Request with { Steps = 75, GuidanceScale = 10 },
+    };
 
     /// <summary>The row for a command line, once the model is known, or, before, for a model of the first generation.</summary>
     public static Profile For(DrawSettings settings, ModelFamily? family = null)
     {
         // The two repositories sign their pictures differently, and by that their models are told apart.
         var isSecond = family?.Watermark == ModelFamily.Sd2.Watermark;
-        var fromPicture = settings.Job == Job.Image || settings is { Job: Job.Draw, Init: not null };
-        return settings.Job switch
+        var fromPicture = settings.Task == DrawTask.Image || settings is { Task: DrawTask.Draw, Init: not null };
+        return settings.Task switch
         {
-            Job.Depth => Demo(DepthDemo),
-            Job.Inpaint => Demo(InpaintDemo),
-            Job.Upscale => Demo(UpscaleDemo),
+            DrawTask.Depth => Demo(DepthDemo),
+            DrawTask.Inpaint => Demo(InpaintDemo),
+            DrawTask.Upscale => Demo(UpscaleDemo),
             _ when settings.IsOptimized => fromPicture ? OptimizedImage : OptimizedText,
             _ when !settings.IsScript => General,
             _ when isSecond => fromPicture ? StabilityImage : StabilityText,
@@ -169,6 +153,7 @@ internal sealed record Profile
         };
 
         // The demos are web pages and have no files of their own to name; asked for in the scripts' words they draw as the originals do.
-        Profile Demo(Profile demo) => settings.IsScript ? demo with { Like = NoiseLike.CompVis, Literal = true } : demo;
+        Profile Demo(Profile demo) => settings.IsScript
+            ? demo with { Request = demo.Request with { Like = NoiseLike.CompVis, Literal = true, Fit = ImageFit.Stretch } } : demo;
     }
 }

@@ -3,26 +3,17 @@ using System.CommandLine.Parsing;
 
 namespace Easel.Cli.Options;
 
-/// <summary>The words that only the original scripts use, by which a command line is known to mean what it means there.</summary>
+/// <summary>Whether a command line is one of the original scripts'.</summary>
 internal static class ScriptFlags
 {
-    private static readonly HashSet<string> Words =
-    [
-        .. Flags.Spellings(
-        [
-            "--plms", "--dpm_solver", "--dpm", "--ddim_steps", "--ddim_eta", "--n_samples", "--n_iter", "--n_rows", "--H", "--W", "--C", "--f", "--scale",
-            "--fixed_code", "--skip_grid", "--skip_save", "--repeat", "--laion400m", "--torchscript", "--ipex", "--bf16", "--turbo", "--unet_bs",
-        ]),
-    ];
-
     /// <summary>
     /// Whether a command line speaks the scripts' language: one of their own flags, <c>--like compvis</c>, or <c>--ckpt</c> together with <c>--init-img</c>,
     /// which is the least that the original img2img is started with.
     /// </summary>
-    public static bool AreIn(ParseResult parsed, DrawFlags flags)
+    public static bool AreIn(ParseResult parsed, DrawFlags flags, IReadOnlyDictionary<string, object?> turned)
     {
         var used = parsed.Tokens.Where(token => token.Type == TokenType.Option).Select(token => token.Value).ToHashSet();
-        return used.Overlaps(Words) || parsed.GetValue(flags.Like) == NoiseLike.CompVis
+        return used.Overlaps(flags.ScriptWords) || turned.GetValueOrDefault(nameof(GenerationRequest.Like)) is NoiseLike.CompVis
             || used.Contains("--ckpt") && (used.Contains("--init-img") || used.Contains("--init_img"));
     }
 

@@ -40,7 +40,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         }
         var files = new OutputFiles(settings, profile);
         if (!settings.SkipSave || GridIsWanted(profile)) files.Prepare(Again is null ? Batch.Of(request).Sum(batch => batch.Prompts.Count) : 1);
-        if (settings.Job == Job.Upscale && inputs.Picture is { } picture && Esrgan.IsIn(path)) PlainEnlargement.Execute(path, picture, settings, files, shell);
+        if (settings.Task == DrawTask.Upscale && inputs.Picture is { } picture && Esrgan.IsIn(path)) PlainEnlargement.Execute(path, picture, settings, files, shell);
         else if (settings.Quiet) Draw(path, options, inputs, files, new SilentProgress(shell));
         else Draw(path, options, inputs, files, IProgressDisplay.For(shell, quiet: false));
     }
@@ -83,7 +83,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
             {
                 if (settings.SkipSave || wanted is not null && image.Index != wanted) return;
                 var finished = grid ? Marked(image, marked, generator.Family) : image;
-                var text = settings.NoMetadata ? null : stamp.MetadataOf(finished, request);
+                var text = settings.NoMetadata ? null : stamp.MetadataOf(finished);
                 _saved.Add(files.Save(finished, text, _saved.Count));
                 progress.Result(settings.Json ? JsonLines.Picture(_saved[^1], finished, text) : _saved[^1]);
             });
@@ -94,7 +94,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
             {
                 if (marked && Watermark.CanCarry(sheet)) sheet = Watermark.Write(sheet, generator.Family.Watermark);
                 var first = Marked(result.Images[0], marked, generator.Family);
-                _saved.Add(files.SaveGrid(sheet, settings.NoMetadata ? null : stamp.MetadataOf(first, request)));
+                _saved.Add(files.SaveGrid(sheet, settings.NoMetadata ? null : stamp.MetadataOf(first)));
                 if (!settings.Json) progress.Result(_saved[^1]);
             }
             foreach (var remark in result.Remarks) progress.Note(remark);
@@ -112,7 +112,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
     /// <summary>What the run would take, and nothing drawn: of the model only what its file says of it is read.</summary>
     private void TellPlan(string path, LoadOptions options, Inputs inputs)
     {
-        if (settings.Job == Job.Upscale && Esrgan.IsIn(path)) throw new UsageException($"--plan is for diffusion models; {Path.GetFileName(path)} enlarges in one pass.");
+        if (settings.Task == DrawTask.Upscale && Esrgan.IsIn(path)) throw new UsageException($"--plan is for diffusion models; {Path.GetFileName(path)} enlarges in one pass.");
         using var checkpoint = Checkpoint.Open(path, options.Config, options.Ema);
         CheckModel(checkpoint.Family, path);
         var request = RequestFor(Profile.For(settings, checkpoint.Family), inputs);
@@ -123,19 +123,18 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
     private GenerationRequest RequestFor(Profile profile, Inputs inputs)
     {
         if (Again is null) return RequestBuilder.Build(settings, profile, inputs);
-        var request = RequestInfotext.FromInfotext(Again);
-        return request with { InitImage = inputs.Picture, Mask = inputs.Mask, Depth = inputs.Depth, Watermark = request.Watermark && !settings.NoWatermark };
+        return RequestBuilder.Turned(RequestInfotext.FromInfotext(Again), settings, inputs);
     }
 
     private void CheckModel(ModelFamily family, string path)
     {
         if (Again is not null) return;
         var name = $"{Path.GetFileName(path)} ({family.Name})";
-        if (settings.Job == Job.Upscale && family.Task != ModelTask.Upscaler)
+        if (settings.Task == DrawTask.Upscale && family.Task != ModelTask.Upscaler)
             throw new UsageException($"{name} does not enlarge pictures; upscale needs the x4 upscaler's checkpoint.");
-        if (settings.Job == Job.Depth && family.Task != ModelTask.Depth)
+        if (settings.Task == DrawTask.Depth && family.Task != ModelTask.Depth)
             throw new UsageException($"{name} does not look at depth; depth2img needs a depth model's checkpoint.");
-        if (settings.Job != Job.Upscale && family.Task == ModelTask.Upscaler)
+        if (settings.Task != DrawTask.Upscale && family.Task == ModelTask.Upscaler)
             throw new UsageException($"{name} only enlarges pictures: easel upscale -i picture.png.");
         if (settings.Claimed.Channels is { } channels and not 4) throw new UsageException($"--C is {channels}, but the latents of {name} have 4 channels.");
         var factor = family.Task == ModelTask.Upscaler ? 4 : 8;

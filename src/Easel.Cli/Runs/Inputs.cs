@@ -20,7 +20,7 @@ internal sealed record Inputs(IReadOnlyList<string>? Prompts, RgbImage? Picture,
         var depth = settings.Depth is { } map ? Read(() => ImageFile.LoadGray16(map)) : null;
         if (settings.Init is not { } init) return new Inputs(prompts, null, mask, depth);
 
-        if (settings.Job != Job.Inpaint || mask is not null) return new Inputs(prompts, Read(() => ImageFile.Load(init)), mask, depth);
+        if (settings.Task != DrawTask.Inpaint || mask is not null) return new Inputs(prompts, Read(() => ImageFile.Load(init)), mask, depth);
 
         // Without a mask the transparent part of the picture is what to draw.
         var (picture, alpha) = Read(() => ImageFile.LoadWithAlpha(init));
@@ -34,12 +34,12 @@ internal sealed record Inputs(IReadOnlyList<string>? Prompts, RgbImage? Picture,
 
     private static void Demand(DrawSettings settings)
     {
-        var what = settings.Job switch
+        var what = settings.Task switch
         {
-            Job.Image => "the picture to begin from",
-            Job.Inpaint => "the picture to draw in",
-            Job.Depth => "the picture whose shape to keep",
-            Job.Upscale => "the picture to enlarge",
+            DrawTask.Image => "the picture to begin from",
+            DrawTask.Inpaint => "the picture to draw in",
+            DrawTask.Depth => "the picture whose shape to keep",
+            DrawTask.Upscale => "the picture to enlarge",
             _ => null,
         };
         if (what is not null) throw new UsageException($"Give {what} with -i, as in: -i picture.png.");

@@ -12,7 +12,7 @@ internal static class PlanFacts
         var facts = new Facts();
         facts.Add("model", $"{model}, {plan.PrecisionName} on {plan.Device}");
         var count = plan.Pictures == 1 ? "1 picture" : $"{plan.Pictures} pictures";
-        facts.Add("drawing", $"{count} of {plan.Width}x{plan.Height}, {plan.Steps} steps of {request.Sampler}{(request.GuidanceScale == 1 ? " without guidance" : "")}");
+        facts.Add("drawing", $"{count} of {plan.Width}x{plan.Height}, {plan.Steps} steps of {plan.Sampler}{(plan.IsGuided ? "" : " without guidance")}");
         facts.Add("memory", $"{Gigabytes(plan.MemoryNeeded)} of {Gigabytes(plan.MemoryAvailable)} free{(plan.Fits ? "" : ": it does not fit, and would be refused")}");
         facts.Add("chosen", plan.Choices.Count > 0 ? plan.Choices : "everything stays in memory, and pictures are decoded whole");
         facts.Add("work", string.Create(CultureInfo.InvariantCulture, $"{plan.StepGigaflops:#,0} GFLOP a step, {plan.DecodeGigaflops:#,0} to decode a picture"));

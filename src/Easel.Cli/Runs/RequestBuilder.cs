@@ -1,5 +1,4 @@
 using Easel.Cli.Options;
-using Easel.Imaging;
 
 namespace Easel.Cli.Runs;
 
@@ -13,72 +12,51 @@ internal static class RequestBuilder
     /// <exception cref="UsageException">There is nothing to draw.</exception>
     public static GenerationRequest Build(DrawSettings settings, Profile profile, Inputs inputs)
     {
-        var prompts = inputs.Prompts
-            ?? [settings.Prompt ?? profile.Prompt ?? throw new UsageException("Say what to draw, as in: easel \"a hamster painting with a brush\".")];
-        var side = inputs.Picture is null ? profile.Side : null;
-        var request = new GenerationRequest
-        {
-            NegativePrompt = settings.Negative ?? "",
-            Width = settings.Width ?? side,
-            Height = settings.Height ?? side,
-            Steps = settings.Steps ?? profile.Steps,
-            Sampler = settings.Sampler ?? profile.Sampler,
-            Schedule = settings.Schedule,
-            GuidanceScale = settings.Scale ?? profile.Scale,
-            Eta = settings.Eta ?? (settings.Sampler is null or "ddim" ? profile.Eta : null),
-            Fast = settings.Fast ?? FastLevel.Exact,
-            Seed = settings.Seed is { } seed ? seed.Value : profile.Seed,
-            Like = settings.Like ?? profile.Like,
-            FixedCode = settings.FixedCode,
-            ClipSkip = settings.ClipSkip ?? 1,
-            Literal = settings.Literal ?? profile.Literal,
-            InitImage = inputs.Picture,
-            Strength = settings.Strength ?? profile.Strength,
-            Fit = settings.Fit ?? (settings.IsScript ? ImageFit.Stretch : ImageFit.Crop),
-            Mask = inputs.Mask,
-            InvertMask = settings.InvertMask,
-            OnlyMasked = settings.OnlyMasked,
-            Extend = settings.Extend ?? new Margins(),
-            Depth = inputs.Depth,
-            Watermark = profile.Watermark && !settings.NoWatermark,
-        };
-        request = request with
-        {
-            MaskBlur = settings.MaskBlur ?? request.MaskBlur,
-            Fill = settings.Fill ?? request.Fill,
-            OnlyMaskedPadding = settings.Padding ?? request.OnlyMaskedPadding,
-            NoiseLevel = settings.NoiseLevel ?? request.NoiseLevel,
-        };
+        string[] prompts = inputs.Prompts is { } read ? [.. read]
+            : [settings.Prompt ?? profile.Prompt ?? throw new UsageException("Say what to draw, as in: easel \"a hamster painting with a brush\".")];
+        var request = profile.Request;
+        // How much is drawn anew belongs to the sampler that the script has.
+        if (settings.Turned.GetValueOrDefault(nameof(request.Sampler)) is string sampler and not "ddim") request = request with { Eta = null };
+        if (profile.Side is { } side && inputs.Picture is null) request = request with { Width = side, Height = side };
+        request = Turned(request, settings, inputs);
         if (profile.InputStep is { } step && inputs.Picture is { } picture && request is { Width: null, Height: null })
             request = request with { Width = Math.Max(step, picture.Width / step * step), Height = Math.Max(step, picture.Height / step * step) };
         return Counted(request, settings, profile, prompts);
     }
 
-    /// <summary>How many pictures, and how many of them at once.</summary>
-    private static GenerationRequest Counted(GenerationRequest request, DrawSettings settings, Profile profile, IReadOnlyList<string> prompts)
+    /// <summary>A request with the knobs that the command line turns, and its pictures.</summary>
+    public static GenerationRequest Turned(GenerationRequest request, DrawSettings settings, Inputs inputs)
     {
+        foreach (var (property, value) in settings.Turned) request = Knobs.Find(property)!.Set(request, value);
+        return request with { InitImage = inputs.Picture, Mask = inputs.Mask, Depth = inputs.Depth };
+    }
+
+    /// <summary>How many pictures, and how many of them at once.</summary>
+    private static GenerationRequest Counted(GenerationRequest request, DrawSettings settings, Profile profile, string[] prompts)
+    {
+        var (asked, batches) = (settings.Of<int?>(nameof(request.BatchSize)), settings.Of<int?>(nameof(request.BatchCount)));
         AtLeastOne("--count", settings.Count);
-        AtLeastOne("--batch", settings.Batch);
+        AtLeastOne("--batch", asked);
         AtLeastOne("--repeat", settings.Repeat);
-        AtLeastOne("--n_iter", settings.Iterations);
+        AtLeastOne("--n_iter", batches);
 
         if (settings is { Repeat: { } repeat, FromFile: not null }) prompts = Repeated(prompts, repeat);
         if (settings.IsScript && settings.Count is null)
         {
-            var size = settings.Batch ?? profile.BatchSize;
+            var size = asked ?? profile.Request.BatchSize;
             // optimizedSD gives each prompt of a file a batch of its own; the others fill their batches with as many prompts as fit.
-            if (settings.IsOptimized && prompts.Count > 1) prompts = Repeated(prompts, size);
-            return request with { Prompts = prompts, BatchSize = size, BatchCount = settings.Iterations ?? profile.BatchCount };
+            if (settings.IsOptimized && prompts.Length > 1) prompts = Repeated(prompts, size);
+            return request with { Prompts = prompts, BatchSize = size, BatchCount = batches ?? profile.Request.BatchCount };
         }
 
-        var count = settings.Count ?? settings.Batch ?? profile.BatchSize * profile.BatchCount;
-        var batch = settings.Batch ?? (settings.IsScript ? Math.Min(profile.BatchSize, count) : 1);
-        return prompts.Count == 1 && count % batch == 0
+        var count = settings.Count ?? asked ?? profile.Request.BatchSize * profile.Request.BatchCount;
+        var batch = asked ?? (settings.IsScript ? Math.Min(profile.Request.BatchSize, count) : 1);
+        return prompts.Length == 1 && count % batch == 0
             ? request with { Prompts = prompts, BatchSize = batch, BatchCount = count / batch }
-            : request with { Prompts = Repeated(prompts, count), BatchSize = batch };
+            : request with { Prompts = Repeated(prompts, count), BatchSize = batch, BatchCount = 1 };
     }
 
-    private static string[] Repeated(IReadOnlyList<string> prompts, int times) => [.. prompts.SelectMany(prompt => Enumerable.Repeat(prompt, times))];
+    private static string[] Repeated(string[] prompts, int times) => [.. prompts.SelectMany(prompt => Enumerable.Repeat(prompt, times))];
 
     private static void AtLeastOne(string flag, int? value)
     {

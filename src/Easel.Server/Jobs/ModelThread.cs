@@ -170,7 +170,7 @@ public sealed class ModelThread : IHostedService
         run.Token.ThrowIfCancellationRequested();
         var stamp = _model.Stamp!;
         var view = new RunView(_queue, run, _metrics);
-        var result = generator.Generate(request, view.Show, run.Token, image => _writer.Add(run, image.Index, image.Image, () => stamp.MetadataOf(image, request)));
+        var result = generator.Generate(request, view.Show, run.Token, image => _writer.Add(run, image.Index, image.Image, () => stamp.MetadataOf(image)));
         return result.Remarks;
     }
 

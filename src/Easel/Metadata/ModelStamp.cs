@@ -13,11 +13,11 @@ internal sealed record ModelStamp(string Path, LoadOptions Options, Precision Pr
     public static string NameOf(string path) => System.IO.Path.GetFileNameWithoutExtension(System.IO.Path.TrimEndingDirectorySeparator(path));
 
     /// <summary>The text for a picture; waits for the fingerprint.</summary>
-    public ImageMetadata MetadataOf(GeneratedImage image, GenerationRequest asked)
+    public ImageMetadata MetadataOf(GeneratedImage image)
     {
         var hash = Hash?.GetAwaiter().GetResult();
         var vae = (Options.TinyVae ?? Options.Vae) is { } path ? NameOf(path) : null;
-        var text = RequestInfotext.ToInfotext(image, NameOf(Path), hash is null ? null : ModelHash.Short(hash), Precision, vae, asked);
+        var text = RequestInfotext.ToInfotext(image, NameOf(Path), hash is null ? null : ModelHash.Short(hash), Precision, vae);
         return new ImageMetadata(text.ToString());
     }
 }

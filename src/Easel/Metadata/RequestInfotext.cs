@@ -1,18 +1,41 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Easel.Imaging;
-using Easel.Models;
-using Easel.Sampling;
 
 namespace Easel.Metadata;
 
+/// <summary>A picture whose settings are told.</summary>
+/// <param name="Image">The picture.</param>
+internal readonly record struct ToldPicture(GeneratedImage Image)
+{
+    /// <summary>The request as it was carried out.</summary>
+    public GenerationRequest Request => Image.Request;
+
+    /// <summary>The request as it was asked for.</summary>
+    public GenerationRequest Asked => Image.Asked;
+
+    /// <summary>The size that was drawn: that of the result, unless a part of a picture was drawn in a size of its own.</summary>
+    public string Size => Request.Mask is not null && (Asked.Width ?? Asked.Height) is { } side
+        ? $"{Asked.Width ?? side}x{Asked.Height ?? side}"
+        : $"{Request.Width ?? Image.Image.Width}x{Request.Height ?? Image.Image.Height}";
+}
+
 /// <summary>
-/// From what made a picture to the text that travels in it, and back. The names and their order are AUTOMATIC1111's, so that other programs understand them;
-/// what its text has no name for and a picture needs to be made again to the bit is added under names of Easel's own.
+/// From what made a picture to the text that travels in it, and back, by the rows of <see cref="Knobs"/>. The names and their order are AUTOMATIC1111's, so that other programs
+/// understand them; what its text has no name for and a picture needs to be made again to the bit is added under names of Easel's own.
 /// </summary>
 internal static class RequestInfotext
 {
     private const string Program = "Easel";
+
+    private const int MostPrompts = 100_000;
+
+    /// <summary>Names in such a text that are no knob's: they are read elsewhere, or say nothing that a picture could differ by.</summary>
+    private static readonly HashSet<string> Facts =
+    [
+        "Model", "Model hash", "VAE", "VAE hash", "Version", "Precision", "Sized by", "Init image hash", "Mask hash", "Like", "Batch size", "Batch pos", "Batch number", "Prompts",
+        "Lora hashes", "TI hashes", "Hashes", "User", "Face restoration model",
+    ];
 
     /// <summary>The text of a picture.</summary>
     /// <param name="image">The picture and its request.</param>
@@ -20,46 +43,33 @@ internal static class RequestInfotext
     /// <param name="hash">The first ten hexadecimal digits of the SHA-256 of the model's file; null where it is no single file.</param>
     /// <param name="precision">The number format in which the model ran; null to leave it out.</param>
     /// <param name="vae">The name of another autoencoder's file, where one stood in for the model's own.</param>
-    /// <param name="asked">The request as it was asked for; without it, whether a size was asked for or followed from the input picture is judged by the
-    /// result.</param>
-    public static Infotext ToInfotext(GeneratedImage image, string? model, string? hash, Precision? precision = null, string? vae = null,
-        GenerationRequest? asked = null)
+    public static Infotext ToInfotext(GeneratedImage image, string? model, string? hash, Precision? precision = null, string? vae = null)
     {
-        var request = image.Request;
-        var (sampler, named) = Samplers.Resolve(request.Sampler!);
-        var schedule = IsAutomatic(request.Schedule) ? named ?? Schedules.Get(sampler.DefaultSchedule) : Schedules.Get(request.Schedule!);
+        var told = new ToldPicture(image);
         var settings = new List<KeyValuePair<string, string>>();
-        void Add(string name, object? value)
+        foreach (var knob in Knobs.All)
         {
-            if (value is not null) settings.Add(KeyValuePair.Create(name, Convert.ToString(value, CultureInfo.InvariantCulture)!));
+            if (knob.InfotextKey is { } key) Add(key, TextOf(knob, told));
+            if (knob.Property != nameof(GenerationRequest.Width)) continue;
+            Add("Model hash", hash);
+            Add("Model", model);
+            Add("VAE", vae);
         }
-        void AddIf(bool condition, string name, object value)
+        if (image.Request.InitImage is { } init)
         {
-            if (condition) Add(name, value);
+            if (told.Asked is { Width: null, Height: null }) Add("Sized by", "input");
+            Add("Mask hash", image.Request.Mask is { } mask ? Short(mask.Pixels) : null);
+            Add("Init image hash", HashOf(init));
         }
-
-        Add("Steps", request.Steps);
-        Add("Sampler", sampler.DisplayName);
-        Add("Schedule type", schedule.DisplayName);
-        Add("CFG scale", request.GuidanceScale);
-        Add("Seed", IsOneRun(request) ? request.Seed : image.Seed);
-        Add("Size", SizeOf(image, asked));
-        Add("Model hash", hash);
-        Add("Model", model);
-        Add("VAE", vae);
-        AddIf(request.InitImage is not null, "Denoising strength", request.Strength);
-        AddIf(request.ClipSkip > 1, "Clip skip", request.ClipSkip);
-        AddIf(request.InitImage is { } init && (asked is null ? SizeFollowsInput(request, init) : asked is { Width: null, Height: null }), "Sized by", "input");
-        AddInputs(request, Add, AddIf);
-        AddIf(request.Like != NoiseLike.A1111Gpu, "RNG", "CPU");
-        Add("Eta", request.Eta);
-        AddIf(request.Fast != FastLevel.Exact, "Fast", request.Fast.ToString().ToLowerInvariant());
-        AddRun(image, Add, AddIf);
-        AddIf(request.Literal, "Literal", true);
-        AddIf(!request.Watermark, "Watermark", "none");
+        AddRun(image, Add);
         Add("Precision", precision switch { Precision.Full => "fp32", Precision.BFloat16 => "bf16", Precision.Float16 => "fp16", _ => null });
         Add("Version", $"{Program} {typeof(RequestInfotext).Assembly.GetName().Version?.ToString(3)}");
-        return new Infotext { Prompt = image.Prompt, NegativePrompt = request.NegativePrompt, Settings = settings };
+        return new Infotext { Prompt = image.Prompt, NegativePrompt = image.Request.NegativePrompt, Settings = settings };
+
+        void Add(string name, string? value)
+        {
+            if (value is not null) settings.Add(KeyValuePair.Create(name, value));
+        }
     }
 
     /// <summary>
@@ -72,8 +82,6 @@ internal static class RequestInfotext
     {
         if (text["Steps"] is null)
             throw new InvalidRequestException("parameters", "The text in the picture holds no settings to draw by: it has no \"Steps\".");
-        var size = (text["Size"] ?? "").Split('x');
-        var sized = size.Length == 2 && text["Sized by"] is null;
         var batchSize = Whole(text, "Batch size") ?? 1;
         var prompts = Whole(text, "Prompts") ?? 1;
         var chunks = prompts > 1 ? (prompts + batchSize - 1) / Math.Max(1, batchSize) : 1;
@@ -81,37 +89,30 @@ internal static class RequestInfotext
         {
             Prompts = [.. Enumerable.Repeat(text.Prompt, Math.Clamp(prompts, 1, MostPrompts))],
             NegativePrompt = text.NegativePrompt,
-            Steps = Whole(text, "Steps")!.Value,
-            Sampler = text["Sampler"] ?? "Euler a",
-            Schedule = IsAutomatic(text["Schedule type"]) ? null : text["Schedule type"],
-            GuidanceScale = Number(text, "CFG scale") ?? 7,
-            Eta = Number(text, "Eta"),
-            Fast = Level(text, "Fast"),
-            Seed = Long(text, "Seed"),
-            Width = sized ? WholeIn("Size", size[0]) : null,
-            Height = sized ? WholeIn("Size", size[1]) : null,
-            ClipSkip = Whole(text, "Clip skip") ?? 1,
-            Like = text["Like"] == "compvis" ? NoiseLike.CompVis : text["RNG"] == "CPU" ? NoiseLike.PerPicture : NoiseLike.A1111Gpu,
-            FixedCode = text["Fixed code"] is not null,
-            Literal = text["Literal"] is not null,
-            Watermark = text["Watermark"] != "none",
+            GuidanceScale = 7, // AUTOMATIC1111's own, which old texts leave out
         };
-        if (IsOneRun(request)) request = request with { BatchSize = batchSize, BatchCount = (Whole(text, "Batch number") ?? 0) / chunks + 1 };
-        else request = request with { Prompts = [text.Prompt] };
-        return WithInputSettings(request, text);
+        foreach (var knob in Knobs.All) request = Taken(request, knob, text);
+        return Knobs.IsOneRun(request) ? request with { BatchSize = batchSize, BatchCount = (Whole(text, "Batch number") ?? 0) / chunks + 1 } : request with { Prompts = [text.Prompt] };
     }
 
     /// <summary>The place of the picture in the run of the request that <see cref="FromInfotext"/> gives.</summary>
     /// <exception cref="InvalidRequestException">The text contradicts itself.</exception>
     public static int IndexIn(Infotext text, GenerationRequest request)
     {
-        if (!IsOneRun(request)) return 0;
+        if (!Knobs.IsOneRun(request)) return 0;
         request.Validate(); // the batches of a hostile text could be endless
         var batches = Batch.Of(request);
         var (number, place) = (Whole(text, "Batch number") ?? 0, Whole(text, "Batch pos") ?? 0);
         if (number < 0 || number >= batches.Count || place < 0 || place >= batches[number].Prompts.Count)
             throw new InvalidRequestException("parameters", $"The text in the picture places it in batch {number} at {place}, where its run has no picture.");
         return batches[number].First + place;
+    }
+
+    /// <summary>The settings of a text that no knob here understands, so that a picture made again will differ.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> NotUnderstood(Infotext text)
+    {
+        var known = Knobs.All.Select(knob => knob.InfotextKey).OfType<string>().Concat(Facts).ToHashSet(StringComparer.Ordinal);
+        return text.Settings.Where(setting => !known.Contains(setting.Key));
     }
 
     /// <summary>The number format that the text names, or null.</summary>
@@ -129,102 +130,64 @@ internal static class RequestInfotext
     /// <summary>Ten hexadecimal digits that tell one input picture from another.</summary>
     public static string HashOf(RgbImage image) => Short(image.Pixels);
 
-    private const int MostPrompts = 100_000;
+    /// <summary>Width and height that a text gives; null where it gives none, or where they followed from the input picture.</summary>
+    /// <exception cref="InvalidRequestException">They cannot be read.</exception>
+    internal static (int Width, int Height)? SizeIn(Infotext text) =>
+        text["Sized by"] is null && text["Size"]?.Split('x') is [var width, var height] ? (Whole("Size", width), Whole("Size", height)) : null;
 
-    /// <summary>A picture that cannot be drawn without the ones before it.</summary>
-    private static bool IsOneRun(GenerationRequest request) => request.Like == NoiseLike.CompVis || request.FixedCode;
+    /// <summary>A request with the margins that a text gives.</summary>
+    /// <exception cref="InvalidRequestException">They cannot be read.</exception>
+    internal static GenerationRequest WithMargins(GenerationRequest request, Infotext text) =>
+        text["Extend"]?.Split(' ').Select(part => Whole("Extend", part)).ToArray() is [var left, var top, var right, var bottom]
+            ? request with { Extend = new Margins(left, top, right, bottom) } : request;
 
-    private static bool IsAutomatic(string? schedule) => schedule is null || Names.Key(schedule) == Schedules.Automatic;
-
-    private static string Short(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes))[..10];
-
-    private static void AddInputs(GenerationRequest request, Action<string, object?> add, Action<bool, string, object> addIf)
+    /// <summary>What the text says of a knob; null for nothing. What has nothing to act on is left out.</summary>
+    private static string? TextOf(Knob knob, ToldPicture told)
     {
-        if (request.InitImage is not { } init) return;
-        addIf(request.Fit != ImageFit.Crop, "Fit", request.Fit);
-        addIf(request.Extend.Any, "Extend", $"{request.Extend.Left} {request.Extend.Top} {request.Extend.Right} {request.Extend.Bottom}");
-        addIf(request.NoiseLevel != Default.NoiseLevel, "Noise level", request.NoiseLevel);
-        if (request.Mask is { } mask)
+        if (knob.Tell is { } tell) return tell(told);
+        var acts = knob.Needs switch
         {
-            add("Mask blur", request.MaskBlur);
-            addIf(request.InvertMask, "Mask mode", "Inpaint not masked");
-            addIf(request.Fill != MaskFill.Original, "Masked content", MaskFills[(int)request.Fill]);
-            addIf(request.OnlyMasked, "Inpaint area", "Only masked");
-            addIf(request.OnlyMasked, "Masked area padding", request.OnlyMaskedPadding);
-            add("Mask hash", Short(mask.Pixels));
-        }
-        addIf(request.Depth is not null, "Depth map", "given");
-        add("Init image hash", HashOf(init));
-    }
-
-    private static void AddRun(GeneratedImage image, Action<string, object?> add, Action<bool, string, object> addIf)
-    {
-        var request = image.Request;
-        if (!IsOneRun(request)) return;
-        var batch = Batch.Of(request).Last(b => b.First <= image.Index);
-        addIf(request.Like == NoiseLike.CompVis, "Like", "compvis");
-        add("Batch size", request.BatchSize);
-        add("Batch pos", image.Index - batch.First);
-        add("Batch number", batch.Number);
-        addIf(request.Prompts.Count > 1, "Prompts", request.Prompts.Count);
-        addIf(request.FixedCode, "Fixed code", true);
-    }
-
-    private static GenerationRequest WithInputSettings(GenerationRequest request, Infotext text)
-    {
-        var margins = text["Extend"]?.Split(' ').Select(part => WholeIn("Extend", part)).ToArray();
-        var fill = Array.IndexOf(MaskFills, text["Masked content"]);
-        return request with
+            KnobNeeds.Mask => told.Request is { InitImage: not null, Mask: not null },
+            KnobNeeds.Nothing => true,
+            _ => told.Request.InitImage is not null,
+        };
+        if (!acts || !(knob.IsTold?.Invoke(told.Request) ?? !knob.IsDefault(told.Request)) || knob.Get(told.Request) is not { } value) return null;
+        return knob.Kind switch
         {
-            Strength = Number(text, "Denoising strength") ?? request.Strength,
-            Fit = Enum.TryParse<ImageFit>(text["Fit"], out var fit) ? fit : request.Fit,
-            Extend = margins is [var left, var top, var right, var bottom] ? new Margins(left, top, right, bottom) : request.Extend,
-            NoiseLevel = Whole(text, "Noise level") ?? request.NoiseLevel,
-            MaskBlur = Number(text, "Mask blur") ?? request.MaskBlur,
-            InvertMask = text["Mask mode"] == "Inpaint not masked",
-            Fill = fill >= 0 ? (MaskFill)fill : request.Fill,
-            OnlyMasked = text["Inpaint area"] == "Only masked",
-            OnlyMaskedPadding = Whole(text, "Masked area padding") ?? request.OnlyMaskedPadding,
+            KnobKind.Switch => knob.InfotextWord,
+            KnobKind.Choice => knob.Choices.First(choice => choice.Value.Equals(value)) is var choice ? choice.Infotext ?? choice.Word : null,
+            _ => knob.Format(value),
         };
     }
 
-    /// <summary>
-    /// Whether the size is the one that the input picture gives by itself. It must be left open then, for a size that is asked for is reached by other ways
-    /// than one that follows.
-    /// </summary>
-    private static bool SizeFollowsInput(GenerationRequest request, RgbImage init)
+    private static GenerationRequest Taken(GenerationRequest request, Knob knob, Infotext text)
     {
-        if (request.Mask is not null || request.Extend.Any) return true;
-        int[] steps = request.Like == NoiseLike.CompVis ? [ModelFamily.Sd1.ScriptStep, ModelFamily.Sd2.ScriptStep] : [8]; // the text does not say which family drew
-        return steps.Any(step => (request.Width, request.Height) == (Math.Max(64, init.Width / step * step), Math.Max(64, init.Height / step * step)));
+        if (knob.Take is { } take) return take(request, text);
+        if (knob.InfotextKey is not { } key || text[key] is not { } said) return request;
+        if (knob.Kind == KnobKind.Switch) return said == knob.InfotextWord ? knob.Set(request, !(bool)knob.Default!) : request;
+        if (knob.TryParse(said, out var value)) return knob.Set(request, value);
+        throw knob.Kind == KnobKind.Choice
+            ? new InvalidRequestException("parameters", $"The text in the picture says \"{key}: {said}\", which Easel does not know; it may be of a newer version.")
+            : Unreadable(key, said);
     }
 
-    /// <summary>The size that was drawn: that of the result, unless a part of a picture was drawn in a size of its own.</summary>
-    private static string SizeOf(GeneratedImage image, GenerationRequest? asked)
+    private static void AddRun(GeneratedImage image, Action<string, string?> add)
     {
-        if (image.Request.Mask is not null && (asked?.Width ?? asked?.Height) is { } side) return $"{asked!.Width ?? side}x{asked.Height ?? side}";
-        return $"{image.Request.Width ?? image.Image.Width}x{image.Request.Height ?? image.Image.Height}";
+        var request = image.Request;
+        if (!Knobs.IsOneRun(request)) return;
+        var batch = Batch.Of(request).Last(b => b.First <= image.Index);
+        if (request.Like == NoiseLike.CompVis) add("Like", "compvis");
+        add("Batch pos", $"{image.Index - batch.First}");
+        add("Batch number", $"{batch.Number}");
+        if (request.Prompts.Count > 1) add("Prompts", $"{request.Prompts.Count}");
     }
 
-    /// <summary>AUTOMATIC1111's names, in the order of <see cref="MaskFill"/>.</summary>
-    private static readonly string[] MaskFills = ["fill", "original", "latent noise", "latent nothing"];
+    private static string Short(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes))[..10];
 
-    private static readonly GenerationRequest Default = new();
+    private static int? Whole(Infotext text, string name) => text[name] is { } value ? Whole(name, value) : null;
 
-    private static int? Whole(Infotext text, string name) => text[name] is { } value ? WholeIn(name, value) : null;
-
-    private static int WholeIn(string name, string value) =>
+    private static int Whole(string name, string value) =>
         int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : throw Unreadable(name, value);
-
-    private static long? Long(Infotext text, string name) => text[name] is not { } value ? null
-        : long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : throw Unreadable(name, value);
-
-    private static double? Number(Infotext text, string name) => text[name] is not { } value ? null
-        : double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : throw Unreadable(name, value);
-
-    private static FastLevel Level(Infotext text, string name) => text[name] is not { } value ? FastLevel.Exact
-        : Enum.TryParse<FastLevel>(value, ignoreCase: true, out var level) && Enum.IsDefined(level) ? level
-        : throw new InvalidRequestException("parameters", $"The text in the picture says \"{name}: {value}\", a level that Easel does not know; it may be of a newer version.");
 
     private static InvalidRequestException Unreadable(string name, string value) =>
         new("parameters", $"The text in the picture says \"{name}: {value}\", which is not a number Easel can read.");

@@ -43,6 +43,8 @@ internal static class RunPlanner
             Height = shape.Canvas.Height,
             Pictures = pictures,
             Steps = shape.Plan.StepCount,
+            Sampler = shape.Plan.Sampler.Name,
+            IsGuided = shape.Rows > largest,
             StepGigaflops = evaluations * whole / 1e9,
             DecodeGigaflops = decode / 1e9,
             UNetShare = exact == 0 ? 1 : done / exact,

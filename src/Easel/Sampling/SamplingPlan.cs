@@ -52,7 +52,7 @@ public sealed record SamplingPlan
     public static SamplingPlan For(string sampler, string? schedule, int steps, NoiseSchedule noise, double? strength = null, SamplingOptions? options = null)
     {
         var (method, implied) = Samplers.Resolve(sampler);
-        var automatic = schedule is null || Names.Key(schedule) == Schedules.Automatic;
+        var automatic = Schedules.IsAutomatic(schedule);
         var spacing = !automatic ? Schedules.Get(schedule!) : implied ?? Schedules.Get(method.DefaultSchedule);
         options ??= new SamplingOptions();
         Check(method, noise, strength, options);

@@ -40,6 +40,9 @@ public static class Schedules
     /// <summary>The name that stands for each sampler's own default schedule.</summary>
     public const string Automatic = "automatic";
 
+    /// <summary>Whether a name leaves the schedule to the sampler.</summary>
+    public static bool IsAutomatic(string? name) => string.IsNullOrEmpty(name) || Names.Key(name) == Automatic;
+
     private const int MostSteps = 1000;
 
     /// <summary>Every schedule, the common ones first.</summary>

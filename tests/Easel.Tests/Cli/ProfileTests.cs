@@ -1,3 +1,4 @@
+using Easel.Cli.Runs;
 using Easel.Imaging;
 using Easel.Sampling;
 
@@ -47,12 +48,12 @@ public sealed class ProfileTests
         var settings = Command.ReadLine("easel txt2img --prompt \"a b\" --outdir o --skip_grid --skip_save --ddim_steps 7 --plms --fixed_code --ddim_eta 0.5"
             + " --n_iter 4 --H 64 --W 128 --C 4 --f 8 --n_samples 5 --n_rows 6 --scale 3.5 --config c.yaml --ckpt m.ckpt --seed 7 --precision full"
             + " --device cuda:1 --strength 0.25 --init-img i.png");
-        Assert.Equal(("a b", "o", true, true, 7), (settings.Prompt, settings.OutputFolder, settings.SkipGrid, settings.SkipSave, settings.Steps));
-        Assert.Equal(("plms", true, 0.5, 4, 64, 128),
-            (settings.Sampler, settings.FixedCode, settings.Eta, settings.Iterations, settings.Height, settings.Width));
-        Assert.Equal((4, 8, 5, 6, 3.5), (settings.Claimed.Channels, settings.Claimed.Factor, settings.Batch, settings.Rows, settings.Scale));
-        Assert.Equal(("c.yaml", "m.ckpt", 7L, Precision.Full), (settings.Config, settings.Model, settings.Seed!.Value, settings.Precision));
-        Assert.Equal(("cuda:1", 0.25, "i.png"), (settings.Device, settings.Strength, settings.Init));
+        var request = RequestBuilder.Turned(new GenerationRequest(), settings, new Inputs(null, null, null, null));
+        Assert.Equal(("a b", "o", true, true, 7), (settings.Prompt, settings.OutputFolder, settings.SkipGrid, settings.SkipSave, request.Steps));
+        Assert.Equal(("plms", true, 0.5, 4, 64, 128), (request.Sampler, request.FixedCode, request.Eta, request.BatchCount, request.Height, request.Width));
+        Assert.Equal((4, 8, 5, 6, 3.5), (settings.Claimed.Channels, settings.Claimed.Factor, request.BatchSize, settings.Rows, request.GuidanceScale));
+        Assert.Equal(("c.yaml", "m.ckpt", 7L, Precision.Full), (settings.Config, settings.Model, request.Seed, settings.Precision));
+        Assert.Equal(("cuda:1", 0.25, "i.png"), (settings.Device, request.Strength, settings.Init));
     }
 
     [Fact]
@@ -63,19 +64,19 @@ public sealed class ProfileTests
             + " --fill noise --only-masked --padding 8 --extend left=1,bottom=2 --depth d.png --noise-level 30 --clip-skip 2 --literal --fit pad --eta 0.1"
             + " --precision bf16 --device cpu --config c --vae v --prediction v --ema"
             + " --no-watermark --no-metadata --show -q --json --force --grid --lora-dir l --embeddings-dir e --tiny-vae t --depth-model dm");
+        var request = RequestBuilder.Turned(new GenerationRequest(), settings, new Inputs(null, null, null, null));
         Assert.Equal(("a b", "bad", "m", 7, 64, 128, 3.0),
-            (settings.Prompt, settings.Negative, settings.Model, settings.Steps, settings.Width, settings.Height, settings.Scale));
-        Assert.Equal(("euler", "karras", 3, 2, 9L), (settings.Sampler, settings.Schedule, settings.Count, settings.Batch, settings.Seed!.Value));
+            (settings.Prompt, request.NegativePrompt, settings.Model, request.Steps, request.Width, request.Height, request.GuidanceScale));
+        Assert.Equal(("euler", "karras", 3, 2, 9L), (request.Sampler, request.Schedule, settings.Count, request.BatchSize, request.Seed));
         Assert.Equal((NoiseLike.PerPicture, "o.png", "d", ImageFormat.WebP, 80),
-            (settings.Like, settings.Output, settings.OutputFolder, settings.Format, settings.Quality));
-        Assert.Equal(("i.png", 0.5, "m.png", 2.0, true), (settings.Init, settings.Strength, settings.Mask, settings.MaskBlur, settings.InvertMask));
-        Assert.Equal((MaskFill.Noise, true, 8, new Margins(1, 0, 0, 2)), (settings.Fill, settings.OnlyMasked, settings.Padding, settings.Extend));
-        Assert.Equal(("d.png", 30, 2, true, ImageFit.Pad, 0.1),
-            (settings.Depth, settings.NoiseLevel, settings.ClipSkip, settings.Literal, settings.Fit, settings.Eta));
+            (request.Like, settings.Output, settings.OutputFolder, settings.Format, settings.Quality));
+        Assert.Equal(("i.png", 0.5, "m.png", 2.0, true), (settings.Init, request.Strength, settings.Mask, request.MaskBlur, request.InvertMask));
+        Assert.Equal((MaskFill.Noise, true, 8, new Margins(1, 0, 0, 2)), (request.Fill, request.OnlyMasked, request.OnlyMaskedPadding, request.Extend));
+        Assert.Equal(("d.png", 30, 2, true, ImageFit.Pad, 0.1), (settings.Depth, request.NoiseLevel, request.ClipSkip, request.Literal, request.Fit, request.Eta));
         Assert.Equal((Precision.BFloat16, "cpu", "c", "v", PredictionType.V, true),
             (settings.Precision, settings.Device, settings.Config, settings.Vae, settings.Prediction, settings.Ema));
-        Assert.Equal((true, true, true, true, true, true, true),
-            (settings.NoWatermark, settings.NoMetadata, settings.Show, settings.Quiet, settings.Json, settings.Force, settings.Grid));
+        Assert.Equal((false, true, true, true, true, true, true),
+            (request.Watermark, settings.NoMetadata, settings.Show, settings.Quiet, settings.Json, settings.Force, settings.Grid));
         Assert.Equal(("l", "e", "t", "dm"), (settings.Loras, settings.Embeddings, settings.TinyVae, settings.DepthModel));
     }
 

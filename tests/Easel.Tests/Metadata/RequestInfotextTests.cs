@@ -119,8 +119,9 @@ public sealed class RequestInfotextTests
             Width = width,
             Height = height,
         };
-        Assert.Equal((null, null), (Again(Made(request)).Width, Again(Made(request)).Height));
-        Assert.Equal((null, null), (Again(Made(request), request with { Width = null, Height = null }).Width, Again(Made(request)).Height));
+        var open = Again(Made(request), request with { Width = null, Height = null });
+        Assert.Equal((null, null), (open.Width, open.Height));
+        Assert.Equal((width, height), (Again(Made(request)).Width, Again(Made(request)).Height));
         Assert.Equal(masked ? 512 : width, Again(Made(request), request with { Width = 512, Height = null }).Width);
     }
 
@@ -164,7 +165,7 @@ public sealed class RequestInfotextTests
         new(new RgbImage(8, 8), request, request.Prompts[0], request.Seed!.Value + (request.Like == NoiseLike.CompVis ? 0 : index), index, false);
 
     private static GenerationRequest Again(GeneratedImage image, GenerationRequest? asked = null) =>
-        RequestInfotext.FromInfotext(Infotext.Parse(RequestInfotext.ToInfotext(image, "m", "h", Precision.Full, asked: asked).ToString()));
+        RequestInfotext.FromInfotext(Infotext.Parse(RequestInfotext.ToInfotext(image with { Asked = asked ?? image.Request }, "m", "h", Precision.Full).ToString()));
 
     private static void Same(GenerationRequest expected, GenerationRequest actual)
     {

@@ -2,7 +2,7 @@
 namespace Easel.Cli.Options;
 
 /// <summary>What a drawing command is for.</summary>
-internal enum Job
+internal enum DrawTask
 {
     /// <summary>Text to image, or image to image where a picture is given.</summary>
     Draw,

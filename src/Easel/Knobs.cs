@@ -1,0 +1,244 @@
+using Easel.Imaging;
+using Easel.Metadata;
+using Easel.Sampling;
+using Request = Easel.GenerationRequest;
+
+namespace Easel;
+
+/// <summary>
+/// The table of knobs: a row for each property of <see cref="GenerationRequest"/>. To add a knob, add the property, its use, and a row here; every shell has it then. What is special
+/// about a knob stands in its row. The order is that of the text in pictures.
+/// </summary>
+public static class Knobs
+{
+    private static readonly KnobChoice[] Fits =
+    [
+        new(ImageFit.Crop, "crop", Infotext: "Crop", Code: 1), new(ImageFit.Pad, "pad", Infotext: "Pad", Code: 2), new(ImageFit.Stretch, "stretch", Infotext: "Stretch", Code: 0),
+    ];
+
+    private static readonly KnobChoice[] Fills =
+    [
+        new(MaskFill.Original, "original", Code: 1), new(MaskFill.Noise, "noise", "latent-noise", "latent noise", 2),
+        new(MaskFill.Blur, "blur", "fill", "fill", 0), new(MaskFill.Nothing, "nothing", "latent-nothing", "latent nothing", 3),
+    ];
+
+    private static readonly KnobChoice[] Levels =
+    [
+        new(FastLevel.Exact, "exact", "none off"), new(FastLevel.Light, "light"), new(FastLevel.Medium, "medium"), new(FastLevel.Strong, "strong"),
+    ];
+
+    private static readonly KnobChoice[] Likes =
+    [
+        new(NoiseLike.PerPicture, "per-picture"), new(NoiseLike.CompVis, "compvis"), new(NoiseLike.A1111Gpu, "a1111-gpu"),
+    ];
+
+    /// <summary>A request in which no knob was turned.</summary>
+    internal static Request Untouched { get; } = new();
+
+    /// <summary>Every knob.</summary>
+    public static IReadOnlyList<Knob> All { get; } =
+    [
+        new(nameof(Request.Prompts))
+        {
+            Label = "Prompt", Help = "what to draw; may also stand alone, without --prompt", Flags = ["--prompt", "-p"],
+            SdapiName = "prompt", OpenAiName = "prompt", McpName = "prompt", Tell = _ => null,
+            Check = r => { if (r.Prompts.Count == 0) throw new InvalidRequestException(nameof(r.Prompts), "There is no prompt: give one, even an empty one."); },
+        },
+        new(nameof(Request.NegativePrompt))
+        {
+            Label = "Negative prompt", Help = "what not to draw", Flags = ["--negative", "-n", "--negative-prompt"],
+            SdapiName = "negative_prompt", OpenAiName = "negative_prompt", McpName = "negative_prompt", Tell = _ => null,
+        },
+        new(nameof(Request.Steps))
+        {
+            Label = "Steps", Noun = "number of steps", Help = "sampling steps: more take longer and are finer", Flags = ["--steps"], ScriptFlags = ["--ddim_steps"],
+            InfotextKey = "Steps", SdapiName = "steps", OpenAiName = "steps", McpName = "steps",
+            Range = (1, 1000), DefaultFrom = DefaultFrom.Model, IsTold = Always,
+        },
+        new(nameof(Request.Sampler))
+        {
+            Label = "Sampler", Help = "the way in which noise is removed; easel samplers lists them", Flags = ["--sampler"], ValueName = "NAME",
+            InfotextKey = "Sampler", SdapiName = "sampler_name", OpenAiName = "sampler", McpName = "sampler",
+            Values = () => Samplers.All.Select(sampler => sampler.Name), DefaultFrom = DefaultFrom.Model,
+            Tell = told => Samplers.Get(told.Request.Sampler!).DisplayName, Take = (r, text) => r with { Sampler = text["Sampler"] ?? "Euler a" },
+            Check = r => { if (r.Sampler is { } name) _ = Samplers.Resolve(name); },
+        },
+        new(nameof(Request.Schedule))
+        {
+            Label = "Schedule", Noun = "noise schedule", Help = "how the noise levels are spaced", Flags = ["--schedule", "--scheduler"], ValueName = "NAME",
+            InfotextKey = "Schedule type", SdapiName = "scheduler", OpenAiName = "schedule", McpName = "schedule",
+            NoneWords = [Schedules.Automatic], Values = () => Schedules.All.Select(schedule => schedule.Name), DefaultFrom = DefaultFrom.Sampler,
+            Tell = told => ScheduleOf(told.Request).DisplayName,
+            Check = r => { if (r.Schedule is { } name && !Schedules.IsAutomatic(name)) _ = Schedules.Get(name); },
+        },
+        new(nameof(Request.GuidanceScale))
+        {
+            Label = "Guidance", Noun = "guidance scale", Help = "how strongly the prompt pulls; at 1 the negative prompt is not looked at, in half the time",
+            Flags = ["--cfg", "--guidance", "--cfg-scale"], ScriptFlags = ["--scale"],
+            InfotextKey = "CFG scale", SdapiName = "cfg_scale", OpenAiName = "guidance", McpName = "guidance",
+            Range = (0, 100), Step = 0.5, DefaultFrom = DefaultFrom.Model, IsTold = Always,
+        },
+        new(nameof(Request.Seed))
+        {
+            Label = "Seed", Help = "the number that makes the same picture again; 'random' or -1 draws one", Flags = ["--seed", "-s"], ValueName = "S",
+            InfotextKey = "Seed", SdapiName = "seed", OpenAiName = "seed", McpName = "seed", NoneWords = ["random", "-1"], DefaultFrom = DefaultFrom.Chance,
+            Tell = told => Text(IsOneRun(told.Request) ? told.Request.Seed : told.Image.Seed),
+        },
+        new(nameof(Request.Width))
+        {
+            Label = "Width", Help = "width in pixels, a multiple of 8", Flags = ["--width", "-W"], ScriptFlags = ["--W"],
+            InfotextKey = "Size", SdapiName = "width", McpName = "width", DefaultFrom = DefaultFrom.Picture,
+            Range = (64, Request.LargestSide), MultipleOf = Request.SideStep, Step = 64, Unit = " pixels",
+            Tell = told => told.Size, Take = (r, text) => RequestInfotext.SizeIn(text) is { } size ? r with { Width = size.Width, Height = size.Height } : r,
+        },
+        new(nameof(Request.Height))
+        {
+            Label = "Height", Help = "height in pixels, a multiple of 8", Flags = ["--height", "-H"], ScriptFlags = ["--H"],
+            SdapiName = "height", McpName = "height", DefaultFrom = DefaultFrom.Picture,
+            Range = (64, Request.LargestSide), MultipleOf = Request.SideStep, Step = 64, Unit = " pixels",
+        },
+        new(nameof(Request.InitImage))
+        {
+            Label = "Input picture", Help = "the picture to begin from", Flags = ["--init-img", "-i", "--init"], ValueName = "FILE", McpName = "image",
+        },
+        new(nameof(Request.Strength))
+        {
+            Label = "Strength", Help = "how far the result may stray from the input picture, 0 to 1", Flags = ["--strength"],
+            InfotextKey = "Denoising strength", SdapiName = "denoising_strength", OpenAiName = "strength", McpName = "strength",
+            Range = (0, 1), Step = 0.05, Needs = KnobNeeds.Picture, IsTold = r => r.InitImage is not null,
+        },
+        new(nameof(Request.ClipSkip))
+        {
+            Label = "Clip skip", Help = "stop the text encoder so many layers before its end; 1 is none", Flags = ["--clip-skip"],
+            InfotextKey = "Clip skip", OpenAiName = "clip_skip", McpName = "clip_skip", SdapiName = "clip_skip", Range = (1, 12),
+        },
+        new(nameof(Request.Fit))
+        {
+            Label = "Fit", Help = "how the input picture is brought to the asked size", Flags = ["--fit"], Choices = Fits,
+            InfotextKey = "Fit", SdapiName = "resize_mode", Needs = KnobNeeds.Picture,
+        },
+        new(nameof(Request.Extend))
+        {
+            Label = "Extend", Noun = "margin", Help = "draw on beyond the picture's edges (also right, bottom, all)", Flags = ["--extend"], ValueName = "left=128,top=64",
+            InfotextKey = "Extend", Needs = KnobNeeds.Picture,
+            Tell = told => told.Request.Extend is { Any: true } margins ? $"{margins.Left} {margins.Top} {margins.Right} {margins.Bottom}" : null, Take = RequestInfotext.WithMargins,
+            Check = r => r.Extend.Validate(r.InitImage),
+        },
+        new(nameof(Request.NoiseLevel))
+        {
+            Label = "Noise level", Help = "noise added to the small picture before it is enlarged; most models take up to 350", Flags = ["--noise-level"],
+            InfotextKey = "Noise level", SdapiName = "noise_level", McpName = "noise_level", Range = (0, 1000), Needs = KnobNeeds.Upscaler,
+        },
+        new(nameof(Request.Mask))
+        {
+            Label = "Mask", Help = "white is drawn anew, black is kept; without one the picture's transparency counts", Flags = ["--mask"], ValueName = "FILE", McpName = "mask",
+            Needs = KnobNeeds.Picture, Check = r => RequireSameSize(r, nameof(r.Mask), "mask", r.Mask?.Width, r.Mask?.Height),
+        },
+        new(nameof(Request.MaskBlur))
+        {
+            Label = "Mask blur", Help = "softness of the mask's edge in pixels", Flags = ["--mask-blur"],
+            InfotextKey = "Mask blur", SdapiName = "mask_blur", Range = (0, 64), Needs = KnobNeeds.Mask, IsTold = r => r.Mask is not null,
+        },
+        new(nameof(Request.InvertMask))
+        {
+            Label = "Invert mask", Help = "draw the black part instead", Flags = ["--invert-mask"],
+            InfotextKey = "Mask mode", InfotextWord = "Inpaint not masked", SdapiName = "inpainting_mask_invert", Needs = KnobNeeds.Mask,
+        },
+        new(nameof(Request.Fill))
+        {
+            Label = "Masked content", Noun = "content under the mask", Help = "what stands under the mask at first", Flags = ["--fill"], Choices = Fills,
+            InfotextKey = "Masked content", SdapiName = "inpainting_fill", Needs = KnobNeeds.Mask,
+        },
+        new(nameof(Request.OnlyMasked))
+        {
+            Label = "Only the masked part", Help = "draw the masked part alone, enlarged, and put it back", Flags = ["--only-masked"],
+            InfotextKey = "Inpaint area", InfotextWord = "Only masked", SdapiName = "inpaint_full_res", Needs = KnobNeeds.Mask,
+        },
+        new(nameof(Request.OnlyMaskedPadding))
+        {
+            Label = "Padding", Noun = "padding around the mask", Help = "pixels around the masked part that are seen with it where it is drawn alone", Flags = ["--padding"],
+            InfotextKey = "Masked area padding", SdapiName = "inpaint_full_res_padding", Range = (0, 1024), Step = 8, Needs = KnobNeeds.Mask,
+            IsTold = r => r is { Mask: not null, OnlyMasked: true },
+        },
+        new(nameof(Request.Depth))
+        {
+            Label = "Depth map", Help = "a depth map for a depth model, near is bright", Flags = ["--depth"], ValueName = "FILE", InfotextKey = "Depth map",
+            Needs = KnobNeeds.DepthModel, Tell = told => told.Request is { InitImage: not null, Depth: not null } ? "given" : null, Take = (r, _) => r,
+            Check = r => RequireSameSize(r, nameof(r.Depth), "depth map", r.Depth?.Width, r.Depth?.Height),
+        },
+        new(nameof(Request.Like))
+        {
+            Label = "Seeds like", Noun = "kind of noise", Help = "whose noise a seed stands for", Flags = ["--like"], Choices = Likes,
+            InfotextKey = "RNG", Tell = told => told.Request.Like == NoiseLike.A1111Gpu ? null : "CPU",
+            Take = (r, text) => r with
+            {
+                Like = text["Like"] == "compvis" ? NoiseLike.CompVis : text["RNG"] == "CPU" ? NoiseLike.PerPicture : NoiseLike.A1111Gpu,
+            },
+        },
+        new(nameof(Request.Eta))
+        {
+            Label = "Eta", Help = "fresh noise in each step of DDIM and ancestral samplers, 0 to 1", Flags = ["--eta"], ScriptFlags = ["--ddim_eta"],
+            InfotextKey = "Eta", SdapiName = "eta", Range = (0, 1), Step = 0.1, DefaultFrom = DefaultFrom.Sampler,
+        },
+        new(nameof(Request.Fast))
+        {
+            Label = "Fast", Noun = "level of leaving out work", Help = "leave out work, for a picture that differs a little", Flags = ["--fast"], Choices = Levels,
+            InfotextKey = "Fast", SdapiName = "fast", OpenAiName = "fast", McpName = "fast",
+        },
+        new(nameof(Request.BatchSize))
+        {
+            Label = "At once", Noun = "number of pictures in a batch", Help = "how many pictures are drawn at once", Flags = ["--batch"], ScriptFlags = ["--n_samples"], OnPage = false,
+            InfotextKey = "Batch size", SdapiName = "batch_size", Range = (1, 64), IsTold = IsOneRun, Take = (r, _) => r,
+        },
+        new(nameof(Request.BatchCount))
+        {
+            Label = "Pictures", Noun = "number of batches", Help = "how many batches", ScriptFlags = ["--n_iter"],
+            SdapiName = "n_iter", OpenAiName = "n", McpName = "count", Range = (1, 10_000),
+        },
+        new(nameof(Request.FixedCode))
+        {
+            Label = "Fixed code", Help = "begin every batch from the same noise", ScriptFlags = ["--fixed_code"], OnPage = false, InfotextKey = "Fixed code",
+        },
+        new(nameof(Request.Literal))
+        {
+            Label = "Literal prompt", Help = "take the prompt as it stands: no (weights), cut at 75 tokens", Flags = ["--literal"], CanBeTakenBack = true,
+            InfotextKey = "Literal", SdapiName = "literal", OpenAiName = "literal", McpName = "literal",
+        },
+        new(nameof(Request.Watermark))
+        {
+            Label = "Watermark", Help = "leave out the invisible watermark", Flags = ["--no-watermark"], InfotextKey = "Watermark", InfotextWord = "none",
+            SdapiName = "watermark", OpenAiName = "watermark", McpName = "watermark",
+        },
+    ];
+
+    private static readonly Dictionary<string, Knob> ByProperty = All.ToDictionary(knob => knob.Property, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The knob of a property of <see cref="GenerationRequest"/>, in any case; null where it has none, as <see cref="GenerationRequest.Prompt"/>.</summary>
+    public static Knob? Find(string property) => ByProperty.GetValueOrDefault(property == nameof(Request.Prompt) ? nameof(Request.Prompts) : property);
+
+    /// <summary>A picture that cannot be drawn without the ones before it.</summary>
+    internal static bool IsOneRun(Request request) => request.Like == NoiseLike.CompVis || request.FixedCode;
+
+    private static bool Always(Request request) => true;
+
+    private static string? Text(long? number) => number?.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    private static Schedule ScheduleOf(Request request)
+    {
+        var (sampler, named) = Samplers.Resolve(request.Sampler!);
+        return Schedules.IsAutomatic(request.Schedule) ? named ?? Schedules.Get(sampler.DefaultSchedule) : Schedules.Get(request.Schedule!);
+    }
+
+    private static void RequireSameSize(Request request, string property, string noun, int? width, int? height)
+    {
+        if (width is null) return;
+        if (request.InitImage is not { } picture)
+        {
+            if (property == nameof(request.Mask)) throw new InvalidRequestException(property, "A mask needs a picture to lie on: give an input picture too.");
+        }
+        else if ((width, height) != (picture.Width, picture.Height))
+        {
+            throw new InvalidRequestException(property, $"The {noun} is {width}x{height} but the picture is {picture.Width}x{picture.Height}; they must be of one size.");
+        }
+    }
+}
