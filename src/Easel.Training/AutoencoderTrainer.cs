@@ -34,7 +34,7 @@ internal sealed class AutoencoderTrainer
     private const double LatentNoise = 0.03; // so that small errors of diffusion are not enlarged
 
     private readonly AutoencoderOptions _options;
-    private readonly Gallery _gallery;
+    private readonly TrainingSet _gallery;
     private readonly Autoencoder _network;
     private readonly FlatWeights _weights;
     private readonly AdamW _optimizer;
@@ -42,7 +42,7 @@ internal sealed class AutoencoderTrainer
     private readonly TrainingState _state;
     private readonly LearningRate _rate;
 
-    public AutoencoderTrainer(AutoencoderOptions options, Gallery gallery)
+    public AutoencoderTrainer(AutoencoderOptions options, TrainingSet gallery)
     {
         (_options, _gallery) = (options, gallery);
         NativeRuntime.Prepare();
@@ -130,7 +130,7 @@ internal sealed class AutoencoderTrainer
         return difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges;
     }
 
-    private int HashCode(long step) => Gallery.StableHash($"{_options.Seed}/{step}");
+    private int HashCode(long step) => TrainingSet.StableHash($"{_options.Seed}/{step}");
 
     /// <summary>Writes the state and the averaged autoencoder.</summary>
     public void Save(double seconds)

@@ -43,7 +43,7 @@ internal sealed class DiffusionTrainer
     private const int FillerCount = 2000;
 
     private readonly DiffusionOptions _options;
-    private readonly Gallery _gallery;
+    private readonly TrainingSet _gallery;
     private readonly Words _words;
     private readonly IReadOnlyList<string> _fillers;
     private readonly IReadOnlyDictionary<string, string> _meanings; // of words that no caption has, as names
@@ -62,7 +62,7 @@ internal sealed class DiffusionTrainer
     /// <param name="options">How.</param>
     /// <param name="gallery">The pictures.</param>
     /// <param name="onProgress">Told the share of the latents made.</param>
-    public DiffusionTrainer(DiffusionOptions options, Gallery gallery, Action<double>? onProgress = null)
+    public DiffusionTrainer(DiffusionOptions options, TrainingSet gallery, Action<double>? onProgress = null)
     {
         (_options, _gallery) = (options, gallery);
         Directory.CreateDirectory(options.Out);
@@ -143,7 +143,7 @@ internal sealed class DiffusionTrainer
     {
         using var scope = NewDisposeScope();
         var step = ++_state.Step;
-        var seed = Gallery.StableHash($"{_options.Seed}/{step}");
+        var seed = TrainingSet.StableHash($"{_options.Seed}/{step}");
         var random = new Random(seed);
         using var generator = new Generator((ulong)seed, CPU);
 
@@ -187,7 +187,7 @@ internal sealed class DiffusionTrainer
             if (_order.Round != round)
             {
                 int[] order = [.. _round];
-                new Random(Gallery.StableHash($"{_options.Seed}/round {round}")).Shuffle(order);
+                new Random(TrainingSet.StableHash($"{_options.Seed}/round {round}")).Shuffle(order);
                 _order = (round, order);
             }
             return _order.Drawings[place] * Variant.Count + random.Next(Variant.Count);

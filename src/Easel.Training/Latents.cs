@@ -12,7 +12,7 @@ internal static class Latents
     private const int Batch = 32;
 
     /// <summary>As <see cref="Of"/>, from a file if that was made of the same pictures by the same encoder; otherwise the file is made.</summary>
-    public static Tensor Kept(string path, Autoencoder network, Gallery gallery, Action<double>? onProgress)
+    public static Tensor Kept(string path, Autoencoder network, TrainingSet gallery, Action<double>? onProgress)
     {
         var made = Origin(network, gallery);
         if (File.Exists(path))
@@ -26,7 +26,7 @@ internal static class Latents
     }
 
     /// <summary>A digest of all pictures and of the encoder's weights.</summary>
-    private static string Origin(Autoencoder network, Gallery gallery)
+    private static string Origin(Autoencoder network, TrainingSet gallery)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
@@ -38,7 +38,7 @@ internal static class Latents
     }
 
     /// <summary>The mean of each picture's latent, [pictures, c, h, w], fp32, in the network's own scale.</summary>
-    public static Tensor Of(Autoencoder network, Gallery gallery, Action<double>? onProgress)
+    public static Tensor Of(Autoencoder network, TrainingSet gallery, Action<double>? onProgress)
     {
         var parts = new Tensor[(gallery.Count + Batch - 1) / Batch];
         for (var i = 0; i < parts.Length; i += 2)

@@ -66,7 +66,7 @@ internal static class TrainCommand
             };
             using var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet));
             var drawings = Drawing.List(options.Data, options.Concepts, options.Sources);
-            var gallery = Gallery.Load(options.Data, drawings, share => progress.Working("reading drawings", share));
+            var gallery = TrainingSet.Load(options.Data, drawings, share => progress.Working("reading drawings", share));
             new AutoencoderTrainer(options, gallery).Run(progress.Working, shell.Cancel);
             progress.Result(AutoencoderTrainer.ModelPath(options.Out));
             return ExitCodes.Ok;
@@ -104,7 +104,7 @@ internal static class TrainCommand
             };
             using var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet));
             var drawings = Drawing.List(options.Data, options.Concepts, options.Sources);
-            var gallery = Gallery.Load(options.Data, drawings, share => progress.Working("reading drawings", share));
+            var gallery = TrainingSet.Load(options.Data, drawings, share => progress.Working("reading drawings", share));
             var trainer = new DiffusionTrainer(options, gallery, share => progress.Working("encoding drawings", share));
             progress.Note($"{gallery.Drawings.Count} drawings, {trainer.ParameterCount:N0} parameters");
             trainer.Run(progress.Working, shell.Cancel);

@@ -1,5 +1,6 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
-using Easel.Server.Api;
+using System.Text.Json.Serialization;
 
 namespace Easel.Server.Errors;
 
@@ -10,13 +11,21 @@ namespace Easel.Server.Errors;
 /// <param name="Field">The setting that is meant; null where it is none.</param>
 public sealed record Problem(int Status, string Title, string Detail, string? Field = null)
 {
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // sent as JSON with nosniff: no browser reads it as a page
+    };
+
     /// <summary>The problem that an exception stands for; null for one that was not foreseen.</summary>
-    public static Problem? Known(Exception exception) => exception switch
+    /// <param name="exception">What was thrown.</param>
+    /// <param name="protocol">Whose names of settings the caller knows.</param>
+    internal static Problem? Known(Exception exception, Protocol protocol = Protocol.Easel) => exception switch
     {
         ServerException e => new(e.Status, TitleOf(e.Status), e.Message),
-        InvalidRequestException e => new(StatusCodes.Status400BadRequest, "A setting cannot be honoured", e.Message, JsonNamingPolicy.CamelCase.ConvertName(e.Field)),
-        BadHttpRequestException { InnerException: JsonException inner } => Known(inner),
-        BadHttpRequestException { InnerException: EaselException inner } => Known(inner),
+        InvalidRequestException e => new(StatusCodes.Status400BadRequest, "A setting cannot be honoured", e.Message, ParameterNames.Of(e.Field, protocol)),
+        BadHttpRequestException { InnerException: JsonException inner } => Known(inner, protocol),
+        BadHttpRequestException { InnerException: EaselException inner } => Known(inner, protocol),
         BadHttpRequestException e => new(e.StatusCode, TitleOf(e.StatusCode), e.StatusCode == StatusCodes.Status413PayloadTooLarge
             ? "The body of the request is larger than this server allows." : FirstSentence(e.Message)),
         JsonException e => new(StatusCodes.Status400BadRequest, "The body cannot be read", SentenceOf(e), e.Path is { Length: > 2 } path ? path[2..] : null),
@@ -25,7 +34,9 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
     };
 
     /// <summary>The problem that an exception stands for.</summary>
-    public static Problem Of(Exception exception) => Known(exception)
+    /// <param name="exception">What was thrown.</param>
+    /// <param name="protocol">Whose names of settings the caller knows.</param>
+    internal static Problem Of(Exception exception, Protocol protocol = Protocol.Easel) => Known(exception, protocol)
         ?? new(StatusCodes.Status500InternalServerError, TitleOf(StatusCodes.Status500InternalServerError), "Something unforeseen happened; the server's log has it.");
 
     /// <summary>Sends it as problem+json (RFC 9457).</summary>
@@ -37,7 +48,7 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         context.Response.StatusCode = Status;
         if (Status == StatusCodes.Status429TooManyRequests) context.Response.Headers.RetryAfter = "10";
         var problem = new { type = "about:blank", Title, Status, Detail, Field };
-        return context.Response.WriteAsJsonAsync(problem, ServerJson.Options, "application/problem+json", context.RequestAborted);
+        return context.Response.WriteAsJsonAsync(problem, Json, "application/problem+json", context.RequestAborted);
     }
 
     private static string TitleOf(int status) => status switch

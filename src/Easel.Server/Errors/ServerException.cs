@@ -8,4 +8,7 @@ public sealed class ServerException(int status, string message, Exception? inner
 {
     /// <summary>The HTTP status.</summary>
     public int Status => status;
+
+    /// <summary>What is asked for can be read and not be done (422).</summary>
+    public static ServerException Refused(string message, Exception? inner = null) => new(StatusCodes.Status422UnprocessableEntity, message, inner);
 }

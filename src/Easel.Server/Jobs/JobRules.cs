@@ -1,6 +1,6 @@
 using Easel.Imaging;
 using Easel.Models;
-using Easel.Server.Models;
+using Easel.Server.Library;
 
 namespace Easel.Server.Jobs;
 

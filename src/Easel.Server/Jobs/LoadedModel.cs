@@ -1,7 +1,7 @@
 using Easel.Metadata;
 using Easel.Models.Upscaling;
 using Easel.Runtime;
-using Easel.Server.Models;
+using Easel.Server.Library;
 
 namespace Easel.Server.Jobs;
 

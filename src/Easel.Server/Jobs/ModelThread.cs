@@ -1,8 +1,7 @@
 using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Planning;
-using Easel.Server.Models;
-using Easel.Server.Storage;
+using Easel.Server.Library;
 using Microsoft.Extensions.Hosting;
 
 namespace Easel.Server.Jobs;

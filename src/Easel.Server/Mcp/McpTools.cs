@@ -1,8 +1,9 @@
 using System.ComponentModel;
 using Easel.Imaging;
-using Easel.Server.Api;
 using Easel.Server.Jobs;
-using Easel.Server.Models;
+using Easel.Server.Json;
+using Easel.Server.Library;
+using Easel.Server.Security;
 using Easel.Server.Storage;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;

@@ -2,7 +2,8 @@ using System.Globalization;
 using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Server.Jobs;
-using Easel.Server.Models;
+using Easel.Server.Library;
+using Easel.Server.Storage;
 
 namespace Easel.Server.OpenAi;
 
@@ -63,7 +64,7 @@ internal sealed record ImageOrder
     }
 
     /// <summary>The size asked for or, where that is open, the one drawn.</summary>
-    public static string SizeOf(Storage.Picture picture) => $"{picture.Width}x{picture.Height}";
+    public static string SizeOf(Picture picture) => $"{picture.Width}x{picture.Height}";
 
     private static ImageOrder Of(ImageFields fields, ModelLibrary library, GenerationRequest request)
     {

@@ -56,25 +56,13 @@ internal static class OpenAiErrors
     private static (int Status, ErrorBody Error) Of(Exception exception)
     {
         if (exception is OpenAiException e) return (e.Status, new ErrorBody(e.Message, TypeOf(e.Status), e.Param, e.Code));
-        var problem = Problem.Of(exception);
+        var problem = Problem.Of(exception, Protocol.OpenAi);
         var status = problem.Status == StatusCodes.Status422UnprocessableEntity ? StatusCodes.Status400BadRequest : problem.Status; // they have no 422
-        return (status, new ErrorBody(problem.Detail, TypeOf(status), NameOf(problem.Field), status == StatusCodes.Status429TooManyRequests ? "rate_limit_exceeded" : null));
+        return (status, new ErrorBody(problem.Detail, TypeOf(status), problem.Field, status == StatusCodes.Status429TooManyRequests ? "rate_limit_exceeded" : null));
     }
 
     private static void Log(HttpContext context, Exception exception) => context.RequestServices.GetRequiredService<ILoggerFactory>()
         .CreateLogger(typeof(OpenAiErrors).FullName!).LogError(exception, "{Method} {Path} failed.", context.Request.Method, context.Request.Path);
-
-    /// <summary>The library's names of settings, as they are called in this API.</summary>
-    private static string? NameOf(string? field) => field switch
-    {
-        "guidanceScale" => "guidance",
-        "batchCount" => "n",
-        "width" or "height" => "size",
-        "initImage" => "image",
-        "prompts" => "prompt",
-        null => null,
-        _ => JsonNamingPolicy.SnakeCaseLower.ConvertName(field),
-    };
 
     private static string TypeOf(int status) => status switch
     {

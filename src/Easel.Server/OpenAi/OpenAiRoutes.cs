@@ -1,6 +1,6 @@
 using Easel.Imaging;
-using Easel.Server.Api;
-using Easel.Server.Models;
+using Easel.Server.Library;
+using Easel.Server.Security;
 using Easel.Server.Storage;
 using Microsoft.AspNetCore.Routing;
 

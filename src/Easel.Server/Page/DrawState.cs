@@ -3,7 +3,7 @@ using Easel.Metadata;
 using Easel.Models;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
-using Easel.Server.Models;
+using Easel.Server.Library;
 using Easel.Server.Storage;
 
 namespace Easel.Server.Page;
@@ -25,7 +25,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     public event Action? Changed;
 
     /// <summary>The settings.</summary>
-    public DrawSettings Settings { get; private set; } = new();
+    public PageSettings Settings { get; private set; } = new();
 
     /// <summary>The picture to begin from; null for none.</summary>
     public InputPicture? Input { get; private set; }
@@ -72,7 +72,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     {
         if (_isRead) return;
         _isRead = true;
-        Settings = DrawSettings.FromJson(await browser.Ask<string?>("recall", Key));
+        Settings = PageSettings.FromJson(await browser.Ask<string?>("recall", Key));
     }
 
     /// <summary>Has the browser remember the settings, and takes back that others were refused.</summary>
@@ -84,7 +84,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     }
 
     /// <summary>Puts all settings back, but for what is written.</summary>
-    public void Reset() => Settings = new DrawSettings { Prompt = Settings.Prompt, NegativePrompt = Settings.NegativePrompt, Model = Settings.Model };
+    public void Reset() => Settings = new PageSettings { Prompt = Settings.Prompt, NegativePrompt = Settings.NegativePrompt, Model = Settings.Model };
 
     /// <summary>Takes a picture to begin from.</summary>
     /// <param name="name">Its file's name.</param>

@@ -59,7 +59,7 @@ public sealed record ForeignSettings
 
     /// <summary>Puts what is told into the settings of the drawing page; the rest stays as it is.</summary>
     /// <returns>What could not be taken over, as a sentence; null where all could.</returns>
-    internal string? ApplyTo(DrawSettings settings)
+    internal string? ApplyTo(PageSettings settings)
     {
         settings.Prompt = Prompt ?? settings.Prompt;
         settings.NegativePrompt = NegativePrompt ?? "";

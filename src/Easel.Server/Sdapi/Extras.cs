@@ -1,7 +1,7 @@
 using Easel.Imaging;
-using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Storage;
+using static Easel.Server.Errors.ServerException;
 
 namespace Easel.Server.Sdapi;
 
@@ -108,6 +108,4 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery)
         for (var i = 0; i < mixed.Pixels.Length; i++) mixed.Pixels[i] = (byte)(first.Pixels[i] + share * (second.Pixels[i] - first.Pixels[i]));
         return mixed;
     }
-
-    private static ServerException Refused(string message) => new(StatusCodes.Status422UnprocessableEntity, message);
 }

@@ -1,8 +1,9 @@
 using Easel.Imaging;
 using Easel.Sampling;
-using Easel.Server.Errors;
 using Easel.Server.Jobs;
+using Easel.Server.Library;
 using Easel.Server.Storage;
+using static Easel.Server.Errors.ServerException;
 
 namespace Easel.Server.Sdapi;
 
@@ -18,7 +19,7 @@ internal sealed record HiresFix(int Width, int Height, string Upscaler, int Step
 {
     /// <summary>The second pass that a body asks for; null where it asks for none.</summary>
     /// <exception cref="EaselException">It cannot be done.</exception>
-    public static HiresFix? Of(TextToImageBody body, Models.ModelLibrary library)
+    public static HiresFix? Of(TextToImageBody body, ModelLibrary library)
     {
         if (!body.EnableHr) return null;
         if (body.FirstphaseWidth > 0 || body.FirstphaseHeight > 0)
@@ -33,7 +34,7 @@ internal sealed record HiresFix(int Width, int Height, string Upscaler, int Step
         if (body.HrSecondPassSteps < 0) throw Refused($"hr_second_pass_steps is {body.HrSecondPassSteps}; it must be 0, for as many as in the first, or more.");
         var (width, height) = SizeOf(body);
         var steps = body.HrSecondPassSteps > 0 ? body.HrSecondPassSteps : body.Steps;
-        var sampler = Given(body.HrSamplerName, "Use same sampler") ?? Drawing.SamplerOf(body);
+        var sampler = Given(body.HrSamplerName, "Use same sampler") ?? DrawingJobs.SamplerOf(body);
         var schedule = ScheduleOf(Given(body.HrScheduler, "Use same scheduler") ?? body.Scheduler);
         var (prompt, negative) = (Given(body.HrPrompt) ?? body.Prompt, Given(body.HrNegativePrompt) ?? body.NegativePrompt);
         return new HiresFix(width, height, upscaler, steps, sampler, schedule, prompt, negative, body.DenoisingStrength);
@@ -126,12 +127,10 @@ internal sealed record HiresFix(int Width, int Height, string Upscaler, int Step
 
     private static string? ScheduleOf(string? schedule)
     {
-        if (Drawing.IsAutomatic(schedule)) return null;
+        if (DrawingJobs.IsAutomatic(schedule)) return null;
         _ = Schedules.Get(schedule);
         return schedule;
     }
 
     private static string? Given(string? value, string same = "") => string.IsNullOrEmpty(value) || value == same ? null : value;
-
-    private static ServerException Refused(string message) => new(StatusCodes.Status422UnprocessableEntity, message);
 }

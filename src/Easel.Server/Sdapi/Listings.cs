@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Easel.Sampling;
-using Easel.Server.Models;
+using Easel.Server.Library;
 using Easel.Weights;
 using Easel.Weights.Names;
 

@@ -31,7 +31,7 @@ internal static class SdapiErrors
         catch (Exception e)
         {
             if (Problem.Known(e) is null) Log(context, e);
-            return Of(Problem.Of(e));
+            return Of(Problem.Of(e, Protocol.Sdapi));
         }
     }
 

@@ -2,8 +2,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Easel.Imaging;
 using Easel.Server.Errors;
-using Easel.Server.Models;
+using Easel.Server.Library;
 using Easel.Server.Storage;
+using static Easel.Server.Errors.ServerException;
 
 namespace Easel.Server.Sdapi;
 
@@ -220,6 +221,4 @@ internal sealed class SdapiOptions
             return [];
         }
     }
-
-    private static ServerException Refused(string message) => new(StatusCodes.Status422UnprocessableEntity, message);
 }

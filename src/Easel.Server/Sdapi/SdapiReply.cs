@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using Easel.Imaging;
 using Easel.Sampling;
 using Easel.Server.Jobs;
-using Easel.Server.Models;
+using Easel.Server.Library;
 using Easel.Server.Storage;
 
 namespace Easel.Server.Sdapi;
@@ -19,7 +19,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
     public IResult Of(DrawingBody body, IReadOnlyList<JobRequest> requests, IReadOnlyList<Job> jobs, DateTimeOffset started)
     {
         var pictures = jobs.SelectMany(job => job.Pictures).Select(gallery.Find).OfType<Picture>().ToList();
-        var overrides = Drawing.Overrides(body);
+        var overrides = DrawingJobs.Overrides(body);
         return SdapiJson.Answer(new
         {
             images = body.SendImages ? pictures.Select(picture => Encode(gallery.Read(picture.Id), overrides)).ToList() : [],

@@ -1,8 +1,7 @@
-using Easel.Server.Api;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
-using Easel.Server.Models;
-using Easel.Server.Page;
+using Easel.Server.Library;
+using Easel.Server.Security;
 using Easel.Server.Storage;
 using Microsoft.AspNetCore.Routing;
 
@@ -16,7 +15,7 @@ internal static class SdapiRoutes
         services.AddSingleton<SdapiOptions>();
         services.AddSingleton<SdapiTasks>();
         services.AddSingleton<SdapiReply>();
-        services.AddSingleton<Drawing>();
+        services.AddSingleton<DrawingJobs>();
         services.AddSingleton<Extras>();
         services.AddSingleton<Listings>();
     }
@@ -34,7 +33,7 @@ internal static class SdapiRoutes
     private static void MapDrawing(RouteGroupBuilder api)
     {
         api.MapPost("/txt2img",
-            async (HttpContext context, Drawing drawing, ModelLibrary library, Gallery gallery, ServerOptions server, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
+            async (HttpContext context, DrawingJobs drawing, ModelLibrary library, Gallery gallery, ServerOptions server, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
         {
             var body = await SdapiJson.ReadAsync<TextToImageBody>(context);
             var (requests, hires) = (drawing.Of(body), HiresFix.Of(body, library));
@@ -43,7 +42,7 @@ internal static class SdapiRoutes
             var jobs = hires is null ? await task.RunAsync(requests, context.RequestAborted) : await hires.RunAsync(task, requests, gallery, context.RequestAborted);
             return reply.Of(body, requests, jobs, task.Started);
         });
-        api.MapPost("/img2img", async (HttpContext context, Drawing drawing, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
+        api.MapPost("/img2img", async (HttpContext context, DrawingJobs drawing, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
         {
             var body = await SdapiJson.ReadAsync<ImageToImageBody>(context);
             var requests = drawing.Of(body);
@@ -68,7 +67,7 @@ internal static class SdapiRoutes
 
     private static SdapiTask Begin(HttpContext context, DrawingBody body, string name, SdapiTasks tasks, SdapiOptions options)
     {
-        if (!body.OverrideSettingsRestoreAfterwards) options.Set(Drawing.Overrides(body));
+        if (!body.OverrideSettingsRestoreAfterwards) options.Set(DrawingJobs.Overrides(body));
         // Who wants the pictures saved wants them though the connection breaks; for anybody else they would be drawn in vain.
         return tasks.Begin("scripts_" + name, Caller.Of(context), alone: body.SaveImages);
     }

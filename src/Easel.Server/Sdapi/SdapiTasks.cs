@@ -149,7 +149,7 @@ internal sealed class SdapiTask(JobQueue queue, string name, string client, bool
             {
                 over.Add(await queue.WaitAsync(id, aborted));
                 if (over[^1] is { State: JobState.Failed, Error: var error })
-                    throw new ServerException(StatusCodes.Status422UnprocessableEntity, error ?? "The pictures could not be drawn.");
+                    throw ServerException.Refused(error ?? "The pictures could not be drawn.");
             }
             return over;
         }

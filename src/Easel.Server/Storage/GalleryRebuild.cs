@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using Easel.Server.Jobs;
 
 namespace Easel.Server.Storage;
 

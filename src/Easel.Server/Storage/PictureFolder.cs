@@ -1,5 +1,4 @@
 using System.Globalization;
-using Easel.Server.Jobs;
 
 namespace Easel.Server.Storage;
 

@@ -68,7 +68,7 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
         foreach (var drawing in asked)
         {
             var rgba = TransparentPng.Pixels(Path.Combine(folder, drawing.File));
-            var fresh = Variant.Of(rgba, drawing.CanMirror, Gallery.StableHash("held out " + drawing.File))[1];
+            var fresh = Variant.Of(rgba, drawing.CanMirror, TrainingSet.StableHash("held out " + drawing.File))[1];
             var nearest = _neighbours.Of(fresh.Pixels, 5);
             if (nearest[0] == drawing.Concept) first++;
             if (nearest.Contains(drawing.Concept)) five++;

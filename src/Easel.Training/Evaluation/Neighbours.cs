@@ -15,7 +15,7 @@ internal sealed class Neighbours
         {
             var drawing = drawings[i];
             var rgba = TransparentPng.Pixels(Path.Combine(folder, drawing.File));
-            var variants = Variant.Of(rgba, drawing.CanMirror, Gallery.StableHash(drawing.File)).Where(v => v.Ground is null && !v.MustSayColour).Select(v => Looks.Of(v.Pixels)).ToList();
+            var variants = Variant.Of(rgba, drawing.CanMirror, TrainingSet.StableHash(drawing.File)).Where(v => v.Ground is null && !v.MustSayColour).Select(v => Looks.Of(v.Pixels)).ToList();
             lock (_known) _known.AddRange(variants.Select(features => (drawing.Concept, features)));
         });
     }

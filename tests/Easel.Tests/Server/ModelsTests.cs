@@ -144,7 +144,7 @@ public sealed class ModelsTests : IDisposable
     public async Task NoModelAtAllSaysWhereToPutOne()
     {
         await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Models = [_folder.Path("empty")] });
-        if (server.Service<Easel.Server.Models.ModelLibrary>().Default is not null) return; // the built-in one is there
+        if (server.Service<Easel.Server.Library.ModelLibrary>().Default is not null) return; // the built-in one is there
         var answer = await server.Client.PostAsJsonAsync("api/jobs", RunningServer.Cat());
         Assert.Contains(_folder.Path("empty"), (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString());
     }

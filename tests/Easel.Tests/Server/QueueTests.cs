@@ -1,7 +1,7 @@
 using Easel.Server;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
-using Easel.Server.Models;
+using Easel.Server.Library;
 using Easel.Server.Storage;
 using Easel.Tests.Weights;
 

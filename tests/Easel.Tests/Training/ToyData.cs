@@ -8,7 +8,7 @@ namespace Easel.Tests.Training;
 internal static class ToyData
 {
     /// <summary>Writes it into a folder: a red disc and a blue square.</summary>
-    public static Gallery Make(string folder)
+    public static TrainingSet Make(string folder)
     {
         Directory.CreateDirectory(Path.Combine(folder, "pictures"));
         Drawing[] drawings =
@@ -18,7 +18,7 @@ internal static class ToyData
         ];
         File.WriteAllLines(Drawing.ListPath(folder), drawings.Select(drawing => JsonSerializer.Serialize(drawing)));
         File.WriteAllLines(Meanings.PathIn(folder), ["circle\tdisc"]);
-        return Gallery.Load(folder, Drawing.List(folder, 2, null));
+        return TrainingSet.Load(folder, Drawing.List(folder, 2, null));
 
         Drawing Paint(string name, (byte Red, byte Green, byte Blue) colour, Func<int, int, bool> covers)
         {

@@ -13,7 +13,7 @@ public sealed class ComponentTests : IDisposable
     [Fact]
     public void AStyleIsPressedAndItsWordsFollowEveryPrompt()
     {
-        var settings = new DrawSettings { Prompt = "a fox\n\n a cat ", PromptPerLine = true };
+        var settings = new PageSettings { Prompt = "a fox\n\n a cat ", PromptPerLine = true };
         var changes = 0;
         var picker = _context.Render<StylePicker>(with => with.Add(p => p.Settings, settings).Add(p => p.OnChanged, () => changes++));
         var pastel = picker.FindAll("button.chip").Single(chip => chip.TextContent == "Pastel");
@@ -29,8 +29,8 @@ public sealed class ComponentTests : IDisposable
     [Fact]
     public void WhatTheBrowserRemembersComesBack()
     {
-        var settings = new DrawSettings { Prompt = "<b>\"ü\"", Styles = ["Ink"], Width = 640, Seed = 0, Fill = MaskFill.Noise, Use = InputUse.Mask, Schedule = "karras" };
-        Assert.Equivalent(settings, DrawSettings.FromJson(settings.ToJson()), strict: true);
+        var settings = new PageSettings { Prompt = "<b>\"ü\"", Styles = ["Ink"], Width = 640, Seed = 0, Fill = MaskFill.Noise, Use = InputUse.Mask, Schedule = "karras" };
+        Assert.Equivalent(settings, PageSettings.FromJson(settings.ToJson()), strict: true);
     }
 
     [Theory]
@@ -40,7 +40,7 @@ public sealed class ComponentTests : IDisposable
     [InlineData("null")]
     [InlineData("""{"prompt":null}""")]
     [InlineData("""{"steps":"many"}""")]
-    public void AMemoryThatCannotBeReadIsAFreshStart(string? json) => Assert.Equivalent(new DrawSettings(), DrawSettings.FromJson(json), strict: true);
+    public void AMemoryThatCannotBeReadIsAFreshStart(string? json) => Assert.Equivalent(new PageSettings(), PageSettings.FromJson(json), strict: true);
 
     [Theory]
     [InlineData(0.2, "1 s")]

@@ -229,7 +229,7 @@ public sealed class PageTests(Chromium chromium) : IDisposable
         await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Models = [_folder.Path("no models")] });
         await using var tab = await chromium.Open(server);
         var page = await tab.Go();
-        if (server.Service<Easel.Server.Models.ModelLibrary>().Default is not null) Assert.Skip("A model comes with this build.");
+        if (server.Service<Easel.Server.Library.ModelLibrary>().Default is not null) Assert.Skip("A model comes with this build.");
         await Expect(page.Locator("#draw")).ToBeDisabledAsync();
         await page.ClickAsync("text=How to add a model");
         await Expect(page.Locator(".path code")).ToHaveTextAsync(_folder.Path("no models"));

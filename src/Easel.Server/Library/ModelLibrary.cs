@@ -8,7 +8,7 @@ using Easel.Weights;
 using Easel.Weights.Formats;
 using Easel.Weights.Names;
 
-namespace Easel.Server.Models;
+namespace Easel.Server.Library;
 
 /// <summary>What is in the model folders. A request names a model by its name here and can reach no other file.</summary>
 public sealed class ModelLibrary
@@ -79,7 +79,7 @@ public sealed class ModelLibrary
     {
         if (name is null)
         {
-            return Fresh(() => Default) ?? throw new ServerException(StatusCodes.Status422UnprocessableEntity, _options.DefaultModel is { } wanted
+            return Fresh(() => Default) ?? throw ServerException.Refused(_options.DefaultModel is { } wanted
                 ? $"The model {wanted}, which the server was started with, is not there."
                 : $"There is no model yet: put a Stable Diffusion checkpoint into {Path.GetFullPath(_options.Models.FirstOrDefault() ?? "models")}.");
         }
@@ -110,7 +110,7 @@ public sealed class ModelLibrary
     {
         var problem = Entries.FirstOrDefault(entry => entry.Name.Equals(name, StringComparison.OrdinalIgnoreCase))?.Problem;
         var names = Entries.Where(entry => entry.Use == use).Select(entry => entry.Name).Take(20).ToList();
-        return new ServerException(StatusCodes.Status422UnprocessableEntity, problem is not null ? $"\"{name}\" is no {what}: {problem}"
+        return ServerException.Refused(problem is not null ? $"\"{name}\" is no {what}: {problem}"
             : names.Count == 0 ? $"There is no {what} \"{name}\", and no other either." : $"There is no {what} \"{name}\"; there are {string.Join(", ", names)}.");
     }
 

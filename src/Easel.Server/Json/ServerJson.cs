@@ -3,9 +3,8 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Easel.Imaging;
-using Easel.Server.Errors;
 
-namespace Easel.Server.Api;
+namespace Easel.Server.Json;
 
 /// <summary>How the server's own records look as JSON: names in camelCase, choices as words, pictures as base64.</summary>
 internal static class ServerJson
@@ -37,39 +36,6 @@ internal static class ServerJson
         {
             if (property.Name == "prompt") property.ShouldSerialize = (request, _) => ((GenerationRequest)request).Prompts.Count == 1;
             if (property.Name == "prompts") property.ShouldSerialize = (request, _) => ((GenerationRequest)request).Prompts.Count != 1;
-        }
-    }
-}
-
-/// <summary>A picture as base64 of its file, with or without "data:image/png;base64," before it; written as PNG.</summary>
-internal sealed class PictureConverter<T>(Func<Stream, string, T> load, Func<T, byte[]> encode) : JsonConverter<T> where T : class
-{
-    public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
-    {
-        if (reader.TokenType != JsonTokenType.String) throw new JsonException("A picture is a text: base64 of a PNG, JPEG, WebP, GIF or BMP file.");
-        return load(new MemoryStream(Base64Picture.Decode(reader.GetString()!, "the picture"), writable: false), "the picture");
-    }
-
-    public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteBase64StringValue(encode(value));
-}
-
-/// <summary>Pictures as texts.</summary>
-internal static class Base64Picture
-{
-    /// <summary>The bytes of a picture's file.</summary>
-    /// <param name="text">Base64, with or without a "data:" head.</param>
-    /// <param name="name">What to call it in an error.</param>
-    /// <exception cref="ServerException">It is no base64 (422).</exception>
-    public static byte[] Decode(string text, string name)
-    {
-        if (text.StartsWith("data:", StringComparison.OrdinalIgnoreCase) && text.IndexOf(',') is > 0 and var comma) text = text[(comma + 1)..];
-        try
-        {
-            return Convert.FromBase64String(text);
-        }
-        catch (FormatException e)
-        {
-            throw new ServerException(StatusCodes.Status422UnprocessableEntity, $"{char.ToUpperInvariant(name[0])}{name[1..]} is not base64.", e);
         }
     }
 }

@@ -2,15 +2,15 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
 using Easel.Imaging;
 using Easel.Sampling;
-using Easel.Server.Api;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
-using Easel.Server.Page;
+using Easel.Server.Library;
+using static Easel.Server.Errors.ServerException;
 
 namespace Easel.Server.Sdapi;
 
 /// <summary>What a body asks for, as one job for each batch. What Easel does not do is refused: another picture than was meant would be worse.</summary>
-internal sealed class Drawing(SdapiOptions options, ServerOptions server)
+internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
 {
     /// <summary>The jobs of a txt2img.</summary>
     /// <exception cref="EaselException">It asks for something that cannot be done.</exception>
@@ -152,28 +152,4 @@ internal sealed class Drawing(SdapiOptions options, ServerOptions server)
     public static bool IsAutomatic([NotNullWhen(false)] string? schedule) => string.IsNullOrEmpty(schedule) || schedule.Equals("automatic", StringComparison.OrdinalIgnoreCase);
 
     private static ServerException Lacking(string setting, string only) => Refused($"Easel does not do what {setting} asks for; it can only be {only}.");
-
-    private static ServerException Refused(string message) => new(StatusCodes.Status422UnprocessableEntity, message);
-}
-
-/// <summary>Pictures in requests.</summary>
-internal static class SentPicture
-{
-    /// <summary>A picture; what is transparent becomes white.</summary>
-    /// <exception cref="EaselException">It is none.</exception>
-    public static RgbImage Load(string text, string name) => ImageFile.Load(Open(text, name), name);
-
-    /// <summary>A mask: white is drawn; where there is transparency, what is opaque is.</summary>
-    /// <exception cref="EaselException">It is no picture.</exception>
-    public static GrayImage LoadMask(string text, string name) => ImageFile.LoadMask(Open(text, name), name);
-
-    /// <summary>The file itself.</summary>
-    /// <exception cref="ServerException">It is no base64, or an address.</exception>
-    public static MemoryStream Open(string text, string name)
-    {
-        if (text.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || text.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
-            throw new ServerException(StatusCodes.Status422UnprocessableEntity,
-                $"{char.ToUpperInvariant(name[0])}{name[1..]} is an address; Easel fetches nothing from the network, so send the picture itself.");
-        return new MemoryStream(Base64Picture.Decode(text.Trim(), name), writable: false);
-    }
 }

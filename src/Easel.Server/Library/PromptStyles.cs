@@ -1,4 +1,4 @@
-namespace Easel.Server.Page;
+namespace Easel.Server.Library;
 
 /// <summary>A style: words that are added to every prompt.</summary>
 /// <param name="Name">What its button says.</param>

@@ -1,4 +1,4 @@
-namespace Easel.Server.Api;
+namespace Easel.Server.Security;
 
 /// <summary>Who asks, as far as turns and limits go.</summary>
 internal static class Caller

@@ -1,7 +1,7 @@
 using Easel.Imaging;
-using Easel.Server.Jobs;
+using Easel.Server.Storage;
 
-namespace Easel.Server.Storage;
+namespace Easel.Server.Jobs;
 
 /// <summary>The pictures that jobs begin from, as files: neither the database nor the memory is filled by a long queue.</summary>
 internal sealed class InputPictures(PictureFolder folder)

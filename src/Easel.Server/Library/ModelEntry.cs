@@ -1,6 +1,6 @@
 using Easel.Models;
 
-namespace Easel.Server.Models;
+namespace Easel.Server.Library;
 
 /// <summary>What a file in the model folders is good for.</summary>
 public enum ModelUse

@@ -4,11 +4,11 @@ using static TorchSharp.torch;
 namespace Easel.Training.Data;
 
 /// <summary>The pictures to train on, all in memory: every variant of every drawing.</summary>
-internal sealed class Gallery
+internal sealed class TrainingSet
 {
     private readonly byte[][] _pixels; // one array cannot hold the whole data set
 
-    private Gallery(IReadOnlyList<Drawing> drawings, byte[][] pixels, IReadOnlyList<(string? Colour, bool MustSayColour, string? Ground)> facts) =>
+    private TrainingSet(IReadOnlyList<Drawing> drawings, byte[][] pixels, IReadOnlyList<(string? Colour, bool MustSayColour, string? Ground)> facts) =>
         (Drawings, _pixels, Facts) = (drawings, pixels, facts);
 
     /// <summary>The drawings; picture i shows drawing i / <see cref="Variant.Count"/>.</summary>
@@ -21,7 +21,7 @@ internal sealed class Gallery
     public int Count => Facts.Count;
 
     /// <summary>Makes the pictures of a data folder.</summary>
-    public static Gallery Load(string folder, IReadOnlyList<Drawing> drawings, Action<double>? onProgress = null)
+    public static TrainingSet Load(string folder, IReadOnlyList<Drawing> drawings, Action<double>? onProgress = null)
     {
         var pixels = new byte[drawings.Count * Variant.Count][];
         var facts = new (string?, bool, string?)[drawings.Count * Variant.Count];
@@ -39,7 +39,7 @@ internal sealed class Gallery
             }
             lock (facts) onProgress?.Invoke((double)++done / drawings.Count);
         });
-        return new Gallery(drawings, pixels, facts);
+        return new TrainingSet(drawings, pixels, facts);
     }
 
     /// <summary>One picture.</summary>

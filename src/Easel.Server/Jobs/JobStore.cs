@@ -1,9 +1,9 @@
 using System.Text.Json;
-using Easel.Server.Api;
-using Easel.Server.Jobs;
+using Easel.Server.Json;
+using Easel.Server.Storage;
 using Microsoft.Data.Sqlite;
 
-namespace Easel.Server.Storage;
+namespace Easel.Server.Jobs;
 
 /// <summary>The jobs in the database. One that is not over is found again after the process was ended, however that happened.</summary>
 internal sealed class JobStore(Database database)

@@ -1,7 +1,6 @@
 using System.Diagnostics.Metrics;
-using Easel.Server.Jobs;
 
-namespace Easel.Server;
+namespace Easel.Server.Jobs;
 
 /// <summary>What Prometheus is told: jobs and how they ended, pictures, the queue's length, the time of a step.</summary>
 internal sealed class ServerMetrics : IDisposable

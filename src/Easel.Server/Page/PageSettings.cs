@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Easel.Sampling;
+using Easel.Server.Library;
 
 namespace Easel.Server.Page;
 
@@ -21,7 +22,7 @@ public enum InputUse
 }
 
 /// <summary>The settings of the drawing page, as its fields change them and as the browser remembers them.</summary>
-public sealed class DrawSettings
+public sealed class PageSettings
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter() } };
 
@@ -115,16 +116,16 @@ public sealed class DrawSettings
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
     /// <summary>What a browser remembered; the defaults where that cannot be read.</summary>
-    public static DrawSettings FromJson(string? json)
+    public static PageSettings FromJson(string? json)
     {
         try
         {
-            var read = json is null ? null : JsonSerializer.Deserialize<DrawSettings>(json, Json);
-            return read is { Prompt: not null, NegativePrompt: not null, Styles: not null, Sampler: not null } ? read : new DrawSettings();
+            var read = json is null ? null : JsonSerializer.Deserialize<PageSettings>(json, Json);
+            return read is { Prompt: not null, NegativePrompt: not null, Styles: not null, Sampler: not null } ? read : new PageSettings();
         }
         catch (JsonException)
         {
-            return new DrawSettings();
+            return new PageSettings();
         }
     }
 

@@ -1,0 +1,27 @@
+using Easel.Imaging;
+using Easel.Server.Errors;
+using Easel.Server.Json;
+
+namespace Easel.Server.Sdapi;
+
+/// <summary>Pictures in requests.</summary>
+internal static class SentPicture
+{
+    /// <summary>A picture; what is transparent becomes white.</summary>
+    /// <exception cref="EaselException">It is none.</exception>
+    public static RgbImage Load(string text, string name) => ImageFile.Load(Open(text, name), name);
+
+    /// <summary>A mask: white is drawn; where there is transparency, what is opaque is.</summary>
+    /// <exception cref="EaselException">It is no picture.</exception>
+    public static GrayImage LoadMask(string text, string name) => ImageFile.LoadMask(Open(text, name), name);
+
+    /// <summary>The file itself.</summary>
+    /// <exception cref="ServerException">It is no base64, or an address.</exception>
+    public static MemoryStream Open(string text, string name)
+    {
+        if (text.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || text.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
+            throw ServerException.Refused(
+                $"{char.ToUpperInvariant(name[0])}{name[1..]} is an address; Easel fetches nothing from the network, so send the picture itself.");
+        return new MemoryStream(Base64Picture.Decode(text.Trim(), name), writable: false);
+    }
+}
