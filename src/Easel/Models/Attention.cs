@@ -86,6 +86,7 @@ public sealed class Attention : Module<Tensor, Tensor?, Tensor>
     internal static Tensor MultiHead(Tensor q, Tensor k, Tensor v, long heads, bool fast = false, bool causal = false)
     {
         if (fast && !causal && FlashAttention.Serves(q, k, heads)) return FlashAttention.Attend(q, k, v, heads);
+        if (WorkCounter.Attention(q, k) is { } counted) return counted;
         Tensor Split(Tensor t) => t.view(t.shape[0], t.shape[1], heads, -1).transpose(1, 2); // [n, heads, tokens, d]
         // In training, and on a CPU, the gradient of attention takes five times as long in bf16 as in fp32.
         var type = q.requires_grad && q.dtype == ScalarType.BFloat16 && q.device_type == TorchSharp.DeviceType.CPU ? ScalarType.Float32 : q.dtype;
@@ -232,6 +233,8 @@ public sealed class Transformer2D : Module<Tensor, Tensor, Tensor>
             using var before = h;
             h = block.call(before, context);
         }
+        // The picture, its norm and projection, three norms inside; the gated unit's two halves and what comes of them.
+        WorkCounter.Current?.Touch(15.0 * x.numel());
         h = _linearProjections ? Picture(proj_out.AddTo(Tokens(x), h)) : proj_out.AddTo(x, Picture(h));
         return h.MoveToOuterDisposeScope();
 

@@ -239,6 +239,7 @@ internal sealed class PictureAttention : Module<Tensor, Tensor>
         var shape = x.shape;
         var tokens = Tokens(group_norm.call(x));
         var attended = Attention.MultiHead(to_q.call(tokens), to_k.call(tokens), to_v.call(tokens), heads: 1, fast: to_q.IsPacked);
+        WorkCounter.Current?.Touch(7.0 * x.numel()); // it and its norm, queries, keys, values, what is attended to, and the sum
         return to_out[0].AddTo(Tokens(x), attended).view(shape[0], shape[2], shape[3], shape[1]).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
 
         Tensor Tokens(Tensor t) => t.permute(0, 2, 3, 1).reshape(shape[0], shape[2] * shape[3], shape[1]);

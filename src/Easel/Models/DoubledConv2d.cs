@@ -33,7 +33,10 @@ public sealed class DoubledConv2d : Layer
         using var scope = NewDisposeScope();
         if (_packed is not null) return Packed(x, height, width).MoveToOuterDisposeScope();
         var enlarged = functional.interpolate(x, [height, width], mode: InterpolationMode.Nearest);
-        return functional.conv2d(enlarged, As(weight, x)!, As(bias, x), [1, 1], [1, 1]).MoveToOuterDisposeScope();
+        WorkCounter.Current?.Hold(enlarged);
+        var made = WorkCounter.Convolution(enlarged, weight, stride: 1, padding: 1) ?? functional.conv2d(enlarged, As(weight, x)!, As(bias, x), [1, 1], [1, 1]);
+        WorkCounter.Current?.Release(enlarged);
+        return made.MoveToOuterDisposeScope();
     }
 
     private Tensor Packed(Tensor x, long height, long width)

@@ -109,7 +109,7 @@ public sealed class Linear : Layer
     {
         if (_packed is [var packed]) return OneDnn.Linear(x, packed, bias);
         using var scope = NewDisposeScope();
-        return functional.linear(x, As(weight, x)!, As(bias, x)).MoveToOuterDisposeScope();
+        return (WorkCounter.Linear(x, weight) ?? functional.linear(x, As(weight, x)!, As(bias, x))).MoveToOuterDisposeScope();
     }
 
     internal override Tensor AddTo(Tensor residual, Tensor x) => _packed is [var packed] ? OneDnn.LinearAdd(x, residual, packed, bias) : base.AddTo(residual, x);
@@ -177,7 +177,8 @@ public sealed class Conv2d : Layer
         if (_packed is not null && !_isPointwise) return OneDnn.Convolution(x, _packed, bias, _padding, _stride);
         using var scope = NewDisposeScope();
         if (_packed is not null) return Picture(OneDnn.Linear(Pixels(x), _packed, bias)).MoveToOuterDisposeScope();
-        return functional.conv2d(x, As(weight, x)!, As(bias, x), [_stride, _stride], [_padding, _padding]).MoveToOuterDisposeScope();
+        var made = WorkCounter.Convolution(x, weight, _stride, _padding) ?? functional.conv2d(x, As(weight, x)!, As(bias, x), [_stride, _stride], [_padding, _padding]);
+        return made.MoveToOuterDisposeScope();
     }
 
     internal override Tensor AddTo(Tensor residual, Tensor x)
@@ -239,7 +240,7 @@ public sealed class GroupNorm : Layer
         if (Packs && GroupNormSilu.Serves(x)) return GroupNormSilu.Apply(x, null, (int)_groups, weight, bias, _epsilon, silu: false);
         if (weight.requires_grad && GroupNormSilu.Serves(x)) return GroupNormGradient.Apply(x, null, (int)_groups, weight, bias, _epsilon, silu: false);
         using var scope = NewDisposeScope();
-        return functional.group_norm(x, _groups, As(weight, x), As(bias, x), _epsilon).MoveToOuterDisposeScope();
+        return (WorkCounter.Norm(x) ?? functional.group_norm(x, _groups, As(weight, x), As(bias, x), _epsilon)).MoveToOuterDisposeScope();
     }
 
     /// <summary>SiLU of the layer's output.</summary>
@@ -279,7 +280,7 @@ public sealed class LayerNorm : Layer
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        return functional.layer_norm(x, _shape, As(weight, x), As(bias, x), _epsilon).MoveToOuterDisposeScope();
+        return (WorkCounter.Norm(x) ?? functional.layer_norm(x, _shape, As(weight, x), As(bias, x), _epsilon)).MoveToOuterDisposeScope();
     }
 
     private protected override void Adopt(string name, Parameter value) => _ = name == nameof(weight) ? weight = value : bias = value;
@@ -301,7 +302,8 @@ public sealed class Embedding : Layer
     public override Tensor forward(Tensor ids)
     {
         using var scope = NewDisposeScope();
-        return weight.index_select(0, ids.flatten()).view([.. ids.shape, weight.shape[1]]).MoveToOuterDisposeScope();
+        var found = WorkCounter.LookUp(ids, weight) ?? weight.index_select(0, ids.flatten()).view([.. ids.shape, weight.shape[1]]);
+        return found.MoveToOuterDisposeScope();
     }
 
     private protected override void Adopt(string name, Parameter value) => weight = value;

@@ -46,6 +46,8 @@ public sealed class ResnetBlock : Module<Tensor, Tensor?, Tensor>
         normal1.Dispose();
         using var normal2 = norm2.Silu(convolved, time_emb_proj?.call(time!), givesAway: true);
         convolved.Dispose();
+        // Input, its norm, the first convolution's output, its norm, and the sum.
+        WorkCounter.Current?.Touch(2.0 * x.numel() + 3.0 * normal2.numel());
         return conv2.AddTo(conv_shortcut?.call(x) ?? (givesAway ? x : x.clone()), normal2).MoveToOuterDisposeScope();
     }
 }

@@ -111,7 +111,8 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         time = functional.silu(time); // every block begins with it
 
         var h = conv_in.call(x.ChannelsLast());
-        var skips = new Stack<Tensor>([h]);
+        var skips = new SkipConnections();
+        skips.Push(h);
         if (deep is not null)
         {
             h = Reusing(deep, h, time, context, skips);
@@ -149,7 +150,7 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
     /// From conv_in's output to what the last norm takes. The network is cut on both sides of its finest level: the outer blocks always run, and what lies between, ending with
     /// what the last <c>outer + 1</c> blocks on the way up are given, is taken from <paramref name="deep"/> if that has it.
     /// </summary>
-    private Tensor Reusing(DeepRows deep, Tensor h, Tensor time, Tensor context, Stack<Tensor> skips)
+    private Tensor Reusing(DeepRows deep, Tensor h, Tensor time, Tensor context, SkipConnections skips)
     {
         var outer = Math.Min(deep.OuterBlocks, Config.BlocksPerLevel);
         var (finest, first) = (up_blocks[^1], Config.BlocksPerLevel - outer);
@@ -198,6 +199,24 @@ public sealed class TimestepEmbedding : Module<Tensor, Tensor>
     }
 }
 
+/// <summary>What the way down lays by for the way up, the last first.</summary>
+internal sealed class SkipConnections
+{
+    private readonly Stack<Tensor> _tensors = new();
+
+    /// <summary>Height and width of the next.</summary>
+    public long[] NextSize => _tensors.Peek().shape[2..];
+
+    public void Push(Tensor skip)
+    {
+        _tensors.Push(skip);
+        WorkCounter.Current?.Hold(skip);
+    }
+
+    /// <summary>The next, which is the caller's to let go.</summary>
+    public Tensor Pop() => _tensors.Pop();
+}
+
 /// <summary>One resolution level on the way down. Every output is also laid on the stack of skip connections.</summary>
 internal sealed class DownBlock : Module
 {
@@ -218,7 +237,7 @@ internal sealed class DownBlock : Module
     }
 
     /// <param name="blocks">How many of the blocks run, and nothing behind them; null for the whole level.</param>
-    public Tensor Forward(Tensor h, Tensor time, Tensor context, Stack<Tensor> skips, int? blocks = null)
+    public Tensor Forward(Tensor h, Tensor time, Tensor context, SkipConnections skips, int? blocks = null)
     {
         for (var i = 0; i < (blocks ?? resnets.Count); i++)
         {
@@ -280,7 +299,7 @@ internal sealed class UpBlock : Module
     }
 
     /// <param name="blocks">Which of the blocks run, at least one; null for the whole level.</param>
-    public Tensor Forward(Tensor h, Tensor time, Tensor context, Stack<Tensor> skips, Range? blocks = null)
+    public Tensor Forward(Tensor h, Tensor time, Tensor context, SkipConnections skips, Range? blocks = null)
     {
         using var scope = NewDisposeScope();
         var (first, count) = (blocks ?? Range.All).GetOffsetAndLength(resnets.Count);
@@ -288,15 +307,20 @@ internal sealed class UpBlock : Module
         {
             using var skip = skips.Pop();
             using var joined = cat([h, skip], dim: 1);
+            WorkCounter.Current?.Hold(joined); // the two that were joined beside their joint
             if (i > first) h.Dispose(); // not the caller's input
             h = resnets[i].call(joined, time);
-            if (attentions.Count == 0) continue;
-            using var convolved = h;
-            h = attentions[i].call(convolved, context);
+            WorkCounter.Current?.Release(joined);
+            if (attentions.Count > 0)
+            {
+                using var convolved = h;
+                h = attentions[i].call(convolved, context);
+            }
+            WorkCounter.Current?.Release(skip);
         }
         if (first + count < resnets.Count) return h.MoveToOuterDisposeScope();
         // The next skip tells the size to reach: a side that was odd on the way down is not the double of its half.
-        foreach (var upsampler in upsamplers) h = upsampler.call(h, skips.Peek().shape[2..]);
+        foreach (var upsampler in upsamplers) h = upsampler.call(h, skips.NextSize);
         return h.MoveToOuterDisposeScope();
     }
 }

@@ -116,10 +116,14 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     {
         if (Fits || device.type != DeviceType.CPU) return; // a card's own allocator tells better
         var scale = size.PixelsPerLatent;
-        var side = (int)Math.Max(latent.Height, latent.Width) * scale;
-        do side = (side - 1) / 64 * 64;
-        while (side > 64 && !For(size, format, rows, (side / scale, side / scale), encodes: false, Available).Fits);
-        var remedy = rows > 2 ? "fewer pictures at once (--batch) would fit" : side > 64 ? $"{side}x{side} would fit" : "a smaller model or more memory is needed";
+        var (fits, tooLarge) = (1, ((int)Math.Max(latent.Height, latent.Width) * scale - 1) / 64 + 1); // in squares of 64 pixels
+        while (tooLarge - fits > 1)
+        {
+            var side = (fits + tooLarge) / 2 * 64;
+            if (For(size, format, rows, (side / scale, side / scale), encodes: false, Available).Fits) fits = side / 64;
+            else tooLarge = side / 64;
+        }
+        var remedy = rows > 2 ? "fewer pictures at once (--batch) would fit" : fits > 1 ? $"{64 * fits}x{64 * fits} would fit" : "a smaller model or more memory is needed";
         throw new EaselException($"Drawing {latent.Width * scale}x{latent.Height * scale} needs about {Gigabytes(Needed)} of memory, the model included, and {Gigabytes(Available)} are free; {remedy}.");
     }
 
@@ -147,7 +151,8 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
         var run = ElementSize(format.Run);
         var (unet, autoencoder, text) = (Weights(size.UNetValues, format), Weights(size.AutoencoderValues, format), Weights(size.TextValues, format));
         var seen = Tiled(latent, UNetTile(size.Family));
-        var step = NetworkWork.OfUNet(size.UNet, rows, seen.Height, seen.Width).PeakValues * run * Slack;
+        var pass = NetworkWork.OfUNet(size.UNet, rows, seen.Height, seen.Width);
+        var step = pass.PeakValues * run * Slack;
         var decode = 0.0;
         if (size.Autoencoder is { } config)
         {
@@ -155,7 +160,7 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
             decode = NetworkWork.OfDecoder(config, 1, height, width).PeakValues * run * Slack;
             if (encodes && size.Family.Task != ModelTask.Upscaler) decode = Math.Max(decode, NetworkWork.OfEncoder(config, 1, height, width).PeakValues * run * Slack);
         }
-        if (format.Kept != format.Run) step += 2 * LargestLayer(size.UNet) * run; // a layer's weights, widened while it runs
+        if (format.Kept != format.Run) step += 2 * pass.LargestWeight * run; // a layer's weights, widened while it runs
         return Surroundings + residency switch
         {
             Residency.Together => unet + autoencoder + text + Math.Max(step, decode),
@@ -163,9 +168,6 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
             _ => Math.Max(text, Math.Max(unet + step, autoencoder + decode)),
         };
     }
-
-    /// <summary>Values of the UNet's widest convolution: from the coarsest level and its skip connection.</summary>
-    private static double LargestLayer(UNetConfig config) => 9.0 * 2 * config.Channels[^1] * config.Channels[^1];
 
     private static (long Height, long Width) Tiled((long Height, long Width) size, int? tile) => (Math.Min(size.Height, tile ?? size.Height), Math.Min(size.Width, tile ?? size.Width));
 
