@@ -200,17 +200,42 @@ public sealed class FamilyTests
             GeneratorTests.AssertSame(ImageFile.Load(Goldens.Path($"{images}_{i}.png")), ImageTensor.ToImage(model.Decode(latents[i..(i + 1)], null)), $"{images}_{i}");
     }
 
+    /// <summary>
+    /// The run itself. Where the original's course was recorded it is followed: the timesteps it asked for, what its network was given and answered, and the latents and the clean picture
+    /// foreseen after every step.
+    /// </summary>
     private static Tensor Run(DiffusionModel model, SamplingPlan plan, Tensor x, Dictionary<string, Tensor> golden, double scale, Tensor? beside, Tensor? labels)
     {
         var draws = golden.GetValueOrDefault("noise");
-        var draw = 0;
+        var (draw, call, steps) = (0, 0, 0);
         var count = (int)x.shape[0];
         List<GuidanceRow> rows = [];
         for (var i = 0; i < count; i++) rows.Add(new GuidanceRow(i, null, golden["uncond"][i..(i + 1)]));
         for (var i = 0; i < count; i++) rows.Add(new GuidanceRow(i, 1, golden["cond"][i..(i + 1)]));
         var guidance = new Guidance(scale, _ => rows);
-        var denoise = Denoisers.From((latents, timestep) => guidance.Answer(beside is null ? latents : cat([latents, beside], 1), guides: true,
-            (seen, asked, context) => model.Predict(seen, timestep, context, labels?.index_select(0, tensor(asked.Select(row => (long)row.Picture).ToArray())))), model.Prediction, plan.ToTimestep);
-        return plan.Finish(plan.Run(denoise, x, (_, _) => draws is null ? zeros_like(x) : draws[draw++].alias()));
+        var denoise = Denoisers.From((latents, timestep) =>
+        {
+            var given = beside is null ? latents : cat([latents, beside], 1);
+            if (golden.TryGetValue("model_calls.t", out var timesteps)) Assert.Equal(timesteps[call][0].item<float>(), (float)timestep);
+            if (golden.TryGetValue("model_calls.x", out var inputs)) Close.Relative(inputs[call][..count], given, 1e-3, $"input of call {call}");
+            var answer = guidance.Answer(given, guides: true, (seen, asked, context) =>
+            {
+                var predicted = model.Predict(seen, timestep, context, labels?.index_select(0, tensor(asked.Select(row => (long)row.Picture).ToArray())));
+                if (golden.TryGetValue("model_calls.out", out var outputs)) Close.Relative(outputs[call], predicted, 1e-3, $"answer to call {call}");
+                return predicted;
+            });
+            call++;
+            return answer;
+        }, model.Prediction, plan.ToTimestep);
+        var latents = plan.Finish(plan.Run(denoise, x, (_, _) => draws is null ? zeros_like(x) : draws[draw++].alias(), step =>
+        {
+            steps++;
+            if (!golden.TryGetValue("trajectory.x", out var states)) return;
+            Close.Relative(states[step.Index], step.Latents / Math.Sqrt(1 + step.Sigma * step.Sigma), 1e-3, $"latents after step {step.Index}");
+            Close.Relative(golden["trajectory.pred_x0"][step.Index], step.Denoised, 1e-3, $"clean latents foreseen in step {step.Index}");
+        }));
+        if (golden.TryGetValue("model_calls.t", out var all)) Assert.Equal(all.shape[0], call);
+        if (golden.TryGetValue("trajectory.x", out var course)) Assert.Equal(course.shape[0], steps);
+        return latents;
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Easel.Pipeline;
 using Easel.Runtime;
 using Easel.Tests.Support;
@@ -9,21 +10,29 @@ namespace Easel.Tests.Models;
 /// <summary>The tiny models of tests/goldens, loaded through the library's own door in fp32.</summary>
 internal static class LoadedModel
 {
-    /// <summary>The checkpoint of an area, unpacked, beside its configuration.</summary>
-    public static string Path(string area, string file = "model.fp16.safetensors", string? config = "config.yaml")
+    private static readonly ConcurrentDictionary<(string, string?), Lazy<string>> Folders = new();
+
+    /// <summary>The checkpoint of an area, unpacked, beside its configuration: in a folder of its own for each configuration.</summary>
+    public static string Path(string area, string file = "model.fp16.safetensors", string? config = "config.yaml") =>
+        Folders.GetOrAdd((area + "/" + file, config), _ => new Lazy<string>(() => Laid(area, file, config))).Value;
+
+    private static string Laid(string area, string file, string? config)
     {
-        var model = Goldens.Unpacked($"{area}/{file}");
-        var folder = System.IO.Path.GetDirectoryName(model)!;
-        CopyBeside("text_config.json", "text_config.json");
-        if (config is not null) CopyBeside(config, System.IO.Path.GetFileNameWithoutExtension(model) + ".yaml");
+        var packed = Goldens.Unpacked($"{area}/{file}");
+        var folder = Directory.CreateDirectory(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(packed)!, config is null ? "bare" : System.IO.Path.GetFileNameWithoutExtension(config)));
+        var model = System.IO.Path.Combine(folder.FullName, file);
+        Lay(model, beside => File.CreateSymbolicLink(beside, packed));
+        if (File.Exists(Goldens.Path($"{area}/text_config.json"))) Copy("text_config.json", "text_config.json");
+        if (config is not null) Copy(config, System.IO.Path.GetFileNameWithoutExtension(model) + ".yaml");
         return model;
 
-        void CopyBeside(string name, string to)
+        void Copy(string name, string to) => Lay(System.IO.Path.Combine(folder.FullName, to), beside => File.Copy(Goldens.Path($"{area}/{name}"), beside));
+
+        // Whole or not at all, and new in each run of the tests: what is here now may be what an older commit laid down.
+        static void Lay(string target, Action<string> make)
         {
-            var (from, target) = (Goldens.Path($"{area}/{name}"), System.IO.Path.Combine(folder, to));
-            if (!File.Exists(from) || File.Exists(target)) return;
             var beside = target + "." + Guid.NewGuid().ToString("N");
-            File.Copy(from, beside);
+            make(beside);
             File.Move(beside, target, overwrite: true);
         }
     }

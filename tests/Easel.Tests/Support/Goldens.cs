@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.IO.Compression;
 using System.Reflection;
+using System.Security.Cryptography;
 using System.Text.Json;
 using static TorchSharp.torch;
 
@@ -11,23 +13,31 @@ internal static class Goldens
 {
     private static readonly string Root = typeof(Goldens).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "Goldens").Value!;
 
+    private static readonly ConcurrentDictionary<string, Lazy<string>> Copies = new();
+
     /// <summary>The full path of a golden file.</summary>
     public static string Path(string name) => System.IO.Path.GetFullPath(System.IO.Path.Combine(Root, name));
 
     /// <summary>A golden JSON file.</summary>
     public static JsonElement Json(string name) => JsonDocument.Parse(File.ReadAllBytes(Path(name))).RootElement;
 
-    /// <summary>The unpacked path of a golden stored as .gz; the copy lives in the temporary folder and is shared by all tests.</summary>
-    public static string Unpacked(string name)
+    /// <summary>
+    /// The unpacked path of a golden stored as .gz. The copy lies with the test's own build output, in a folder named by the packed file's bytes: another file of the same name is
+    /// another copy, and all test runs of a checkout share it.
+    /// </summary>
+    public static string Unpacked(string name) => Copies.GetOrAdd(name, _ => new Lazy<string>(() => Unpack(name))).Value;
+
+    private static string Unpack(string name)
     {
-        var packed = new FileInfo(Path(name + ".gz"));
-        var folder = System.IO.Path.Combine(System.IO.Path.GetTempPath(), "easel-goldens", packed.Length + "-" + name.Replace('/', '-'));
+        var packed = File.ReadAllBytes(Path(name + ".gz"));
+        var key = Convert.ToHexStringLower(SHA256.HashData(packed))[..16];
+        var folder = System.IO.Path.Combine(AppContext.BaseDirectory, "goldens", key);
         var file = System.IO.Path.Combine(folder, System.IO.Path.GetFileName(name));
         if (File.Exists(file)) return file;
 
         Directory.CreateDirectory(folder);
-        var beside = file + "." + Guid.NewGuid().ToString("N");
-        using (var from = new GZipStream(packed.OpenRead(), CompressionMode.Decompress))
+        var beside = file + "." + Guid.NewGuid().ToString("N"); // other test processes may unpack it too
+        using (var from = new GZipStream(new MemoryStream(packed), CompressionMode.Decompress))
         using (var to = File.Create(beside)) from.CopyTo(to);
         File.Move(beside, file, overwrite: true);
         return file;
