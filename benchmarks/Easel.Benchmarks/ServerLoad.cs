@@ -58,7 +58,7 @@ internal static class ServerLoad
         await using var app = EaselServer.Build(options);
         await app.StartAsync();
         var thread = app.Services.GetRequiredService<ModelThread>();
-        var library = app.Services.GetRequiredService<Server.Models.ModelLibrary>();
+        var library = app.Services.GetRequiredService<Server.Library.ModelLibrary>();
         var names = library.Checkpoints.Select(model => model.Name).Order(StringComparer.Ordinal).ToList();
         Console.WriteLine($"| change | model | load s | resident memory MiB | of it files MiB |{Environment.NewLine}|---|---|---|---|---|");
         for (var change = 0; change < changes; change++)
