@@ -43,13 +43,13 @@ public sealed class ImageGenerator : IImageGenerator
     }
 
     /// <inheritdoc/>
-    public ModelInfo Model => ModelInfo.Of(_model.Family, _model.Prediction);
+    public ModelInfo Model => ModelInfo.Of(_model.Family, _model.Noise.Prediction);
 
     /// <summary>The family of the loaded model.</summary>
     public ModelFamily Family => _model.Family;
 
     /// <summary>What the UNet predicts.</summary>
-    public PredictionType Prediction => _model.Prediction;
+    public PredictionType Prediction => _model.Noise.Prediction!.Value;
 
     /// <summary>Where the model runs: "cpu" or "cuda:0".</summary>
     public string Device => _model.Device.ToString();
@@ -87,7 +87,7 @@ public sealed class ImageGenerator : IImageGenerator
         request = request.With(checkpoint.Family.Defaults);
         options ??= new LoadOptions();
         var (device, size) = (Hardware.Device(options.Device), ModelSize.Of(checkpoint, options));
-        var shape = RunShape.Of(request, checkpoint.Family, checkpoint.NoiseSchedule(), size.PixelsPerLatent);
+        var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise(), size.PixelsPerLatent);
         var (format, memory) = Choose(MemoryPlan.Formats(options.Precision, device), device,
             format => MemoryPlan.For(size, format, shape.Rows, shape.Latent, shape.Encodes, MemoryPlan.Budget(options.MemoryLimit)));
         return RunPlanner.Of(request, shape, size, memory, format, device, options.TinyVae is not null, new MachineSpeed(options.SpeedFile));
@@ -100,7 +100,7 @@ public sealed class ImageGenerator : IImageGenerator
     {
         request.Validate();
         request = request.With(Family.Defaults);
-        var shape = RunShape.Of(request, Family, _model.NoiseSchedule, _model.PixelsPerLatent);
+        var shape = RunShape.Of(request, Family, _model.Noise, _model.PixelsPerLatent);
         return RunPlanner.Of(request, shape, _model.Size, MemoryFor(shape, _model.Format), _model.Format, _model.Device, _model.DecodesTiny, _speed);
     }
 
@@ -156,7 +156,7 @@ public sealed class ImageGenerator : IImageGenerator
         using var scope = NewDisposeScope();
 
         // 1. What follows from the request alone
-        var run = RunShape.Of(request, Family, _model.NoiseSchedule, _model.PixelsPerLatent);
+        var run = RunShape.Of(request, Family, _model.Noise, _model.PixelsPerLatent);
         var (canvas, plan, batches) = (run.Canvas, run.Plan, run.Batches);
         var asked = request;
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
@@ -192,13 +192,10 @@ public sealed class ImageGenerator : IImageGenerator
 
             // 4. Remove the noise
             using var shortcuts = new Shortcuts(Savings.Of(request.Fast));
-            var denoise = Denoisers.From((latents, timestep) => Predict(latents, timestep, guidance, inputs, shortcuts, meter,
-                part => Report(GenerationStage.Sampling, guidance.Step, part: part)), _model.Prediction, plan.ToTimestep);
-            x = plan.Run(inputs.Hold(shortcuts.Around(denoise)), x, noise.ForSteps(plan, shape), step =>
-            {
-                guidance.Step = step.Index + 1;
-                Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised));
-            });
+            var denoise = _model.Noise.Denoiser((latents, timestep, at) => Predict(latents, timestep, at, guidance, inputs, shortcuts, meter,
+                part => Report(GenerationStage.Sampling, at.Step, part: part)), plan.ToTimestep);
+            x = plan.Run(inputs.Hold(shortcuts.Around(denoise)), x, noise.ForSteps(plan, shape),
+                step => Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised)));
             var clean = inputs.Hold(plan.Finish(x));
 
             // 5. Latents to pixels
@@ -250,11 +247,11 @@ public sealed class ImageGenerator : IImageGenerator
     }
 
     /// <summary>The guided prediction in fp32. x: [n, 4, h, w] in the network's own scale. Tells the share done where it is made in tiles.</summary>
-    private Tensor Predict(Tensor x, double timestep, Guidance guidance, TaskInputs inputs, Shortcuts shortcuts, RunMeter meter, Action<double> onPart)
+    private Tensor Predict(Tensor x, double timestep, Evaluation at, Guidance guidance, TaskInputs inputs, Shortcuts shortcuts, RunMeter meter, Action<double> onPart)
     {
         using var scope = NewDisposeScope();
         var seen = inputs.Beside is { } beside ? cat([x, beside], dim: 1) : x;
-        var answer = guidance.Answer(seen, shortcuts.Guides, (latents, rows, context) =>
+        var answer = guidance.Answer(seen, at, shortcuts.Guides, (latents, rows, context) =>
         {
             var labels = inputs.Labels?.index_select(0, tensor(rows.Select(row => (long)row.Picture).ToArray()));
             var tiles = 0;
@@ -303,7 +300,7 @@ public sealed class ImageGenerator : IImageGenerator
 
     private void Reload(IReadOnlyList<NumberFormat> formats)
     {
-        var (device, prediction) = (_model.Device, _model.Prediction);
+        var (device, prediction) = (_model.Device, _model.Noise.Prediction);
         _model.Dispose();
         _model = LoadModel(_path, _options with { Prediction = prediction }, formats, device, null);
     }

@@ -43,7 +43,7 @@ public sealed record ModelInfo
     {
         Family = family.Name,
         Defaults = family.Defaults,
-        Prediction = prediction ?? family.Prediction,
+        Prediction = prediction ?? family.Noise.Prediction,
         NeedsPicture = family.Task == ModelTask.Upscaler,
         TakesMask = family.Task == ModelTask.Inpainting,
         TakesDepth = family.Task == ModelTask.Depth,

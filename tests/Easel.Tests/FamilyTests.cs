@@ -47,7 +47,7 @@ public sealed class FamilyTests
         var init = mean + deviation * golden["posterior_noise"];
         Close.Absolute(golden["init_latent"], init, 1e-3, "init latents");
 
-        var plan = SamplingPlan.For("ddim", null, 12, model.NoiseSchedule, strength);
+        var plan = SamplingPlan.For("ddim", null, 12, model.Noise, strength);
         var latents = Run(model, plan, plan.Start(golden["encode_noise"], init), golden, 7.5, null, null);
         Close.Relative(golden["latent"], latents, 1e-3, "latents");
         var image = FormattableString.Invariant($"{area}/images/{kind}img2img_{strength}_0.png");
@@ -115,7 +115,7 @@ public sealed class FamilyTests
         var init = mean + deviation * golden["posterior_noise"];
         Close.Absolute(golden["init_latent"], init, 1e-3, "init latents");
 
-        var plan = SamplingPlan.For("ddim", null, 6, model.NoiseSchedule, strength: 0.8, new SamplingOptions { StrengthBelowSteps = true });
+        var plan = SamplingPlan.For("ddim", null, 6, model.Noise, strength: 0.8, new SamplingOptions { StrengthBelowSteps = true });
         var x = plan.Start(golden["encode_noise"], init);
         Close.Relative(golden["latent"], Run(model, plan, x, golden, 9.0, golden["depth_latent"], null), 1e-3, "latents");
     }
@@ -127,11 +127,11 @@ public sealed class FamilyTests
         using var inference = inference_mode();
         using var model = LoadedModel.Load(LoadedModel.Path("x4upscaler"));
         var golden = Goldens.Tensors("x4upscaler/ddim.safetensors");
-        Assert.Equal(PredictionType.V, model.Prediction);
+        Assert.Equal(PredictionType.V, model.Noise.Prediction);
 
         var small = ImageTensor.FromImage(ImageFile.Load(Goldens.Path("x4upscaler/lowres.png")));
         Close.Absolute(golden["lowres_input"][..1], small, 1e-6, "small picture");
-        var alpha = model.NoiseSchedule.AlphasCumprod[(int)golden["noise_level"][0].item<long>()];
+        var alpha = model.Noise.Schedule.AlphasCumprod[(int)golden["noise_level"][0].item<long>()];
         Close.Absolute(golden["lowres_augmented"], small * Math.Sqrt(alpha) + golden["augment_noise"] * Math.Sqrt(1 - alpha), 1e-4, "noised small picture");
 
         AssertRun(model, golden, "ddim", 0, steps: 6, scale: 9.0, "x4upscaler/images/ddim", golden["lowres_augmented"], golden["noise_level"]);
@@ -193,7 +193,7 @@ public sealed class FamilyTests
     private static void AssertRun(DiffusionModel model, Dictionary<string, Tensor> golden, string sampler, double eta, int steps, double scale, string images,
         Tensor? beside = null, Tensor? labels = null)
     {
-        var plan = SamplingPlan.For(sampler, null, steps, model.NoiseSchedule, options: new SamplingOptions { Eta = eta });
+        var plan = SamplingPlan.For(sampler, null, steps, model.Noise, options: new SamplingOptions { Eta = eta });
         var latents = Run(model, plan, plan.Start(golden["x_T"]), golden, scale, beside, labels);
         Close.Relative(golden["latent"], latents, 1e-3, "latents");
         for (var i = 0; i < latents.shape[0]; i++)
@@ -213,12 +213,12 @@ public sealed class FamilyTests
         for (var i = 0; i < count; i++) rows.Add(new GuidanceRow(i, null, golden["uncond"][i..(i + 1)]));
         for (var i = 0; i < count; i++) rows.Add(new GuidanceRow(i, 1, golden["cond"][i..(i + 1)]));
         var guidance = new Guidance(scale, _ => rows);
-        var denoise = Denoisers.From((latents, timestep) =>
+        var denoise = model.Noise.Denoiser((latents, timestep, at) =>
         {
             var given = beside is null ? latents : cat([latents, beside], 1);
             if (golden.TryGetValue("model_calls.t", out var timesteps)) Assert.Equal(timesteps[call][0].item<float>(), (float)timestep);
             if (golden.TryGetValue("model_calls.x", out var inputs)) Close.Relative(inputs[call][..count], given, 1e-3, $"input of call {call}");
-            var answer = guidance.Answer(given, guides: true, (seen, asked, context) =>
+            var answer = guidance.Answer(given, at, guides: true, (seen, asked, context) =>
             {
                 var predicted = model.Predict(seen, timestep, context, labels?.index_select(0, tensor(asked.Select(row => (long)row.Picture).ToArray())));
                 if (golden.TryGetValue("model_calls.out", out var outputs)) Close.Relative(outputs[call], predicted, 1e-3, $"answer to call {call}");
@@ -226,7 +226,7 @@ public sealed class FamilyTests
             });
             call++;
             return answer;
-        }, model.Prediction, plan.ToTimestep);
+        }, plan.ToTimestep);
         var latents = plan.Finish(plan.Run(denoise, x, (_, _) => draws is null ? zeros_like(x) : draws[draw++].alias(), step =>
         {
             steps++;

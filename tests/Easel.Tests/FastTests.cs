@@ -78,7 +78,7 @@ public sealed class FastTests
         int Asked(bool guides, params GuidanceRow[] rows)
         {
             var asked = 0;
-            using var answer = new Guidance(7.5, _ => rows).Answer(x, guides, (latents, group, contexts) =>
+            using var answer = new Guidance(7.5, _ => rows).Answer(x, new(0, 0, 1), guides, (latents, group, contexts) =>
             {
                 asked += group.Count;
                 Assert.Equal(group.Count, latents.shape[0]);

@@ -48,14 +48,8 @@ public sealed record ModelFamily
     /// <summary>Latents are multiplied by this after encoding, so that they have about unit variance.</summary>
     public double LatentScale { get; init; } = 0.18215;
 
-    /// <summary>What the UNet predicts; null where members of the family differ and the model itself must be asked.</summary>
-    public PredictionType? Prediction { get; init; } = PredictionType.Epsilon;
-
-    /// <summary>First beta of the training schedule (square-root-linear).</summary>
-    public double BetaStart { get; init; } = 0.00085;
-
-    /// <summary>Last beta of the training schedule.</summary>
-    public double BetaEnd { get; init; } = 0.012;
+    /// <summary>How the UNet sees noise. It does not say what is predicted where members of the family differ and the model itself must be asked.</summary>
+    public NoiseModel Noise { get; init; } = new(NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.00085, 0.012), PredictionType.Epsilon);
 
     /// <summary>Token that fills the prompt up to 77: end-of-text for OpenAI's CLIP, 0 for OpenCLIP.</summary>
     public int PadToken { get; init; } = 49407;
@@ -79,23 +73,21 @@ public sealed record ModelFamily
     public static ModelFamily Sd1Inpainting { get; } = Sd1 with { Name = "Stable Diffusion 1 inpainting", Task = ModelTask.Inpainting };
 
     /// <summary>SD 2.0 and 2.1: github.com/Stability-AI/stablediffusion configs/stable-diffusion/v2-inference.yaml (base: eps at 512) and v2-inference-v.yaml (v at 768).</summary>
-    public static ModelFamily Sd2 { get; } = new() { Name = "Stable Diffusion 2", Prediction = null, PadToken = 0, ScriptStep = 64, Watermark = WatermarkMark.StableDiffusion2 };
+    public static ModelFamily Sd2 { get; } = new() { Name = "Stable Diffusion 2", Noise = Sd1.Noise with { Prediction = null }, PadToken = 0, ScriptStep = 64, Watermark = WatermarkMark.StableDiffusion2 };
 
     /// <summary>SD 2 inpainting: configs/stable-diffusion/v2-inpainting-inference.yaml.</summary>
-    public static ModelFamily Sd2Inpainting { get; } = Sd2 with { Name = "Stable Diffusion 2 inpainting", Task = ModelTask.Inpainting, Prediction = PredictionType.Epsilon };
+    public static ModelFamily Sd2Inpainting { get; } = Sd2 with { Name = "Stable Diffusion 2 inpainting", Task = ModelTask.Inpainting, Noise = Sd1.Noise };
 
     /// <summary>SD 2 depth to image: configs/stable-diffusion/v2-midas-inference.yaml.</summary>
-    public static ModelFamily Sd2Depth { get; } = Sd2 with { Name = "Stable Diffusion 2 depth", Task = ModelTask.Depth, Prediction = PredictionType.Epsilon };
+    public static ModelFamily Sd2Depth { get; } = Sd2 with { Name = "Stable Diffusion 2 depth", Task = ModelTask.Depth, Noise = Sd1.Noise };
 
     /// <summary>The x4 upscaler: configs/stable-diffusion/x4-upscaling.yaml.</summary>
     public static ModelFamily X4Upscaler { get; } = Sd2 with
     {
         Name = "Stable Diffusion x4 upscaler",
         Task = ModelTask.Upscaler,
-        Prediction = PredictionType.V,
+        Noise = new(NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.0001, 0.02), PredictionType.V),
         LatentScale = 0.08333,
-        BetaStart = 0.0001,
-        BetaEnd = 0.02,
         Heads = 8,
     };
 

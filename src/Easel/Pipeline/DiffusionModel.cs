@@ -43,7 +43,7 @@ internal sealed class DiffusionModel : IDisposable
     private DiffusionModel(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Residency residency, Action<double>? onProgress)
     {
         (_checkpoint, Format, Device) = (checkpoint, format, device);
-        (Family, NoiseSchedule, LatentScale, MaxNoiseLevel) = (checkpoint.Family, checkpoint.NoiseSchedule(), checkpoint.LatentScale, checkpoint.MaxNoiseLevel);
+        (Family, Noise, LatentScale, MaxNoiseLevel) = (checkpoint.Family, checkpoint.Noise(), checkpoint.LatentScale, checkpoint.MaxNoiseLevel);
 
         (_vaeFile, Residency) = (options.Vae, residency);
         _packs = device.type == DeviceType.CPU && format.Kept == format.Run && !options.PlainKernels && OneDnn.IsAvailable;
@@ -63,10 +63,9 @@ internal sealed class DiffusionModel : IDisposable
     }
 
     public ModelFamily Family { get; }
-    public NoiseSchedule NoiseSchedule { get; }
+    public NoiseModel Noise { get; private set; }
     public double LatentScale { get; }
     public int MaxNoiseLevel { get; }
-    public PredictionType Prediction { get; private set; }
     public NumberFormat Format { get; }
     public Device Device { get; }
     public UNet UNet => _unet;
@@ -99,7 +98,7 @@ internal sealed class DiffusionModel : IDisposable
         using var inference = inference_mode();
         var model = new DiffusionModel(checkpoint, options, format, device, residency, onProgress);
         NativeRuntime.Trim(); // what converting and packing left behind
-        model.Prediction = options.Prediction ?? checkpoint.Prediction ?? model.ProbePrediction();
+        model.Noise = model.Noise with { Prediction = options.Prediction ?? model.Noise.Prediction ?? model.ProbePrediction() };
         return model;
     }
 
@@ -216,7 +215,7 @@ internal sealed class DiffusionModel : IDisposable
         var noise = randn([1, _unet.Config.InChannels, 32, 32], generator: generator);
         var context = zeros([1, 77, _unet.Config.ContextWidth]);
         var labels = _unet.Config.ClassCount > 0 ? zeros([1], ScalarType.Int64) : null;
-        var answer = Predict(noise, NoiseSchedule.Count - 1, context, labels);
+        var answer = Predict(noise, Noise.Schedule.Count - 1, context, labels);
         var seen = noise[.., ..(int)answer.shape[1]];
         var likeness = (answer * seen).sum().item<float>() / (answer.norm().item<float>() * seen.norm().item<float>());
         return likeness > 0.5 ? PredictionType.Epsilon : PredictionType.V;

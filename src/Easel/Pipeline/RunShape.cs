@@ -12,7 +12,7 @@ namespace Easel.Pipeline;
 /// <param name="Latent">Height and width of the latents.</param>
 internal sealed record RunShape(Canvas Canvas, SamplingPlan Plan, IReadOnlyList<Batch> Batches, int Rows, (long Height, long Width) Latent)
 {
-    public static RunShape Of(GenerationRequest request, ModelFamily family, NoiseSchedule noise, int pixelsPerLatent)
+    public static RunShape Of(GenerationRequest request, ModelFamily family, NoiseModel noise, int pixelsPerLatent)
     {
         var canvas = Canvas.For(request, family);
         var plan = PlanOf(request, canvas, family, noise);
@@ -26,7 +26,7 @@ internal sealed record RunShape(Canvas Canvas, SamplingPlan Plan, IReadOnlyList<
     public bool Encodes => Canvas.Picture is not null;
 
     /// <summary>Noise levels and step count. A depth model counts its steps as its own demo does; an inpainting model that redraws all begins from pure noise.</summary>
-    private static SamplingPlan PlanOf(GenerationRequest request, Canvas canvas, ModelFamily family, NoiseSchedule noise)
+    private static SamplingPlan PlanOf(GenerationRequest request, Canvas canvas, ModelFamily family, NoiseModel noise)
     {
         var beginsFromPicture = canvas.Picture is not null && family.Task != ModelTask.Upscaler && !(family.Task == ModelTask.Inpainting && request.Strength >= 1);
         var options = new SamplingOptions { Eta = request.Eta, StrengthBelowSteps = family.Task == ModelTask.Depth };

@@ -15,12 +15,12 @@ internal sealed class Shortcuts(Savings savings) : IDisposable
     public DeepFeatures? Deep { get; } = savings.DeepEvery > 1 ? new DeepFeatures(savings.DeepEvery, savings.OuterBlocks) : null;
 
     /// <summary>The denoiser, telling this of each evaluation before it is made.</summary>
-    public Denoiser Around(Denoiser denoise) => (x, sigma) =>
+    public Denoiser Around(Denoiser denoise) => (x, at) =>
     {
-        Guides = savings.Guides(sigma);
-        Deep?.NextEvaluation(afresh: sigma > _last); // what was seen in less noise says little about more, as after a restart
-        _last = sigma;
-        return denoise(x, sigma);
+        Guides = savings.Guides(at.Sigma);
+        Deep?.NextEvaluation(afresh: at.Sigma > _last); // what was seen in less noise says little about more, as after a restart
+        _last = at.Sigma;
+        return denoise(x, at);
     };
 
     public void Dispose() => Deep?.Dispose();

@@ -33,10 +33,10 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
     }
 
     /// <summary>The denoiser, holding what is to be kept.</summary>
-    public Denoiser Hold(Denoiser denoise) => Redraw is null ? denoise : (x, sigma) =>
+    public Denoiser Hold(Denoiser denoise) => Redraw is null ? denoise : (x, at) =>
     {
         using var scope = NewDisposeScope();
-        return Hold(denoise(x, sigma)).MoveToOuterDisposeScope();
+        return Hold(denoise(x, at)).MoveToOuterDisposeScope();
     };
 
     /// <summary>Latents with what is to be kept put back.</summary>
@@ -110,8 +110,7 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
         if (request.NoiseLevel > highest)
             throw new InvalidRequestException(nameof(request.NoiseLevel), $"The noise level is {request.NoiseLevel}; this model takes 0 to {highest}.");
         var small = ImageTensor.FromImage(picture).expand(shape[0], 3, -1, -1);
-        var alpha = model.NoiseSchedule.AlphasCumprod[request.NoiseLevel];
-        var noised = small * Math.Sqrt(alpha) + noise.Randn([shape[0], 3, shape[2], shape[3]]) * Math.Sqrt(1 - alpha);
+        var noised = model.Noise.Noised(small, noise.Randn([shape[0], 3, shape[2], shape[3]]), request.NoiseLevel);
         return new TaskInputs(Beside: noised, Labels: full([shape[0]], request.NoiseLevel, ScalarType.Int64));
     }
 

@@ -7,18 +7,19 @@ namespace Easel.Sampling;
 internal static class DpmPlusPlusSamplers
 {
     /// <summary>DPM-Solver++(2M) as k-diffusion computes it; orders 1 to 3.</summary>
-    public static Tensor Multistep(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Multistep(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         var estimates = new List<Tensor>();
         var steps = sigmas.Length - 1;
         for (var i = 0; i < steps; i++)
         {
             using var step = NewDisposeScope();
             var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var denoised = step.MoveToOuter(denoise(x, from));
+            var denoised = step.MoveToOuter(run.Denoise(x, from));
             estimates.Insert(0, denoised);
-            var order = Math.Min(options.Order ?? 2, i + 1);
-            if ((options.LowerOrderFinal ?? false) && steps < 15) order = Math.Min(order, steps - i);
+            var order = Math.Min(run.Options.Order ?? 2, i + 1);
+            if ((run.Options.LowerOrderFinal ?? false) && steps < 15) order = Math.Min(order, steps - i);
             if (to == 0) order = 1;
 
             var next = Euler(x, denoised, from, to);
@@ -43,27 +44,28 @@ internal static class DpmPlusPlusSamplers
                 }
             }
             x = step.MoveToOuter(next);
-            onStep?.Invoke(new StepInfo(i, steps, to, x, denoised));
+            run.Report(i, to, x, denoised);
         }
         return x;
     }
 
     /// <summary>DPM-Solver++(2M) as the reference's DPMSolverSampler runs it: lower orders at the end of short runs.</summary>
-    public static Tensor Reference(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
-        Multistep(denoise, x, sigmas, noise, options with { LowerOrderFinal = options.LowerOrderFinal ?? true }, onStep);
+    public static Tensor Reference(SamplerRun run, Tensor x) =>
+        Multistep(run with { Options = run.Options with { LowerOrderFinal = run.Options.LowerOrderFinal ?? true } }, x);
 
     /// <summary>
     /// DPM-Solver++(2S), single-step: pairs of steps, of which the second starts again from before the first (diffusers, DPMSolverSinglestepScheduler).
     /// </summary>
-    public static Tensor Singlestep(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Singlestep(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         var steps = sigmas.Length - 1;
         var (start, first) = (x, x);
         for (var i = 0; i < steps; i++)
         {
             using var step = NewDisposeScope();
             var to = sigmas[i + 1];
-            var denoised = step.MoveToOuter(denoise(x, sigmas[i]));
+            var denoised = step.MoveToOuter(run.Denoise(x, sigmas[i]));
             if (i % 2 == 0)
             {
                 // First order
@@ -82,42 +84,44 @@ internal static class DpmPlusPlusSamplers
                 x = Euler(start, first, from, to) + slope * (0.5 * (1 - to / from));
             }
             x = step.MoveToOuter(x);
-            onStep?.Invoke(new StepInfo(i, steps, to, x, denoised));
+            run.Report(i, to, x, denoised);
         }
         return x;
     }
 
     /// <summary>Ancestral sampling with DPM-Solver++(2S) steps (k-diffusion, sample_dpmpp_2s_ancestral).</summary>
-    public static Tensor SinglestepAncestral(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor SinglestepAncestral(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         for (var i = 0; i < sigmas.Length - 1; i++)
         {
             using var step = NewDisposeScope();
             var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var (down, up) = Ancestral(from, to, options.Eta ?? 1);
-            var denoised = denoise(x, from);
+            var (down, up) = Ancestral(from, to, run.Options.Eta ?? 1);
+            var denoised = run.Denoise(x, from);
             var estimate = denoised;
             if (down > 0)
             {
                 // DPM-Solver++(2S)
                 var middle = Between(from, down);
-                estimate = denoise(Euler(x, denoised, from, middle), middle);
+                estimate = run.Denoise(Euler(x, denoised, from, middle), middle);
             }
-            x = step.MoveToOuter(Renoise(Euler(x, estimate, from, down), noise, from, to, up * options.NoiseScale));
-            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+            x = step.MoveToOuter(run.Renoise(Euler(x, estimate, from, down), from, to, up));
+            run.Report(i, to, x, denoised);
         }
         return x;
     }
 
     /// <summary>DPM-Solver++ (stochastic) (k-diffusion, sample_dpmpp_sde): two evaluations and two draws per step.</summary>
-    public static Tensor Sde(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Sde(SamplerRun run, Tensor x)
     {
-        var eta = options.Eta ?? 1;
+        var sigmas = run.Sigmas;
+        var eta = run.Options.Eta ?? 1;
         for (var i = 0; i < sigmas.Length - 1; i++)
         {
             using var step = NewDisposeScope();
             var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var denoised = denoise(x, from);
+            var denoised = run.Denoise(x, from);
             if (to == 0)
             {
                 // Euler's method
@@ -128,35 +132,34 @@ internal static class DpmPlusPlusSamplers
                 // Step 1, to the middle
                 var middle = Between(from, to);
                 var (down, up) = Ancestral(from, middle, eta);
-                var halfway = Renoise(Euler(x, denoised, from, down), noise, from, middle, up * options.NoiseScale);
+                var halfway = run.Renoise(Euler(x, denoised, from, down), from, middle, up);
                 // Step 2, with the middle's estimate
                 (down, up) = Ancestral(from, to, eta);
-                x = Renoise(Euler(x, denoise(halfway, middle), from, down), noise, from, to, up * options.NoiseScale);
+                x = run.Renoise(Euler(x, run.Denoise(halfway, middle), from, down), from, to, up);
             }
             x = step.MoveToOuter(x);
-            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+            run.Report(i, to, x, denoised);
         }
         return x;
     }
 
     /// <summary>DPM-Solver++(2M) SDE, midpoint kind (k-diffusion, sample_dpmpp_2m_sde).</summary>
-    public static Tensor MultistepSde(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
-        MultistepSde(denoise, x, sigmas, noise, options, onStep, heun: false);
+    public static Tensor MultistepSde(SamplerRun run, Tensor x) => MultistepSde(run, x, heun: false);
 
     /// <summary>DPM-Solver++(2M) SDE, Heun kind.</summary>
-    public static Tensor MultistepSdeHeun(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
-        MultistepSde(denoise, x, sigmas, noise, options, onStep, heun: true);
+    public static Tensor MultistepSdeHeun(SamplerRun run, Tensor x) => MultistepSde(run, x, heun: true);
 
     /// <summary>DPM-Solver++(3M) SDE (k-diffusion, sample_dpmpp_3m_sde).</summary>
-    public static Tensor ThirdOrderSde(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor ThirdOrderSde(SamplerRun run, Tensor x)
     {
-        var eta = options.Eta ?? 1;
+        var sigmas = run.Sigmas;
+        var eta = run.Options.Eta ?? 1;
         var estimates = new List<Tensor>();
         for (var i = 0; i < sigmas.Length - 1; i++)
         {
             using var step = NewDisposeScope();
             var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var denoised = step.MoveToOuter(denoise(x, from));
+            var denoised = step.MoveToOuter(run.Denoise(x, from));
             estimates.Insert(0, denoised);
             if (to == 0)
             {
@@ -186,25 +189,25 @@ internal static class DpmPlusPlusSamplers
                         x = x + slope * phi2;
                     }
                 }
-                x = Renoise(x, noise, from, to, NoiseOf(to, h, eta) * options.NoiseScale);
+                x = run.Renoise(x, from, to, NoiseOf(to, h, eta));
             }
             x = step.MoveToOuter(x);
-            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+            run.Report(i, to, x, denoised);
         }
         return x;
     }
 
-    private static Tensor MultistepSde(
-        Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep, bool heun)
+    private static Tensor MultistepSde(SamplerRun run, Tensor x, bool heun)
     {
-        var eta = options.Eta ?? 1;
+        var sigmas = run.Sigmas;
+        var eta = run.Options.Eta ?? 1;
         var steps = sigmas.Length - 1;
         Tensor? previous = null;
         for (var i = 0; i < steps; i++)
         {
             using var step = NewDisposeScope();
             var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var denoised = step.MoveToOuter(denoise(x, from));
+            var denoised = step.MoveToOuter(run.Denoise(x, from));
             if (to == 0)
             {
                 // Denoising step
@@ -216,17 +219,17 @@ internal static class DpmPlusPlusSamplers
                 var h = Math.Log(from / to);
                 var drift = h * (1 + eta);
                 x = denoised + (x - denoised) * Math.Exp(-drift);
-                var first = previous is null || ((options.LowerOrderFinal ?? false) && steps < 15 && i == steps - 1);
+                var first = previous is null || ((run.Options.LowerOrderFinal ?? false) && steps < 15 && i == steps - 1);
                 if (!first)
                 {
                     var slope = (denoised - previous!) * (h / Math.Log(sigmas[i - 1] / from));
                     x = x + slope * (heun ? Phi(drift).Phi2 : 0.5 * (1 - Math.Exp(-drift)));
                 }
-                x = Renoise(x, noise, from, to, NoiseOf(to, h, eta) * options.NoiseScale);
+                x = run.Renoise(x, from, to, NoiseOf(to, h, eta));
             }
             x = step.MoveToOuter(x);
             previous = denoised;
-            onStep?.Invoke(new StepInfo(i, steps, to, x, denoised));
+            run.Report(i, to, x, denoised);
         }
         return x;
     }

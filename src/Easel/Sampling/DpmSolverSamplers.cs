@@ -11,11 +11,12 @@ internal readonly record struct AdaptiveCounts(int Steps, int Evaluations, int A
 internal static class DpmSolverSamplers
 {
     /// <summary>
-    /// DPM-Solver-fast (the paper's appendix D): as many evaluations as there are steps in <paramref name="sigmas"/>, spent on steps of orders 3, 2 and 1, from
+    /// DPM-Solver-fast (the paper's appendix D): as many evaluations as there are steps in the noise levels, spent on steps of orders 3, 2 and 1, from
     /// its first level to its last above 0, where it ends.
     /// </summary>
-    public static Tensor Fast(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Fast(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         var orders = Orders(sigmas.Length - 1);
         var (start, end) = (Time(sigmas[0]), Time(Lowest(sigmas)));
         for (var i = 0; i < orders.Length; i++)
@@ -23,17 +24,17 @@ internal static class DpmSolverSamplers
             using var step = NewDisposeScope();
             var t = double.Lerp(start, end, (double)i / orders.Length);
             var next = i == orders.Length - 1 ? end : double.Lerp(start, end, (i + 1.0) / orders.Length);
-            var (down, up) = Split(t, next, end, options.Eta ?? 0);
-            var denoised = denoise(x, Sigma(t));
+            var (down, up) = Split(t, next, end, run.Options.Eta ?? 0);
+            var denoised = run.Denoise(x, Sigma(t));
             var eps = (x - denoised) / Sigma(t);
             x = orders[i] switch
             {
                 1 => First(x, t, down, eps),
-                2 => Second(denoise, x, t, down, eps, 1.0 / 2).X,
-                _ => Third(denoise, x, t, down, eps, null),
+                2 => Second(run, x, t, down, eps, 1.0 / 2).X,
+                _ => Third(run, x, t, down, eps, null),
             };
-            x = step.MoveToOuter(Moves.Renoise(x, noise, Sigma(t), Sigma(next), up * options.NoiseScale));
-            onStep?.Invoke(new StepInfo(i, orders.Length, Sigma(next), x, denoised));
+            x = step.MoveToOuter(run.Renoise(x, Sigma(t), Sigma(next), up));
+            run.Report(i, Sigma(next), x, denoised, orders.Length);
         }
         return x;
     }
@@ -41,14 +42,13 @@ internal static class DpmSolverSamplers
     /// <summary>
     /// DPM-Solver-23, or 12 at order 2 (the paper's appendix C): chooses its own steps, whatever is between the first level and the last above 0.
     /// </summary>
-    public static Tensor Adaptive(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
-        Adaptive(denoise, x, sigmas, noise, options, onStep, out _);
+    public static Tensor Adaptive(SamplerRun run, Tensor x) => Adaptive(run, x, out _);
 
     /// <summary>The same, and what it did. All pictures of a batch share their steps.</summary>
-    public static Tensor Adaptive(
-        Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep, out AdaptiveCounts counts)
+    public static Tensor Adaptive(SamplerRun run, Tensor x, out AdaptiveCounts counts)
     {
-        var (order, eta) = (options.Order ?? 3, options.Eta ?? 0);
+        var sigmas = run.Sigmas;
+        var (order, eta) = (run.Options.Order ?? 3, run.Options.Eta ?? 0);
         var (start, end) = (Time(sigmas[0]), Time(Lowest(sigmas)));
         var size = 0.05;
         var previous = x;
@@ -58,7 +58,7 @@ internal static class DpmSolverSamplers
             using var step = NewDisposeScope();
             var t = Math.Min(end, s + size);
             var (down, up) = Split(s, t, end, eta);
-            var denoised = denoise(x, Sigma(s));
+            var denoised = run.Denoise(x, Sigma(s));
             var eps = (x - denoised) / Sigma(s);
 
             // Two solutions, of which the difference is the error
@@ -66,14 +66,14 @@ internal static class DpmSolverSamplers
             if (order == 2)
             {
                 low = First(x, s, down, eps);
-                high = Second(denoise, x, s, down, eps, 1.0 / 2).X;
+                high = Second(run, x, s, down, eps, 1.0 / 2).X;
             }
             else
             {
-                (low, var third) = Second(denoise, x, s, down, eps, 1.0 / 3);
-                high = Third(denoise, x, s, down, eps, third);
+                (low, var third) = Second(run, x, s, down, eps, 1.0 / 3);
+                high = Third(run, x, s, down, eps, third);
             }
-            var allowed = maximum(low.abs(), previous.abs()).mul(options.RelativeTolerance).clamp_min(options.AbsoluteTolerance);
+            var allowed = maximum(low.abs(), previous.abs()).mul(run.Options.RelativeTolerance).clamp_min(run.Options.AbsoluteTolerance);
             var error = ((low - high) / allowed).square().mean().sqrt().item<float>();
 
             // The step size follows the error; a step that would have to shrink too much is done again
@@ -83,12 +83,12 @@ internal static class DpmSolverSamplers
             if (factor >= 0.81)
             {
                 previous = step.MoveToOuter(low);
-                x = step.MoveToOuter(Moves.Renoise(high, noise, Sigma(s), Sigma(t), up * options.NoiseScale));
+                x = step.MoveToOuter(run.Renoise(high, Sigma(s), Sigma(t), up));
                 s = t;
                 accepted++;
             }
             var count = s < end - 1e-5 ? attempts + (int)Math.Ceiling((end - s) / size) : attempts;
-            onStep?.Invoke(new StepInfo(attempts - 1, count, Sigma(s), x, denoised));
+            run.Report(attempts - 1, Sigma(s), x, denoised, count);
         }
         counts = new AdaptiveCounts(attempts, attempts * order, accepted, attempts - accepted);
         return x;
@@ -104,23 +104,23 @@ internal static class DpmSolverSamplers
 
     private static Tensor First(Tensor x, double t, double next, Tensor eps) => x - eps * (Sigma(next) * Expm1(next - t));
 
-    private static (Tensor X, Tensor Eps) Second(Denoiser denoise, Tensor x, double t, double next, Tensor eps, double r)
+    private static (Tensor X, Tensor Eps) Second(SamplerRun run, Tensor x, double t, double next, Tensor eps, double r)
     {
         var h = next - t;
-        var within = Noise(denoise, First(x, t, t + r * h, eps), t + r * h);
+        var within = Noise(run, First(x, t, t + r * h, eps), t + r * h);
         return (First(x, t, next, eps) - (within - eps) * (Sigma(next) / (2 * r) * Expm1(h)), within);
     }
 
-    private static Tensor Third(Denoiser denoise, Tensor x, double t, double next, Tensor eps, Tensor? third)
+    private static Tensor Third(SamplerRun run, Tensor x, double t, double next, Tensor eps, Tensor? third)
     {
         var h = next - t;
         var (a, b) = (t + h / 3, t + h * 2 / 3);
-        third ??= Noise(denoise, First(x, t, a, eps), a);
-        var twoThirds = Noise(denoise, First(x, t, b, eps) - (third - eps) * (Sigma(b) * 2 * (Expm1(b - t) / (b - t) - 1)), b);
+        third ??= Noise(run, First(x, t, a, eps), a);
+        var twoThirds = Noise(run, First(x, t, b, eps) - (third - eps) * (Sigma(b) * 2 * (Expm1(b - t) / (b - t) - 1)), b);
         return First(x, t, next, eps) - (twoThirds - eps) * (Sigma(next) * 1.5 * (Expm1(h) / h - 1));
     }
 
-    private static Tensor Noise(Denoiser denoise, Tensor x, double t) => (x - denoise(x, Sigma(t))) / Sigma(t);
+    private static Tensor Noise(SamplerRun run, Tensor x, double t) => (x - run.Denoise(x, Sigma(t))) / Sigma(t);
 
     /// <summary>Ancestral sampling in t: where to step to, never past the end, and the noise to add there.</summary>
     private static (double Next, double Up) Split(double t, double next, double end, double eta)

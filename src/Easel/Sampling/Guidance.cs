@@ -14,17 +14,15 @@ internal readonly record struct GuidanceRow(int Picture, double? Weight, Tensor 
 /// </summary>
 internal sealed class Guidance(double scale, Func<int, IReadOnlyList<GuidanceRow>> rowsAtStep)
 {
-    /// <summary>The step now being done, from 0: prompts may change on the way.</summary>
-    public int Step { get; set; }
-
     /// <summary>Asks the UNet and combines its answers.</summary>
     /// <param name="x">[n, c, h, w], the batch.</param>
+    /// <param name="at">Where the run stands: prompts may change on the way.</param>
     /// <param name="guides">Whether guidance is to act; without it the answer is that to the prompt. Prompts that are composed or weighted need it and keep it.</param>
     /// <param name="ask">(rows of x, what each is about, contexts [rows, tokens, width]) to answers.</param>
-    public Tensor Answer(Tensor x, bool guides, Func<Tensor, IReadOnlyList<GuidanceRow>, Tensor, Tensor> ask)
+    public Tensor Answer(Tensor x, Evaluation at, bool guides, Func<Tensor, IReadOnlyList<GuidanceRow>, Tensor, Tensor> ask)
     {
         using var scope = NewDisposeScope();
-        var rows = rowsAtStep(Step);
+        var rows = rowsAtStep(at.Step);
         if (!guides && rows.Where(row => row.Weight is not null).ToList() is var plain && plain.Count == x.shape[0] && plain.All(row => row.Weight == 1)) rows = plain;
         var answers = new Tensor[rows.Count];
 

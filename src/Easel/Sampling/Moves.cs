@@ -23,22 +23,6 @@ internal static class Moves
         return (Math.Sqrt(to * to - up * up), up);
     }
 
-    /// <summary>Adds noise of the size <paramref name="up"/>; draws none where none is wanted.</summary>
-    public static Tensor Renoise(Tensor x, NoiseSampler noise, double from, double to, double up) => up > 0 ? x + noise(from, to) * up : x;
-
-    /// <summary>
-    /// The stochastic half of Karras et al. (2022), algorithm 2: raises the noise level before a step. While churn is on, one tensor is drawn per step even
-    /// outside of its window, as k-diffusion does, so that the window does not shift the noise of later steps.
-    /// </summary>
-    public static (Tensor X, double Sigma) Churn(Tensor x, double[] sigmas, int i, NoiseSampler noise, SamplingOptions options)
-    {
-        if (options.Churn <= 0) return (x, sigmas[i]);
-        var eps = noise(sigmas[i], sigmas[i]);
-        if (sigmas[i] < options.ChurnMin || sigmas[i] > options.ChurnMax) return (x, sigmas[i]);
-        var raised = sigmas[i] * (1 + Math.Min(options.Churn / (sigmas.Length - 1), Math.Sqrt(2) - 1));
-        return (x + eps * (options.NoiseScale * Math.Sqrt(raised * raised - sigmas[i] * sigmas[i])), raised);
-    }
-
     /// <summary>The point halfway between two noise levels in log sigma.</summary>
     public static double Between(double from, double to) => Math.Sqrt(from * to);
 }

@@ -12,18 +12,19 @@ internal static class MultistepSamplers
     /// <summary>
     /// Linear multistep (k-diffusion, sample_lms): the slope as a polynomial in sigma through the last levels, integrated exactly. Orders 1 to 4.
     /// </summary>
-    public static Tensor Lms(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Lms(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         var slopes = new List<Tensor>();
         for (var i = 0; i < sigmas.Length - 1; i++)
         {
             using var step = NewDisposeScope();
-            var denoised = denoise(x, sigmas[i]);
-            Remember(step, slopes, Slope(x, denoised, sigmas[i]), options.Order ?? 4);
+            var denoised = run.Denoise(x, sigmas[i]);
+            Remember(step, slopes, Slope(x, denoised, sigmas[i]), run.Options.Order ?? 4);
             var nodes = slopes.Select((_, back) => sigmas[i - back]).ToArray();
             for (var j = 0; j < nodes.Length; j++) x = x + slopes[j] * LagrangeIntegral(nodes, j, sigmas[i], sigmas[i + 1]);
             x = step.MoveToOuter(x);
-            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, sigmas[i + 1], x, denoised));
+            run.Report(i, sigmas[i + 1], x, denoised);
         }
         return x;
     }
@@ -32,32 +33,33 @@ internal static class MultistepSamplers
     /// Liu et al. (2022), pseudo linear multistep, as the reference's PLMSSampler computes it: the Adams-Bashforth weights of even steps, and a first step that
     /// calls the model twice. One noise tensor is drawn per evaluation although none is used, because the original's later pictures of one seed depend on it.
     /// </summary>
-    public static Tensor Plms(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Plms(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         var slopes = new List<Tensor>();
         for (var i = 0; i < sigmas.Length - 1; i++)
         {
             using var step = NewDisposeScope();
             var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var first = denoise(x, from);
+            var first = run.Denoise(x, from);
             Remember(step, slopes, Slope(x, first, from), 4);
             Tensor slope;
             if (i == 0)
             {
                 // Pseudo improved Euler
-                noise(from, to);
+                run.Noise(from, to);
                 var ahead = Euler(x, first, from, to);
-                slope = (slopes[0] + Slope(ahead, denoise(ahead, to), to)) / 2;
+                slope = (slopes[0] + Slope(ahead, run.Denoise(ahead, to), to)) / 2;
             }
             else
             {
                 // Pseudo linear multistep
                 slope = AdamsBashforth(slopes);
             }
-            noise(from, to);
+            run.Noise(from, to);
             var denoised = x - slope * from;
             x = step.MoveToOuter(denoised + slope * to);
-            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+            run.Report(i, to, x, denoised);
         }
         return x;
     }
@@ -65,41 +67,43 @@ internal static class MultistepSamplers
     /// <summary>
     /// Improved pseudo numerical method (Zhang and Chen 2023, appendix): Adams-Bashforth from a first Euler step, orders 1 to 4, without a second evaluation.
     /// </summary>
-    public static Tensor Ipndm(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Ipndm(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         var slopes = new List<Tensor>();
         for (var i = 0; i < sigmas.Length - 1; i++)
         {
             using var step = NewDisposeScope();
             var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var denoised = denoise(x, from);
-            Remember(step, slopes, Slope(x, denoised, from), options.Order ?? 4);
+            var denoised = run.Denoise(x, from);
+            Remember(step, slopes, Slope(x, denoised, from), run.Options.Order ?? 4);
             // Adams-Bashforth, but the last step goes straight to the estimate
             x = step.MoveToOuter(to == 0 ? denoised.alias() : x + AdamsBashforth(slopes) * (to - from));
-            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+            run.Report(i, to, x, denoised);
         }
         return x;
     }
 
     /// <summary>DEIS (Zhang and Chen 2023), log-rho kind: the slope as a polynomial in log sigma, integrated exactly over sigma. Orders 1 to 3.</summary>
-    public static Tensor Deis(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Deis(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         var slopes = new List<Tensor>();
         var steps = sigmas.Length - 1;
         for (var i = 0; i < steps; i++)
         {
             using var step = NewDisposeScope();
             var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var denoised = denoise(x, from);
-            Remember(step, slopes, Slope(x, denoised, from), options.Order ?? 2);
+            var denoised = run.Denoise(x, from);
+            Remember(step, slopes, Slope(x, denoised, from), run.Options.Order ?? 2);
             var order = slopes.Count;
-            if ((options.LowerOrderFinal ?? true) && steps < 15) order = Math.Min(order, steps - i);
+            if ((run.Options.LowerOrderFinal ?? true) && steps < 15) order = Math.Min(order, steps - i);
             if (to == 0) order = 1;
 
             var logs = Enumerable.Range(0, order).Select(back => Math.Log(sigmas[i - back])).ToArray();
             for (var j = 0; j < order; j++) x = x + slopes[j] * (LogPrimitive(logs, j, to) - LogPrimitive(logs, j, from));
             x = step.MoveToOuter(x);
-            onStep?.Invoke(new StepInfo(i, steps, to, x, denoised));
+            run.Report(i, to, x, denoised);
         }
         return x;
     }

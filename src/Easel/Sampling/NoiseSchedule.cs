@@ -25,12 +25,15 @@ public sealed class NoiseSchedule
 
     private readonly double[] _logSigmas;
 
-    private NoiseSchedule(double[] alphasCumprod)
+    private NoiseSchedule(double[] alphasCumprod, (BetaSchedule Kind, double First, double Last) betas)
     {
-        AlphasCumprod = alphasCumprod;
+        (AlphasCumprod, Betas) = (alphasCumprod, betas);
         Sigmas = [.. alphasCumprod.Select(a => Math.Sqrt((1 - a) / a))];
         _logSigmas = [.. Sigmas.Select(sigma => Math.Log(sigma))];
     }
+
+    /// <summary>What it was made of: how beta grows, from where and to where.</summary>
+    public (BetaSchedule Kind, double First, double Last) Betas { get; }
 
     /// <summary>The share of the clean signal's variance at each timestep, falling.</summary>
     public IReadOnlyList<double> AlphasCumprod { get; }
@@ -65,20 +68,11 @@ public sealed class NoiseSchedule
             product *= 1 - Beta(kind, start, end, t, steps);
             alphas[t] = (float)product;
         }
-        return new NoiseSchedule(zeroTerminalSnr ? Rescaled(alphas) : alphas);
+        return new NoiseSchedule(zeroTerminalSnr ? Rescaled(alphas) : alphas, (kind, start, end));
     }
 
-    /// <summary>Takes the cumulative alphas as a checkpoint stores them.</summary>
-    /// <param name="alphasCumprod">One number above 0 and below 1 per timestep, falling.</param>
-    /// <param name="zeroTerminalSnr">See <see cref="FromBetas"/>.</param>
-    /// <returns>The schedule.</returns>
-    public static NoiseSchedule FromAlphas(IReadOnlyList<double> alphasCumprod, bool zeroTerminalSnr = false)
-    {
-        var alphas = alphasCumprod.ToArray();
-        if (alphas.Length < 2 || alphas.Any(a => !(a > 0 && a < 1)))
-            throw new CheckpointException("The checkpoint's alphas_cumprod must hold at least two numbers between 0 and 1.");
-        return new NoiseSchedule(zeroTerminalSnr ? Rescaled(alphas) : alphas);
-    }
+    /// <summary>Takes the cumulative alphas as they are: one number above 0 and below 1 per timestep, falling.</summary>
+    internal static NoiseSchedule FromAlphas(IEnumerable<double> alphasCumprod) => new([.. alphasCumprod], default);
 
     /// <summary>The timestep of a noise level, interpolated between training timesteps in log sigma and clamped to them (k-diffusion, external.py).</summary>
     /// <param name="sigma">A noise level above 0.</param>

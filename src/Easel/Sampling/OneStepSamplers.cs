@@ -7,67 +7,70 @@ namespace Easel.Sampling;
 internal static class OneStepSamplers
 {
     /// <summary>Karras et al. (2022), algorithm 2, with Euler steps.</summary>
-    public static Tensor Euler(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Euler(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         for (var i = 0; i < sigmas.Length - 1; i++)
         {
             using var step = NewDisposeScope();
-            (x, var sigma) = Churn(x, sigmas, i, noise, options);
-            var denoised = denoise(x, sigma);
+            (x, var sigma) = run.Churn(x, i);
+            var denoised = run.Denoise(x, sigma);
             // Euler's method
             x = step.MoveToOuter(Moves.Euler(x, denoised, sigma, sigmas[i + 1]));
-            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, sigmas[i + 1], x, denoised));
+            run.Report(i, sigmas[i + 1], x, denoised);
         }
         return x;
     }
 
     /// <summary>Ancestral sampling with Euler steps (k-diffusion, sample_euler_ancestral).</summary>
-    public static Tensor EulerAncestral(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
-        Ancestry(denoise, x, sigmas, noise, options.Eta ?? 1, options.NoiseScale, alwaysDraw: false, onStep);
+    public static Tensor EulerAncestral(SamplerRun run, Tensor x) =>
+        Ancestry(run, x, run.Options.Eta ?? 1, alwaysDraw: false);
 
     /// <summary>
     /// Song, Meng and Ermon (2021), equation 12, as the reference's DDIMSampler computes it. In variance-exploding coordinates it is ancestral sampling with
     /// Euler steps. One noise tensor is drawn per step even where eta is 0, because the original's later pictures of one seed depend on it.
     /// </summary>
-    public static Tensor Ddim(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
-        Ancestry(denoise, x, sigmas, noise, options.Eta ?? 0, options.NoiseScale, alwaysDraw: true, onStep);
+    public static Tensor Ddim(SamplerRun run, Tensor x) =>
+        Ancestry(run, x, run.Options.Eta ?? 0, alwaysDraw: true);
 
     /// <summary>
     /// Ho, Jain and Abbeel (2020), equation 7 with the smaller variance: the true posterior of each step, which is ancestral sampling with Euler steps at eta
     /// 1.
     /// </summary>
-    public static Tensor Ddpm(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
-        Ancestry(denoise, x, sigmas, noise, options.Eta ?? 1, options.NoiseScale, alwaysDraw: false, onStep);
+    public static Tensor Ddpm(SamplerRun run, Tensor x) =>
+        Ancestry(run, x, run.Options.Eta ?? 1, alwaysDraw: false);
 
     /// <summary>Karras et al. (2022), algorithm 2, with Heun's steps: two evaluations each but the last.</summary>
-    public static Tensor Heun(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Heun(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         for (var i = 0; i < sigmas.Length - 1; i++)
         {
             using var step = NewDisposeScope();
-            (x, var sigma) = Churn(x, sigmas, i, noise, options);
-            var denoised = denoise(x, sigma);
-            x = step.MoveToOuter(HeunStep(denoise, x, denoised, sigma, sigmas[i + 1]));
-            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, sigmas[i + 1], x, denoised));
+            (x, var sigma) = run.Churn(x, i);
+            var denoised = run.Denoise(x, sigma);
+            x = step.MoveToOuter(HeunStep(run, x, denoised, sigma, sigmas[i + 1]));
+            run.Report(i, sigmas[i + 1], x, denoised);
         }
         return x;
     }
 
     /// <summary>Heun++ (Carzit, sd-webui-samplers-scheduler): looks two levels ahead and weighs the slopes by noise level.</summary>
-    public static Tensor HeunPlusPlus(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor HeunPlusPlus(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         var steps = sigmas.Length - 1;
         for (var i = 0; i < steps; i++)
         {
             using var step = NewDisposeScope();
-            (x, var sigma) = Churn(x, sigmas, i, noise, options);
-            var denoised = denoise(x, sigma);
+            (x, var sigma) = run.Churn(x, i);
+            var denoised = run.Denoise(x, sigma);
             var slope = Slope(x, denoised, sigma);
             if (i < steps - 1)
             {
                 // Heun's slope, at the next level
                 var ahead = Moves.Euler(x, denoised, sigma, sigmas[i + 1]);
-                var slopeAhead = Slope(ahead, denoise(ahead, sigmas[i + 1]), sigmas[i + 1]);
+                var slopeAhead = Slope(ahead, run.Denoise(ahead, sigmas[i + 1]), sigmas[i + 1]);
                 if (i == steps - 2)
                 {
                     var weight = sigmas[i + 1] / (2 * sigmas[0]);
@@ -77,42 +80,44 @@ internal static class OneStepSamplers
                 {
                     // One further slope, two levels down
                     var further = ahead + slopeAhead * (sigmas[i + 2] - sigmas[i + 1]);
-                    var slopeFurther = Slope(further, denoise(further, sigmas[i + 2]), sigmas[i + 2]);
+                    var slopeFurther = Slope(further, run.Denoise(further, sigmas[i + 2]), sigmas[i + 2]);
                     var (weight, weightFurther) = (sigmas[i + 1] / (3 * sigmas[0]), sigmas[i + 2] / (3 * sigmas[0]));
                     slope = slope * (1 - weight - weightFurther) + slopeAhead * weight + slopeFurther * weightFurther;
                 }
             }
             x = step.MoveToOuter(x + slope * (sigmas[i + 1] - sigma));
-            onStep?.Invoke(new StepInfo(i, steps, sigmas[i + 1], x, denoised));
+            run.Report(i, sigmas[i + 1], x, denoised);
         }
         return x;
     }
 
     /// <summary>DPM-Solver-2 (Lu et al. 2022) with the churn of Karras et al. (2022): the slope in the middle of each step.</summary>
-    public static Tensor Dpm2(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Dpm2(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         for (var i = 0; i < sigmas.Length - 1; i++)
         {
             using var step = NewDisposeScope();
-            (x, var sigma) = Churn(x, sigmas, i, noise, options);
-            var denoised = denoise(x, sigma);
-            x = step.MoveToOuter(MidpointStep(denoise, x, denoised, sigma, sigmas[i + 1]));
-            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, sigmas[i + 1], x, denoised));
+            (x, var sigma) = run.Churn(x, i);
+            var denoised = run.Denoise(x, sigma);
+            x = step.MoveToOuter(MidpointStep(run, x, denoised, sigma, sigmas[i + 1]));
+            run.Report(i, sigmas[i + 1], x, denoised);
         }
         return x;
     }
 
     /// <summary>Ancestral sampling with DPM-Solver-2 steps (k-diffusion, sample_dpm_2_ancestral).</summary>
-    public static Tensor Dpm2Ancestral(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Dpm2Ancestral(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         for (var i = 0; i < sigmas.Length - 1; i++)
         {
             using var step = NewDisposeScope();
             var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var (down, up) = Ancestral(from, to, options.Eta ?? 1);
-            var denoised = denoise(x, from);
-            x = step.MoveToOuter(Renoise(MidpointStep(denoise, x, denoised, from, down), noise, from, to, up * options.NoiseScale));
-            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+            var (down, up) = Ancestral(from, to, run.Options.Eta ?? 1);
+            var denoised = run.Denoise(x, from);
+            x = step.MoveToOuter(run.Renoise(MidpointStep(run, x, denoised, from, down), from, to, up));
+            run.Report(i, to, x, denoised);
         }
         return x;
     }
@@ -121,14 +126,15 @@ internal static class OneStepSamplers
     /// Multistep sampling of a latent consistency model (Luo et al. 2023, algorithm 3): denoise, then noise again. The model's boundary scalings c_skip and
     /// c_out differ from 0 and 1 by less than 1e-5 on every timestep of its schedule and are left out.
     /// </summary>
-    public static Tensor Lcm(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Lcm(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         for (var i = 0; i < sigmas.Length - 1; i++)
         {
             using var step = NewDisposeScope();
-            var denoised = denoise(x, sigmas[i]);
-            x = step.MoveToOuter(Renoise(denoised.alias(), noise, sigmas[i], sigmas[i + 1], sigmas[i + 1] * options.NoiseScale));
-            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, sigmas[i + 1], x, denoised));
+            var denoised = run.Denoise(x, sigmas[i]);
+            x = step.MoveToOuter(run.Renoise(denoised.alias(), sigmas[i], sigmas[i + 1], sigmas[i + 1]));
+            run.Report(i, sigmas[i + 1], x, denoised);
         }
         return x;
     }
@@ -137,8 +143,9 @@ internal static class OneStepSamplers
     /// Restart sampling (Xu et al. 2023) with Heun's steps, with AUTOMATIC1111's choice of restarts: from 20 steps on, a part of them is spent on going back
     /// from 0.1 to 2 and down again, once, or twice from 36 steps on.
     /// </summary>
-    public static Tensor Restart(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep)
+    public static Tensor Restart(SamplerRun run, Tensor x)
     {
+        var sigmas = run.Sigmas;
         var path = RestartPath(sigmas);
         for (var i = 0; i < path.Count; i++)
         {
@@ -148,11 +155,11 @@ internal static class OneStepSamplers
             {
                 // Restart: back up to the higher level
                 var below = path[i - 1].To;
-                x = Renoise(x, noise, below, from, options.NoiseScale * Math.Sqrt(from * from - below * below));
+                x = run.Renoise(x, below, from, Math.Sqrt(from * from - below * below));
             }
-            var denoised = denoise(x, from);
-            x = step.MoveToOuter(HeunStep(denoise, x, denoised, from, to));
-            onStep?.Invoke(new StepInfo(i, path.Count, to, x, denoised));
+            var denoised = run.Denoise(x, from);
+            x = step.MoveToOuter(HeunStep(run, x, denoised, from, to));
+            run.Report(i, to, x, denoised, path.Count);
         }
         return x;
     }
@@ -176,41 +183,41 @@ internal static class OneStepSamplers
         int Nearest(double level) => Enumerable.Range(0, sigmas.Length).MinBy(i => Math.Abs(sigmas[i] - level));
     }
 
-    private static Tensor Ancestry(
-        Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, double eta, double noiseScale, bool alwaysDraw, Action<StepInfo>? onStep)
+    private static Tensor Ancestry(SamplerRun run, Tensor x, double eta, bool alwaysDraw)
     {
+        var sigmas = run.Sigmas;
         for (var i = 0; i < sigmas.Length - 1; i++)
         {
             using var step = NewDisposeScope();
             var (from, to) = (sigmas[i], sigmas[i + 1]);
             var (down, up) = Ancestral(from, to, eta);
-            var denoised = denoise(x, from);
+            var denoised = run.Denoise(x, from);
             // Euler's method, down to below the next level, then noise up to it
             x = Moves.Euler(x, denoised, from, down);
-            if (up > 0 || alwaysDraw) x = x + noise(from, to) * (up * noiseScale);
+            if (up > 0 || alwaysDraw) x = x + run.Noise(from, to) * (up * run.Options.NoiseScale);
             x = step.MoveToOuter(x);
-            onStep?.Invoke(new StepInfo(i, sigmas.Length - 1, to, x, denoised));
+            run.Report(i, to, x, denoised);
         }
         return x;
     }
 
-    private static Tensor HeunStep(Denoiser denoise, Tensor x, Tensor denoised, double from, double to)
+    private static Tensor HeunStep(SamplerRun run, Tensor x, Tensor denoised, double from, double to)
     {
         // Euler's method
         var ahead = Moves.Euler(x, denoised, from, to);
         if (to == 0) return ahead;
         // Heun's method
-        var slope = (Slope(x, denoised, from) + Slope(ahead, denoise(ahead, to), to)) / 2;
+        var slope = (Slope(x, denoised, from) + Slope(ahead, run.Denoise(ahead, to), to)) / 2;
         return x + slope * (to - from);
     }
 
-    private static Tensor MidpointStep(Denoiser denoise, Tensor x, Tensor denoised, double from, double to)
+    private static Tensor MidpointStep(SamplerRun run, Tensor x, Tensor denoised, double from, double to)
     {
         // Euler's method
         if (to == 0) return Moves.Euler(x, denoised, from, to);
         // DPM-Solver-2
         var middle = Between(from, to);
         var halfway = Moves.Euler(x, denoised, from, middle);
-        return x + Slope(halfway, denoise(halfway, middle), middle) * (to - from);
+        return x + Slope(halfway, run.Denoise(halfway, middle), middle) * (to - from);
     }
 }

@@ -3,14 +3,10 @@ using static TorchSharp.torch;
 namespace Easel.Sampling;
 
 /// <summary>A sampler as a function: it owns its loop and keeps its history in locals.</summary>
-/// <param name="denoise">The model.</param>
-/// <param name="x">The start latents, noised to the first of <paramref name="sigmas"/>.</param>
-/// <param name="sigmas">The noise levels, falling.</param>
-/// <param name="noise">Where added noise comes from.</param>
-/// <param name="options">The knobs.</param>
-/// <param name="onStep">Called after each step.</param>
+/// <param name="run">The model, the noise levels and the knobs.</param>
+/// <param name="x">The start latents, noised to the first level.</param>
 /// <returns>The latents at the last level, in the caller's scope, with the latents of each step.</returns>
-internal delegate Tensor SamplerFunction(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep);
+internal delegate Tensor SamplerFunction(SamplerRun run, Tensor x);
 
 /// <summary>One row of the table of samplers.</summary>
 public sealed record Sampler
@@ -51,6 +47,9 @@ public sealed record Sampler
     /// </summary>
     public bool SharesSteps { get; init; }
 
+    /// <summary>Whether it scales noise by <see cref="SamplingOptions.Eta"/>, or has no use for that; PLMS, whose original refuses it, does not accept it above 0.</summary>
+    public bool AcceptsEta { get; init; } = true;
+
     /// <summary>Evaluations of the model per step, for the planning of time; 1 for most.</summary>
     public int EvaluationsPerStep { get; init; } = 1;
 
@@ -75,6 +74,6 @@ public sealed record Sampler
         Denoiser denoise, Tensor x, IReadOnlyList<double> sigmas, NoiseSampler noise, SamplingOptions? options = null, Action<StepInfo>? onStep = null)
     {
         using var scope = NewDisposeScope();
-        return Function(denoise, x.alias(), [.. sigmas], noise, options ?? new SamplingOptions(), onStep).MoveToOuterDisposeScope();
+        return Function(new SamplerRun(denoise, [.. sigmas], noise, options ?? new SamplingOptions(), onStep), x.alias()).MoveToOuterDisposeScope();
     }
 }

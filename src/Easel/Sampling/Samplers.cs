@@ -77,7 +77,7 @@ public static class Samplers
         new(MultistepSamplers.Plms)
         {
             Name = "plms", DisplayName = "PLMS", DefaultSchedule = "ddim_uniform", VariancePreserving = true, EndsAboveZero = true,
-            Aliases = ["pndm", "PNDMScheduler"],
+            AcceptsEta = false, Aliases = ["pndm", "PNDMScheduler"],
         },
         new(DpmPlusPlusSamplers.Reference)
         {

@@ -16,8 +16,8 @@ public sealed record SamplingPlan
     /// <summary>The knobs.</summary>
     public required SamplingOptions Options { get; init; }
 
-    /// <summary>The noise levels the model was trained with.</summary>
-    public required NoiseSchedule Noise { get; init; }
+    /// <summary>How the model sees noise.</summary>
+    public required NoiseModel Noise { get; init; }
 
     /// <summary>The noise levels of the run, falling; image to image has the tail of a schedule only. A single 0 where nothing is to run.</summary>
     public required IReadOnlyList<double> Sigmas { get; init; }
@@ -41,7 +41,7 @@ public sealed record SamplingPlan
     /// <param name="sampler">Any name that <see cref="Samplers.Resolve"/> knows.</param>
     /// <param name="schedule">A schedule's name; null or "automatic" for the one that the sampler's name ends with, or else its default.</param>
     /// <param name="steps">1 to 1000.</param>
-    /// <param name="noise">The noise levels the model was trained with.</param>
+    /// <param name="noise">How the model sees noise.</param>
     /// <param name="strength">
     /// Null for pure noise; else image to image, 0 to 1: how much of the schedule runs. 0 returns the image as it is. On the reference's schedule it counts as
     /// img2img.py counts, int(strength * steps) steps; elsewhere as AUTOMATIC1111 does, one step more.
@@ -49,22 +49,23 @@ public sealed record SamplingPlan
     /// <param name="options">The knobs.</param>
     /// <returns>The plan.</returns>
     /// <exception cref="InvalidRequestException">A name is unknown or a number out of range.</exception>
-    public static SamplingPlan For(string sampler, string? schedule, int steps, NoiseSchedule noise, double? strength = null, SamplingOptions? options = null)
+    public static SamplingPlan For(string sampler, string? schedule, int steps, NoiseModel noise, double? strength = null, SamplingOptions? options = null)
     {
+        var trained = noise.Schedule;
         var (method, implied) = Samplers.Resolve(sampler);
         var automatic = Schedules.IsAutomatic(schedule);
         var spacing = !automatic ? Schedules.Get(schedule!) : implied ?? Schedules.Get(method.DefaultSchedule);
         options ??= new SamplingOptions();
-        Check(method, noise, strength, options);
+        Check(method, trained, strength, options);
 
-        var levels = Schedules.Levels(spacing, noise, steps, options);
+        var levels = Schedules.Levels(spacing, trained, steps, options);
         if (method.DiscardsNextToLast && levels.Length > 1)
         {
             // One more is asked for and the lowest left out; at 1000 steps there is no room for one more.
-            levels = [.. (steps < 1000 ? Schedules.Levels(spacing, noise, steps + 1, options) : levels).SkipLast(1)];
+            levels = [.. (steps < 1000 ? Schedules.Levels(spacing, trained, steps + 1, options) : levels).SkipLast(1)];
         }
         // A schedule may itself go down to the model's lowest level, or below it.
-        var last = method.EndsAboveZero ? Math.Min(noise.SigmaMin, levels[^1]) : 0;
+        var last = method.EndsAboveZero ? Math.Min(trained.SigmaMin, levels[^1]) : 0;
         var (first, encode) = Cut(method, spacing, levels, steps, strength, options);
         double[] sigmas = first == levels.Length ? [0] : [.. levels[first..], last];
         var count = sigmas.Length == 1 ? 0 : method.CountSteps(sigmas);
@@ -78,7 +79,7 @@ public sealed record SamplingPlan
             EncodeSigma = first == levels.Length ? 0 : encode,
             NoiseRange = (last > 0 ? last : levels[^1], levels[0]),
             StepCount = count,
-            Remarks = [.. Remark(spacing, noise, steps, levels.Length)],
+            Remarks = [.. Remark(spacing, trained, steps, levels.Length)],
         };
     }
 
@@ -87,8 +88,8 @@ public sealed record SamplingPlan
     /// <returns>A timestep, fractional between training levels.</returns>
     public double ToTimestep(double sigma)
     {
-        if (Options.RoundTimesteps) return Noise.NearestTimestep(sigma);
-        var timestep = Schedule.Timestep is { } own ? own(Noise, sigma) : Noise.ToTimestep(sigma);
+        if (Options.RoundTimesteps) return Noise.Schedule.NearestTimestep(sigma);
+        var timestep = Schedule.Timestep is { } own ? own(Noise.Schedule, sigma) : Noise.Schedule.ToTimestep(sigma);
         // The reference's timesteps start at 1; its last noise level is that of 0, which a one-step PLMS run evaluates as 1.
         return Schedule.IsReference && Sampler.EndsAboveZero ? Math.Max(1, timestep) : timestep;
     }
@@ -100,8 +101,8 @@ public sealed record SamplingPlan
     public Tensor Start(Tensor noise, Tensor? init = null)
     {
         using var scope = NewDisposeScope();
-        if (init is not null) return ((init + noise * EncodeSigma) * (Norm(Sigmas[0]) / Norm(EncodeSigma))).MoveToOuterDisposeScope();
-        return (noise * (Sampler.VariancePreserving ? Norm(Sigmas[0]) : Sigmas[0])).MoveToOuterDisposeScope();
+        var x = init is null ? NoiseModel.Start(noise, Sigmas[0], Sampler.VariancePreserving) : NoiseModel.Start(init, noise, EncodeSigma, Sigmas[0]);
+        return x.MoveToOuterDisposeScope();
     }
 
     /// <summary>The source of noise that the sampler wants.</summary>
@@ -124,7 +125,7 @@ public sealed record SamplingPlan
     /// <summary>Scales the result of <see cref="Run"/> back to the latents that the autoencoder takes.</summary>
     /// <param name="x">What <see cref="Run"/> returned.</param>
     /// <returns>Latents; belongs to the caller's scope.</returns>
-    public Tensor Finish(Tensor x) => Sampler.VariancePreserving ? x / Norm(Sigmas[^1]) : x.alias();
+    public Tensor Finish(Tensor x) => Sampler.VariancePreserving ? NoiseModel.Preserving(x, Sigmas[^1]) : x.alias();
 
     /// <summary>The index of the first level that runs, and the noise level of the initial image.</summary>
     private static (int First, double Encode) Cut(Sampler sampler, Schedule schedule, double[] levels, int steps, double? strength, SamplingOptions options)
@@ -155,7 +156,7 @@ public sealed record SamplingPlan
     {
         if (strength is { } share && !(share >= 0 && share <= 1)) throw Invalid("strength", share, "must be from 0 to 1");
         if (options.Eta is { } eta && !(eta >= 0 && eta <= 1)) throw Invalid("eta", eta, "must be from 0 to 1");
-        if (options.Eta > 0 && sampler.Name == "plms") throw Invalid("eta", options.Eta.Value, "must be 0 for plms, which has no noise to scale");
+        if (options.Eta > 0 && !sampler.AcceptsEta) throw Invalid("eta", options.Eta.Value, $"must be 0 for {sampler.Name}, which has no noise to scale");
         if (!(options.Churn >= 0)) throw Invalid("s_churn", options.Churn, "must be at least 0");
         if (!(options.NoiseScale >= 0)) throw Invalid("s_noise", options.NoiseScale, "must be at least 0");
         if (options.Rho is { } rho && !(rho > 0)) throw Invalid("rho", rho, "must be above 0");
@@ -169,6 +170,4 @@ public sealed record SamplingPlan
 
         static InvalidRequestException Invalid(string field, double value, string rule) => new(field, $"The setting {field} is {value} and {rule}.");
     }
-
-    private static double Norm(double sigma) => Math.Sqrt(1 + sigma * sigma);
 }

@@ -8,16 +8,16 @@ namespace Easel.Sampling;
 internal static class UniPcSampler
 {
     /// <summary>B(h) = exp(h) - 1, the kind for guided sampling; order 2 unless told otherwise (diffusers' defaults). Orders 1 to 3.</summary>
-    public static Tensor Bh2(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
-        Run(denoise, x, sigmas, options, options.Order ?? 2, b => Math.Exp(b) - 1, onStep);
+    public static Tensor Bh2(SamplerRun run, Tensor x) =>
+        Run(run, x, run.Options.Order ?? 2, b => Math.Exp(b) - 1);
 
     /// <summary>B(h) = h; order 3 unless told otherwise (AUTOMATIC1111's defaults). Orders 1 to 3.</summary>
-    public static Tensor Bh1(Denoiser denoise, Tensor x, double[] sigmas, NoiseSampler noise, SamplingOptions options, Action<StepInfo>? onStep) =>
-        Run(denoise, x, sigmas, options, options.Order ?? 3, b => b, onStep);
+    public static Tensor Bh1(SamplerRun run, Tensor x) =>
+        Run(run, x, run.Options.Order ?? 3, b => b);
 
-    private static Tensor Run(
-        Denoiser denoise, Tensor x, double[] sigmas, SamplingOptions options, int most, Func<double, double> scale, Action<StepInfo>? onStep)
+    private static Tensor Run(SamplerRun run, Tensor x, int most, Func<double, double> scale)
     {
+        var sigmas = run.Sigmas;
         var steps = sigmas.Length - 1;
         var estimates = new List<Tensor>();      // newest first; estimates[k] was made at sigmas[i - k]
         var (before, order) = (x, 0);
@@ -25,19 +25,19 @@ internal static class UniPcSampler
         {
             using var step = NewDisposeScope();
             var to = sigmas[i + 1];
-            var denoised = step.MoveToOuter(denoise(x, sigmas[i]));
+            var denoised = step.MoveToOuter(run.Denoise(x, sigmas[i]));
             // UniC: the last step again, now knowing the estimate at its end
             if (i > 0 && sigmas[i] != sigmas[i - 1]) x = Step(before, sigmas, i - 1, sigmas[i], estimates, denoised, order, scale);
             estimates.Insert(0, denoised);
             if (estimates.Count > 3) estimates.RemoveAt(3);
 
             order = Math.Min(most, i + 1);
-            if (options.LowerOrderFinal ?? true) order = Math.Min(order, steps - i);
+            if (run.Options.LowerOrderFinal ?? true) order = Math.Min(order, steps - i);
             before = step.MoveToOuter(x);
             // UniP; at 0 its limit is the estimate, and a step of no length does nothing
             x = to == 0 ? denoised.alias() : to == sigmas[i] ? x.alias() : Step(before, sigmas, i, to, estimates, null, order, scale);
             x = step.MoveToOuter(x);
-            onStep?.Invoke(new StepInfo(i, steps, to, x, denoised));
+            run.Report(i, to, x, denoised);
         }
         return x;
     }

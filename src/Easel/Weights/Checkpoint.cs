@@ -39,7 +39,7 @@ public sealed class Checkpoint : IDisposable
         "v" => PredictionType.V,
         "x0" => PredictionType.Sample,
         "eps" => PredictionType.Epsilon,
-        _ => Family.Prediction,
+        _ => Family.Noise.Prediction,
     };
 
     /// <summary>Latents are multiplied by this after encoding.</summary>
@@ -93,12 +93,12 @@ public sealed class Checkpoint : IDisposable
         }
     }
 
-    /// <summary>What the model was trained with: the betas stored in the file, or those of its configuration or family.</summary>
-    internal NoiseSchedule NoiseSchedule()
+    /// <summary>How the model sees noise: as its configuration says, and its family where that is silent.</summary>
+    internal NoiseModel Noise()
     {
-        var kind = _settings.BetaSchedule switch { "linear" => BetaSchedule.Linear, "squaredcos_cap_v2" => BetaSchedule.Cosine, _ => BetaSchedule.ScaledLinear };
-        return Sampling.NoiseSchedule.FromBetas(kind, _settings.BetaStart ?? Family.BetaStart, _settings.BetaEnd ?? Family.BetaEnd,
-            zeroTerminalSnr: _settings.ZeroTerminalSnr ?? false);
+        var (kind, first, last) = Family.Noise.Schedule.Betas;
+        kind = _settings.BetaSchedule switch { "linear" => BetaSchedule.Linear, "squaredcos_cap_v2" => BetaSchedule.Cosine, null => kind, _ => BetaSchedule.ScaledLinear };
+        return new(NoiseSchedule.FromBetas(kind, _settings.BetaStart ?? first, _settings.BetaEnd ?? last, zeroTerminalSnr: _settings.ZeroTerminalSnr ?? false), Prediction);
     }
 
     /// <summary>Closes the files. Networks that were loaded from them live on.</summary>

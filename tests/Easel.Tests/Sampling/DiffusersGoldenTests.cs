@@ -81,7 +81,7 @@ public sealed class DiffusersGoldenTests
             : zeros(2, 4, 6, 6);
 
         double ToTimestep(double sigma) => known.Options?.RoundTimesteps == true ? schedule.NearestTimestep(sigma) : schedule.ToTimestep(sigma);
-        var denoise = Denoisers.From(new Toy(Json).Network(Toy.Noise, prediction), prediction, ToTimestep);
+        var denoise = new NoiseModel(schedule, prediction).Denoiser(new Toy(Json).Network(Toy.Noise, prediction), ToTimestep);
         var start = Data["x_unit_noise"] * (preserving ? Math.Sqrt(1 + sigmas[0] * sigmas[0]) : sigmas[0]);
         sampler.Run(denoise, start, sigmas, Noise, known.Options, step =>
         {

@@ -47,8 +47,10 @@ public sealed class KDiffusionGoldenTests
 
         // The adaptive steps follow an error estimate, which single precision moves a little.
         var near = function == "dpm_adaptive" ? 1e-3 : 2e-5;
-        Tensor Denoise(Tensor x, double sigma)
+        Tensor Denoise(Tensor x, Evaluation at)
         {
+            var sigma = at.Sigma;
+            Assert.Equal(calls, at.Number);
             Assert.Equal(expectedSigmas[calls].item<float>(), sigma, expectedSigmas[calls].item<float>() * near);
             Close.Absolute(Data[name + ".call_x"][calls], x, Math.Max(1e-4, near) * Math.Max(absmax, x.abs().max().item<float>()), $"input of call {calls}");
             calls++;
@@ -88,7 +90,8 @@ public sealed class KDiffusionGoldenTests
         var draws = 0;
         Tensor Noise(double from, double to) => Data[name + ".noise"][draws++].clone();
         var options = new SamplingOptions { Eta = eta, Order = order, RelativeTolerance = tolerance };
-        DpmSolverSamplers.Adaptive(toy.Denoise, Data[name + ".x_init"], [14.614642143249512, 0.029167532920837402], Noise, options, null, out var counts);
+        var run = new SamplerRun(toy.Denoise, [14.614642143249512, 0.029167532920837402], Noise, options, null);
+        DpmSolverSamplers.Adaptive(run, Data[name + ".x_init"], out var counts);
         var info = Json.GetProperty("cases").EnumerateArray().Single(c => c.GetProperty("name").GetString() == name).GetProperty("info");
         var expected = new AdaptiveCounts(Of("steps"), Of("nfe"), Of("n_accept"), Of("n_reject"));
         Assert.Equal(expected, counts);

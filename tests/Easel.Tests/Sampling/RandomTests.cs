@@ -143,7 +143,7 @@ public sealed class RandomTests
         var seeds = Kept.Tensors("sd1/seeds.safetensors");
         using var source = new NoiseSource([42], NoiseMode.Stream);
         long[] shape = [pictures, 4, 8, 8];
-        var plan = SamplingPlan.For(sampler, null, 12, Toy.Noise);
+        var plan = SamplingPlan.For(sampler, null, 12, Toy.Model);
         for (var iteration = 0; iteration < 2; iteration++)
         {
             var noise = source.Randn(shape);

@@ -24,7 +24,7 @@ public sealed class ReplayTests
     {
         using var scope = NewDisposeScope();
         var data = Goldens.Tensors($"sd1/sample_{file}.safetensors");
-        var plan = SamplingPlan.For(sampler, null, steps, Toy.Noise, options: new SamplingOptions { Eta = eta });
+        var plan = SamplingPlan.For(sampler, null, steps, Toy.Model, options: new SamplingOptions { Eta = eta });
         var model = new Recorded(data);
         var draws = 0;
 
@@ -37,7 +37,7 @@ public sealed class ReplayTests
             Close.Relative(data["trajectory.pred_x0"][step.Index], step.Denoised, 1e-4, $"x0 of step {step.Index}");
         }
 
-        var denoise = Denoisers.From(model.Predict, PredictionType.Epsilon, plan.ToTimestep);
+        var denoise = plan.Noise.Denoiser(model.Predict, plan.ToTimestep);
         var latent = plan.Finish(plan.Run(denoise, plan.Start(data["x_T"]), Noise, OnStep));
 
         Close.Relative(data["latent"], latent, 1e-4, file);
@@ -53,14 +53,14 @@ public sealed class ReplayTests
     {
         using var scope = NewDisposeScope();
         var data = Goldens.Tensors($"sd1/img2img_{file}.safetensors");
-        var plan = SamplingPlan.For("ddim", null, 12, Toy.Noise, strength);
+        var plan = SamplingPlan.For("ddim", null, 12, Toy.Model, strength);
         Assert.Equal(data["t_enc"][0].item<long>(), plan.StepCount);
         Assert.Equal(steps, plan.StepCount);
 
         var start = plan.Start(data["encode_noise"], data["init_latent"]);
         Close.Relative(data["z_enc"], start / Math.Sqrt(1 + plan.Sigmas[0] * plan.Sigmas[0]), 1e-5, "z_enc");
         var model = new Recorded(data);
-        var denoise = Denoisers.From(model.Predict, PredictionType.Epsilon, plan.ToTimestep);
+        var denoise = plan.Noise.Denoiser(model.Predict, plan.ToTimestep);
         Close.Relative(data["latent"], plan.Finish(plan.Run(denoise, start, (_, _) => zeros(1, 4, 8, 8))), 1e-4, file);
         Assert.Equal(steps, model.Calls);
     }
@@ -70,7 +70,7 @@ public sealed class ReplayTests
     {
         public int Calls { get; private set; }
 
-        public Tensor Predict(Tensor x, double timestep)
+        public Tensor Predict(Tensor x, double timestep, Evaluation at)
         {
             using var scope = NewDisposeScope();
             var pictures = x.shape[0];

@@ -14,7 +14,7 @@ public sealed class SamplerPropertyTests
     {
         using var scope = NewDisposeScope();
         using var source = new NoiseSource([3]);
-        var plan = SamplingPlan.For("heun", "karras", 200, Toy.Noise);
+        var plan = SamplingPlan.For("heun", "karras", 200, Toy.Model);
         var noise = source.Randn(1, 4, 6, 6);
         var result = plan.Run(Model.Denoise, plan.Start(noise), (_, _) => throw new InvalidOperationException());
         return (noise.DetachFromDisposeScope(), result.DetachFromDisposeScope());
@@ -30,8 +30,8 @@ public sealed class SamplerPropertyTests
         using var scope = NewDisposeScope();
         var row = Samplers.Get(sampler);
         if (row.SharesSteps) return;
-        var options = new SamplingOptions { Eta = sampler == "plms" ? null : 1, Churn = 1 };
-        var plan = SamplingPlan.For(sampler, null, row.Brownian ? 6 : 21, Toy.Noise, options: options);
+        var options = new SamplingOptions { Eta = row.AcceptsEta ? 1 : null, Churn = 1 };
+        var plan = SamplingPlan.For(sampler, null, row.Brownian ? 6 : 21, Toy.Model, options: options);
         foreach (var mode in new[] { NoiseMode.PerImage, NoiseMode.Philox })
         {
             var batch = Generate(plan, [7, 8], mode, OneGaussian);
@@ -49,7 +49,7 @@ public sealed class SamplerPropertyTests
         using var scope = NewDisposeScope();
         var (noise, expected) = Exact.Value;
         var options = new SamplingOptions { Eta = 0, RelativeTolerance = 0.002, AbsoluteTolerance = 1e-3 };
-        var plan = SamplingPlan.For(sampler, sampler is "plms" or "ddim" ? null : "karras", 200, Toy.Noise, options: options);
+        var plan = SamplingPlan.For(sampler, sampler is "plms" or "ddim" ? null : "karras", 200, Toy.Model, options: options);
         // Start from the same point: the two ways of scaling noise differ by a little.
         var x = noise * plan.Sigmas[0];
         var actual = plan.Finish(plan.Run(Model.Denoise, x, (_, _) => zeros(1, 4, 6, 6)));
@@ -62,7 +62,7 @@ public sealed class SamplerPropertyTests
     [MemberData(nameof(Names))]
     public void NoTensorIsLeaked(string sampler)
     {
-        var plan = SamplingPlan.For(sampler, null, Samplers.Get(sampler).Brownian ? 4 : 21, Toy.Noise);
+        var plan = SamplingPlan.For(sampler, null, Samplers.Get(sampler).Brownian ? 4 : 21, Toy.Model);
         Generate(plan, [1, 2], NoiseMode.PerImage).Dispose();
         var before = DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount;
         Generate(plan, [1, 2], NoiseMode.PerImage).Dispose();
@@ -77,7 +77,7 @@ public sealed class SamplerPropertyTests
         using var scope = NewDisposeScope();
         foreach (var steps in new[] { 1, 2, 3, 20, 36 })
         {
-            var plan = SamplingPlan.For(sampler, null, steps, Toy.Noise);
+            var plan = SamplingPlan.For(sampler, null, steps, Toy.Model);
             var infos = new List<StepInfo>();
             var result = Generate(plan, [1], NoiseMode.PerImage, infos.Add);
             Assert.True(result.isfinite().all().item<bool>(), $"{sampler} with {steps} steps");
@@ -100,7 +100,7 @@ public sealed class SamplerPropertyTests
             {
                 using var pair = NewDisposeScope();
                 double? strength = schedule.Name.Length % 2 == 0 ? null : 0.7;
-                var plan = SamplingPlan.For(sampler.Name, schedule.Name, 4, Toy.Noise, strength);
+                var plan = SamplingPlan.For(sampler.Name, schedule.Name, 4, Toy.Model, strength);
                 Assert.True(Generate(plan, [1], NoiseMode.PerImage).isfinite().all().item<bool>(), $"{sampler.Name} on {schedule.Name}, strength {strength}");
             }
         }
@@ -110,14 +110,14 @@ public sealed class SamplerPropertyTests
     [Fact]
     public void ACallbackMayThrow()
     {
-        var plan = SamplingPlan.For("euler", null, 5, Toy.Noise);
+        var plan = SamplingPlan.For("euler", null, 5, Toy.Model);
         var before = DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount;
         Assert.Throws<OperationCanceledException>(() => Generate(plan, [1], NoiseMode.PerImage, _ => throw new OperationCanceledException()));
         Assert.Equal(before, DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount);
     }
 
     /// <summary>A denoiser of sums and products alone, which round alike in every batch.</summary>
-    private static Tensor OneGaussian(Tensor x, double sigma) => (x * 0.25 + sigma * sigma) / (0.25 + sigma * sigma);
+    private static Tensor OneGaussian(Tensor x, Evaluation at) => (x * 0.25 + at.Sigma * at.Sigma) / (0.25 + at.Sigma * at.Sigma);
 
     private static Tensor Generate(SamplingPlan plan, long[] seeds, NoiseMode mode, Action<StepInfo>? onStep = null) =>
         Generate(plan, seeds, mode, Model.Denoise, onStep);

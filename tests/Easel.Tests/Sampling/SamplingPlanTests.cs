@@ -35,10 +35,10 @@ public sealed class SamplingPlanTests
     [InlineData("dpmpp_3m_sde_gpu", "dpmpp_3m_sde", "exponential")]
     public void NamesOfOthersAreKnown(string name, string sampler, string schedule)
     {
-        var plan = SamplingPlan.For(name, null, 10, Toy.Noise);
+        var plan = SamplingPlan.For(name, null, 10, Toy.Model);
         Assert.Equal((sampler, schedule), (plan.Sampler.Name, plan.Schedule.Name));
-        Assert.Equal(sampler, SamplingPlan.For(name, "Automatic", 10, Toy.Noise).Sampler.Name);
-        Assert.Equal("sgm_uniform", SamplingPlan.For(name, "SGM Uniform", 10, Toy.Noise).Schedule.Name);
+        Assert.Equal(sampler, SamplingPlan.For(name, "Automatic", 10, Toy.Model).Sampler.Name);
+        Assert.Equal("sgm_uniform", SamplingPlan.For(name, "SGM Uniform", 10, Toy.Model).Schedule.Name);
     }
 
     [Fact]
@@ -66,14 +66,14 @@ public sealed class SamplingPlanTests
     {
         var error = Assert.Throws<InvalidRequestException>(() => field switch
         {
-            "steps" => SamplingPlan.For("euler", null, 1001, Toy.Noise),
-            "strength" => SamplingPlan.For("euler", null, 10, Toy.Noise, 1.01),
-            "eta" => SamplingPlan.For("plms", null, 10, Toy.Noise, options: new() { Eta = 0.5 }),
-            "order" => SamplingPlan.For("lms", null, 10, Toy.Noise, options: new() { Order = 5 }),
-            "s_churn" => SamplingPlan.For("euler", null, 10, Toy.Noise, options: new() { Churn = double.NaN }),
-            "s_noise" => SamplingPlan.For("euler", null, 10, Toy.Noise, options: new() { NoiseScale = -1 }),
-            "rho" => SamplingPlan.For("euler", "karras", 10, Toy.Noise, options: new() { Rho = 0 }),
-            _ => SamplingPlan.For("euler", "karras", 10, Toy.Noise, options: new() { SigmaMin = 20 }),
+            "steps" => SamplingPlan.For("euler", null, 1001, Toy.Model),
+            "strength" => SamplingPlan.For("euler", null, 10, Toy.Model, 1.01),
+            "eta" => SamplingPlan.For("plms", null, 10, Toy.Model, options: new() { Eta = 0.5 }),
+            "order" => SamplingPlan.For("lms", null, 10, Toy.Model, options: new() { Order = 5 }),
+            "s_churn" => SamplingPlan.For("euler", null, 10, Toy.Model, options: new() { Churn = double.NaN }),
+            "s_noise" => SamplingPlan.For("euler", null, 10, Toy.Model, options: new() { NoiseScale = -1 }),
+            "rho" => SamplingPlan.For("euler", "karras", 10, Toy.Model, options: new() { Rho = 0 }),
+            _ => SamplingPlan.For("euler", "karras", 10, Toy.Model, options: new() { SigmaMin = 20 }),
         });
         Assert.Equal(field, error.Field);
     }
@@ -84,7 +84,7 @@ public sealed class SamplingPlanTests
         using var scope = NewDisposeScope();
         foreach (var sampler in Samplers.All)
         {
-            var plan = SamplingPlan.For(sampler.Name, null, 20, Toy.Noise, 0);
+            var plan = SamplingPlan.For(sampler.Name, null, 20, Toy.Model, 0);
             var init = randn(1, 4, 4, 4);
             var start = plan.Start(randn(1, 4, 4, 4), init);
             var result = plan.Finish(plan.Run((_, _) => throw new InvalidOperationException(), start, (_, _) => throw new InvalidOperationException()));
@@ -107,7 +107,7 @@ public sealed class SamplingPlanTests
     [InlineData("ddim", 50, 0.01, false, 0)]
     public void StrengthBecomesSteps(string sampler, int steps, double strength, bool limited, int expected)
     {
-        var plan = SamplingPlan.For(sampler, null, steps, Toy.Noise, strength, new SamplingOptions { StrengthBelowSteps = limited });
+        var plan = SamplingPlan.For(sampler, null, steps, Toy.Model, strength, new SamplingOptions { StrengthBelowSteps = limited });
         Assert.Equal(expected, plan.StepCount);
         if (expected > 0) Assert.Equal(sampler == "ddim", plan.EncodeSigma > plan.Sigmas[0]);
     }
@@ -116,11 +116,11 @@ public sealed class SamplingPlanTests
     [Fact]
     public void TheReferencesSpacingIsRemarkedOn()
     {
-        var plan = SamplingPlan.For("ddim", null, 12, Toy.Noise);
+        var plan = SamplingPlan.For("ddim", null, 12, Toy.Model);
         Assert.Equal(13, plan.StepCount);
         Assert.Equal("12 steps were asked for and the schedule has 13: the original takes one in 83 of 1000 timesteps.", Assert.Single(plan.Remarks));
-        Assert.Empty(SamplingPlan.For("ddim", null, 50, Toy.Noise).Remarks);
-        Assert.Empty(SamplingPlan.For("euler", null, 12, Toy.Noise).Remarks);
+        Assert.Empty(SamplingPlan.For("ddim", null, 50, Toy.Model).Remarks);
+        Assert.Empty(SamplingPlan.For("euler", null, 12, Toy.Model).Remarks);
     }
 
     /// <summary>Start noise has variance 1 in the coordinates the sampler was published in.</summary>
@@ -129,9 +129,9 @@ public sealed class SamplingPlanTests
     {
         using var scope = NewDisposeScope();
         var one = ones(1, 4, 2, 2);
-        var euler = SamplingPlan.For("euler", null, 10, Toy.Noise);
+        var euler = SamplingPlan.For("euler", null, 10, Toy.Model);
         Assert.Equal(Toy.Noise.SigmaMax, euler.Start(one).max().item<float>(), 1e-4);
-        var ddim = SamplingPlan.For("ddim", null, 10, Toy.Noise);
+        var ddim = SamplingPlan.For("ddim", null, 10, Toy.Model);
         Assert.Equal(Math.Sqrt(1 + Math.Pow(Toy.Noise.Sigmas[901], 2)), ddim.Start(one).max().item<float>(), 1e-4);
         Assert.Equal(Toy.Noise.SigmaMin, ddim.Sigmas[^1]);
         Assert.Equal(1 / Math.Sqrt(1 + Math.Pow(Toy.Noise.SigmaMin, 2)), ddim.Finish(one).max().item<float>(), 1e-6);
@@ -142,9 +142,9 @@ public sealed class SamplingPlanTests
     public void AOneStepPlmsRunStaysOnTimestepOne()
     {
         using var scope = NewDisposeScope();
-        var plan = SamplingPlan.For("plms", null, 1, Toy.Noise);
+        var plan = SamplingPlan.For("plms", null, 1, Toy.Model);
         var timesteps = new List<double>();
-        plan.Run((x, sigma) => { timesteps.Add(plan.ToTimestep(sigma)); return x * 0.5; }, ones(1, 4, 2, 2), (_, _) => zeros(1, 4, 2, 2));
+        plan.Run((x, at) => { timesteps.Add(plan.ToTimestep(at.Sigma)); return x * 0.5; }, ones(1, 4, 2, 2), (_, _) => zeros(1, 4, 2, 2));
         Assert.Equal([1, 1], timesteps);
     }
 
@@ -161,13 +161,13 @@ public sealed class SamplingPlanTests
             var v = eps * signal - clean * noise;
             foreach (var (type, output) in new[] { (PredictionType.Epsilon, eps), (PredictionType.V, v), (PredictionType.Sample, clean) })
             {
-                var denoise = Denoisers.From((scaled, t) =>
+                var denoise = new NoiseModel(Toy.Noise, type).Denoiser((scaled, t, _) =>
                 {
                     Close.Absolute(clean * signal + eps * noise, scaled, 1e-5);
                     Assert.Equal(Toy.Noise.ToTimestep(sigma), t);
                     return output.clone();
-                }, type, Toy.Noise.ToTimestep);
-                Close.Absolute(clean, denoise(x, sigma), 1e-5, $"{type} at {sigma}");
+                }, Toy.Noise.ToTimestep);
+                Close.Absolute(clean, denoise(x, new(0, 0, sigma)), 1e-5, $"{type} at {sigma}");
             }
         }
     }

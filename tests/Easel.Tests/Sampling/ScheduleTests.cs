@@ -70,7 +70,7 @@ public sealed class ScheduleTests
         {
             var name = key.Split('.')[0];
             var steps = int.Parse(name[1..]);
-            var plan = SamplingPlan.For("ddim", null, steps, Toy.Noise);
+            var plan = SamplingPlan.For("ddim", null, steps, Toy.Model);
             var timesteps = Reference[key].data<long>().ToArray();
             Assert.Equal(timesteps.Reverse(), plan.Sigmas.SkipLast(1).Select(s => (long)plan.ToTimestep(s)));
             Assert.Equal(timesteps.Length, plan.StepCount);
@@ -93,7 +93,7 @@ public sealed class ScheduleTests
     [InlineData(1000, 999)]
     public void WhereTheOriginalFailsTheLastTimestepIsClamped(int steps, int count)
     {
-        var plan = SamplingPlan.For("ddim", null, steps, Toy.Noise);
+        var plan = SamplingPlan.For("ddim", null, steps, Toy.Model);
         Assert.Equal(count, plan.StepCount);
         Assert.Equal(999, plan.ToTimestep(plan.Sigmas[0]));
         Assert.Contains(plan.Remarks, r => r.Contains("1000, where the original fails"));

@@ -11,6 +11,8 @@ internal sealed class Toy
 {
     public static readonly NoiseSchedule Noise = NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.00085, 0.012);
 
+    public static readonly NoiseModel Model = new(Noise, PredictionType.Epsilon);
+
     private readonly float[][] _mu;
     private readonly double[] _s;
     private readonly double[] _w;
@@ -22,6 +24,8 @@ internal sealed class Toy
         _s = [.. toy.GetProperty("s").EnumerateArray().Select(v => v.GetDouble())];
         _w = [.. toy.GetProperty("w").EnumerateArray().Select(v => v.GetDouble())];
     }
+
+    public Tensor Denoise(Tensor x, Evaluation at) => Denoise(x, at.Sigma);
 
     public Tensor Denoise(Tensor x, double sigma)
     {
@@ -40,7 +44,7 @@ internal sealed class Toy
     }
 
     /// <summary>The same as a network: variance-preserving input and a timestep, log-linear in alphas_cumprod between whole ones.</summary>
-    public Func<Tensor, double, Tensor> Network(NoiseSchedule noise, PredictionType prediction) => (x, t) =>
+    public Func<Tensor, double, Evaluation, Tensor> Network(NoiseSchedule noise, PredictionType prediction) => (x, t, _) =>
     {
         using var scope = NewDisposeScope();
         var (low, high) = ((int)Math.Floor(t), (int)Math.Ceiling(t));
