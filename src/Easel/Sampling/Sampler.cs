@@ -66,14 +66,15 @@ public sealed record Sampler
     /// <param name="denoise">The model.</param>
     /// <param name="x">Latents [n, C, h, w] noised to the first level, in variance-exploding coordinates; left as it is.</param>
     /// <param name="sigmas">The noise levels, falling, at least one.</param>
+    /// <param name="trained">The noise levels the model was trained with.</param>
     /// <param name="noise">Where added noise comes from.</param>
     /// <param name="options">The knobs.</param>
     /// <param name="onStep">Called after each step; throw from it to cancel.</param>
     /// <returns>The latents at the last level; belongs to the caller's scope.</returns>
     public Tensor Run(
-        Denoiser denoise, Tensor x, IReadOnlyList<double> sigmas, NoiseSampler noise, SamplingOptions? options = null, Action<StepInfo>? onStep = null)
+        Denoiser denoise, Tensor x, IReadOnlyList<double> sigmas, NoiseSchedule trained, NoiseSampler noise, SamplingOptions? options = null, Action<StepInfo>? onStep = null)
     {
         using var scope = NewDisposeScope();
-        return Function(new SamplerRun(denoise, [.. sigmas], noise, options ?? new SamplingOptions(), onStep), x.alias()).MoveToOuterDisposeScope();
+        return Function(new SamplerRun(denoise, [.. sigmas], trained, noise, options ?? new SamplingOptions(), onStep), x.alias()).MoveToOuterDisposeScope();
     }
 }

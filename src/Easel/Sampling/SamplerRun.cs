@@ -5,10 +5,11 @@ namespace Easel.Sampling;
 /// <summary>What a sampler walks with. It counts the evaluations of the model and the steps done, so that whoever denoises knows where the run stands.</summary>
 /// <param name="Denoiser">The model.</param>
 /// <param name="Sigmas">The noise levels, falling.</param>
+/// <param name="Trained">The noise levels the model was trained with, for methods that count in its timesteps.</param>
 /// <param name="Noise">Where added noise comes from.</param>
 /// <param name="Options">The knobs.</param>
 /// <param name="OnStep">Called after each step.</param>
-internal sealed record SamplerRun(Denoiser Denoiser, double[] Sigmas, NoiseSampler Noise, SamplingOptions Options, Action<StepInfo>? OnStep)
+internal sealed record SamplerRun(Denoiser Denoiser, double[] Sigmas, NoiseSchedule Trained, NoiseSampler Noise, SamplingOptions Options, Action<StepInfo>? OnStep)
 {
     private int _evaluations;
     private int _steps;

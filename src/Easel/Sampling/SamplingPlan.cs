@@ -120,7 +120,7 @@ public sealed record SamplingPlan
     /// <param name="onStep">Called after each step; throw from it to cancel.</param>
     /// <returns>The latents at the last noise level; belongs to the caller's scope.</returns>
     public Tensor Run(Denoiser denoise, Tensor x, NoiseSampler noise, Action<StepInfo>? onStep = null) =>
-        StepCount == 0 ? x.alias() : Sampler.Run(denoise, x, Sigmas, noise, Options, onStep);
+        StepCount == 0 ? x.alias() : Sampler.Run(denoise, x, Sigmas, Noise.Schedule, noise, Options, onStep);
 
     /// <summary>Scales the result of <see cref="Run"/> back to the latents that the autoencoder takes.</summary>
     /// <param name="x">What <see cref="Run"/> returned.</param>

@@ -83,7 +83,7 @@ public sealed class DiffusersGoldenTests
         double ToTimestep(double sigma) => known.Options?.RoundTimesteps == true ? schedule.NearestTimestep(sigma) : schedule.ToTimestep(sigma);
         var denoise = new NoiseModel(schedule, prediction).Denoiser(new Toy(Json).Network(Toy.Noise, prediction), ToTimestep);
         var start = Data["x_unit_noise"] * (preserving ? Math.Sqrt(1 + sigmas[0] * sigmas[0]) : sigmas[0]);
-        sampler.Run(denoise, start, sigmas, Noise, known.Options, step =>
+        sampler.Run(denoise, start, sigmas, schedule, Noise, known.Options, step =>
         {
             var state = states[Math.Min(step.Index * known.Stride + known.Offset, states.shape[0] - 1)];
             var actual = preserving ? step.Latents / Math.Sqrt(1 + step.Sigma * step.Sigma) : step.Latents;

@@ -68,7 +68,7 @@ public sealed class KDiffusionGoldenTests
         }
 
         var steps = 0;
-        var result = sampler.Run(Denoise, Data[name + ".x_init"], sigmas, Noise, options, step => Assert.Equal(steps++, step.Index));
+        var result = sampler.Run(Denoise, Data[name + ".x_init"], sigmas, Toy.Noise, Noise, options, step => Assert.Equal(steps++, step.Index));
 
         Close.Relative(Data[name + ".out"], result, 1e-4, name);
         Assert.Equal(golden.GetProperty("model_calls").GetInt32(), calls);
@@ -90,7 +90,7 @@ public sealed class KDiffusionGoldenTests
         var draws = 0;
         Tensor Noise(double from, double to) => Data[name + ".noise"][draws++].clone();
         var options = new SamplingOptions { Eta = eta, Order = order, RelativeTolerance = tolerance };
-        var run = new SamplerRun(toy.Denoise, [14.614642143249512, 0.029167532920837402], Noise, options, null);
+        var run = new SamplerRun(toy.Denoise, [14.614642143249512, 0.029167532920837402], Toy.Noise, Noise, options, null);
         DpmSolverSamplers.Adaptive(run, Data[name + ".x_init"], out var counts);
         var info = Json.GetProperty("cases").EnumerateArray().Single(c => c.GetProperty("name").GetString() == name).GetProperty("info");
         var expected = new AdaptiveCounts(Of("steps"), Of("nfe"), Of("n_accept"), Of("n_reject"));
