@@ -140,6 +140,26 @@ internal static class OneStepSamplers
     }
 
     /// <summary>
+    /// Strategic stochastic sampling of a trajectory consistency model (Zheng et al. 2024, arXiv 2402.19159, algorithm 4, whose gamma is eta): straight down to a share of the next
+    /// timestep, then noise up to it. Ancestral sampling with another split (diffusers, TCDScheduler).
+    /// </summary>
+    public static Tensor Tcd(SamplerRun run, Tensor x)
+    {
+        var (sigmas, trained, eta) = (run.Sigmas, run.Trained, run.Options.Eta ?? 0.3);
+        for (var i = 0; i < sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            var (from, to) = (sigmas[i], sigmas[i + 1]);
+            var timestep = trained.ToTimestep(to);
+            var down = Math.Ceiling(eta * timestep) is > 0 and var back ? trained.ToSigma(timestep - back) : to;
+            var denoised = run.Denoise(x, from);
+            x = step.MoveToOuter(run.Renoise(Moves.Euler(x, denoised, from, down), from, to, Math.Sqrt(to * to - down * down)));
+            run.Report(i, to, x, denoised);
+        }
+        return x;
+    }
+
+    /// <summary>
     /// Restart sampling (Xu et al. 2023) with Heun's steps, with AUTOMATIC1111's choice of restarts: from 20 steps on, a part of them is spent on going back
     /// from 0.1 to 2 and down again, once, or twice from 36 steps on.
     /// </summary>

@@ -114,6 +114,11 @@ public static class Samplers
             Name = "lcm", DisplayName = "LCM", DefaultSchedule = "lcm", VariancePreserving = true, Stochastic = true,
             Aliases = ["LCMScheduler"],
         },
+        new(OneStepSamplers.Tcd)
+        {
+            Name = "tcd", DisplayName = "TCD", DefaultSchedule = "lcm", VariancePreserving = true, EndsAboveZero = true, Stochastic = true,
+            Aliases = ["TCDScheduler"],
+        },
     ];
 
     private static readonly Dictionary<string, Sampler> ByKey = Names.Index(All, sampler => [.. sampler.Aliases, sampler.Name, sampler.DisplayName]);

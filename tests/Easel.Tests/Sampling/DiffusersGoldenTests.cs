@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Easel.Sampling;
 using Easel.Tests.Support;
@@ -89,6 +90,33 @@ public sealed class DiffusersGoldenTests
             var actual = preserving ? step.Latents / Math.Sqrt(1 + step.Sigma * step.Sigma) : step.Latents;
             Close.Relative(state, actual, 1e-4, $"{name} step {step.Index}");
         });
+    }
+
+    [Theory]
+    [InlineData(1, "0.0")]
+    [InlineData(1, "0.3")]
+    [InlineData(2, "0.3")]
+    [InlineData(4, "0.0")]
+    [InlineData(4, "0.3")]
+    [InlineData(8, "0.3")]
+    [InlineData(8, "1.0")]
+    public void TcdFollowsDiffusersStepByStep(int steps, string eta)
+    {
+        using var scope = NewDisposeScope();
+        var data = Goldens.Tensors("samplers/tcd.safetensors");
+        Tensor Golden(string name) => data[$"s{steps}_eta{eta}.{name}"];
+        var plan = SamplingPlan.For("tcd", null, steps, Toy.Model, options: new() { Eta = double.Parse(eta, CultureInfo.InvariantCulture) });
+        var (timesteps, draws) = (new List<double>(), 0);
+        Tensor Network(Tensor x, double timestep, Evaluation at)
+        {
+            timesteps.Add(timestep);
+            return (x * (0.5 + timestep / 1000)).tanh();
+        }
+
+        plan.Run(plan.Noise.Denoiser(Network, plan.ToTimestep), plan.Start(Golden("x_T")), (_, _) => Golden("noise")[draws++].clone(),
+            step => Close.Relative(Golden("x")[step.Index], step.Latents / Math.Sqrt(1 + step.Sigma * step.Sigma), 1e-5, $"step {step.Index}"));
+        Assert.Equal(Golden("timesteps").data<long>().Select(t => (double)t), timesteps);
+        Assert.Equal(eta == "0.0" ? 0 : steps - 1, draws);
     }
 
     private static string Base(string name) => name.EndsWith(".v", StringComparison.Ordinal) ? name[..^2] : name;
