@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Easel.Models;
+using Easel.Sampling;
 using Easel.Kernels;
 using Easel.Pipeline;
 using Easel.Planning;
@@ -142,19 +144,21 @@ internal static class SpeedTable
         return 2.0 * 2 * 32 * 32 * 640 * 640 * 9 / Enumerable.Range(0, 12).Min(_ => Seconds(() => OneDnn.Convolution(x, weight, null, padding: 1, stride: 1).Dispose()));
     }
 
-    public static DiffusionModel Load(string name, ScalarType type, bool plain)
+    public static LoadedNetworks Load(string name, ScalarType type, bool plain)
     {
         NativeRuntime.Prepare();
-        return DiffusionModel.Load(Checkpoint.Open(RandomModel.Folder(name)), new LoadOptions { PlainKernels = plain }, new NumberFormat(type, type), CPU);
+        return LoadedNetworks.Load(Checkpoint.Open(RandomModel.Folder(name)), new LoadOptions { PlainKernels = plain }, new NumberFormat(type, type), CPU);
     }
 
-    public static Action UNetStep(DiffusionModel model, int side)
+    public static Action UNetStep(LoadedNetworks model, int side)
     {
         var (x, context) = (randn([2, 4, side, side]), randn([2, 77, model.UNet.Config.ContextWidth]));
-        return () => model.Predict(x, 500, context, null).Dispose();
+        GuidanceRow[] rows = [new(0, new(context[..1], null)), new(0, new(context[1..], 1))];
+        var predict = model.NewPromptMemory().Over(model.Predict); // as in a run, keys and values of the prompt are made once
+        return () => predict(new NetworkCall(x, 500, default, rows)).Dispose();
     }
 
-    private static void Decode(DiffusionModel model) => model.Decode(randn([1, 4, 64, 64]) * model.LatentScale, null).Dispose();
+    private static void Decode(LoadedNetworks model) => model.Decode(randn([1, 4, 64, 64]) * model.Family.Latent.Scale, null).Dispose();
 
     private static IEnumerable<ScalarType> Types() => Hardware.HasBFloat16 ? [ScalarType.BFloat16, ScalarType.Float32] : [ScalarType.Float32];
 

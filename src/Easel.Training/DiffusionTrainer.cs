@@ -81,7 +81,7 @@ internal sealed class DiffusionTrainer
             LatentScale.Fold(_autoencoder, _stored = _latents);
             _latents = Latents.Normalised(_stored);
         }
-        else _latents.mul_(ModelFamily.Sd1.LatentScale);
+        else _latents.mul_(LatentSpace.StableDiffusion.Scale);
 
         _unet = new UNet(from?.UNet ?? UNetShape());
         _text = new ClipTextModel((from?.Text ?? TextShape()) with { Vocabulary = _words.Tokens.Count }) { RunType = Format };

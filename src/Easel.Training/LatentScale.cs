@@ -18,7 +18,7 @@ internal static class LatentScale
         using var scope = NewDisposeScope();
         var channels = network.Config.LatentChannels;
         var center = means.mean([0, 2, 3]);
-        var factor = 1 / (ModelFamily.Sd1.LatentScale * means.std([0, 2, 3]));
+        var factor = 1 / (LatentSpace.StableDiffusion.Scale * means.std([0, 2, 3]));
         var parameters = network.named_parameters().ToDictionary(p => p.name, p => p.parameter);
 
         var (weight, bias) = (parameters["quant_conv.weight"], parameters["quant_conv.bias"]); // the rows of the means first, then those of the log variances

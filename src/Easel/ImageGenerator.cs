@@ -8,7 +8,6 @@ using Easel.Sampling;
 using Easel.Text;
 using Easel.Text.Prompts;
 using Easel.Weights;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Easel;
@@ -33,9 +32,9 @@ public sealed class ImageGenerator : IImageGenerator
     private readonly EmbeddingFolder? _embeddings;
     private readonly LoraShelf _loras;
     private readonly MachineSpeed _speed;
-    private DiffusionModel _model;
+    private LoadedNetworks _model;
 
-    private ImageGenerator(string path, LoadOptions options, MachineSpeed speed, DiffusionModel model)
+    private ImageGenerator(string path, LoadOptions options, MachineSpeed speed, LoadedNetworks model)
     {
         (_path, _options, _speed, _model) = (path, options, speed, model);
         _embeddings = options.EmbeddingFolder is { } folder ? new EmbeddingFolder(folder) : null;
@@ -69,7 +68,7 @@ public sealed class ImageGenerator : IImageGenerator
         NativeRuntime.Prepare();
         options ??= new LoadOptions();
         var (speed, watch) = (new MachineSpeed(options.SpeedFile), Stopwatch.StartNew());
-        var model = LoadModel(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device), onProgress);
+        var model = ModelLoader.Load(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device), onProgress);
         if (model.Residency != Residency.OneAtATime)
             speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, model.Size.Values, watch.Elapsed.TotalSeconds, model.Size.Values);
         return new ImageGenerator(path, options, speed, model);
@@ -86,9 +85,9 @@ public sealed class ImageGenerator : IImageGenerator
         request.Validate();
         request = request.With(checkpoint.Family.Defaults);
         options ??= new LoadOptions();
-        var (device, size) = (Hardware.Device(options.Device), ModelSize.Of(checkpoint, options));
-        var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise(), size.PixelsPerLatent);
-        var (format, memory) = Choose(MemoryPlan.Formats(options.Precision, device), device,
+        var (device, size) = (Hardware.Device(options.Device), ModelSize.Of(checkpoint));
+        var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise());
+        var (format, memory) = ModelLoader.Choose(MemoryPlan.Formats(options.Precision, device), device,
             format => MemoryPlan.For(size, format, shape.Rows, shape.Latent, shape.Encodes, MemoryPlan.Budget(options.MemoryLimit)));
         return RunPlanner.Of(request, shape, size, memory, format, device, options.TinyVae is not null, new MachineSpeed(options.SpeedFile));
     }
@@ -100,7 +99,7 @@ public sealed class ImageGenerator : IImageGenerator
     {
         request.Validate();
         request = request.With(Family.Defaults);
-        var shape = RunShape.Of(request, Family, _model.Noise, _model.PixelsPerLatent);
+        var shape = RunShape.Of(request, Family, _model.Noise);
         return RunPlanner.Of(request, shape, _model.Size, MemoryFor(shape, _model.Format), _model.Format, _model.Device, _model.DecodesTiny, _speed);
     }
 
@@ -120,24 +119,23 @@ public sealed class ImageGenerator : IImageGenerator
     {
         request.Validate();
         request = request.With(Family.Defaults) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) }; // as wide as other programs take
-        var images = new List<GeneratedImage>();
-        var remarks = new List<string>();
+        var output = new RunOutput(onImage);
         try
         {
-            Draw(request, images, remarks, onProgress, onImage, cancel);
+            Draw(request, output, onProgress, cancel);
         }
         catch (NonFiniteException) when (_model.Format != FullPrecision)
         {
             // fp16 overflows in the attention of some models; the picture would be black. The same seed gives the same noise again, so nothing is lost but time.
-            remarks.Add($"Numbers overflowed in {_model.Format.Run}; the model was loaded again in full precision.");
+            output.Remark($"Numbers overflowed in {_model.Format.Run}; the model was loaded again in full precision.");
             Reload([FullPrecision]);
-            Draw(request, images, remarks, onProgress, onImage, cancel);
+            Draw(request, output, onProgress, cancel);
         }
         catch (Exception e) when (e is not EaselException && MemoryPlan.RanOut(e))
         {
             throw new EaselException("Memory ran out while drawing; a smaller picture, fewer at once (--batch) or weights in half the memory (--precision fp16) may fit.", e);
         }
-        return new GenerationResult(images, request.Seed!.Value, remarks);
+        return new GenerationResult(output.Images, request.Seed!.Value, output.Remarks);
     }
 
     /// <summary>Lets the model go.</summary>
@@ -148,81 +146,77 @@ public sealed class ImageGenerator : IImageGenerator
         _embeddings?.Dispose();
     }
 
-    /// <summary>The job, from words to pixels. Pictures already in <paramref name="images"/> are not delivered again.</summary>
-    private void Draw(GenerationRequest request, List<GeneratedImage> images, List<string> remarks, Action<GenerationProgress>? onProgress, Action<GeneratedImage>? onImage,
-        CancellationToken cancel)
+    /// <summary>The job, from words to pixels. Pictures that are already in the output are not delivered again.</summary>
+    private void Draw(GenerationRequest request, RunOutput output, Action<GenerationProgress>? onProgress, CancellationToken cancel)
     {
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
 
         // 1. What follows from the request alone
-        var run = RunShape.Of(request, Family, _model.Noise, _model.PixelsPerLatent);
-        var (canvas, plan, batches) = (run.Canvas, run.Plan, run.Batches);
-        var asked = request;
+        var run = RunShape.Of(request, Family, _model.Noise);
+        var (canvas, plan, savings) = (run.Canvas, run.Plan, Savings.Of(request.Fast));
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
-        var memory = FitIntoMemory(run, remarks);
-        var meter = new RunMeter(_speed, _model.Format, _model.Device);
-        remarks.AddRange(plan.Remarks.Prepend(canvas.Remark).OfType<string>().Except(remarks));
+        var memory = FitIntoMemory(run, output);
+        output.Remark([canvas.Remark, .. plan.Remarks]);
 
+        var meter = new RunMeter(_speed, _model);
         var conditioning = new Conditioning(_model, _tokenizer, _embeddings);
         using var noise = new RunNoise(request, Family);
         TaskInputs? drawn = null;
-        foreach (var batch in batches)
+        foreach (var batch in run.Batches)
         {
             using var batchScope = NewDisposeScope();
-            void Report(GenerationStage stage, int step, Func<IReadOnlyList<RgbImage>>? preview = null, double part = 0)
-            {
-                cancel.ThrowIfCancellationRequested();
-                onProgress?.Invoke(new GenerationProgress(stage, batch.Number, batches.Count, step, plan.StepCount, preview, part));
-            }
+            var progress = new BatchProgress(onProgress, cancel, batch.Number, run.Batches.Count, plan.StepCount);
 
             // 2. Words to vectors
-            Report(GenerationStage.Encoding, 0);
+            progress.Report(GenerationStage.Encoding, 0);
             var prompts = batch.Prompts.Select(prompt => request.Literal ? new LoraTags(prompt, [], []) : PromptParser.ExtractLoras(prompt)).ToList();
-            remarks.AddRange(_loras.Use(_model, prompts.SelectMany(prompt => prompt.Loras)).Except(remarks));
-            _model.Bring(Network.Text);
+            output.Remark(_loras.Use(_model, prompts.SelectMany(prompt => prompt.Loras)));
+            _model.Bring(_model.TextSlot);
             var guidance = conditioning.Encode([.. prompts.Select(prompt => prompt.Text)], request, plan.StepCount);
 
             // 3. The pictures that the task begins from or looks at, and the noise
-            long[] shape = [batch.Prompts.Count, _model.UNet.Config.OutChannels, run.Latent.Height, run.Latent.Width];
+            long[] shape = [batch.Prompts.Count, Family.Latent.Channels, run.Latent.Height, run.Latent.Width];
             noise.Begin(batch);
             if (drawn is null || !noise.IsOneStream) drawn = TaskInputs.For(request, canvas, _model, shape, memory.DecoderTile, noise).MoveToOuter();
             var inputs = drawn.First(shape[0]);
             var x = plan.Start(noise.Start(shape), inputs.Init);
 
-            // 4. Remove the noise
-            using var shortcuts = new Shortcuts(Savings.Of(request.Fast));
-            var denoise = _model.Noise.Denoiser((latents, timestep, at) => Predict(latents, timestep, at, guidance, inputs, shortcuts, meter,
-                part => Report(GenerationStage.Sampling, at.Step, part: part)), plan.ToTimestep);
-            x = plan.Run(inputs.Hold(shortcuts.Around(denoise)), x, noise.ForSteps(plan, shape),
-                step => Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised)));
+            // 4. The network with all that stands around it. What costs or saves evaluations is one more link of this chain.
+            using var words = _model.NewPromptMemory();
+            using var deep = new DeepFeatures(savings.DeepEvery, savings.OuterBlocks);
+            var network = inputs.Over(deep.Over(words.Over(meter.Over(_model.Predict)))
+                .InTiles(Family.UNetTile, (at, part) => progress.Report(GenerationStage.Sampling, at.Step, part: part)));
+            var denoise = inputs.Hold(plan.Denoiser(network.Guided(guidance, savings.Guides)));
+
+            // 5. Remove the noise
+            x = plan.Run(denoise, x, noise.ForSteps(plan, shape), step => progress.Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised)));
             var clean = inputs.Hold(plan.Finish(x));
 
-            // 5. Latents to pixels
-            Report(GenerationStage.Decoding, plan.StepCount);
+            // 6. Latents to pixels
+            progress.Report(GenerationStage.Decoding, plan.StepCount);
             for (var i = 0; i < batch.Prompts.Count; i++)
             {
                 var index = batch.First + i;
-                if (index < images.Count) continue;
-                var image = canvas.Finish(ImageTensor.ToImage(Decode(clean[i..(i + 1)], run, memory.DecoderTile, meter,
-                    (done, all) => Report(GenerationStage.Decoding, plan.StepCount, part: all > 1 ? (double)done / all : 0))));
+                if (index < output.Images.Count) continue;
+                var pixels = meter.Decode(clean[i..(i + 1)], memory.DecoderTile, part => progress.Report(GenerationStage.Decoding, plan.StepCount, part: part));
+                var image = canvas.Finish(ImageTensor.ToImage(pixels));
                 var marked = request.Watermark && Watermark.CanCarry(image);
                 if (marked) image = Watermark.Write(image, Family.Watermark);
-                images.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked) { Asked = asked });
-                onImage?.Invoke(images[^1]);
+                output.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked));
             }
         }
-        remarks.AddRange(conditioning.Remarks.Except(remarks));
+        output.Remark(conditioning.Remarks);
         meter.Learn();
     }
 
     /// <summary>How the run is done in the memory there is. Where the format was Easel's to choose, a narrower one is taken if only that lets the run fit.</summary>
-    private MemoryPlan FitIntoMemory(RunShape run, List<string> remarks)
+    private MemoryPlan FitIntoMemory(RunShape run, RunOutput output)
     {
         var memory = MemoryFor(run, _model.Format);
         if (!memory.Fits && MemoryPlan.Formats(_options.Precision, _model.Device).Where(format => MemoryFor(run, format).Fits).ToList() is { Count: > 0 } narrower)
         {
-            remarks.Add("Memory is short: the weights are kept in half of it and computed with in full precision.");
+            output.Remark("Memory is short: the weights are kept in half of it and computed with in full precision.");
             Reload(narrower);
             memory = MemoryFor(run, _model.Format);
         }
@@ -231,77 +225,12 @@ public sealed class ImageGenerator : IImageGenerator
         return memory;
     }
 
-    private MemoryPlan MemoryFor(RunShape run, NumberFormat format)
-    {
-        var plan = MemoryPlan.For(_model.Size, format, run.Rows, run.Latent, run.Encodes, MemoryPlan.Budget(_options.MemoryLimit, _model.Taken));
-        return _model.Device.type == DeviceType.CPU ? plan : plan with { Residency = Residency.Together }; // what a card has free is not known here
-    }
-
-    private Tensor Decode(Tensor latents, RunShape run, int? tile, RunMeter meter, Action<int, int> onTile)
-    {
-        if (_model.DecodesTiny) return _model.Decode(latents, tile, onTile);
-        _model.Bring(Network.Autoencoder); // not part of what is timed
-        var side = tile ?? int.MaxValue;
-        var work = NetworkWork.OfDecoder(_model.Autoencoder.Config, 1, Math.Min(side, run.Latent.Height), Math.Min(side, run.Latent.Width)).Flops * Tiles.Count(run.Latent, tile);
-        return meter.Time(MachineSpeed.Work.Autoencoder, work, () => _model.Decode(latents, tile, onTile));
-    }
-
-    /// <summary>The guided prediction in fp32. x: [n, 4, h, w] in the network's own scale. Tells the share done where it is made in tiles.</summary>
-    private Tensor Predict(Tensor x, double timestep, Evaluation at, Guidance guidance, TaskInputs inputs, Shortcuts shortcuts, RunMeter meter, Action<double> onPart)
-    {
-        using var scope = NewDisposeScope();
-        var seen = inputs.Beside is { } beside ? cat([x, beside], dim: 1) : x;
-        var answer = guidance.Answer(seen, at, shortcuts.Guides, (latents, rows, context) =>
-        {
-            var labels = inputs.Labels?.index_select(0, tensor(rows.Select(row => (long)row.Picture).ToArray()));
-            var tiles = 0;
-            _model.Bring(Network.UNet); // not part of what is timed
-            return Tiles.Map(latents, MemoryPlan.UNetTile(Family), scaleUp: 1, scaleDown: 1,
-                tile =>
-                {
-                    var deep = shortcuts.Deep?.Of(rows, tiles++);
-                    var work = NetworkWork.OfUNet(_model.UNet.Config, tile.shape[0], tile.shape[2], tile.shape[3], context.shape[1], deep is { IsKept: true } ? deep.OuterBlocks : null);
-                    return meter.Time(MachineSpeed.Work.UNet, work.Flops, () => _model.Predict(tile, timestep, context, labels, deep));
-                },
-                (done, all) =>
-                {
-                    if (done < all) onPart((double)done / all);
-                });
-        });
-        NonFiniteException.ThrowIfAny(answer);
-        return answer.MoveToOuterDisposeScope();
-    }
-
-    /// <summary>Loads a model in the first of the formats in which one picture of the model's own size can be drawn.</summary>
-    private static DiffusionModel LoadModel(string path, LoadOptions options, IReadOnlyList<NumberFormat> formats, Device device, Action<double>? onProgress)
-    {
-        var checkpoint = Checkpoint.Open(path, options.Config, options.Ema);
-        try
-        {
-            var (size, available) = (ModelSize.Of(checkpoint, options), MemoryPlan.Budget(options.MemoryLimit));
-            var side = size.Family.NativeSize / (size.Family.Task == ModelTask.Upscaler ? 4 : size.PixelsPerLatent);
-            var (format, memory) = Choose(formats, device, format => MemoryPlan.For(size, format, rows: 2, (side, side), encodes: false, available));
-            MemoryPlan.Check(path, size, format, device, available);
-            return DiffusionModel.Load(checkpoint, options, format, device, onProgress, device.type == DeviceType.CPU ? memory.Residency : Residency.Together);
-        }
-        catch
-        {
-            checkpoint.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>The first format under which a run fits, or the first of all where none does or it is a card's memory that counts.</summary>
-    private static (NumberFormat Format, MemoryPlan Memory) Choose(IReadOnlyList<NumberFormat> formats, Device device, Func<NumberFormat, MemoryPlan> plan)
-    {
-        var plans = formats.Select(format => (format, Memory: plan(format))).ToList();
-        return device.type == DeviceType.CPU && plans.FindIndex(p => p.Memory.Fits) is > 0 and var fitting ? plans[fitting] : plans[0];
-    }
+    private MemoryPlan MemoryFor(RunShape run, NumberFormat format) => ModelLoader.MemoryFor(_model, run, format, _options.MemoryLimit);
 
     private void Reload(IReadOnlyList<NumberFormat> formats)
     {
         var (device, prediction) = (_model.Device, _model.Noise.Prediction);
         _model.Dispose();
-        _model = LoadModel(_path, _options with { Prediction = prediction }, formats, device, null);
+        _model = ModelLoader.Load(_path, _options with { Prediction = prediction }, formats, device);
     }
 }

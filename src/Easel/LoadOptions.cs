@@ -1,3 +1,4 @@
+using Easel.Models;
 using Easel.Sampling;
 
 namespace Easel;
@@ -59,6 +60,9 @@ public sealed record LoadOptions
 
     /// <summary>A folder of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; null for none.</summary>
     public string? LoraFolder { get; init; }
+
+    /// <summary>The families that a model may be of, those with the rarer signs first.</summary>
+    internal IReadOnlyList<ModelFamily> Families { get; init; } = ModelFamily.All;
 
     /// <summary>A folder of textual-inversion embeddings, which prompts call by name; null for none.</summary>
     public string? EmbeddingFolder { get; init; }

@@ -18,6 +18,9 @@ public sealed record ModelInfo
     /// <summary>The family's name: "Stable Diffusion 1".</summary>
     public required string Family { get; init; }
 
+    /// <summary>The word for what it does in lists of models: "plain", "inpainting", "depth" or "upscaler".</summary>
+    public required string Task { get; init; }
+
     /// <summary>What the model decides where a request says nothing.</summary>
     public required ModelDefaults Defaults { get; init; }
 
@@ -36,6 +39,12 @@ public sealed record ModelInfo
     /// <summary>Pixels out for each pixel of the input picture, along a side: 4 for the x4 upscaler, 1 for all others.</summary>
     public int Enlarges { get; init; } = 1;
 
+    /// <summary>Channels of its latents.</summary>
+    public int LatentChannels { get; init; } = 4;
+
+    /// <summary>Pixels along a side that each position of its latents stands for.</summary>
+    public int PixelsPerPosition { get; init; } = 8;
+
     /// <summary>The mark that the original's scripts hide in its pictures.</summary>
     public required WatermarkMark Watermark { get; init; }
 
@@ -44,10 +53,13 @@ public sealed record ModelInfo
         Family = family.Name,
         Defaults = family.Defaults,
         Prediction = prediction ?? family.Noise.Prediction,
-        NeedsPicture = family.Task == ModelTask.Upscaler,
-        TakesMask = family.Task == ModelTask.Inpainting,
-        TakesDepth = family.Task == ModelTask.Depth,
-        Enlarges = family.Task == ModelTask.Upscaler ? 4 : 1,
+        NeedsPicture = family.NeedsPicture,
+        TakesMask = family.TakesMask,
+        TakesDepth = family.TakesDepth,
+        Enlarges = family.Enlarges,
+        LatentChannels = family.Latent.Channels,
+        PixelsPerPosition = family.Latent.PixelsPerPosition,
+        Task = family.Task,
         Watermark = family.Watermark,
     };
 }

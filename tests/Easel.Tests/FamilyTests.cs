@@ -1,4 +1,5 @@
 using Easel.Imaging;
+using Easel.Models;
 using Easel.Pipeline;
 using Easel.Runtime;
 using Easel.Sampling;
@@ -184,13 +185,13 @@ public sealed class FamilyTests
             GeneratorTests.AssertSame(ImageTensor.ToImage(model.Decode(latents[i..(i + 1)], null)), result.Images[i].Image, $"picture {i}");
     }
 
-    private static DiffusionModel Sd2(string config)
+    private static LoadedNetworks Sd2(string config)
     {
         var checkpoint = Checkpoint.Open(LoadedModel.Path("sd2", config: null), Goldens.Path($"sd2/{config}"));
-        return DiffusionModel.Load(checkpoint, new LoadOptions(), new NumberFormat(ScalarType.Float32, ScalarType.Float32), CPU);
+        return LoadedNetworks.Load(checkpoint, new LoadOptions(), new NumberFormat(ScalarType.Float32, ScalarType.Float32), CPU);
     }
 
-    private static void AssertRun(DiffusionModel model, Dictionary<string, Tensor> golden, string sampler, double eta, int steps, double scale, string images,
+    private static void AssertRun(LoadedNetworks model, Dictionary<string, Tensor> golden, string sampler, double eta, int steps, double scale, string images,
         Tensor? beside = null, Tensor? labels = null)
     {
         var plan = SamplingPlan.For(sampler, null, steps, model.Noise, options: new SamplingOptions { Eta = eta });
@@ -204,23 +205,25 @@ public sealed class FamilyTests
     /// The run itself. Where the original's course was recorded it is followed: the timesteps it asked for, what its network was given and answered, and the latents and the clean picture
     /// foreseen after every step.
     /// </summary>
-    private static Tensor Run(DiffusionModel model, SamplingPlan plan, Tensor x, Dictionary<string, Tensor> golden, double scale, Tensor? beside, Tensor? labels)
+    private static Tensor Run(LoadedNetworks model, SamplingPlan plan, Tensor x, Dictionary<string, Tensor> golden, double scale, Tensor? beside, Tensor? labels)
     {
         var draws = golden.GetValueOrDefault("noise");
         var (draw, call, steps) = (0, 0, 0);
         var count = (int)x.shape[0];
         List<GuidanceRow> rows = [];
-        for (var i = 0; i < count; i++) rows.Add(new GuidanceRow(i, null, golden["uncond"][i..(i + 1)]));
-        for (var i = 0; i < count; i++) rows.Add(new GuidanceRow(i, 1, golden["cond"][i..(i + 1)]));
+        for (var i = 0; i < count; i++) rows.Add(new GuidanceRow(i, new Condition(golden["uncond"][i..(i + 1)], null)));
+        for (var i = 0; i < count; i++) rows.Add(new GuidanceRow(i, new Condition(golden["cond"][i..(i + 1)], 1)));
         var guidance = new Guidance(scale, _ => rows);
+        using var words = model.NewPromptMemory();
+        var predict = words.Over(model.Predict);
         var denoise = model.Noise.Denoiser((latents, timestep, at) =>
         {
             var given = beside is null ? latents : cat([latents, beside], 1);
             if (golden.TryGetValue("model_calls.t", out var timesteps)) Assert.Equal(timesteps[call][0].item<float>(), (float)timestep);
             if (golden.TryGetValue("model_calls.x", out var inputs)) Close.Relative(inputs[call][..count], given, 1e-3, $"input of call {call}");
-            var answer = guidance.Answer(given, at, guides: true, (seen, asked, context) =>
+            var answer = guidance.Answer(given, at, guides: true, (seen, asked) =>
             {
-                var predicted = model.Predict(seen, timestep, context, labels?.index_select(0, tensor(asked.Select(row => (long)row.Picture).ToArray())));
+                var predicted = predict(new NetworkCall(seen, timestep, at, asked) { Labels = labels?.index_select(0, tensor(asked.Select(row => (long)row.Picture).ToArray())) });
                 if (golden.TryGetValue("model_calls.out", out var outputs)) Close.Relative(outputs[call], predicted, 1e-3, $"answer to call {call}");
                 return predicted;
             });

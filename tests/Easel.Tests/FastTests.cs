@@ -27,41 +27,42 @@ public sealed class FastTests
         var config = model.UNet.Config;
         var (x, context) = (randn(2, config.InChannels, 12, 20), randn(2, 77, config.ContextWidth));
         var labels = config.ClassCount > 0 ? zeros(2, ScalarType.Int64) : null;
-        GuidanceRow[] rows = [new(0, null, context[..1]), new(0, 1, context[1..])];
+        GuidanceRow[] rows = [new(0, new(context[..1], null)), new(0, new(context[1..], 1))];
+        Tensor Predict(Tensor seen, GuidanceRow[] asked, DeepRows? deep) => model.Predict(new NetworkCall(seen, 500, default, asked) { Labels = labels?[..asked.Length], Deep = deep });
         using var features = new DeepFeatures(every: 2, outerBlocks);
-        var exact = model.Predict(x, 500, context, labels);
+        var exact = Predict(x, rows, null);
 
         features.NextEvaluation(afresh: false);
-        Assert.Equal(0, (exact - model.Predict(x, 500, context, labels, features.Of(rows, 0))).abs().max().item<float>());
+        Assert.Equal(0, (exact - Predict(x, rows, features.Of(rows, 0))).abs().max().item<float>());
         features.NextEvaluation(afresh: false);
-        Close.Relative(exact, model.Predict(x, 500, context, labels, features.Of(rows, 0)), 1e-5, "reused");
+        Close.Relative(exact, Predict(x, rows, features.Of(rows, 0)), 1e-5, "reused");
         // The second row alone, as where guidance ends: its own features and not the first's.
-        Close.Relative(exact[1..], model.Predict(x[1..], 500, context[1..], labels?[1..], features.Of(rows[1..], 0)), 1e-5, "one row");
+        Close.Relative(exact[1..], Predict(x[1..], rows[1..], features.Of(rows[1..], 0)), 1e-5, "one row");
         // Another latent gets the same deep part, which is not its own.
         var other = randn_like(x);
-        Assert.NotEqual(0, (model.Predict(other, 500, context, labels) - model.Predict(other, 500, context, labels, features.Of(rows, 0))).abs().max().item<float>());
+        Assert.NotEqual(0, (Predict(other, rows, null) - Predict(other, rows, features.Of(rows, 0))).abs().max().item<float>());
     }
 
     [Fact]
     public void FeaturesServeTheirOwnQuestionForTheirTime()
     {
         using var scope = NewDisposeScope();
-        var (one, other) = (zeros(1, 77, 8), zeros(1, 77, 8));
+        var (one, other) = (new Condition(zeros(1, 77, 8), 1), new Condition(zeros(1, 77, 8), null));
         using var features = new DeepFeatures(every: 3, outerBlocks: 2);
         features.NextEvaluation(afresh: false);
-        features.Of([new(0, 1, one), new(1, 1, one)], 0).Keep(arange(2).view(2, 1, 1, 1));
-        Assert.Equal(1, features.Of([new(1, 1, one)], 0).Find()!.item<long>());
-        Assert.Null(features.Of([new(1, 1, one), new(1, null, other)], 0).Find()); // a prompt that has changed, or guidance that sets in
-        Assert.Null(features.Of([new(1, 1, one)], 1).Find()); // another tile
+        features.Of([new(0, one), new(1, one)], 0).Keep(arange(2).view(2, 1, 1, 1));
+        Assert.Equal(1, features.Of([new(1, one)], 0).Find()!.item<long>());
+        Assert.Null(features.Of([new(1, one), new(1, other)], 0).Find()); // a prompt that has changed, or guidance that sets in
+        Assert.Null(features.Of([new(1, one)], 1).Find()); // another tile
         features.NextEvaluation(afresh: false);
         features.NextEvaluation(afresh: false);
-        Assert.NotNull(features.Of([new(0, 1, one)], 0).Find());
+        Assert.NotNull(features.Of([new(0, one)], 0).Find());
         features.NextEvaluation(afresh: false);
-        Assert.Null(features.Of([new(0, 1, one)], 0).Find());
+        Assert.Null(features.Of([new(0, one)], 0).Find());
 
-        features.Of([new(0, 1, one)], 0).Keep(zeros(1, 1, 1, 1));
+        features.Of([new(0, one)], 0).Keep(zeros(1, 1, 1, 1));
         features.NextEvaluation(afresh: true);
-        Assert.Null(features.Of([new(0, 1, one)], 0).Find());
+        Assert.Null(features.Of([new(0, one)], 0).Find());
     }
 
     [Fact]
@@ -70,19 +71,19 @@ public sealed class FastTests
         using var scope = NewDisposeScope();
         var (negative, positive) = (zeros(1, 77, 8), ones(1, 77, 8));
         var x = zeros(2, 4, 1, 1);
-        Assert.Equal(4, Asked(guides: true, new(0, null, negative), new(1, null, negative), new(0, 1, positive), new(1, 1, positive)));
-        Assert.Equal(2, Asked(guides: false, new(0, null, negative), new(1, null, negative), new(0, 1, positive), new(1, 1, positive)));
+        Assert.Equal(4, Asked(guides: true, new(0, new(negative, null)), new(1, new(negative, null)), new(0, new(positive, 1)), new(1, new(positive, 1))));
+        Assert.Equal(2, Asked(guides: false, new(0, new(negative, null)), new(1, new(negative, null)), new(0, new(positive, 1)), new(1, new(positive, 1))));
         // Composition is a kind of guidance: without the negative prompt it would mean nothing.
-        Assert.Equal(5, Asked(guides: false, new(0, null, negative), new(1, null, negative), new(0, 1, positive), new(1, 1, positive), new(1, 1, negative)));
+        Assert.Equal(5, Asked(guides: false, new(0, new(negative, null)), new(1, new(negative, null)), new(0, new(positive, 1)), new(1, new(positive, 1)), new(1, new(negative, 1))));
 
         int Asked(bool guides, params GuidanceRow[] rows)
         {
             var asked = 0;
-            using var answer = new Guidance(7.5, _ => rows).Answer(x, new(0, 0, 1), guides, (latents, group, contexts) =>
+            using var answer = new Guidance(7.5, _ => rows).Answer(x, new(0, 0, 1), guides, (latents, group) =>
             {
                 asked += group.Count;
                 Assert.Equal(group.Count, latents.shape[0]);
-                return contexts[.., ..4, 0].reshape(-1, 4, 1, 1);
+                return cat([.. group.Select(row => row.Condition.Context)], dim: 0)[.., ..4, 0].reshape(-1, 4, 1, 1);
             });
             Assert.Equal([2, 4, 1, 1], answer.shape);
             if (asked == 2) Assert.Equal(1, answer.mean().item<float>());

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Easel.Cli.Terminal;
 using Easel.Metadata;
-using Easel.Models;
 using Easel.Weights;
 using Easel.Weights.Formats;
 
@@ -48,13 +47,7 @@ internal static class ModelFacts
     {
         var (unet, vae, text) = checkpoint.ParameterCounts;
         facts.Add("family", checkpoint.Family.Name);
-        facts.Add("task", checkpoint.Family.Task switch
-        {
-            ModelTask.Inpainting => "inpainting",
-            ModelTask.Depth => "depth to image",
-            ModelTask.Upscaler => "enlarging four times",
-            _ => "text to image, image to image",
-        });
+        facts.Add("task", checkpoint.Family.Purpose);
         facts.Add("precision", string.Join(", ", checkpoint.StoredTypes.Select(type => type.ToString())));
         facts.Add("prediction", checkpoint.Prediction?.ToString().ToLowerInvariant() ?? "the file does not say; found by a trial when the model is loaded");
         var net = checkpoint.UNet;

@@ -56,7 +56,7 @@ internal sealed class TensorSource : IDisposable
         var source = new TensorSource(checkpoint, new Dictionary<string, string>());
         try
         {
-            if (checkpoint.Text is { } && checkpoint.Family.PadToken == 0)
+            if (checkpoint.Text is not null && checkpoint.Family.TextEncoders[0].SkippedLayers > 0)
             {
                 throw new UsageException($"{path} holds a Stable Diffusion 2 model; a diffusers folder lacks the last layer of its text encoder, "
                     + "without which the original file is not whole.");

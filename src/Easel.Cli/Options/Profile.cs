@@ -138,8 +138,7 @@ internal sealed record Profile
     /// <summary>The row for a command line, once the model is known, or, before, for a model of the first generation.</summary>
     public static Profile For(DrawSettings settings, ModelFamily? family = null)
     {
-        // The two repositories sign their pictures differently, and by that their models are told apart.
-        var isSecond = family?.Watermark == ModelFamily.Sd2.Watermark;
+        var isSecond = family?.Scripts == OriginalScripts.Stability;
         var fromPicture = settings.Task == DrawTask.Image || settings is { Task: DrawTask.Draw, Init: not null };
         return settings.Task switch
         {

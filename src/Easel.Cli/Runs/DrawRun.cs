@@ -113,7 +113,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
     private void TellPlan(string path, LoadOptions options, Inputs inputs)
     {
         if (settings.Task == DrawTask.Upscale && Esrgan.IsIn(path)) throw new UsageException($"--plan is for diffusion models; {Path.GetFileName(path)} enlarges in one pass.");
-        using var checkpoint = Checkpoint.Open(path, options.Config, options.Ema);
+        using var checkpoint = Checkpoint.Open(path, options.Config, options.Ema, options.Vae);
         CheckModel(checkpoint.Family, path);
         var request = RequestFor(Profile.For(settings, checkpoint.Family), inputs);
         var plan = ImageGenerator.Plan(checkpoint, request, options);
@@ -130,14 +130,14 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
     {
         if (Again is not null) return;
         var name = $"{Path.GetFileName(path)} ({family.Name})";
-        if (settings.Task == DrawTask.Upscale && family.Task != ModelTask.Upscaler)
+        if (settings.Task == DrawTask.Upscale && family.Enlarges == 1)
             throw new UsageException($"{name} does not enlarge pictures; upscale needs the x4 upscaler's checkpoint.");
-        if (settings.Task == DrawTask.Depth && family.Task != ModelTask.Depth)
+        if (settings.Task == DrawTask.Depth && !family.TakesDepth)
             throw new UsageException($"{name} does not look at depth; depth2img needs a depth model's checkpoint.");
-        if (settings.Task != DrawTask.Upscale && family.Task == ModelTask.Upscaler)
+        if (settings.Task != DrawTask.Upscale && family.Enlarges > 1)
             throw new UsageException($"{name} only enlarges pictures: easel upscale -i picture.png.");
-        if (settings.Claimed.Channels is { } channels and not 4) throw new UsageException($"--C is {channels}, but the latents of {name} have 4 channels.");
-        var factor = family.Task == ModelTask.Upscaler ? 4 : 8;
+        var (own, factor) = (family.Latent.Channels, family.Latent.PixelsPerPosition);
+        if (settings.Claimed.Channels is { } channels && channels != own) throw new UsageException($"--C is {channels}, but the latents of {name} have {own} channels.");
         if (settings.Claimed.Factor is { } claimed && claimed != factor)
             throw new UsageException($"--f is {claimed}, but a latent of {name} stands for {factor} x {factor} pixels.");
     }

@@ -1,5 +1,4 @@
 using Easel.Imaging;
-using Easel.Models;
 using Easel.Server.Library;
 
 namespace Easel.Server.Jobs;
@@ -33,10 +32,10 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
         if (job.Vae is { } vae) _ = library.Vae(vae);
         if (job.Scale is not null) throw Refused("Scale", "A scale goes with the task \"enlarge\"; what is drawn has a width and a height.");
         Most(nameof(request.BatchCount), "number of pictures", PicturesOf(job), limits.Images);
-        if (model.Task == ModelTask.Upscaler)
+        if (model.Info is { Enlarges: > 1 and var times })
         {
             if (request.InitImage is not { } small) throw Refused(nameof(request.InitImage), $"{model.Name} is an upscaler: give the picture to enlarge.");
-            Most(nameof(request.InitImage), "number of pixels of the enlarged picture", 16 * Area(small), limits.EnlargedPixels);
+            Most(nameof(request.InitImage), "number of pixels of the enlarged picture", (long)times * times * Area(small), limits.EnlargedPixels);
         }
         else
         {

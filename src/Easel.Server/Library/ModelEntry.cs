@@ -1,4 +1,4 @@
-using Easel.Models;
+using System.Text.Json.Serialization;
 
 namespace Easel.Server.Library;
 
@@ -33,8 +33,12 @@ public sealed record ModelEntry
     /// <summary>The family, as "Stable Diffusion 1"; null where it is no checkpoint.</summary>
     public string? Family { get; init; }
 
-    /// <summary>What the model takes beside a prompt; null where it is no checkpoint.</summary>
-    public ModelTask? Task { get; init; }
+    /// <summary>What the model takes beside a prompt, in a word: "plain", "inpainting", "depth" or "upscaler"; null where it is no checkpoint.</summary>
+    public string? Task => Info?.Task;
+
+    /// <summary>What is known of the model; null where it is no checkpoint.</summary>
+    [JsonIgnore]
+    public ModelInfo? Info { get; init; }
 
     /// <summary>The side in pixels that it was trained at; null where it is no checkpoint.</summary>
     public int? NativeSize { get; init; }

@@ -96,7 +96,7 @@ internal sealed class McpTools(JobQueue queue, Gallery gallery, ModelLibrary lib
     [McpServerTool(Name = "list_models", Title = "List the models", ReadOnly = true, OpenWorld = false, UseStructuredContent = true)]
     [Description("Lists the models to draw with and the upscalers.")]
     public ListedModels ListModels() => new(library.Default?.Name,
-        [.. library.Checkpoints.Select(model => new ListedModel(model.Name, model.Family, model.Task?.ToString().ToLowerInvariant(), model.NativeSize))],
+        [.. library.Checkpoints.Select(model => new ListedModel(model.Name, model.Family, model.Task, model.NativeSize))],
         [.. library.Entries.Where(entry => entry.Use == ModelUse.Upscaler).Select(entry => entry.Name), PlainEnlargement.Lanczos, PlainEnlargement.Nearest], library.Loras);
 
     private Task<CallToolResult> Run(JobRequest request, IProgress<ProgressNotificationValue> progress, CancellationToken cancel) => Run(() => request, progress, cancel);

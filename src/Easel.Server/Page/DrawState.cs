@@ -1,6 +1,5 @@
 using Easel.Imaging;
 using Easel.Metadata;
-using Easel.Models;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Library;
@@ -54,14 +53,14 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     public ModelEntry? Model => (Settings.Model is { } name ? library.Find(name, ModelUse.Checkpoint) : null) ?? library.Default;
 
     /// <summary>Whether nothing can be drawn without a picture.</summary>
-    public bool NeedsPicture => Model?.Task is ModelTask.Depth or ModelTask.Upscaler;
+    public bool NeedsPicture => Model?.Info is { NeedsPicture: true } or { TakesDepth: true };
 
     /// <summary>Width and height of the next picture; null where the input picture decides.</summary>
     public (int Width, int Height)? Size
     {
         get
         {
-            if (Input is not null && (Settings.SizeOfPicture || Model?.Task == ModelTask.Upscaler)) return null;
+            if (Input is not null && (Settings.SizeOfPicture || Model?.Info is { Enlarges: > 1 })) return null;
             var own = Model?.NativeSize ?? 512;
             return (Settings.Width ?? own, Settings.Height ?? own);
         }
@@ -211,7 +210,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     private GenerationRequest WithInput(GenerationRequest request, InputPicture input, GrayImage? mask)
     {
         request = request with { InitImage = input.Image, Strength = Settings.Strength };
-        if (Model?.Task == ModelTask.Upscaler) return request;
+        if (Model?.Info is { Enlarges: > 1 }) return request;
         if (Settings.Use == InputUse.Extend)
         {
             if (!Extend.Any) throw new InvalidRequestException(nameof(request.Extend), "Nothing is added to the picture yet: drag an edge outwards, or write how many pixels.");

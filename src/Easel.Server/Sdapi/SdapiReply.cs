@@ -84,7 +84,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             styles = body.Styles,
             job_timestamp = SdapiTasks.Timestamp(started),
             clip_skip = first.Request.ClipSkip,
-            is_using_inpainting_conditioning = model?.Task == Easel.Models.ModelTask.Inpainting,
+            is_using_inpainting_conditioning = model?.Info is { TakesMask: true },
             version = $"Easel {typeof(SdapiReply).Assembly.GetName().Version?.ToString(3)}",
         };
     }

@@ -6,25 +6,19 @@ using static TorchSharp.torch.nn;
 namespace Easel.Models;
 
 /// <summary>Multi-head attention of tokens to a context, or to themselves where there is none ("Attention Is All You Need", 3.2).</summary>
-public sealed class Attention : Module<Tensor, Tensor?, Tensor>
+internal sealed class Attention : Module<Tensor, ContextKeys?, Tensor>
 {
     private readonly long _heads;
-    private readonly bool _keepsContext;
     private readonly Linear to_q, to_k, to_v;
     private readonly ModuleList<Linear> to_out;
-    private KeptContext? _kept;
 
     /// <summary>Creates the layer: queries of width <paramref name="channels"/>, keys and values of width <paramref name="contextWidth"/>.</summary>
     /// <param name="channels">Width in and out.</param>
     /// <param name="contextWidth">Width of the context's vectors.</param>
     /// <param name="heads">Number of heads.</param>
-    /// <param name="keepsContext">
-    /// Whether a context comes again in call after call, as a prompt does through the steps of a picture: a packed layer then makes its keys and values once. The same tensor object must
-    /// stand for the same numbers.
-    /// </param>
-    public Attention(long channels, long contextWidth, long heads, bool keepsContext = false) : base(nameof(Attention))
+    public Attention(long channels, long contextWidth, long heads) : base(nameof(Attention))
     {
-        (_heads, _keepsContext) = (heads, keepsContext);
+        _heads = heads;
         to_q = new Linear(channels, channels, hasBias: false);
         to_k = new Linear(contextWidth, channels, hasBias: false);
         to_v = new Linear(contextWidth, channels, hasBias: false);
@@ -33,52 +27,26 @@ public sealed class Attention : Module<Tensor, Tensor?, Tensor>
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor x, Tensor? context) // [n, tokens, channels], [n, context tokens, context width]
+    public override Tensor forward(Tensor x, ContextKeys? context) // [n, tokens, channels]
     {
         using var scope = NewDisposeScope();
         return to_out[0].call(Attend(x, context)).MoveToOuterDisposeScope();
     }
 
     /// <summary>The layer's output added to <paramref name="residual"/>, which may be written over.</summary>
-    internal Tensor AddTo(Tensor residual, Tensor x, Tensor? context)
+    internal Tensor AddTo(Tensor residual, Tensor x, ContextKeys? context)
     {
         using var scope = NewDisposeScope();
         return to_out[0].AddTo(residual, Attend(x, context)).MoveToOuterDisposeScope();
     }
 
-    private Tensor Attend(Tensor x, Tensor? context)
+    private Tensor Attend(Tensor x, ContextKeys? context)
     {
-        var (keys, values) = context is not null && _keepsContext && to_k.IsPacked ? Kept(context) : (to_k.call(context ?? x), to_v.call(context ?? x));
+        var (keys, values) = context?.Of(this, KeysAndValues) ?? KeysAndValues(x);
         return MultiHead(to_q.call(x), keys, values, _heads, fast: to_q.IsPacked);
     }
 
-    private (Tensor Keys, Tensor Values) Kept(Tensor context)
-    {
-        var weights = (to_k.Version, to_v.Version);
-        if (_kept is null || !ReferenceEquals(_kept.Context, context) || _kept.Weights != weights)
-        {
-            _kept?.Dispose();
-            _kept = new KeptContext(context, weights, to_k.call(context).DetachFromDisposeScope(), to_v.call(context).DetachFromDisposeScope());
-        }
-        return (_kept.Keys, _kept.Values);
-    }
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing) _kept?.Dispose();
-        base.Dispose(disposing);
-    }
-
-    /// <summary>Keys and values of a context, made with some state of the weights.</summary>
-    private sealed record KeptContext(Tensor Context, (int, int) Weights, Tensor Keys, Tensor Values) : IDisposable
-    {
-        public void Dispose()
-        {
-            Keys.Dispose();
-            Values.Dispose();
-        }
-    }
+    private (Tensor Keys, Tensor Values) KeysAndValues(Tensor x) => (to_k.call(x), to_v.call(x));
 
     /// <summary>
     /// softmax(Q Kᵀ / √d) V in each of <paramref name="heads"/> equal slices of the last dimension; where <paramref name="fast"/>, by Easel's own kernel if that serves the shapes.
@@ -96,7 +64,7 @@ public sealed class Attention : Module<Tensor, Tensor?, Tensor>
 }
 
 /// <summary>GELU-gated linear unit: the first half of the projection times GELU of the second ("GLU Variants Improve Transformer", arXiv 2002.05202).</summary>
-public sealed class GeGlu : Module<Tensor, Tensor>
+internal sealed class GeGlu : Module<Tensor, Tensor>
 {
     private readonly Linear proj;
 
@@ -112,7 +80,7 @@ public sealed class GeGlu : Module<Tensor, Tensor>
 }
 
 /// <summary>The feed-forward part of a transformer block: four times wider inside, gated.</summary>
-public sealed class FeedForward : Module<Tensor, Tensor>
+internal sealed class FeedForward : Module<Tensor, Tensor>
 {
     /// <summary>
     /// Where the numbers inside, four times as many as come in, are more than this (at 512x512 those of the finest level are 21 MB), a packed layer makes and uses them for so many rows at a
@@ -161,7 +129,7 @@ public sealed class FeedForward : Module<Tensor, Tensor>
 }
 
 /// <summary>Self-attention, cross-attention to the prompt, and a feed-forward network, each behind a norm and added to its input.</summary>
-public sealed class TransformerBlock : Module<Tensor, Tensor, Tensor>
+internal sealed class TransformerBlock : Module<Tensor, ContextKeys, Tensor>
 {
     private readonly bool _attendsToItself;
     private readonly LayerNorm norm1, norm2, norm3;
@@ -173,16 +141,16 @@ public sealed class TransformerBlock : Module<Tensor, Tensor, Tensor>
     {
         _attendsToItself = selfAttention;
         norm1 = new LayerNorm(channels);
-        attn1 = new Attention(channels, selfAttention ? channels : contextWidth, heads, keepsContext: !selfAttention);
+        attn1 = new Attention(channels, selfAttention ? channels : contextWidth, heads);
         norm2 = new LayerNorm(channels);
-        attn2 = new Attention(channels, contextWidth, heads, keepsContext: true);
+        attn2 = new Attention(channels, contextWidth, heads);
         norm3 = new LayerNorm(channels);
         ff = new FeedForward(channels);
         RegisterComponents();
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor x, Tensor context) // [n, tokens, channels], [n, context tokens, context width]
+    public override Tensor forward(Tensor x, ContextKeys context) // [n, tokens, channels]
     {
         using var scope = NewDisposeScope();
         using var attended = Added(norm1, x, (to, y) => attn1.AddTo(to, y, _attendsToItself ? null : context));
@@ -198,7 +166,7 @@ public sealed class TransformerBlock : Module<Tensor, Tensor, Tensor>
 }
 
 /// <summary>Transformer blocks over the positions of a picture, added to it: SpatialTransformer in the original ldm/modules/attention.py.</summary>
-public sealed class Transformer2D : Module<Tensor, Tensor, Tensor>
+internal sealed class Transformer2D : Module<Tensor, ContextKeys, Tensor>
 {
     private readonly bool _linearProjections;
     private readonly GroupNorm norm;
@@ -221,7 +189,7 @@ public sealed class Transformer2D : Module<Tensor, Tensor, Tensor>
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor x, Tensor context) // [n, channels, h, w], which may be written over; [n, context tokens, context width]
+    public override Tensor forward(Tensor x, ContextKeys context) // [n, channels, h, w], which may be written over
     {
         using var scope = NewDisposeScope();
         var shape = x.shape;

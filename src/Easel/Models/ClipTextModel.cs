@@ -40,6 +40,9 @@ public sealed record ClipTextConfig
 
     /// <summary>Layers at the end that the diffusion model was trained without: 1 in OpenCLIP files of SD 2 (the "penultimate" layer), otherwise 0.</summary>
     public int UnusedLayers { get; init; }
+
+    /// <summary>Whether the final norm follows the last layer that is used.</summary>
+    public bool HasFinalNorm { get; init; } = true;
 }
 
 /// <summary>
@@ -66,23 +69,28 @@ public sealed class ClipTextModel : Module<Tensor, Tensor>
 
     /// <summary>Encodes with the layer that the diffusion model was trained on.</summary>
     /// <param name="ids">[n, tokens], int64.</param>
-    /// <returns>[n, tokens, width], after the final norm.</returns>
+    /// <returns>[n, tokens, width], after the final norm where it belongs.</returns>
     public override Tensor forward(Tensor ids) => Encode(ids, clipSkip: 1);
 
     /// <summary>Encodes, stopping <paramref name="clipSkip"/> - 1 layers before the one that the diffusion model was trained on ("clip skip").</summary>
     public Tensor Encode(Tensor ids, int clipSkip)
     {
         using var scope = NewDisposeScope();
-        var layers = Math.Max(0, Config.Layers - Config.UnusedLayers - (clipSkip - 1));
-        return text_model.Finish(text_model.HiddenStates(text_model.Embed(ids).to(RunType), layers)[^1]).MoveToOuterDisposeScope();
+        return Encoded(text_model.Embed(ids), clipSkip).MoveToOuterDisposeScope();
     }
 
     /// <summary>Encodes token vectors that are already looked up (some perhaps replaced by learned ones): [n, tokens, width].</summary>
     internal Tensor EncodeVectors(Tensor vectors, int clipSkip)
     {
         using var scope = NewDisposeScope();
+        return Encoded(text_model.AddPositions(vectors), clipSkip).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Encoded(Tensor embedded, int clipSkip)
+    {
         var layers = Math.Max(0, Config.Layers - Config.UnusedLayers - (clipSkip - 1));
-        return text_model.Finish(text_model.HiddenStates(text_model.AddPositions(vectors).to(RunType), layers)[^1]).MoveToOuterDisposeScope();
+        var last = text_model.HiddenStates(embedded.to(RunType), layers)[^1];
+        return Config.HasFinalNorm ? text_model.Finish(last) : last;
     }
 
     /// <summary>The token table's vectors, without positions: [n, tokens, width].</summary>

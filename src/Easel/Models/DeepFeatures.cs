@@ -14,9 +14,19 @@ internal sealed class DeepFeatures(int every, int outerBlocks) : IDisposable
 {
     private readonly Dictionary<Question, (int Made, Tensor Features)> _kept = [];
     private int _evaluation;
+    private Evaluation _last = new(-1, 0, double.PositiveInfinity);
 
     /// <inheritdoc cref="DeepFeatures(int, int)" path="/param[@name='outerBlocks']"/>
     public int OuterBlocks => outerBlocks;
+
+    /// <summary>The network, reusing its deep part's features from evaluation to evaluation; as it is where nothing is reused.</summary>
+    public Predictor Over(Predictor predict) => every <= 1 ? predict : call =>
+    {
+        // What was seen in less noise says little about more, as after a restart.
+        if (call.At.Number != _last.Number) NextEvaluation(afresh: call.At.Sigma > _last.Sigma);
+        _last = call.At;
+        return predict(call with { Deep = Of(call.Rows, call.Tile) });
+    };
 
     /// <summary>Begins an evaluation; what is too old is let go.</summary>
     /// <param name="afresh">Whether nothing of before is to serve.</param>
@@ -32,9 +42,9 @@ internal sealed class DeepFeatures(int every, int outerBlocks) : IDisposable
     }
 
     /// <summary>The place of the features of some rows, to be looked up or filled.</summary>
-    /// <param name="rows">What is asked; the contexts must live as long as this.</param>
+    /// <param name="rows">What is asked.</param>
     /// <param name="tile">The place of the tile among those of the latents; 0 where they are seen as a whole.</param>
-    public DeepRows Of(IEnumerable<GuidanceRow> rows, int tile) => new(this, [.. rows.Select(row => new Question(row.Picture, row.Context.Handle, tile))]);
+    public DeepRows Of(IEnumerable<GuidanceRow> rows, int tile) => new(this, [.. rows.Select(row => new Question(row.Picture, row.Condition, tile))]);
 
     /// <summary>[rows, channels, h, w] if there are features for every one of the questions, else null. Belongs to the caller's scope.</summary>
     public Tensor? Find(IReadOnlyList<Question> questions) => Has(questions) ? cat([.. questions.Select(question => _kept[question].Features)], dim: 0) : null;
@@ -60,7 +70,7 @@ internal sealed class DeepFeatures(int every, int outerBlocks) : IDisposable
     }
 
     /// <summary>What a row of a call of the UNet is about.</summary>
-    internal readonly record struct Question(int Picture, nint Context, int Tile);
+    internal readonly record struct Question(int Picture, Condition? Condition, int Tile);
 }
 
 /// <summary>The deep features of the rows of one call of the UNet.</summary>

@@ -3,21 +3,40 @@ using Easel.Sampling;
 
 namespace Easel.Models;
 
-/// <summary>What a diffusion model was trained to be given beside the noisy latent and the prompt.</summary>
-public enum ModelTask
+/// <summary>What a UNet sees beside the noisy latents.</summary>
+public enum BesideInput
 {
-    /// <summary>Nothing: text to image, image to image.</summary>
-    Plain,
+    /// <summary>What is to be drawn anew, at latent size: 1 channel.</summary>
+    Mask,
 
-    /// <summary>A mask and the masked picture's latent (5 channels more).</summary>
-    Inpainting,
+    /// <summary>The latents of the picture with what is to be drawn anew greyed out.</summary>
+    MaskedPicture,
 
-    /// <summary>A depth map (1 channel more).</summary>
+    /// <summary>A depth map, each picture's own range to [-1, 1]: 1 channel.</summary>
     Depth,
 
-    /// <summary>A low-resolution picture (3 channels more) and the level of noise added to it.</summary>
-    Upscaler,
+    /// <summary>The small picture itself, under noise of a level that the network is told: 3 channels.</summary>
+    SmallPicture,
 }
+
+/// <summary>The original repositories whose scripts' habits go with a model.</summary>
+public enum OriginalScripts
+{
+    /// <summary>github.com/CompVis/stable-diffusion.</summary>
+    CompVis,
+
+    /// <summary>github.com/Stability-AI/stablediffusion.</summary>
+    Stability,
+}
+
+/// <summary>What a UNet's tensors say about its family.</summary>
+/// <param name="InChannels">Channels in: those of the latents and what stands beside them.</param>
+/// <param name="OutChannels">Channels of the latents.</param>
+/// <param name="ContextWidth">Width of the vectors it attends to.</param>
+/// <param name="LinearProjections">Whether its transformers project with linear layers and not with 1x1 convolutions.</param>
+/// <param name="HasClasses">Whether it is told a class.</param>
+/// <param name="Has">Whether there is a tensor of a name.</param>
+internal sealed record UNetSigns(int InChannels, int OutChannels, int ContextWidth, bool LinearProjections, bool HasClasses, Func<string, bool> Has);
 
 /// <summary>
 /// All that a family of models has in common and its tensors do not say. The rest of Easel never asks which family a model is of; it reads a fact here.
@@ -27,8 +46,53 @@ public sealed record ModelFamily
     /// <summary>The name people use.</summary>
     public required string Name { get; init; }
 
-    /// <summary>What the model takes beside latent and prompt.</summary>
-    public ModelTask Task { get; init; } = ModelTask.Plain;
+    /// <summary>The word for what it does in lists of models: "plain", "inpainting".</summary>
+    public string Task { get; init; } = "plain";
+
+    /// <summary>What it does, for people to read.</summary>
+    public string Purpose { get; init; } = "text to image, image to image";
+
+    /// <summary>Whether a UNet is of this family, beside having as many channels in as the latents and <see cref="Beside"/> need.</summary>
+    internal Func<UNetSigns, bool> Recognises { get; init; } = _ => true;
+
+    /// <summary>The space it draws in.</summary>
+    public LatentSpace Latent { get; init; } = LatentSpace.StableDiffusion;
+
+    /// <summary>Its text encoders, in the order in which their vectors stand side by side.</summary>
+    public required IReadOnlyList<TextEncoderSpec> TextEncoders { get; init; }
+
+    /// <summary>How the UNet sees noise. It does not say what is predicted where members of the family differ and the model itself must be asked.</summary>
+    public NoiseModel Noise { get; init; } = new(NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.00085, 0.012), PredictionType.Epsilon);
+
+    /// <summary>Attention heads at every level of the UNet; 0 where the width of a head is fixed instead.</summary>
+    public int Heads { get; init; }
+
+    /// <summary>Width of an attention head of the UNet, where it is fixed.</summary>
+    public int HeadWidth { get; init; } = 64;
+
+    /// <summary>Whether the transformers of all levels but the coarsest attend to the prompt alone, twice, and never from position to position.</summary>
+    public bool OuterLevelsSeeThePromptOnly { get; init; }
+
+    /// <summary>What the UNet sees beside the latents, in the order of its channels.</summary>
+    public IReadOnlyList<BesideInput> Beside { get; init; } = [];
+
+    /// <summary>Whether a picture that is given is what drawing begins from, as far as the strength leaves of it.</summary>
+    public bool BeginsFromPicture { get; init; } = true;
+
+    /// <summary>Whether at full strength drawing begins from noise alone.</summary>
+    public bool ForgetsAtFullStrength { get; init; }
+
+    /// <summary>Whether a picture to begin from always spares a step, as the original demo's rule has it, even at full strength.</summary>
+    public bool StrengthBelowSteps { get; init; }
+
+    /// <summary>Whether the original demo draws the noise to begin from with NumPy, and all else with torch.</summary>
+    public bool StartsFromNumpy { get; init; }
+
+    /// <summary>Pixels out for each pixel of the input picture, along a side.</summary>
+    public int Enlarges { get; init; } = 1;
+
+    /// <summary>Side in positions of the tiles through which the UNet sees latents, for a model whose picture may be of any size; null for the whole at once.</summary>
+    public int? UNetTile { get; init; }
 
     /// <summary>The side in pixels that the model was trained at.</summary>
     public int NativeSize { get; init; } = 512;
@@ -45,20 +109,8 @@ public sealed record ModelFamily
     /// <summary>What the model decides where nobody asks for something else.</summary>
     public ModelDefaults Defaults => new(Steps, GuidanceScale, Sampler, null, NativeSize);
 
-    /// <summary>Latents are multiplied by this after encoding, so that they have about unit variance.</summary>
-    public double LatentScale { get; init; } = 0.18215;
-
-    /// <summary>How the UNet sees noise. It does not say what is predicted where members of the family differ and the model itself must be asked.</summary>
-    public NoiseModel Noise { get; init; } = new(NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.00085, 0.012), PredictionType.Epsilon);
-
-    /// <summary>Token that fills the prompt up to 77: end-of-text for OpenAI's CLIP, 0 for OpenCLIP.</summary>
-    public int PadToken { get; init; } = 49407;
-
-    /// <summary>Attention heads at every level of the UNet; 0 where the width of a head is fixed instead.</summary>
-    public int Heads { get; init; }
-
-    /// <summary>Width of an attention head of the UNet, where it is fixed.</summary>
-    public int HeadWidth { get; init; } = 64;
+    /// <summary>Whose scripts' habits go with the model.</summary>
+    public OriginalScripts Scripts { get; init; } = OriginalScripts.CompVis;
 
     /// <summary>The original's img2img.py cuts the sides of its input down to multiples of this many pixels.</summary>
     public int ScriptStep { get; init; } = 32;
@@ -66,40 +118,100 @@ public sealed record ModelFamily
     /// <summary>The mark that the original's scripts hide in its pictures.</summary>
     public WatermarkMark Watermark { get; init; } = WatermarkMark.StableDiffusion1;
 
+    /// <summary>Whether nothing can be drawn without a picture.</summary>
+    public bool NeedsPicture => Beside.Contains(BesideInput.SmallPicture);
+
+    /// <summary>Whether it was trained to be shown a mask and what lies under it.</summary>
+    public bool TakesMask => Beside.Contains(BesideInput.Mask);
+
+    /// <summary>Whether it looks at a depth map.</summary>
+    public bool TakesDepth => Beside.Contains(BesideInput.Depth);
+
+    /// <summary>Pixels of the canvas along a side for each latent position. What is enlarged is drawn at the size of the small picture.</summary>
+    public int PixelsPerLatent => Latent.PixelsPerPosition / Enlarges;
+
+    /// <summary>How often a picture that is given passes through the encoder.</summary>
+    internal int PicturesEncoded => (BeginsFromPicture ? 1 : 0) + Beside.Count(input => input == BesideInput.MaskedPicture);
+
     /// <summary>SD 1.1-1.5: github.com/CompVis/stable-diffusion configs/stable-diffusion/v1-inference.yaml.</summary>
-    public static ModelFamily Sd1 { get; } = new() { Name = "Stable Diffusion 1", Heads = 8 };
+    public static ModelFamily Sd1 { get; } = new()
+    {
+        Name = "Stable Diffusion 1",
+        Recognises = unet => unet is { LinearProjections: false, HasClasses: false },
+        TextEncoders = [TextEncoderSpec.ClipL],
+        Heads = 8,
+    };
 
     /// <summary>SD 1.5 inpainting: github.com/runwayml/stable-diffusion configs/stable-diffusion/v1-inpainting-inference.yaml.</summary>
-    public static ModelFamily Sd1Inpainting { get; } = Sd1 with { Name = "Stable Diffusion 1 inpainting", Task = ModelTask.Inpainting };
+    public static ModelFamily Sd1Inpainting { get; } = Inpainting(Sd1);
 
     /// <summary>SD 2.0 and 2.1: github.com/Stability-AI/stablediffusion configs/stable-diffusion/v2-inference.yaml (base: eps at 512) and v2-inference-v.yaml (v at 768).</summary>
-    public static ModelFamily Sd2 { get; } = new() { Name = "Stable Diffusion 2", Noise = Sd1.Noise with { Prediction = null }, PadToken = 0, ScriptStep = 64, Watermark = WatermarkMark.StableDiffusion2 };
+    public static ModelFamily Sd2 { get; } = new()
+    {
+        Name = "Stable Diffusion 2",
+        Recognises = unet => unet is { LinearProjections: true, HasClasses: false },
+        TextEncoders = [TextEncoderSpec.OpenClipH],
+        Noise = Sd1.Noise with { Prediction = null },
+        Scripts = OriginalScripts.Stability,
+        ScriptStep = 64,
+        Watermark = WatermarkMark.StableDiffusion2,
+    };
 
     /// <summary>SD 2 inpainting: configs/stable-diffusion/v2-inpainting-inference.yaml.</summary>
-    public static ModelFamily Sd2Inpainting { get; } = Sd2 with { Name = "Stable Diffusion 2 inpainting", Task = ModelTask.Inpainting, Noise = Sd1.Noise };
+    public static ModelFamily Sd2Inpainting { get; } = Inpainting(Sd2);
 
     /// <summary>SD 2 depth to image: configs/stable-diffusion/v2-midas-inference.yaml.</summary>
-    public static ModelFamily Sd2Depth { get; } = Sd2 with { Name = "Stable Diffusion 2 depth", Task = ModelTask.Depth, Noise = Sd1.Noise };
+    public static ModelFamily Sd2Depth { get; } = Sd2 with
+    {
+        Name = "Stable Diffusion 2 depth",
+        Task = "depth",
+        Purpose = "depth to image",
+        Noise = Sd1.Noise,
+        Beside = [BesideInput.Depth],
+        ForgetsAtFullStrength = true,
+        StrengthBelowSteps = true,
+    };
 
     /// <summary>The x4 upscaler: configs/stable-diffusion/x4-upscaling.yaml.</summary>
     public static ModelFamily X4Upscaler { get; } = Sd2 with
     {
         Name = "Stable Diffusion x4 upscaler",
-        Task = ModelTask.Upscaler,
+        Task = "upscaler",
+        Purpose = "enlarging four times",
+        Recognises = unet => unet is { LinearProjections: true, HasClasses: true },
+        Latent = LatentSpace.Upscaler,
         Noise = new(NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.0001, 0.02), PredictionType.V),
-        LatentScale = 0.08333,
         Heads = 8,
+        OuterLevelsSeeThePromptOnly = true,
+        Beside = [BesideInput.SmallPicture],
+        BeginsFromPicture = false,
+        StartsFromNumpy = true,
+        Enlarges = 4,
+        UNetTile = 128, // what it was trained at
     };
 
-    /// <summary>The family of a UNet, from what its tensors say; null where Easel knows none.</summary>
-    internal static ModelFamily? Of(int inChannels, int outChannels, bool linearProjections, bool hasClasses) => (inChannels - outChannels, linearProjections, hasClasses) switch
+    /// <summary>Every family, those with the rarer signs first.</summary>
+    public static IReadOnlyList<ModelFamily> All { get; } = [Sd1, Sd1Inpainting, Sd2, Sd2Inpainting, Sd2Depth, X4Upscaler];
+
+    /// <summary>The first of <paramref name="families"/> that a UNet is of; null where it is of none.</summary>
+    internal static ModelFamily? Of(UNetSigns unet, IEnumerable<ModelFamily> families) =>
+        families.FirstOrDefault(family => unet.InChannels == unet.OutChannels + family.BesideChannels(unet.OutChannels) && family.Recognises(unet));
+
+    private int BesideChannels(int latentChannels) => Beside.Sum(input => input switch
     {
-        (0, false, false) => Sd1,
-        (5, false, false) => Sd1Inpainting,
-        (0, true, false) => Sd2,
-        (5, true, false) => Sd2Inpainting,
-        (1, true, false) => Sd2Depth,
-        (3, true, true) => X4Upscaler,
-        _ => null,
+        BesideInput.MaskedPicture => latentChannels,
+        BesideInput.SmallPicture => 3,
+        _ => 1,
+    });
+
+    private static ModelFamily Inpainting(ModelFamily plain) => plain with
+    {
+        Name = plain.Name + " inpainting",
+        Task = "inpainting",
+        Purpose = "inpainting",
+        Noise = Sd1.Noise,
+        Beside = [BesideInput.Mask, BesideInput.MaskedPicture],
+        ForgetsAtFullStrength = true,
+        StartsFromNumpy = true,
     };
 }

@@ -16,17 +16,19 @@ internal sealed class TinyAutoencoder : Module
 {
     private const int Width = 64;       // channels at every resolution
     private const int Factor = 8;       // pixels along a side for each latent position
-    private const int LatentChannels = 4;
+
+    /// <summary>Its kinds, the longer names first.</summary>
+    private static readonly string[] Families = ["TAESDXL", "TAESD3", "TAEF1", "TAESD"];
 
     private readonly ModuleList<Module<Tensor, Tensor>>? encoder;
     private readonly ModuleList<Module<Tensor, Tensor>>? decoder;
     private readonly string _path;
 
-    private TinyAutoencoder(string path, bool encodes, bool decodes) : base(nameof(TinyAutoencoder))
+    private TinyAutoencoder(string path, int latentChannels, bool encodes, bool decodes) : base(nameof(TinyAutoencoder))
     {
         _path = path;
-        encoder = encodes ? Encoder() : null;
-        decoder = decodes ? Decoder() : null;
+        encoder = encodes ? Encoder(latentChannels) : null;
+        decoder = decodes ? Decoder(latentChannels) : null;
         RegisterComponents();
     }
 
@@ -42,10 +44,11 @@ internal sealed class TinyAutoencoder : Module
     /// file beside it whose name says "encoder" in place of "decoder" or the other way round, if there is one.
     /// </summary>
     /// <param name="path">The file.</param>
+    /// <param name="latent">The space of the latents it is to decode.</param>
     /// <param name="type">The precision to run in.</param>
     /// <param name="device">Where to run.</param>
     /// <exception cref="CheckpointException">It is no tiny autoencoder, or one for other latents.</exception>
-    public static TinyAutoencoder Load(string path, ScalarType type, Device device)
+    public static TinyAutoencoder Load(string path, LatentSpace latent, ScalarType type, Device device)
     {
         using var file = TensorFile.Open(path);
         using var other = Partner(path) is { } beside ? TensorFile.Open(beside) : null;
@@ -57,8 +60,8 @@ internal sealed class TinyAutoencoder : Module
             foreach (var (name, slot) in TinyAutoencoderKeys.Read(other).Slots)
                 if (tensors.Shape(name) is null) tensors.Add(name, slot);
 
-        Check(path, tensors);
-        var model = new TinyAutoencoder(path, tensors.Shape("encoder.0.weight") is not null, tensors.Shape("decoder.1.weight") is not null);
+        Check(path, tensors, latent);
+        var model = new TinyAutoencoder(path, latent.Channels, tensors.Shape("encoder.0.weight") is not null, tensors.Shape("decoder.1.weight") is not null);
         tensors.Load(model, "tiny autoencoder", type, device);
         return model;
     }
@@ -93,15 +96,15 @@ internal sealed class TinyAutoencoder : Module
         });
     }
 
-    private static ModuleList<Module<Tensor, Tensor>> Encoder() => new(
+    private static ModuleList<Module<Tensor, Tensor>> Encoder(int latentChannels) => new(
         new Conv2d(3, Width, kernel: 3, padding: 1), new TinyBlock(Width),
         Halving(), new TinyBlock(Width), new TinyBlock(Width), new TinyBlock(Width),
         Halving(), new TinyBlock(Width), new TinyBlock(Width), new TinyBlock(Width),
         Halving(), new TinyBlock(Width), new TinyBlock(Width), new TinyBlock(Width),
-        new Conv2d(Width, LatentChannels, kernel: 3, padding: 1));
+        new Conv2d(Width, latentChannels, kernel: 3, padding: 1));
 
-    private static ModuleList<Module<Tensor, Tensor>> Decoder() => new(
-        new SoftClamp(), new Conv2d(LatentChannels, Width, kernel: 3, padding: 1), ReLU(),
+    private static ModuleList<Module<Tensor, Tensor>> Decoder(int latentChannels) => new(
+        new SoftClamp(), new Conv2d(latentChannels, Width, kernel: 3, padding: 1), ReLU(),
         new TinyBlock(Width), new TinyBlock(Width), new TinyBlock(Width), new Doubling(), Plain(),
         new TinyBlock(Width), new TinyBlock(Width), new TinyBlock(Width), new Doubling(), Plain(),
         new TinyBlock(Width), new TinyBlock(Width), new TinyBlock(Width), new Doubling(), Plain(),
@@ -111,14 +114,17 @@ internal sealed class TinyAutoencoder : Module
 
     private static Conv2d Plain() => new(Width, Width, kernel: 3, padding: 1, hasBias: false);
 
-    private static void Check(string path, StateDict tensors)
+    /// <summary>Refuses a file for other latents, by what its name says (as its authors call it) and by its channels.</summary>
+    private static void Check(string path, StateDict tensors, LatentSpace latent)
     {
+        if (latent.TinyAutoencoder is not { } fitting) throw new CheckpointException($"{path} is a tiny autoencoder, and there is none for this model's latents.");
         var channels = tensors.Shape("decoder.1.weight") is { Length: 4 } decoder ? decoder[1]
             : tensors.Shape("encoder.14.weight") is { Length: 4 } encoder ? encoder[0]
-            : LatentChannels;
-        if (channels == LatentChannels) return;
-        throw new CheckpointException($"{path} is a tiny autoencoder for latents of {channels} channels; "
-            + $"those of Stable Diffusion 1 and 2 have {LatentChannels}.");
+            : latent.Channels;
+        if (channels != latent.Channels)
+            throw new CheckpointException($"{path} is a tiny autoencoder for latents of {channels} channels; this model's have {latent.Channels}, for which {fitting} is made.");
+        if (Families.FirstOrDefault(name => Path.GetFileName(path).Contains(name, StringComparison.OrdinalIgnoreCase)) is { } named && named != fitting)
+            throw new CheckpointException($"{path} is called {named}, which is made for other latents; {fitting} is made for this model's.");
     }
 
     /// <summary>"taesd_encoder.pth" for "taesd_decoder.pth" and the other way round, where it exists.</summary>

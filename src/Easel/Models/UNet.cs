@@ -56,7 +56,6 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
     private readonly ModuleList<UpBlock> up_blocks;
     private readonly GroupNorm conv_norm_out;
     private readonly Conv2d conv_out;
-    private Tensor? _context; // of the last call
 
     /// <summary>Creates the network without weights.</summary>
     public UNet(UNetConfig config) : base(nameof(UNet))
@@ -98,14 +97,16 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
     /// <param name="context">[n, tokens, <see cref="UNetConfig.ContextWidth"/>]: the encoded prompt.</param>
     /// <param name="labels">[n], int64, class labels, for a network that has them.</param>
     /// <returns>[n, <see cref="UNetConfig.OutChannels"/>, h, w].</returns>
-    public override Tensor forward(Tensor x, Tensor timesteps, Tensor context, Tensor? labels) => Predict(x, timesteps, context, labels, null);
+    public override Tensor forward(Tensor x, Tensor timesteps, Tensor context, Tensor? labels)
+    {
+        using var keys = new ContextKeys(context);
+        return Predict(x, timesteps, keys, labels, null);
+    }
 
     /// <summary>Predicts, reusing features of the deep part where <paramref name="deep"/> has them; null computes everything.</summary>
-    internal Tensor Predict(Tensor x, Tensor timesteps, Tensor context, Tensor? labels, DeepRows? deep)
+    internal Tensor Predict(Tensor x, Tensor timesteps, ContextKeys context, Tensor? labels, DeepRows? deep)
     {
         using var scope = NewDisposeScope();
-        if (conv_in.Packs) context = Recognised(context);
-
         var time = time_embedding.call(TimestepEmbedding.Sinusoids(timesteps, _embeddingWidth).to(x.dtype)); // [n, 4 * embedding width]
         if (class_embedding is not null) time = time + class_embedding.call(labels!).to(x.dtype);
         time = functional.silu(time); // every block begins with it
@@ -131,26 +132,11 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         return conv_out.call(conv_norm_out.Silu(h, givesAway: true)).contiguous().MoveToOuterDisposeScope();
     }
 
-    /// <summary>The context as the object of the last call, if it has the same numbers: by that object attention knows a prompt whose keys and values it has.</summary>
-    private Tensor Recognised(Tensor context)
-    {
-        if (_context is not null && _context.dtype == context.dtype && _context.shape.SequenceEqual(context.shape) && _context.eq(context).all().item<bool>()) return _context;
-        _context?.Dispose();
-        return _context = context.clone().DetachFromDisposeScope();
-    }
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing) _context?.Dispose();
-        base.Dispose(disposing);
-    }
-
     /// <summary>
     /// From conv_in's output to what the last norm takes. The network is cut on both sides of its finest level: the outer blocks always run, and what lies between, ending with
     /// what the last <c>outer + 1</c> blocks on the way up are given, is taken from <paramref name="deep"/> if that has it.
     /// </summary>
-    private Tensor Reusing(DeepRows deep, Tensor h, Tensor time, Tensor context, SkipConnections skips)
+    private Tensor Reusing(DeepRows deep, Tensor h, Tensor time, ContextKeys context, SkipConnections skips)
     {
         var outer = Math.Min(deep.OuterBlocks, Config.BlocksPerLevel);
         var (finest, first) = (up_blocks[^1], Config.BlocksPerLevel - outer);
@@ -237,7 +223,7 @@ internal sealed class DownBlock : Module
     }
 
     /// <param name="blocks">How many of the blocks run, and nothing behind them; null for the whole level.</param>
-    public Tensor Forward(Tensor h, Tensor time, Tensor context, SkipConnections skips, int? blocks = null)
+    public Tensor Forward(Tensor h, Tensor time, ContextKeys context, SkipConnections skips, int? blocks = null)
     {
         for (var i = 0; i < (blocks ?? resnets.Count); i++)
         {
@@ -256,7 +242,7 @@ internal sealed class DownBlock : Module
 }
 
 /// <summary>The bottom of the UNet.</summary>
-internal sealed class MiddleBlock : Module<Tensor, Tensor, Tensor, Tensor>
+internal sealed class MiddleBlock : Module<Tensor, Tensor, ContextKeys, Tensor>
 {
     private readonly ModuleList<ResnetBlock> resnets;
     private readonly ModuleList<Transformer2D> attentions;
@@ -269,7 +255,7 @@ internal sealed class MiddleBlock : Module<Tensor, Tensor, Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor h, Tensor time, Tensor context)
+    public override Tensor forward(Tensor h, Tensor time, ContextKeys context)
     {
         using var scope = NewDisposeScope();
         h = resnets[0].call(h, time);
@@ -299,7 +285,7 @@ internal sealed class UpBlock : Module
     }
 
     /// <param name="blocks">Which of the blocks run, at least one; null for the whole level.</param>
-    public Tensor Forward(Tensor h, Tensor time, Tensor context, SkipConnections skips, Range? blocks = null)
+    public Tensor Forward(Tensor h, Tensor time, ContextKeys context, SkipConnections skips, Range? blocks = null)
     {
         using var scope = NewDisposeScope();
         var (first, count) = (blocks ?? Range.All).GetOffsetAndLength(resnets.Count);

@@ -42,7 +42,7 @@ internal sealed class Canvas
     {
         if (request.InitImage is not { } picture) return new Canvas(request.Width ?? family.NativeSize, request.Height ?? family.NativeSize);
 
-        if (family.Task == ModelTask.Upscaler) return Enlarged(request, picture);
+        if (family.Enlarges > 1) return Enlarged(request, picture, family.Enlarges);
         var mask = request.Mask is { } given && request.InvertMask ? MaskTools.Invert(given) : request.Mask;
         if (request.Extend.Any) (picture, mask) = Extended(picture, mask, request.Extend);
         return mask is null ? Whole(request, family, picture) : Masked(request, family, picture, mask);
@@ -57,10 +57,10 @@ internal sealed class Canvas
         return MaskTools.Composite(original, original.Paste(part, _region.X, _region.Y), paste);
     }
 
-    /// <summary>The x4 upscaler's small picture, with its edges repeated up to multiples of 8; that margin is cut off the result.</summary>
-    private static Canvas Enlarged(GenerationRequest request, RgbImage picture)
+    /// <summary>An upscaler's small picture, with its edges repeated up to multiples of 8; that margin is cut off the result.</summary>
+    private static Canvas Enlarged(GenerationRequest request, RgbImage picture, int times)
     {
-        var (width, height) = (4 * picture.Width, 4 * picture.Height);
+        var (width, height) = (times * picture.Width, times * picture.Height);
         if ((request.Width ?? width, request.Height ?? height) != (width, height))
             throw new InvalidRequestException(nameof(request.Width), $"The upscaler makes {width}x{height} of this picture; another size cannot be asked of it.");
         if (Math.Max(width, height) > 2 * GenerationRequest.LargestSide)

@@ -10,9 +10,10 @@ namespace Easel.Pipeline;
 /// Turns prompts into the vectors that the UNet attends to. Literally, as the original scripts do: 75 tokens and no more. Or in AUTOMATIC1111's language: weights, chunks of 75,
 /// parts that change on the way, several prompts joined by AND, learned words by name.
 /// </summary>
-internal sealed class Conditioning(DiffusionModel model, ClipTokenizer tokenizer, EmbeddingFolder? embeddings)
+internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer, EmbeddingFolder? embeddings)
 {
     private readonly Dictionary<string, Tensor> _encoded = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Text, double? Weight), Condition> _conditions = [];
 
     /// <summary>What a person should be told of the prompts, such as where one was cut.</summary>
     public List<string> Remarks { get; } = [];
@@ -24,45 +25,46 @@ internal sealed class Conditioning(DiffusionModel model, ClipTokenizer tokenizer
     public Guidance Encode(IReadOnlyList<string> prompts, GenerationRequest request, int steps)
     {
         _encoded.Clear(); // their scope has ended
+        _conditions.Clear();
         var positive = prompts.Select(prompt => Programs(prompt, request, steps)).ToList();
-        var guided = request.GuidanceScale != 1 || positive.Any(parts => parts.Count > 1 || parts[0].Weight != 1);
-        var negative = guided ? Program(request.NegativePrompt, request, steps) : null;
+        var guided = request.GuidanceScale != 1 || positive.Any(parts => parts.Count > 1 || parts[0][0].Condition.Weight != 1);
+        var negative = guided ? Program(request.NegativePrompt, null, request, steps) : null;
         return new Guidance(request.GuidanceScale!.Value, step =>
         {
             var rows = new List<GuidanceRow>();
-            if (negative is not null) rows.AddRange(prompts.Select((_, picture) => new GuidanceRow(picture, null, At(negative, step))));
+            if (negative is not null) rows.AddRange(prompts.Select((_, picture) => new GuidanceRow(picture, At(negative, step))));
             for (var picture = 0; picture < prompts.Count; picture++)
-                rows.AddRange(positive[picture].Select(part => new GuidanceRow(picture, part.Weight, At(part.Program, step))));
+                rows.AddRange(positive[picture].Select(part => new GuidanceRow(picture, At(part, step))));
             return rows;
         });
     }
 
-    private static Tensor At(IReadOnlyList<(int UntilStep, Tensor Context)> program, int step)
+    private static Condition At(IReadOnlyList<(int UntilStep, Condition Condition)> program, int step) =>
+        program.FirstOrDefault(part => step < part.UntilStep, program[^1]).Condition;
+
+    private IReadOnlyList<IReadOnlyList<(int UntilStep, Condition Condition)>> Programs(string prompt, GenerationRequest request, int steps) => request.Literal
+        ? [Program(prompt, 1, request, steps)]
+        : [.. PromptParser.SplitComposition(prompt).Select(part => Program(part.Text, part.Weight, request, steps))];
+
+    /// <summary>What a prompt says, and until which step.</summary>
+    private IReadOnlyList<(int UntilStep, Condition Condition)> Program(string prompt, double? weight, GenerationRequest request, int steps) => request.Literal
+        ? [(int.MaxValue, Once(prompt, weight, () => Literal(prompt, request.ClipSkip)))]
+        : [.. PromptParser.Schedule(prompt, Math.Max(1, steps))
+            .Select(part => (part.UntilStep, Once(part.Text, weight, () => Weighted(part.Text, request.ClipSkip))))];
+
+    /// <summary>What is said twice in a batch, as by alternating words, is one condition: what the network keeps of it serves again.</summary>
+    private Condition Once(string text, double? weight, Func<Tensor> encode)
     {
-        foreach (var (until, context) in program)
-            if (step < until) return context;
-        return program[^1].Context;
-    }
-
-    private IReadOnlyList<(double Weight, IReadOnlyList<(int, Tensor)> Program)> Programs(string prompt, GenerationRequest request, int steps) => request.Literal
-        ? [(1, Program(prompt, request, steps))]
-        : [.. PromptParser.SplitComposition(prompt).Select(part => (part.Weight, Program(part.Text, request, steps)))];
-
-    private IReadOnlyList<(int UntilStep, Tensor Context)> Program(string prompt, GenerationRequest request, int steps) => request.Literal
-        ? [(int.MaxValue, Once(prompt, () => Literal(prompt, request.ClipSkip)))]
-        : [.. PromptParser.Schedule(prompt, Math.Max(1, steps)).Select(part => (part.UntilStep, Once(part.Text, () => Weighted(part.Text, request.ClipSkip))))];
-
-    private Tensor Once(string text, Func<Tensor> encode)
-    {
+        if (_conditions.TryGetValue((text, weight), out var condition)) return condition;
         if (!_encoded.TryGetValue(text, out var context)) _encoded[text] = context = encode();
-        return context;
+        return _conditions[(text, weight)] = new Condition(context, weight);
     }
 
     /// <summary>[1, 77, width].</summary>
     private Tensor Literal(string prompt, int clipSkip)
     {
         using var scope = NewDisposeScope();
-        var tokens = tokenizer.Tokenize(prompt, model.Family.PadToken, model.Text.Config.Positions);
+        var tokens = tokenizer.Tokenize(prompt, model.Family.TextEncoders[0].PadToken, model.Text.Config.Positions);
         if (tokens.CutCount > 0) Remark($"The prompt is longer than {model.Text.Config.Positions - 2} tokens; what follows was cut off: \"{tokens.CutText.Trim()}\".");
         return model.Text.Encode(Ids(tokens.Ids), clipSkip).to(ScalarType.Float32).MoveToOuterDisposeScope();
     }
@@ -76,7 +78,7 @@ internal sealed class Conditioning(DiffusionModel model, ClipTokenizer tokenizer
         using var scope = NewDisposeScope();
         var chunks = new List<Tensor>();
         var words = new List<TextualInversion>();
-        foreach (var chunk in PromptChunks.Build(PromptParser.ParseWeights(prompt), text => Tokens(text, words), model.Family.PadToken))
+        foreach (var chunk in PromptChunks.Build(PromptParser.ParseWeights(prompt), text => Tokens(text, words), model.Family.TextEncoders[0].PadToken))
         {
             var vectors = LearnedVectors.Encode(model.Text, Ids(chunk.Ids), Learned(chunk.Ids, words), clipSkip).to(ScalarType.Float32);
             if (chunk.Weights.Any(weight => weight != 1))

@@ -15,7 +15,7 @@ internal sealed class LoraShelf(string? folder) : IDisposable
     /// <returns>What did not fit, for a person to read.</returns>
     /// <exception cref="InvalidRequestException">There is no LoRA of that name.</exception>
     /// <exception cref="CheckpointException">A LoRA is for another model, or is none.</exception>
-    public IReadOnlyList<string> Use(DiffusionModel model, IEnumerable<LoraTag> tags) =>
+    public IReadOnlyList<string> Use(LoadedNetworks model, IEnumerable<LoraTag> tags) =>
         model.SetLoras([.. tags.GroupBy(tag => tag.Name, StringComparer.OrdinalIgnoreCase).Select(same => same.First()) // as AUTOMATIC1111: the first of a name counts
             .Select(tag => new LoraUse(Find(tag.Name), tag.UNetWeight, tag.TextEncoderWeight))]);
 

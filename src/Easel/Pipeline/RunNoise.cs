@@ -27,7 +27,7 @@ internal sealed class RunNoise(GenerationRequest request, ModelFamily family) : 
         {
             _source ??= new NoiseSource([request.Seed!.Value], NoiseMode.Stream);
             // The demos of inpainting and upscaling draw their start from NumPy and all else from torch.
-            if (family.Task is ModelTask.Inpainting or ModelTask.Upscaler) _numpy ??= new NumpyRandomState(unchecked((uint)request.Seed!.Value));
+            if (family.StartsFromNumpy) _numpy ??= new NumpyRandomState(unchecked((uint)request.Seed!.Value));
             return;
         }
         _source?.Dispose();

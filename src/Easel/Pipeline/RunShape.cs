@@ -12,24 +12,25 @@ namespace Easel.Pipeline;
 /// <param name="Latent">Height and width of the latents.</param>
 internal sealed record RunShape(Canvas Canvas, SamplingPlan Plan, IReadOnlyList<Batch> Batches, int Rows, (long Height, long Width) Latent)
 {
-    public static RunShape Of(GenerationRequest request, ModelFamily family, NoiseModel noise, int pixelsPerLatent)
+    public static RunShape Of(GenerationRequest request, ModelFamily family, NoiseModel noise)
     {
         var canvas = Canvas.For(request, family);
         var plan = PlanOf(request, canvas, family, noise);
         var batches = Batch.Of(request, oneByOne: plan.Sampler.SharesSteps && request.Like != NoiseLike.CompVis);
         var parts = request.Literal ? 1 : request.Prompts.Max(prompt => PromptParser.SplitComposition(prompt).Count);
         var rows = batches.Max(batch => batch.Prompts.Count) * (parts + (request.GuidanceScale == 1 && parts == 1 ? 0 : 1));
-        return new RunShape(canvas, plan, batches, rows, (canvas.Height / pixelsPerLatent, canvas.Width / pixelsPerLatent));
+        return new RunShape(canvas, plan, batches, rows, (canvas.Height / family.PixelsPerLatent, canvas.Width / family.PixelsPerLatent));
     }
 
     /// <summary>Whether pictures are turned into latents first.</summary>
     public bool Encodes => Canvas.Picture is not null;
 
-    /// <summary>Noise levels and step count. A depth model counts its steps as its own demo does; an inpainting model that redraws all begins from pure noise.</summary>
+    /// <summary>Noise levels and step count, as far as the strength leaves of a picture to begin from.</summary>
     private static SamplingPlan PlanOf(GenerationRequest request, Canvas canvas, ModelFamily family, NoiseModel noise)
     {
-        var beginsFromPicture = canvas.Picture is not null && family.Task != ModelTask.Upscaler && !(family.Task == ModelTask.Inpainting && request.Strength >= 1);
-        var options = new SamplingOptions { Eta = request.Eta, StrengthBelowSteps = family.Task == ModelTask.Depth };
+        var forgets = family is { ForgetsAtFullStrength: true, StrengthBelowSteps: false } && request.Strength >= 1;
+        var beginsFromPicture = canvas.Picture is not null && family.BeginsFromPicture && !forgets;
+        var options = new SamplingOptions { Eta = request.Eta, StrengthBelowSteps = family.StrengthBelowSteps };
         return SamplingPlan.For(request.Sampler!, request.Schedule, request.Steps!.Value, noise, beginsFromPicture ? request.Strength : null, options);
     }
 }

@@ -8,29 +8,49 @@ namespace Easel.Pipeline;
 /// <summary>
 /// What a task adds to plain text to image, as data: the latents to begin from, the channels that the UNet sees beside the noisy latents, class labels, and what to keep.
 /// </summary>
-/// <param name="Init">[n, 4, h, w], scaled latents to begin from; null for noise alone.</param>
+/// <param name="Init">[n, channels, h, w], scaled latents to begin from; null for noise alone.</param>
 /// <param name="Beside">[n, c, h, w], channels concatenated to the noisy latents; null where the model takes none.</param>
 /// <param name="Labels">[n], int64, class labels; null where the model takes none.</param>
 /// <param name="Redraw">[1, 1, h, w], 1 where latents are drawn anew and 0 where they are held to <paramref name="Kept"/>; null for everything.</param>
-/// <param name="Kept">[n, 4, h, w], the latents of what is kept.</param>
+/// <param name="Kept">[n, channels, h, w], the latents of what is kept.</param>
 internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Tensor? Labels = null, Tensor? Redraw = null, Tensor? Kept = null)
 {
     /// <summary>Encodes the pictures of a batch. Draws noise in the order of the original scripts, on which their seeds depend.</summary>
-    /// <param name="shape">[n, 4, h, w] of the latents.</param>
+    /// <param name="shape">[n, channels, h, w] of the latents.</param>
     /// <param name="tile">Side of the autoencoder's tiles in latent positions; null for the whole.</param>
-    public static TaskInputs For(GenerationRequest request, Canvas canvas, DiffusionModel model, long[] shape, int? tile, RunNoise noise)
+    public static TaskInputs For(GenerationRequest request, Canvas canvas, LoadedNetworks model, long[] shape, int? tile, RunNoise noise)
     {
         using var scope = NewDisposeScope();
-        var encoder = new PictureEncoder(model, (int)shape[0], tile, noise);
-        var inputs = model.Family.Task switch
+        var (family, encoder) = (model.Family, new PictureEncoder(model, (int)shape[0], tile, noise));
+
+        // What is begun from. A demo that does without it at full strength draws its noise all the same, unless it is shown the picture in another way.
+        var forgets = family.ForgetsAtFullStrength && request.Strength >= 1;
+        var kept = canvas.Picture is { } picture && family.BeginsFromPicture && !(forgets && family.TakesMask) ? encoder.Encode(ImageTensor.FromImage(picture)) : null;
+        var redraw = kept is not null && !family.TakesMask && canvas.Mask is { } mask ? encoder.LatentMask(mask) : null;
+        var init = forgets ? null : redraw is null ? kept : Filled(kept!, redraw, request.Fill, noise);
+
+        var beside = family.Beside.Select(input => input switch
         {
-            ModelTask.Inpainting => Inpainting(request, canvas, encoder, shape),
-            ModelTask.Depth => Depth(request, canvas, model, encoder, shape),
-            ModelTask.Upscaler => Upscaling(request, canvas, model, shape, noise),
-            _ => canvas.Picture is null ? new TaskInputs() : Begun(request, canvas, encoder, noise),
-        };
-        return inputs.MoveToOuter();
+            BesideInput.Mask => Shrunk(Painted(canvas), shape).expand(shape[0], 1, -1, -1),
+            BesideInput.MaskedPicture => encoder.Encode(Pixels(canvas) * (1 - Painted(canvas))),
+            BesideInput.Depth => Depth(request, canvas, model, shape),
+            BesideInput.SmallPicture => SmallPicture(request, canvas, model, shape, noise),
+            _ => throw new ArgumentOutOfRangeException(nameof(model), input, "It is not known how to make this input."),
+        }).ToList();
+        var labels = family.NeedsPicture ? full([shape[0]], request.NoiseLevel, ScalarType.Int64) : null;
+        return new TaskInputs(init, beside.Count > 0 ? cat(beside, dim: 1) : null, labels, redraw, redraw is null ? null : kept!.alias()).MoveToOuter();
     }
+
+    /// <summary>The network, shown what stands beside the latents and told their class.</summary>
+    public Predictor Over(Predictor predict) => Beside is null && Labels is null ? predict : call =>
+    {
+        using var scope = NewDisposeScope();
+        return predict(call with
+        {
+            X = Beside is null ? call.X : cat([call.X, call.RowsOf(Beside)], dim: 1),
+            Labels = Labels is null ? null : call.RowsOf(Labels),
+        }).MoveToOuterDisposeScope();
+    };
 
     /// <summary>The denoiser, holding what is to be kept.</summary>
     public Denoiser Hold(Denoiser denoise) => Redraw is null ? denoise : (x, at) =>
@@ -57,35 +77,24 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
         return this;
     }
 
-    /// <summary>Image to image, and inpainting with an ordinary model: the picture's latents, with what lies under the mask as asked.</summary>
-    private static TaskInputs Begun(GenerationRequest request, Canvas canvas, PictureEncoder encoder, RunNoise noise)
+    /// <summary>A picture's latents, with what lies under the mask as asked.</summary>
+    private static Tensor Filled(Tensor kept, Tensor redraw, MaskFill fill, RunNoise noise) => fill switch
     {
-        var kept = encoder.Encode(ImageTensor.FromImage(canvas.Picture!));
-        if (canvas.Mask is not { } mask) return new TaskInputs(Init: kept);
+        MaskFill.Nothing => kept * (1 - redraw),
+        MaskFill.Noise => kept * (1 - redraw) + noise.Randn(kept.shape) * redraw,
+        _ => kept.alias(),
+    };
 
-        var redraw = encoder.LatentMask(mask);
-        var init = request.Fill switch
-        {
-            MaskFill.Nothing => kept * (1 - redraw),
-            MaskFill.Noise => kept * (1 - redraw) + noise.Randn(kept.shape) * redraw,
-            _ => kept.alias(),
-        };
-        return new TaskInputs(Init: init, Redraw: redraw, Kept: kept);
-    }
+    /// <summary>scripts/gradio/inpainting.py of the Stability repository: the picture, and 1 where it is painted over; without a picture all is drawn.</summary>
+    private static Tensor Pixels(Canvas canvas) => canvas.Picture is { } picture ? ImageTensor.FromImage(picture) : zeros(1, 3, canvas.Height, canvas.Width);
 
-    /// <summary>scripts/gradio/inpainting.py of the Stability repository: the mask at latent size and the latents of the picture with the masked part grey.</summary>
-    private static TaskInputs Inpainting(GenerationRequest request, Canvas canvas, PictureEncoder encoder, long[] shape)
-    {
-        var pixels = canvas.Picture is { } picture ? ImageTensor.FromImage(picture) : zeros(1, 3, canvas.Height, canvas.Width);
-        var painted = canvas.Mask is { } mask ? (ImageTensor.FromMask(mask) >= 0.5f).to(ScalarType.Float32) : ones(1, 1, canvas.Height, canvas.Width);
-        var init = canvas.Picture is not null && request.Strength < 1 ? encoder.Encode(pixels) : null;
-        var masked = encoder.Encode(pixels * (1 - painted));
-        var small = nn.functional.interpolate(painted, shape[2..], mode: InterpolationMode.Nearest);
-        return new TaskInputs(Init: init, Beside: cat([small.expand(shape[0], 1, -1, -1), masked], dim: 1));
-    }
+    private static Tensor Painted(Canvas canvas) =>
+        canvas.Mask is { } mask ? (ImageTensor.FromMask(mask) >= 0.5f).to(ScalarType.Float32) : ones(1, 1, canvas.Height, canvas.Width);
+
+    private static Tensor Shrunk(Tensor painted, long[] shape) => nn.functional.interpolate(painted, shape[2..], mode: InterpolationMode.Nearest);
 
     /// <summary>scripts/gradio/depth2img.py: the depth map, bicubic to latent size, each picture's own range to [-1, 1].</summary>
-    private static TaskInputs Depth(GenerationRequest request, Canvas canvas, DiffusionModel model, PictureEncoder encoder, long[] shape)
+    private static Tensor Depth(GenerationRequest request, Canvas canvas, LoadedNetworks model, long[] shape)
     {
         var map = request.Depth is { } given ? ImageTensor.FromDepth(given) : canvas.Picture is { } seen ? model.EstimateDepth(seen) : null;
         if (map is null)
@@ -94,28 +103,22 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
         var small = nn.functional.interpolate(map, shape[2..], mode: InterpolationMode.Bicubic, align_corners: false);
         var (least, most) = (small.min(), small.max());
         var normal = 2 * (small - least) / (most - least).clamp_min(1e-6) - 1;
-        var beside = normal.expand(shape[0], 1, -1, -1).contiguous();
-
-        if (canvas.Picture is not { } picture) return new TaskInputs(Beside: beside);
-        var kept = encoder.Encode(ImageTensor.FromImage(picture));
-        var redraw = canvas.Mask is { } mask ? encoder.LatentMask(mask) : null;
-        return new TaskInputs(Init: request.Strength < 1 ? kept : null, Beside: beside, Redraw: redraw, Kept: redraw is null ? null : kept.alias());
+        return normal.expand(shape[0], 1, -1, -1).contiguous();
     }
 
     /// <summary>scripts/gradio/superresolution.py: the small picture itself, noised, at latent size; the noise level is the label.</summary>
-    private static TaskInputs Upscaling(GenerationRequest request, Canvas canvas, DiffusionModel model, long[] shape, RunNoise noise)
+    private static Tensor SmallPicture(GenerationRequest request, Canvas canvas, LoadedNetworks model, long[] shape, RunNoise noise)
     {
         if (canvas.Picture is not { } picture) throw new InvalidRequestException(nameof(request.InitImage), "This is an upscaler: give the picture to enlarge (easel upscale -i picture.png).");
         var highest = Math.Min(model.MaxNoiseLevel, model.UNet.Config.ClassCount - 1);
         if (request.NoiseLevel > highest)
             throw new InvalidRequestException(nameof(request.NoiseLevel), $"The noise level is {request.NoiseLevel}; this model takes 0 to {highest}.");
         var small = ImageTensor.FromImage(picture).expand(shape[0], 3, -1, -1);
-        var noised = model.Noise.Noised(small, noise.Randn([shape[0], 3, shape[2], shape[3]]), request.NoiseLevel);
-        return new TaskInputs(Beside: noised, Labels: full([shape[0]], request.NoiseLevel, ScalarType.Int64));
+        return model.Noise.Noised(small, noise.Randn([shape[0], 3, shape[2], shape[3]]), request.NoiseLevel);
     }
 
     /// <summary>Pictures to latents for the whole batch.</summary>
-    private sealed class PictureEncoder(DiffusionModel model, int count, int? tile, RunNoise noise)
+    private sealed class PictureEncoder(LoadedNetworks model, int count, int? tile, RunNoise noise)
     {
         public Tensor Encode(Tensor pixels)
         {

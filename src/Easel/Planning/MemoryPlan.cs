@@ -1,44 +1,9 @@
-using Easel.Models;
+using Easel.Pipeline;
 using Easel.Runtime;
-using Easel.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Easel.Planning;
-
-/// <summary>Which of a model's networks are in memory together.</summary>
-internal enum Residency
-{
-    /// <summary>All, from loading to the end.</summary>
-    Together,
-
-    /// <summary>The text encoder goes when the prompt is read; a later prompt loads it again. The least for a model whose text encoder is large.</summary>
-    TextGoes,
-
-    /// <summary>Each is loaded when its turn comes and goes before the next.</summary>
-    OneAtATime,
-}
-
-/// <summary>What of a model decides how much memory it takes.</summary>
-/// <param name="UNet">The UNet's shape.</param>
-/// <param name="Autoencoder">The autoencoder's shape; null where there is none, or a tiny one that needs next to nothing decodes.</param>
-/// <param name="UNetValues">Values of its weights, and those of the other two.</param>
-internal sealed record ModelSize(ModelFamily Family, UNetConfig UNet, AutoencoderConfig? Autoencoder, ClipTextConfig? Text, long UNetValues, long AutoencoderValues, long TextValues)
-{
-    /// <summary>The size of a model on disk.</summary>
-    public static ModelSize Of(Checkpoint checkpoint, LoadOptions options)
-    {
-        var (unet, autoencoder, text) = checkpoint.ParameterCounts;
-        using var other = options.Vae is null ? null : VaeFile.Open(options.Vae);
-        return new ModelSize(checkpoint.Family, checkpoint.UNet, other?.Config ?? checkpoint.Autoencoder, checkpoint.Text, unet, other?.Tensors.ParameterCount ?? autoencoder, text);
-    }
-
-    /// <summary>Pixels along a side of the drawn picture for each latent position. The upscaler's latents are as large as its small picture.</summary>
-    public int PixelsPerLatent => Family.Task == ModelTask.Upscaler ? 1 : Autoencoder?.Factor ?? 8;
-
-    /// <summary>Values of all weights.</summary>
-    public long Values => UNetValues + AutoencoderValues + TextValues;
-}
 
 /// <summary>How a run is done in the memory there is: everything at once where that fits, otherwise with networks let go in turn, and at last with the decoder in tiles.</summary>
 /// <param name="Residency">Which networks are in memory together.</param>
@@ -47,9 +12,6 @@ internal sealed record ModelSize(ModelFamily Family, UNetConfig UNet, Autoencode
 /// <param name="Available">Bytes there are for it.</param>
 internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double Needed, double Available)
 {
-    /// <summary>Side of the UNet's tiles for the upscaler, whose small picture may be of any size: what it was trained at.</summary>
-    private const int UpscalerTile = 128;
-
     /// <summary>Side of the autoencoder's tiles in latent positions, where the whole does not fit.</summary>
     private const int SmallTile = 64;
 
@@ -64,9 +26,6 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
 
     /// <summary>Whether the run fits.</summary>
     public bool Fits => Needed <= Available;
-
-    /// <summary>The side of the tiles through which the UNet sees latents; null for the whole at once.</summary>
-    public static int? UNetTile(ModelFamily family) => family.Task == ModelTask.Upscaler ? UpscalerTile : null;
 
     /// <summary>The first way of doing a run that fits; the one that takes least if none does. Ways that change nothing in the picture come first.</summary>
     /// <param name="size">The model.</param>
@@ -108,14 +67,14 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     public static double Budget(long? limit, double taken = 0) => limit ?? Hardware.AvailableMemory() + taken;
 
     /// <summary>Bytes of weights.</summary>
-    public static double Weights(long values, NumberFormat format) => (double)values * ElementSize(format.Kept);
+    public static double Weights(long values, NumberFormat format) => ModelSize.Bytes(values, format);
 
     /// <summary>Refuses a run that does not fit, before it is begun.</summary>
     /// <exception cref="EaselException">There is not enough memory; says what is needed, what there is, and what would fit.</exception>
     public void Check(ModelSize size, NumberFormat format, int rows, (long Height, long Width) latent, Device device)
     {
         if (Fits || device.type != DeviceType.CPU) return; // a card's own allocator tells better
-        var scale = size.PixelsPerLatent;
+        var scale = size.Family.PixelsPerLatent;
         var (fits, tooLarge) = (1, ((int)Math.Max(latent.Height, latent.Width) * scale - 1) / 64 + 1); // in squares of 64 pixels
         while (tooLarge - fits > 1)
         {
@@ -150,7 +109,7 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     {
         var run = ElementSize(format.Run);
         var (unet, autoencoder, text) = (Weights(size.UNetValues, format), Weights(size.AutoencoderValues, format), Weights(size.TextValues, format));
-        var seen = Tiled(latent, UNetTile(size.Family));
+        var seen = Tiled(latent, size.Family.UNetTile);
         var pass = NetworkWork.OfUNet(size.UNet, rows, seen.Height, seen.Width);
         var step = pass.PeakValues * run * Slack;
         var decode = 0.0;
@@ -158,7 +117,7 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
         {
             var (height, width) = Tiled(latent, tile);
             decode = NetworkWork.OfDecoder(config, 1, height, width).PeakValues * run * Slack;
-            if (encodes && size.Family.Task != ModelTask.Upscaler) decode = Math.Max(decode, NetworkWork.OfEncoder(config, 1, height, width).PeakValues * run * Slack);
+            if (encodes && size.Family.PicturesEncoded > 0) decode = Math.Max(decode, NetworkWork.OfEncoder(config, 1, height, width).PeakValues * run * Slack);
         }
         if (format.Kept != format.Run) step += 2 * pass.LargestWeight * run; // a layer's weights, widened while it runs
         return Surroundings + residency switch

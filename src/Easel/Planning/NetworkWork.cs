@@ -27,11 +27,11 @@ internal readonly record struct NetworkWork(double Flops, double PeakValues, dou
             using var unet = new UNet(config);
             if (outerBlocks is not { } outer) return Count(() => Pass(null));
             using var features = new DeepFeatures(every: 2, outer);
-            var deep = new DeepRows(features, [.. Enumerable.Range(0, (int)rows).Select(row => new DeepFeatures.Question(row, 0, 0))]);
+            var deep = new DeepRows(features, [.. Enumerable.Range(0, (int)rows).Select(row => new DeepFeatures.Question(row, null, 0))]);
             _ = Count(() => Pass(deep));
             return Count(() => Pass(deep)); // in which the features of the pass before are reused
 
-            void Pass(DeepRows? deep) => unet.Predict(Shaped(rows, config.InChannels, height, width), Shaped(rows), Shaped(rows, tokens, config.ContextWidth),
+            void Pass(DeepRows? deep) => unet.Predict(Shaped(rows, config.InChannels, height, width), Shaped(rows), new ContextKeys(Shaped(rows, tokens, config.ContextWidth)),
                 config.ClassCount > 0 ? Shaped(rows) : null, deep);
         });
 

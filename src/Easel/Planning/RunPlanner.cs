@@ -27,7 +27,7 @@ internal static class RunPlanner
         var whole = UNetWork(size, shape, shape.Rows, null);
         var exact = evaluations * shape.Plan.StepCount * whole;
         var done = Evaluations(shape, savings).Sum(look => UNetWork(size, shape, look.Guided ? shape.Rows : largest, look.Deep ? null : savings.OuterBlocks));
-        var (decode, encode) = decodesTiny || size.Autoencoder is null ? (0, 0) : AutoencoderWork(size.Autoencoder, shape, memory.DecoderTile, size.Family.Task);
+        var (decode, encode) = decodesTiny || size.Autoencoder is null ? (0, 0) : AutoencoderWork(size.Autoencoder, shape, memory.DecoderTile, size.Family.PicturesEncoded);
 
         // The batches but the last are as large as the largest, which is close enough to say that all work is shared out by pictures.
         var unetRate = speed.Expected(MachineSpeed.Work.UNet, format, device, whole);
@@ -71,18 +71,17 @@ internal static class RunPlanner
 
     private static double UNetWork(ModelSize size, RunShape shape, int rows, int? outerBlocks)
     {
-        if (MemoryPlan.UNetTile(size.Family) is not { } side) return NetworkWork.OfUNet(size.UNet, rows, shape.Latent.Height, shape.Latent.Width, outerBlocks: outerBlocks).Flops;
+        if (size.Family.UNetTile is not { } side) return NetworkWork.OfUNet(size.UNet, rows, shape.Latent.Height, shape.Latent.Width, outerBlocks: outerBlocks).Flops;
         var (height, width) = (Math.Min(side, shape.Latent.Height), Math.Min(side, shape.Latent.Width));
         return Tiles.Count(shape.Latent, side) * NetworkWork.OfUNet(size.UNet, rows, height, width, outerBlocks: outerBlocks).Flops;
     }
 
-    private static (double Decode, double Encode) AutoencoderWork(AutoencoderConfig config, RunShape shape, int? tile, ModelTask task)
+    private static (double Decode, double Encode) AutoencoderWork(AutoencoderConfig config, RunShape shape, int? tile, int picturesEncoded)
     {
         var side = tile ?? int.MaxValue;
         var (height, width) = (Math.Min(side, shape.Latent.Height), Math.Min(side, shape.Latent.Width));
         var tiles = Tiles.Count(shape.Latent, tile);
-        // An inpainting model is given what is kept as well as what it begins from.
-        var encoded = !shape.Encodes || task == ModelTask.Upscaler ? 0 : task == ModelTask.Inpainting ? 2 : 1;
+        var encoded = shape.Encodes ? picturesEncoded : 0;
         return (tiles * NetworkWork.OfDecoder(config, 1, height, width).Flops, encoded * tiles * NetworkWork.OfEncoder(config, 1, height, width).Flops);
     }
 

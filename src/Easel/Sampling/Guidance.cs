@@ -2,11 +2,22 @@ using static TorchSharp.torch;
 
 namespace Easel.Sampling;
 
-/// <summary>One question to the UNet in a step: a picture of the batch, looked at with a context.</summary>
+/// <summary>What a network is told beside the picture: made once for a batch, and known by itself and not by its numbers.</summary>
+/// <param name="context">[1, tokens, width], the vectors it attends to.</param>
+/// <param name="weight">How much the answer counts (composition by AND); null for the negative prompt's.</param>
+internal sealed class Condition(Tensor context, double? weight)
+{
+    /// <inheritdoc cref="Condition" path="/param[@name='context']"/>
+    public Tensor Context => context;
+
+    /// <inheritdoc cref="Condition" path="/param[@name='weight']"/>
+    public double? Weight => weight;
+}
+
+/// <summary>One question to the network in a step: a picture of the batch under a condition.</summary>
 /// <param name="Picture">The picture's place in the batch.</param>
-/// <param name="Weight">How much the answer counts (composition by AND); null for the negative prompt's.</param>
-/// <param name="Context">[1, tokens, width].</param>
-internal readonly record struct GuidanceRow(int Picture, double? Weight, Tensor Context);
+/// <param name="Condition">What the network is told of it.</param>
+internal readonly record struct GuidanceRow(int Picture, Condition Condition);
 
 /// <summary>
 /// Classifier-free guidance ("Classifier-Free Diffusion Guidance", arXiv 2207.12598): the answer to the negative prompt, moved by the scale towards the answers to the prompt.
@@ -18,32 +29,32 @@ internal sealed class Guidance(double scale, Func<int, IReadOnlyList<GuidanceRow
     /// <param name="x">[n, c, h, w], the batch.</param>
     /// <param name="at">Where the run stands: prompts may change on the way.</param>
     /// <param name="guides">Whether guidance is to act; without it the answer is that to the prompt. Prompts that are composed or weighted need it and keep it.</param>
-    /// <param name="ask">(rows of x, what each is about, contexts [rows, tokens, width]) to answers.</param>
-    public Tensor Answer(Tensor x, Evaluation at, bool guides, Func<Tensor, IReadOnlyList<GuidanceRow>, Tensor, Tensor> ask)
+    /// <param name="ask">(rows of x, what each is about; their contexts are of one length) to answers.</param>
+    public Tensor Answer(Tensor x, Evaluation at, bool guides, Func<Tensor, IReadOnlyList<GuidanceRow>, Tensor> ask)
     {
         using var scope = NewDisposeScope();
         var rows = rowsAtStep(at.Step);
-        if (!guides && rows.Where(row => row.Weight is not null).ToList() is var plain && plain.Count == x.shape[0] && plain.All(row => row.Weight == 1)) rows = plain;
+        if (!guides && rows.Where(row => row.Condition.Weight is not null).ToList() is var plain && plain.Count == x.shape[0] && plain.All(row => row.Condition.Weight == 1)) rows = plain;
         var answers = new Tensor[rows.Count];
 
         // Contexts of one length go through the network together, the negative prompt's first as in the original.
-        foreach (var group in rows.Select((row, i) => (row, i)).GroupBy(r => r.row.Context.shape[1]))
+        foreach (var group in rows.Select((row, i) => (row, i)).GroupBy(r => r.row.Condition.Context.shape[1]))
         {
             var members = group.ToList();
             var pictures = members.Select(m => (long)m.row.Picture).ToArray();
             var rowsOfX = pictures.SequenceEqual(Enumerable.Range(0, (int)x.shape[0]).Select(i => (long)i)) ? x : x.index_select(0, tensor(pictures, device: x.device));
-            var answered = ask(rowsOfX, [.. members.Select(m => m.row)], cat([.. members.Select(m => m.row.Context)], dim: 0));
+            var answered = ask(rowsOfX, [.. members.Select(m => m.row)]);
             for (var k = 0; k < members.Count; k++) answers[members[k].i] = answered[k..(k + 1)];
         }
 
         var combined = new Tensor[x.shape[0]];
         for (var i = 0; i < rows.Count; i++)
-            if (rows[i].Weight is null) combined[rows[i].Picture] = answers[i];
+            if (rows[i].Condition.Weight is null) combined[rows[i].Picture] = answers[i];
         var negative = combined.ToArray();
         for (var i = 0; i < rows.Count; i++)
         {
-            var (picture, weight, _) = rows[i];
-            if (weight is not { } share) continue;
+            var (picture, condition) = rows[i];
+            if (condition.Weight is not { } share) continue;
             combined[picture] = negative[picture] is { } from ? combined[picture] + scale * share * (answers[i] - from) : answers[i];
         }
         return cat(combined, dim: 0).MoveToOuterDisposeScope();

@@ -94,6 +94,10 @@ public sealed record SamplingPlan
         return Schedule.IsReference && Sampler.EndsAboveZero ? Math.Max(1, timestep) : timestep;
     }
 
+    /// <summary>Makes a denoiser of a network.</summary>
+    /// <inheritdoc cref="NoiseModel.Denoiser"/>
+    public Denoiser Denoiser(Func<Tensor, double, Evaluation, Tensor> network) => Noise.Denoiser(network, ToTimestep);
+
     /// <summary>The latents to start from.</summary>
     /// <param name="noise">Standard normal noise [n, C, h, w].</param>
     /// <param name="init">The latents of an initial image, or null to start from noise alone.</param>

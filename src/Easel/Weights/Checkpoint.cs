@@ -42,9 +42,6 @@ public sealed class Checkpoint : IDisposable
         _ => Family.Noise.Prediction,
     };
 
-    /// <summary>Latents are multiplied by this after encoding.</summary>
-    public double LatentScale => _settings.LatentScale ?? Family.LatentScale;
-
     /// <summary>Highest noise level of the x4 upscaler.</summary>
     public int MaxNoiseLevel => _settings.MaxNoiseLevel ?? 350;
 
@@ -64,7 +61,7 @@ public sealed class Checkpoint : IDisposable
 
     internal StateDict UNetTensors { get; } = new();
 
-    internal StateDict AutoencoderTensors { get; } = new();
+    internal StateDict AutoencoderTensors { get; private set; } = new();
 
     internal StateDict TextTensors { get; } = new();
 
@@ -72,18 +69,23 @@ public sealed class Checkpoint : IDisposable
     /// <param name="path">A <c>.ckpt</c>, <c>.pt</c>, <c>.bin</c> or <c>.safetensors</c> file, or a diffusers folder.</param>
     /// <param name="config">The original YAML configuration; null to take one lying beside the file, if any.</param>
     /// <param name="ema">Whether to take the UNet's averaged weights (<c>model_ema.*</c>) in place of the live ones.</param>
+    /// <param name="vae">A file with another autoencoder, which stands in for the model's own; null for none.</param>
     /// <exception cref="CheckpointException">The path is no model that Easel can draw with; the message says what it is.</exception>
-    public static Checkpoint Open(string path, string? config = null, bool ema = false)
+    public static Checkpoint Open(string path, string? config = null, bool ema = false, string? vae = null) =>
+        Open(path, new LoadOptions { Config = config, Ema = ema, Vae = vae });
+
+    /// <summary>Opens a checkpoint as it is to be loaded.</summary>
+    internal static Checkpoint Open(string path, LoadOptions options)
     {
         var folder = Directory.Exists(path);
         if (!folder && !File.Exists(path)) throw new CheckpointException($"There is no checkpoint at {path}.");
 
-        var checkpoint = new Checkpoint(path, folder ? ModelSettings.InFolder(path) : ModelSettings.Beside(path, config));
+        var checkpoint = new Checkpoint(path, folder ? ModelSettings.InFolder(path) : ModelSettings.Beside(path, options.Config));
         try
         {
             if (folder) checkpoint.ReadFolder();
-            else checkpoint.ReadFile(ema);
-            checkpoint.Recognise();
+            else checkpoint.ReadFile(options.Ema);
+            checkpoint.Recognise(options.Vae, options.Families);
             return checkpoint;
         }
         catch
@@ -106,9 +108,11 @@ public sealed class Checkpoint : IDisposable
     {
         foreach (var file in _files) file.Dispose();
         _files.Clear();
+        _vae?.Dispose();
     }
 
     private bool _openClip;
+    private VaeFile? _vae;
 
     private void ReadFile(bool ema)
     {
@@ -199,13 +203,25 @@ public sealed class Checkpoint : IDisposable
         }
     }
 
-    private void Recognise()
+    private void Recognise(string? vae, IReadOnlyList<ModelFamily> families)
     {
-        (UNet, Family) = Shapes.UNet(UNetTensors, _settings, Path);
-        if (_settings.NativeSize is { } side) Family = Family with { NativeSize = side };
-        if (_settings.GuidanceScale is { } scale) Family = Family with { GuidanceScale = scale };
-        Autoencoder = AutoencoderTensors.Count > 0 ? Shapes.Autoencoder(AutoencoderTensors, _settings.VaeNormGroups, Path) : null;
-        Text = TextTensors.Count > 0 ? Shapes.Text(TextTensors, _openClip, Family, _settings, Path) : null;
+        (UNet, var family) = Shapes.UNet(UNetTensors, _settings, families, Path);
+        if (vae is not null)
+        {
+            _vae = VaeFile.Open(vae);
+            (AutoencoderTensors, Autoencoder) = (_vae.Tensors, _vae.Config);
+        }
+        else if (AutoencoderTensors.Count > 0)
+        {
+            Autoencoder = Shapes.Autoencoder(AutoencoderTensors, _settings.VaeNormGroups, Path);
+        }
+        Family = family with
+        {
+            NativeSize = _settings.NativeSize ?? family.NativeSize,
+            GuidanceScale = _settings.GuidanceScale ?? family.GuidanceScale,
+            Latent = family.Latent.As(UNet.OutChannels, Autoencoder?.Factor, _settings.LatentScale),
+        };
+        Text = TextTensors.Count > 0 ? Shapes.Text(TextTensors, _openClip, Family.TextEncoders[0], _settings, Path) : null;
         if (Text is { } text && text.Width != UNet.ContextWidth)
             throw new CheckpointException($"The text encoder of {Path} gives vectors of width {text.Width}, but its UNet attends to {UNet.ContextWidth}.");
     }

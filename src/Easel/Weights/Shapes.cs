@@ -7,7 +7,7 @@ internal static class Shapes
 {
     /// <summary>The UNet's shape and its family.</summary>
     /// <exception cref="CheckpointException">It is of no family that Easel knows, or tensors that must be there are not.</exception>
-    public static (UNetConfig Config, ModelFamily Family) UNet(StateDict tensors, ModelSettings settings, string path)
+    public static (UNetConfig Config, ModelFamily Family) UNet(StateDict tensors, ModelSettings settings, IReadOnlyList<ModelFamily> families, string path)
     {
         var conv_in = Require(tensors, "conv_in.weight", 4, path);
         var conv_out = Require(tensors, "conv_out.weight", 4, path);
@@ -16,7 +16,8 @@ internal static class Shapes
         var labels = tensors.Shape("class_embedding.weight");
         var levels = tensors.CountChildren("down_blocks.");
 
-        var family = ModelFamily.Of((int)conv_in[1], (int)conv_out[0], linearProjections: proj_in.Length == 2, labels is not null)
+        var signs = new UNetSigns((int)conv_in[1], (int)conv_out[0], (int)context, LinearProjections: proj_in.Length == 2, HasClasses: labels is not null, name => tensors.Shape(name) is not null);
+        var family = ModelFamily.Of(signs, families)
             ?? throw new CheckpointException($"{path} is a diffusion model with {conv_in[1]} channels in and {conv_out[0]} out, which is none that Easel knows "
                 + "(4 in: text to image; 9: inpainting; 5: depth; 7 with noise levels: x4 upscaler).");
 
@@ -40,7 +41,7 @@ internal static class Shapes
         AttentionLevel Attention(string prefix, int level) => new(
             tensors.CountChildren(prefix + "transformer_blocks."),
             Heads(level),
-            LooksAtItself(prefix, level, !(settings.DisabledSelfAttention?.ElementAtOrDefault(level) ?? (family.Task == ModelTask.Upscaler && level < levels - 1))));
+            LooksAtItself(prefix, level, !(settings.DisabledSelfAttention?.ElementAtOrDefault(level) ?? (family.OuterLevelsSeeThePromptOnly && level < levels - 1))));
 
         // Where the widths of picture and prompt happen to be equal the tensors cannot tell, and the configuration or the family must.
         bool LooksAtItself(string prefix, int level, bool otherwise) =>
@@ -73,8 +74,8 @@ internal static class Shapes
     }
 
     /// <summary>The text encoder's shape.</summary>
-    /// <param name="openClip">Whether the file holds OpenCLIP's whole tower, whose last layer SD 2 does not use.</param>
-    public static ClipTextConfig Text(StateDict tensors, bool openClip, ModelFamily family, ModelSettings settings, string path)
+    /// <param name="isWhole">Whether the file holds the whole tower, with layers that the family does not use.</param>
+    public static ClipTextConfig Text(StateDict tensors, bool isWhole, TextEncoderSpec spec, ModelSettings settings, string path)
     {
         var tokens = Require(tensors, "text_model.embeddings.token_embedding.weight", 2, path);
         var positions = Require(tensors, "text_model.embeddings.position_embedding.weight", 2, path);
@@ -90,8 +91,9 @@ internal static class Shapes
             FeedForwardWidth = (int)inner[0],
             Layers = tensors.CountChildren("text_model.encoder.layers."),
             Heads = heads,
-            Activation = (settings.TextActivation ?? (family.PadToken == 0 ? "gelu" : "quick_gelu")) == "quick_gelu" ? TextActivation.QuickGelu : TextActivation.Gelu,
-            UnusedLayers = openClip ? 1 : 0,
+            Activation = settings.TextActivation switch { null => spec.Activation, "quick_gelu" => TextActivation.QuickGelu, _ => TextActivation.Gelu },
+            UnusedLayers = isWhole ? spec.SkippedLayers : 0,
+            HasFinalNorm = spec.HasFinalNorm,
         };
     }
 

@@ -1,9 +1,10 @@
 using Easel.Models;
+using Easel.Sampling;
 using static TorchSharp.torch;
 
 namespace Easel.Tests.Models;
 
-/// <summary>Guards the keys and values of a prompt that packed layers keep: a changed prompt or changed weights must not meet old ones, and parts of rows add up to the whole.</summary>
+/// <summary>Guards the keys and values of a prompt that are made once: another prompt, another batch of pictures or changed weights must not meet old ones; parts of rows add up to the whole.</summary>
 public sealed class KeptContextTests
 {
     [Fact]
@@ -18,23 +19,36 @@ public sealed class KeptContextTests
         SameWeights(packed, plain, generator, 0.1);
         var x = Random(2, 4, 8, 8);
         var times = tensor((float[])[500, 500]);
-        var (first, second) = (Random(2, 77, 32), Random(2, 77, 32));
+        var contexts = new List<ContextKeys>();
+        var words = new PromptMemory(ScalarType.Float32, CPU);
+        var (first, second, third) = (new Condition(Random(1, 77, 32), null), new Condition(Random(1, 77, 32), 1), new Condition(Random(1, 77, 32), 1));
 
-        Same(first);
-        Same(first.clone()); // the same numbers in another place
-        Same(second);
-        first.mul_(-1); // other numbers in the same place
-        Same(first);
+        Same(0, first, second);
+        Same(0, second, first); // the same conditions of other pictures, in one evaluation
+        Same(1, first, second);
+        Assert.Same(contexts[0], contexts[2]);
+        Same(2, first, third); // a prompt that has changed
+        Same(3, first, second); // and changes back: what was made of it before has gone
+        Assert.NotSame(contexts[0], contexts[4]);
 
         var (changed, ofPlain) = (Keys(packed), Keys(plain));
         var weight = Random(changed.named_parameters().Single().parameter.shape) * 0.3;
         ofPlain.Assign("weight", weight.clone().DetachFromDisposeScope());
         changed.Assign("weight", weight.DetachFromDisposeScope());
-        Same(first);
+        words.Dispose(); // weights change between batches, and each batch has its own
+        words = new PromptMemory(ScalarType.Float32, CPU);
+        Same(0, first, second);
+        words.Dispose();
 
-        void Same(Tensor context)
+        void Same(int evaluation, params Condition[] conditions)
         {
-            var (a, b) = (packed.call(x, times, context, null), plain.call(x, times, context, null));
+            var call = new NetworkCall(x, 500, new Evaluation(evaluation, evaluation, 1), [.. conditions.Select((condition, i) => new GuidanceRow(i, condition))]);
+            var a = words.Over(given =>
+            {
+                contexts.Add(given.Context!);
+                return packed.Predict(given.X, times, given.Context!, null, null);
+            })(call);
+            var b = plain.call(x, times, cat([.. conditions.Select(condition => condition.Context)], dim: 0), null);
             var (difference, largest) = ((a - b).abs().max().item<float>(), b.abs().max().item<float>());
             Assert.True(difference < 1e-4 * largest, $"{difference} of {largest}");
         }

@@ -37,9 +37,9 @@ internal static class LoadedModel
         }
     }
 
-    public static DiffusionModel Load(string path, bool ema = false)
+    public static LoadedNetworks Load(string path, bool ema = false)
     {
         var checkpoint = Checkpoint.Open(path, ema: ema);
-        return DiffusionModel.Load(checkpoint, new LoadOptions(), new NumberFormat(ScalarType.Float32, ScalarType.Float32), CPU);
+        return LoadedNetworks.Load(checkpoint, new LoadOptions(), new NumberFormat(ScalarType.Float32, ScalarType.Float32), CPU);
     }
 }

@@ -1,6 +1,7 @@
 using Easel.Models;
 using Easel.Pipeline;
 using Easel.Runtime;
+using Easel.Sampling;
 using Easel.Tests.Support;
 using Easel.Weights;
 using static TorchSharp.torch;
@@ -229,7 +230,7 @@ public sealed class NetworkTests
             var (mean, deviation) = model.Autoencoder.Encode(pixels);
             Close.Absolute(golden[$"enc{i}.mean"], mean, 1e-4, $"enc{i}.mean");
             Close.Absolute(golden[$"enc{i}.std"], deviation, 1e-4, $"enc{i}.std");
-            Close.Absolute(golden[$"enc{i}.latent"], model.LatentScale * (mean + deviation * golden[$"enc{i}.noise"]), 1e-4, $"enc{i}.latent");
+            Close.Absolute(golden[$"enc{i}.latent"], model.Family.Latent.Scale * (mean + deviation * golden[$"enc{i}.noise"]), 1e-4, $"enc{i}.latent");
             Close.Absolute(golden[$"enc{i}.reconstruction_of_mean"], model.Autoencoder.Decode(mean), 1e-3, $"enc{i}.reconstruction");
         }
         Close.Absolute(golden["dec.image"], model.Decode(golden["dec.z_scaled"], null), 1e-3, "dec.image");
@@ -256,13 +257,15 @@ public sealed class NetworkTests
         using var inference = inference_mode();
         var path = LoadedModel.Path("sd1-formats", "micro.fp16.safetensors");
         using var full = LoadedModel.Load(path);
-        using var half = DiffusionModel.Load(Checkpoint.Open(path), new LoadOptions(), new NumberFormat(ScalarType.BFloat16, ScalarType.BFloat16), CPU);
+        using var half = LoadedNetworks.Load(Checkpoint.Open(path), new LoadOptions(), new NumberFormat(ScalarType.BFloat16, ScalarType.BFloat16), CPU);
         var golden = Goldens.Tensors("sd1-formats/goldens.safetensors");
 
         var ids = full_like(zeros(1, 77), 49407).to(ScalarType.Int64);
         Assert.Equal(ScalarType.BFloat16, half.Text.call(ids).dtype);
         Near(full.Text.call(ids), half.Text.call(ids).to(ScalarType.Float32), "text encoder");
-        Near(full.Predict(golden["unet.x"], 500, golden["unet.context"], null), half.Predict(golden["unet.x"], 500, golden["unet.context"], null), "UNet");
+        var contexts = golden["unet.context"];
+        var call = new NetworkCall(golden["unet.x"], 500, default, [.. Enumerable.Range(0, (int)contexts.shape[0]).Select(i => new GuidanceRow(i, new(contexts[i..(i + 1)], 1)))]);
+        Near(full.Predict(call), half.Predict(call), "UNet");
         Near(full.Decode(golden["vae.z_scaled"], null), half.Decode(golden["vae.z_scaled"], null), "decoder");
 
         static void Near(Tensor expected, Tensor actual, string what)

@@ -25,7 +25,7 @@ public sealed class TinyAutoencoderTests : IDisposable
     [Fact]
     public void Decodes_as_the_original()
     {
-        using var model = TinyAutoencoder.Load(DecoderFile, ScalarType.Float32, CPU);
+        using var model = TinyAutoencoder.Load(DecoderFile, LatentSpace.StableDiffusion, ScalarType.Float32, CPU);
         var picture = model.Decode(_goldens["decoder.latent"]);
         Close.Absolute(_goldens["decoder.image_0to1_unclamped"], (picture + 1) / 2, Tolerance);
     }
@@ -33,7 +33,7 @@ public sealed class TinyAutoencoderTests : IDisposable
     [Fact]
     public void Encodes_as_the_original()
     {
-        using var model = TinyAutoencoder.Load(EncoderFile, ScalarType.Float32, CPU);
+        using var model = TinyAutoencoder.Load(EncoderFile, LatentSpace.StableDiffusion, ScalarType.Float32, CPU);
         Close.Absolute(_goldens["encoder.latent"], model.Encode(_goldens["encoder.input_0to1"] * 2 - 1), Tolerance);
     }
 
@@ -42,7 +42,7 @@ public sealed class TinyAutoencoderTests : IDisposable
     {
         File.Copy(EncoderFile, Path.Combine(_folder, "taesd_encoder.pth"));
         File.Copy(DecoderFile, Path.Combine(_folder, "taesd_decoder.pth"));
-        using var model = TinyAutoencoder.Load(Path.Combine(_folder, "taesd_encoder.pth"), ScalarType.Float32, CPU);
+        using var model = TinyAutoencoder.Load(Path.Combine(_folder, "taesd_encoder.pth"), LatentSpace.StableDiffusion, ScalarType.Float32, CPU);
         var picture = model.Decode(model.Encode(_goldens["encoder.input_0to1"] * 2 - 1));
         Close.Absolute(_goldens["decoder.roundtrip"], (picture + 1) / 2, Tolerance);
     }
@@ -65,7 +65,7 @@ public sealed class TinyAutoencoderTests : IDisposable
         var path = Path.Combine(_folder, "taesd.safetensors");
         SafeTensorsWriter.Write(path, tensors);
 
-        using var model = TinyAutoencoder.Load(path, ScalarType.Float32, CPU);
+        using var model = TinyAutoencoder.Load(path, LatentSpace.StableDiffusion, ScalarType.Float32, CPU);
         Close.Absolute(_goldens["encoder.latent"], model.Encode(_goldens["encoder.input_0to1"] * 2 - 1), Tolerance);
         Close.Absolute(_goldens["decoder.image_0to1_unclamped"], (model.Decode(_goldens["decoder.latent"]) + 1) / 2, Tolerance);
     }
@@ -73,7 +73,7 @@ public sealed class TinyAutoencoderTests : IDisposable
     [Fact]
     public void Decodes_in_tiles_without_seams()
     {
-        using var model = TinyAutoencoder.Load(DecoderFile, ScalarType.Float32, CPU);
+        using var model = TinyAutoencoder.Load(DecoderFile, LatentSpace.StableDiffusion, ScalarType.Float32, CPU);
         var latents = randn([1, 4, 24, 24], generator: new Generator(1, CPU));
         var whole = model.Decode(latents);
         var tiled = model.Decode(latents, tile: 20);
@@ -86,7 +86,7 @@ public sealed class TinyAutoencoderTests : IDisposable
     public void Says_which_half_is_missing()
     {
         File.Copy(EncoderFile, Path.Combine(_folder, "half.pth"));
-        using var model = TinyAutoencoder.Load(Path.Combine(_folder, "half.pth"), ScalarType.Float32, CPU);
+        using var model = TinyAutoencoder.Load(Path.Combine(_folder, "half.pth"), LatentSpace.StableDiffusion, ScalarType.Float32, CPU);
         Assert.False(model.CanDecode);
         Assert.Contains("only the encoder", Assert.Throws<CheckpointException>(() => model.Decode(_goldens["decoder.latent"])).Message);
     }
@@ -97,10 +97,10 @@ public sealed class TinyAutoencoderTests : IDisposable
         var path = Path.Combine(_folder, "other.safetensors");
         var large = new Dictionary<string, Tensor> { ["encoder.down.0.block.0.norm1.weight"] = ones(3), ["decoder.up.0.block.0.norm1.weight"] = ones(3) };
         SafeTensorsWriter.Write(path, large);
-        Assert.Contains("an autoencoder (VAE) alone", Assert.Throws<CheckpointException>(() => TinyAutoencoder.Load(path, ScalarType.Float32, CPU)).Message);
+        Assert.Contains("an autoencoder (VAE) alone", Assert.Throws<CheckpointException>(() => TinyAutoencoder.Load(path, LatentSpace.StableDiffusion, ScalarType.Float32, CPU)).Message);
 
         SafeTensorsWriter.Write(path, new Dictionary<string, Tensor> { ["1.weight"] = ones(64, 16, 3, 3), ["1.bias"] = ones(64) });
-        Assert.Contains("16 channels", Assert.Throws<CheckpointException>(() => TinyAutoencoder.Load(path, ScalarType.Float32, CPU)).Message);
+        Assert.Contains("16 channels", Assert.Throws<CheckpointException>(() => TinyAutoencoder.Load(path, LatentSpace.StableDiffusion, ScalarType.Float32, CPU)).Message);
     }
 
     [Fact]
@@ -109,13 +109,14 @@ public sealed class TinyAutoencoderTests : IDisposable
         var latents = zeros(2, 4, 3, 5);
         latents[0, 0] = 2; // the first channel is reddish
         latents[1, 3, 1, 2] = -1; // the fourth, taken away, leaves blue
-        var pictures = LatentPreview.Of(latents.to(ScalarType.BFloat16));
+        var pictures = LatentSpace.StableDiffusion.Preview(latents.to(ScalarType.BFloat16))!;
 
         Assert.Equal(2, pictures.Count);
         Assert.Equal((5, 3), (pictures[0].Width, pictures[0].Height));
         Assert.Equal([215, 162, 144], pictures[0].Pixels[..3].Select(b => (int)b)); // 255 (1 + 2 * 0.3444) / 2 and so on
         Assert.Equal([127, 127, 127], pictures[1].Pixels[..3].Select(b => (int)b));
         Assert.Equal([144, 151, 222], pictures[1].Pixels.AsSpan((1 * 5 + 2) * 3, 3).ToArray().Select(b => (int)b));
-        Assert.Throws<EaselException>(() => LatentPreview.Of(zeros(1, 3, 4, 4)));
+        Assert.NotEqual(pictures[0].Pixels, LatentSpace.Upscaler.Preview(latents)![0].Pixels); // other latents of as many channels
+        Assert.Null(LatentSpace.StableDiffusion.As(5, null, null).Preview(zeros(1, 5, 4, 4))); // of colours that nobody has measured
     }
 }

@@ -70,14 +70,14 @@ public sealed class PlanTests
         Assert.Equal(all, model.Taken);
         var live = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         model.Residency = Residency.OneAtATime;
-        model.Bring(Network.Text);
+        model.Bring(model.TextSlot);
         Assert.Equal(MemoryPlan.Weights(model.Size.TextValues, Full), model.Taken);
         Assert.True(TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount <= live);
-        model.Bring(Network.UNet);
+        model.Bring(model.UNetSlot);
         Assert.Equal(MemoryPlan.Weights(model.Size.UNetValues, Full), model.Taken);
         model.Residency = Residency.TextGoes;
-        model.Bring(Network.Autoencoder);
-        model.Bring(Network.UNet);
+        model.Bring(model.AutoencoderSlot);
+        model.Bring(model.UNetSlot);
         Assert.Equal(MemoryPlan.Weights(model.Size.UNetValues + model.Size.AutoencoderValues, Full), model.Taken);
     }
 
@@ -159,7 +159,7 @@ public sealed class PlanTests
     private static ModelSize SizeOf(string path)
     {
         using var checkpoint = Checkpoint.Open(path);
-        return ModelSize.Of(checkpoint, new LoadOptions());
+        return ModelSize.Of(checkpoint);
     }
 
     /// <summary>The most memory under which a 64x64 picture is drawn that way and not in one that takes more.</summary>

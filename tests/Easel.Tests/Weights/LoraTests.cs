@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Easel.Tests.Support;
+using Easel.Weights;
 using Easel.Weights.Formats;
 using Easel.Weights.Lora;
 using Easel.Weights.Names;
@@ -203,7 +204,11 @@ public sealed class LoraTests : IDisposable
         Assert.Contains("do not go together ([2, 5], [4, 3])", Assert.Throws<CheckpointException>(() => Open("torn")).Message);
     }
 
-    private static LoraMerge Merge(Micro micro) => new(micro.UNet, micro.Checkpoint.UNetTensors, micro.Text, micro.Checkpoint.TextTensors);
+    private static LoraMerge Merge(Micro micro) => new(
+    [
+        new NetworkSlot("UNet", micro.UNet, micro.Checkpoint.UNetTensors, loraName: name => OriginalNames.UNetLayer(name, micro.UNet.Config)),
+        new NetworkSlot("text encoder", micro.Text, micro.Checkpoint.TextTensors, loraName: name => name),
+    ]);
 
     private static Dictionary<string, byte[]> Bits(Micro micro) => new[] { ("unet.", (nn.Module)micro.UNet), ("text.", micro.Text) }
         .SelectMany(n => n.Item2.named_parameters().Select(p => (Name: n.Item1 + p.name, Bits: p.parameter.bytes.ToArray())))

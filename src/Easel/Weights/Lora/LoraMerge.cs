@@ -1,5 +1,4 @@
 using Easel.Models;
-using Easel.Weights.Names;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -19,23 +18,15 @@ internal readonly record struct LoraUse(LoraFile Lora, double UNetScale, double 
 /// </summary>
 internal sealed class LoraMerge
 {
-    private readonly Network _unet;
-    private readonly Network? _text;
+    private readonly IReadOnlyList<Network> _networks;
     private readonly HashSet<Target> _touched = [];
     private IReadOnlyList<LoraUse> _current = [];
     private Dictionary<Target, List<(LoraLayer Layer, double Scale)>> _changes = [];
     private IReadOnlyList<string> _remarks = [];
 
     /// <summary>Prepares a model that was loaded from these tensors; their files must stay open.</summary>
-    /// <param name="unet">The UNet.</param>
-    /// <param name="unetTensors">Where its weights came from.</param>
-    /// <param name="text">The text encoder; null where the model has none.</param>
-    /// <param name="textTensors">Where its weights came from.</param>
-    public LoraMerge(UNet unet, StateDict unetTensors, ClipTextModel? text, StateDict? textTensors)
-    {
-        _unet = new Network("UNet", unet, unetTensors, name => OriginalNames.UNetLayer(name, unet.Config));
-        _text = text is null ? null : new Network("text encoder", text, textTensors!, name => name);
-    }
+    /// <param name="slots">Its networks.</param>
+    public LoraMerge(IEnumerable<NetworkSlot> slots) => _networks = [.. slots.Where(slot => slot.LoraName is not null).Select(slot => new Network(slot))];
 
     /// <summary>
     /// Makes the model what its checkpoint says with the changes of these LoRAs, and of no others, added. All are checked before the first weight is touched.
@@ -77,7 +68,7 @@ internal sealed class LoraMerge
         var strangers = new List<LoraLayer>();
         foreach (var layer in lora.Layers)
         {
-            if ((layer.IsText ? _text : _unet)?.Find(layer.Layer) is not { } target)
+            if (_networks.Where(network => network.IsText == layer.IsText).Select(network => network.Find(layer.Layer)).FirstOrDefault(found => found is not null) is not { } target)
             {
                 strangers.Add(layer);
                 continue;
@@ -105,16 +96,20 @@ internal sealed class LoraMerge
     {
         private readonly Dictionary<string, Target> _targets = new(StringComparer.Ordinal);
 
-        public Network(string what, Module network, StateDict tensors, Func<string, string> originalName)
+        public Network(NetworkSlot slot)
         {
-            foreach (var (name, module) in network.named_modules())
+            IsText = slot.Module is ClipTextModel;
+            foreach (var (name, module) in slot.Module.named_modules())
             {
-                if (module is not Layer layer || tensors.Shape(name + ".weight") is not { Length: > 1 }) continue; // a norm has but a row
-                var target = new Target($"{what}'s {name}", layer, tensors.Slots[name + ".weight"]);
+                if (module is not Layer layer || slot.Tensors.Shape(name + ".weight") is not { Length: > 1 }) continue; // a norm has but a row
+                var target = new Target($"{slot.Name}'s {name}", layer, slot.Tensors.Slots[name + ".weight"]);
                 _targets[name.Replace('.', '_')] = target;
-                _targets.TryAdd(originalName(name).Replace('.', '_'), target);
+                _targets.TryAdd(slot.LoraName!(name).Replace('.', '_'), target);
             }
         }
+
+        /// <summary>Whether it encodes text, which LoRAs tell apart from the rest.</summary>
+        public bool IsText { get; }
 
         public Target? Find(string layer) => _targets.GetValueOrDefault(layer);
     }

@@ -1,0 +1,38 @@
+using static TorchSharp.torch;
+
+namespace Easel.Models;
+
+/// <summary>
+/// The vectors that some rows of latents attend to, and what each cross-attention makes of them: its keys and values, which are the same at every step of a picture. Where they are to be
+/// kept this must not outlive the weights they were made with.
+/// </summary>
+/// <param name="context">[rows, tokens, width]; belongs to the caller.</param>
+/// <param name="keeps">Whether keys and values are kept for the next call; otherwise, as in training, each belongs to the scope that asks.</param>
+internal sealed class ContextKeys(Tensor context, bool keeps = false) : IDisposable
+{
+    private readonly Dictionary<Attention, (Tensor Keys, Tensor Values)> _made = new(ReferenceEqualityComparer.Instance);
+
+    /// <inheritdoc cref="ContextKeys" path="/param[@name='context']"/>
+    public Tensor Context => context;
+
+    /// <summary>The keys and values of a layer.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="make">Makes them of the context, once where they are kept.</param>
+    public (Tensor Keys, Tensor Values) Of(Attention layer, Func<Tensor, (Tensor Keys, Tensor Values)> make)
+    {
+        if (_made.TryGetValue(layer, out var made)) return made;
+        made = make(context);
+        if (keeps) _made.Add(layer, made = (made.Keys.DetachFromDisposeScope(), made.Values.DetachFromDisposeScope()));
+        return made;
+    }
+
+    public void Dispose()
+    {
+        foreach (var (keys, values) in _made.Values)
+        {
+            keys.Dispose();
+            values.Dispose();
+        }
+        _made.Clear();
+    }
+}

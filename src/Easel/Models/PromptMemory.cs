@@ -1,0 +1,57 @@
+using Easel.Sampling;
+using static TorchSharp.torch;
+
+namespace Easel.Models;
+
+/// <summary>
+/// The contexts of a batch's prompts as the network takes them, with the keys and values that its cross-attentions made of them: made once, and handed to every call of the network that
+/// is told the same. It lives for one batch, in which neither conditions nor weights change.
+/// </summary>
+/// <param name="type">The number format of the network.</param>
+/// <param name="device">Where it runs.</param>
+internal sealed class PromptMemory(ScalarType type, Device device) : IDisposable
+{
+    private readonly List<Entry> _entries = [];
+
+    /// <summary>The network, given what was made of the prompts before.</summary>
+    public Predictor Over(Predictor predict) => call => predict(call with { Context = Of(call) });
+
+    public void Dispose()
+    {
+        foreach (var entry in _entries) entry.Dispose();
+        _entries.Clear();
+    }
+
+    private ContextKeys Of(NetworkCall call)
+    {
+        var conditions = call.Rows.Select(row => row.Condition).ToList();
+        if (_entries.Find(entry => entry.Conditions.SequenceEqual(conditions)) is not { } entry)
+        {
+            // What this evaluation has not asked for, such as a prompt that has given way to another, would only take memory.
+            foreach (var old in _entries.Where(old => old.LastAsked < call.At.Number).ToList())
+            {
+                old.Dispose();
+                _entries.Remove(old);
+            }
+            using var scope = NewDisposeScope();
+            _entries.Add(entry = new Entry(conditions, cat([.. conditions.Select(condition => condition.Context)], dim: 0).to(type, device).DetachFromDisposeScope()));
+        }
+        entry.LastAsked = call.At.Number;
+        return entry.Keys;
+    }
+
+    private sealed class Entry(IReadOnlyList<Condition> conditions, Tensor context) : IDisposable
+    {
+        public IReadOnlyList<Condition> Conditions => conditions;
+
+        public ContextKeys Keys { get; } = new(context, keeps: true);
+
+        public int LastAsked { get; set; }
+
+        public void Dispose()
+        {
+            Keys.Dispose();
+            context.Dispose();
+        }
+    }
+}

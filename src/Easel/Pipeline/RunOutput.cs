@@ -1,0 +1,33 @@
+using Easel.Imaging;
+
+namespace Easel.Pipeline;
+
+/// <summary>What a run has made and found worth saying, kept when it is begun anew.</summary>
+internal sealed class RunOutput(Action<GeneratedImage>? onImage)
+{
+    private readonly List<GeneratedImage> _images = [];
+    private readonly List<string> _remarks = [];
+
+    public IReadOnlyList<GeneratedImage> Images => _images;
+
+    public IReadOnlyList<string> Remarks => _remarks;
+
+    public void Add(GeneratedImage image)
+    {
+        _images.Add(image);
+        onImage?.Invoke(image);
+    }
+
+    /// <summary>Says something once.</summary>
+    public void Remark(params IEnumerable<string?> sentences) => _remarks.AddRange(sentences.OfType<string>().Distinct().Except(_remarks).ToList());
+}
+
+/// <summary>Tells how far a batch is, and ends it where that is asked for.</summary>
+internal sealed record BatchProgress(Action<GenerationProgress>? OnProgress, CancellationToken Cancel, int Batch, int Batches, int Steps)
+{
+    public void Report(GenerationStage stage, int step, Func<IReadOnlyList<RgbImage>>? preview = null, double part = 0)
+    {
+        Cancel.ThrowIfCancellationRequested();
+        OnProgress?.Invoke(new GenerationProgress(stage, Batch, Batches, step, Steps, preview, part));
+    }
+}

@@ -1,0 +1,55 @@
+using Easel.Models;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace Easel.Weights;
+
+/// <summary>A network of a model, and where its weights come from.</summary>
+/// <param name="name">How to call it: "UNet".</param>
+/// <param name="module">The network.</param>
+/// <param name="tensors">Its weights in their files, which stay open.</param>
+/// <param name="servesBeforeDrawing">Whether its part is done before drawing begins, so that it may leave memory then.</param>
+/// <param name="loraName">A layer's name as LoRAs write it, where it is not ours; null where LoRAs do not reach the network.</param>
+internal sealed class NetworkSlot(string name, Module module, StateDict tensors, bool servesBeforeDrawing = false, Func<string, string>? loraName = null) : IDisposable
+{
+    /// <inheritdoc cref="NetworkSlot" path="/param[@name='name']"/>
+    public string Name => name;
+
+    /// <inheritdoc cref="NetworkSlot" path="/param[@name='module']"/>
+    public Module Module => module;
+
+    /// <inheritdoc cref="NetworkSlot" path="/param[@name='tensors']"/>
+    public StateDict Tensors => tensors;
+
+    /// <inheritdoc cref="NetworkSlot" path="/param[@name='servesBeforeDrawing']"/>
+    public bool ServesBeforeDrawing => servesBeforeDrawing;
+
+    /// <inheritdoc cref="NetworkSlot" path="/param[@name='loraName']"/>
+    public Func<string, string>? LoraName => loraName;
+
+    /// <summary>Values of its weights.</summary>
+    public long Values { get; } = tensors.ParameterCount;
+
+    /// <summary>How many tensors it loads.</summary>
+    public int TensorCount { get; } = module.parameters().Count();
+
+    /// <summary>Whether its weights are in memory.</summary>
+    public bool IsInMemory { get; private set; }
+
+    /// <summary>Reads the weights.</summary>
+    /// <inheritdoc cref="StateDict.Load"/>
+    public void Load(ScalarType type, Device device, Action? onTensor, bool packs)
+    {
+        tensors.Load(module, name, type, device, onTensor, packs);
+        IsInMemory = true;
+    }
+
+    /// <summary>Lets the weights go.</summary>
+    public void Unload()
+    {
+        foreach (var layer in module.modules().OfType<Layer>()) layer.Unload();
+        IsInMemory = false;
+    }
+
+    public void Dispose() => module.Dispose();
+}
