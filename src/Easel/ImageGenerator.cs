@@ -126,7 +126,8 @@ public sealed class ImageGenerator : IImageGenerator
         }
         catch (NonFiniteException) when (_model.Format != FullPrecision)
         {
-            // fp16 overflows in the attention of some models; the picture would be black. The same seed gives the same noise again, so nothing is lost but time.
+            // fp16 overflows in the attention of some models; the picture would be black. The same seed gives the same noise again, so nothing is lost but
+            // time.
             output.Remark($"Numbers overflowed in {_model.Format.Run}; the model was loaded again in full precision.");
             Reload([FullPrecision]);
             Draw(request, output, onProgress, cancel);
@@ -190,7 +191,8 @@ public sealed class ImageGenerator : IImageGenerator
             var denoise = inputs.Hold(plan.Denoiser(network.Guided(guidance, savings.Guides)));
 
             // 5. Remove the noise
-            x = plan.Run(denoise, x, noise.ForSteps(plan, shape), step => progress.Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised)));
+            x = plan.Run(denoise, x, noise.ForSteps(plan, shape),
+                step => progress.Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised)));
             var clean = inputs.Hold(plan.Finish(x));
 
             // 6. Latents to pixels
@@ -210,7 +212,9 @@ public sealed class ImageGenerator : IImageGenerator
         meter.Learn();
     }
 
-    /// <summary>How the run is done in the memory there is. Where the format was Easel's to choose, a narrower one is taken if only that lets the run fit.</summary>
+    /// <summary>
+    /// How the run is done in the memory there is. Where the format was Easel's to choose, a narrower one is taken if only that lets the run fit.
+    /// </summary>
     private MemoryPlan FitIntoMemory(RunShape run, RunOutput output)
     {
         var memory = MemoryFor(run, _model.Format);

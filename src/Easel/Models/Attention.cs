@@ -49,7 +49,8 @@ internal sealed class Attention : Module<Tensor, ContextKeys?, Tensor>
     private (Tensor Keys, Tensor Values) KeysAndValues(Tensor x) => (to_k.call(x), to_v.call(x));
 
     /// <summary>
-    /// softmax(Q Kᵀ / √d) V in each of <paramref name="heads"/> equal slices of the last dimension; where <paramref name="fast"/>, by Easel's own kernel if that serves the shapes.
+    /// softmax(Q Kᵀ / √d) V in each of <paramref name="heads"/> equal slices of the last dimension; where <paramref name="fast"/>, by Easel's own kernel if
+    /// that serves the shapes.
     /// </summary>
     internal static Tensor MultiHead(Tensor q, Tensor k, Tensor v, long heads, bool fast = false, bool causal = false)
     {
@@ -83,7 +84,8 @@ internal sealed class GeGlu : Module<Tensor, Tensor>
 internal sealed class FeedForward : Module<Tensor, Tensor>
 {
     /// <summary>
-    /// Where the numbers inside, four times as many as come in, are more than this (at 512x512 those of the finest level are 21 MB), a packed layer makes and uses them for so many rows at a
+    /// Where the numbers inside, four times as many as come in, are more than this (at 512x512 those of the finest level are 21 MB), a packed layer makes and
+    /// uses them for so many rows at a
     /// time that they stay in the processor's cache. Written to memory and read again, the gate's product takes nearly twice as long.
     /// </summary>
     private const long CachedBytes = 12 << 20;
@@ -136,7 +138,9 @@ internal sealed class TransformerBlock : Module<Tensor, ContextKeys, Tensor>
     private readonly Attention attn1, attn2;
     private readonly FeedForward ff;
 
-    /// <summary>Creates the block. Where <paramref name="selfAttention"/> is false the first attention looks at the prompt as well (the x4 upscaler's outer levels).</summary>
+    /// <summary>
+    /// Creates the block. Where <paramref name="selfAttention"/> is false the first attention looks at the prompt as well (the x4 upscaler's outer levels).
+    /// </summary>
     public TransformerBlock(long channels, long contextWidth, long heads, bool selfAttention) : base(nameof(TransformerBlock))
     {
         _attendsToItself = selfAttention;

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace Easel.Models;
 
 /// <summary>
-/// The vectors that some rows of latents attend to, and what each cross-attention makes of them: its keys and values, which are the same at every step of a picture. Where they are to be
+/// The vectors that some rows of latents attend to, and what each cross-attention makes of them: its keys and values, which are the same at every step of a
+/// picture. Where they are to be
 /// kept this must not outlive the weights they were made with.
 /// </summary>
 /// <param name="context">[rows, tokens, width]; belongs to the caller.</param>

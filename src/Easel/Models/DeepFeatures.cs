@@ -4,8 +4,10 @@ using static TorchSharp.torch;
 namespace Easel.Models;
 
 /// <summary>
-/// What the deep part of a UNet gave lately ("DeepCache: Accelerating Diffusion Models for Free", arXiv 2312.00858). From one look at the latents to the next it hardly
-/// changes, so that for some looks it need not be computed. Kept for each question by itself (a picture of the batch, a context, a tile): where guidance ends on the way, or a
+/// What the deep part of a UNet gave lately ("DeepCache: Accelerating Diffusion Models for Free", arXiv 2312.00858). From one look at the latents to the next
+/// it hardly
+/// changes, so that for some looks it need not be computed. Kept for each question by itself (a picture of the batch, a context, a tile): where guidance ends
+/// on the way, or a
 /// prompt changes, the others stay, and a question that was not asked lately is answered in full.
 /// </summary>
 /// <param name="every">Features serve for this many evaluations, the one that they were computed in included.</param>

@@ -23,14 +23,10 @@ public abstract class Layer : Module<Tensor, Tensor>
     /// <summary>The number format and the place of the values last assigned.</summary>
     internal (ScalarType Type, Device Device) Placement { get; private set; } = (ScalarType.Float32, META);
 
-    /// <summary>Changes whenever a parameter gets other values.</summary>
-    internal int Version { get; private set; }
-
     /// <summary>Replaces a parameter by <paramref name="value"/>, which the layer then owns. Its shape must be the parameter's.</summary>
     internal void Assign(string name, Tensor value)
     {
         Placement = (value.dtype, value.device);
-        Version++;
         if (Packs && Pack(name, value))
         {
             value.Dispose(); // the parameter stays without memory and tells the shape
@@ -44,7 +40,6 @@ public abstract class Layer : Module<Tensor, Tensor>
     {
         foreach (var (name, parameter) in named_parameters(recurse: false).ToList()) Replace(name, Shaped(parameter.shape));
         Unpack();
-        Version++;
         Placement = (ScalarType.Float32, META);
     }
 

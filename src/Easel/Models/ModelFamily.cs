@@ -91,7 +91,9 @@ public sealed record ModelFamily
     /// <summary>Pixels out for each pixel of the input picture, along a side.</summary>
     public int Enlarges { get; init; } = 1;
 
-    /// <summary>Side in positions of the tiles through which the UNet sees latents, for a model whose picture may be of any size; null for the whole at once.</summary>
+    /// <summary>
+    /// Side in positions of the tiles through which the UNet sees latents, for a model whose picture may be of any size; null for the whole at once.
+    /// </summary>
     public int? UNetTile { get; init; }
 
     /// <summary>The side in pixels that the model was trained at.</summary>
@@ -145,7 +147,10 @@ public sealed record ModelFamily
     /// <summary>SD 1.5 inpainting: github.com/runwayml/stable-diffusion configs/stable-diffusion/v1-inpainting-inference.yaml.</summary>
     public static ModelFamily Sd1Inpainting { get; } = Inpainting(Sd1);
 
-    /// <summary>SD 2.0 and 2.1: github.com/Stability-AI/stablediffusion configs/stable-diffusion/v2-inference.yaml (base: eps at 512) and v2-inference-v.yaml (v at 768).</summary>
+    /// <summary>
+    /// SD 2.0 and 2.1: github.com/Stability-AI/stablediffusion configs/stable-diffusion/v2-inference.yaml (base: eps at 512) and v2-inference-v.yaml (v at
+    /// 768).
+    /// </summary>
     public static ModelFamily Sd2 { get; } = new()
     {
         Name = "Stable Diffusion 2",

@@ -26,7 +26,8 @@ internal sealed record NetworkCall(Tensor X, double Timestep, Evaluation At, IRe
     public Tensor RowsOf(Tensor pictures)
     {
         var places = Rows.Select(row => (long)row.Picture).ToArray();
-        return places.SequenceEqual(Enumerable.Range(0, (int)pictures.shape[0]).Select(i => (long)i)) ? pictures : pictures.index_select(0, tensor(places, device: pictures.device));
+        var isWhole = places.SequenceEqual(Enumerable.Range(0, (int)pictures.shape[0]).Select(i => (long)i));
+        return isWhole ? pictures : pictures.index_select(0, tensor(places, device: pictures.device));
     }
 }
 

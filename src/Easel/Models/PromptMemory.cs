@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 namespace Easel.Models;
 
 /// <summary>
-/// The contexts of a batch's prompts as the network takes them, with the keys and values that its cross-attentions made of them: made once, and handed to every call of the network that
+/// The contexts of a batch's prompts as the network takes them, with the keys and values that its cross-attentions made of them: made once, and handed to every
+/// call of the network that
 /// is told the same. It lives for one batch, in which neither conditions nor weights change.
 /// </summary>
 /// <param name="type">The number format of the network.</param>
@@ -34,7 +35,8 @@ internal sealed class PromptMemory(ScalarType type, Device device) : IDisposable
                 _entries.Remove(old);
             }
             using var scope = NewDisposeScope();
-            _entries.Add(entry = new Entry(conditions, cat([.. conditions.Select(condition => condition.Context)], dim: 0).to(type, device).DetachFromDisposeScope()));
+            var context = cat([.. conditions.Select(condition => condition.Context)], dim: 0).to(type, device);
+            _entries.Add(entry = new Entry(conditions, context.DetachFromDisposeScope()));
         }
         entry.LastAsked = call.At.Number;
         return entry.Keys;

@@ -117,12 +117,14 @@ internal sealed class TinyAutoencoder : Module
     /// <summary>Refuses a file for other latents, by what its name says (as its authors call it) and by its channels.</summary>
     private static void Check(string path, StateDict tensors, LatentSpace latent)
     {
-        if (latent.TinyAutoencoder is not { } fitting) throw new CheckpointException($"{path} is a tiny autoencoder, and there is none for this model's latents.");
+        if (latent.TinyAutoencoder is not { } fitting)
+            throw new CheckpointException($"{path} is a tiny autoencoder, and there is none for this model's latents.");
         var channels = tensors.Shape("decoder.1.weight") is { Length: 4 } decoder ? decoder[1]
             : tensors.Shape("encoder.14.weight") is { Length: 4 } encoder ? encoder[0]
             : latent.Channels;
         if (channels != latent.Channels)
-            throw new CheckpointException($"{path} is a tiny autoencoder for latents of {channels} channels; this model's have {latent.Channels}, for which {fitting} is made.");
+            throw new CheckpointException($"{path} is a tiny autoencoder for latents of {channels} channels; this model's have {latent.Channels}, "
+                + $"for which {fitting} is made.");
         if (Families.FirstOrDefault(name => Path.GetFileName(path).Contains(name, StringComparison.OrdinalIgnoreCase)) is { } named && named != fitting)
             throw new CheckpointException($"{path} is called {named}, which is made for other latents; {fitting} is made for this model's.");
     }

@@ -19,7 +19,9 @@ public sealed record UNetConfig
     /// <summary>Channels out: those of the latent.</summary>
     public required int OutChannels { get; init; }
 
-    /// <summary>Channels of each resolution level, finest first: 320, 640, 1280, 1280 in SD 1 and 2. The timestep's embedding is four times as wide as the first.</summary>
+    /// <summary>
+    /// Channels of each resolution level, finest first: 320, 640, 1280, 1280 in SD 1 and 2. The timestep's embedding is four times as wide as the first.
+    /// </summary>
     public required IReadOnlyList<int> Channels { get; init; }
 
     /// <summary>The transformers of each level, finest first.</summary>
@@ -42,7 +44,8 @@ public sealed record UNetConfig
 }
 
 /// <summary>
-/// Predicts the noise (or v) in a latent at a timestep, attending to the prompt. "High-Resolution Image Synthesis with Latent Diffusion Models", arXiv 2112.10752;
+/// Predicts the noise (or v) in a latent at a timestep, attending to the prompt. "High-Resolution Image Synthesis with Latent Diffusion Models", arXiv
+/// 2112.10752;
 /// UNetModel in the original ldm/modules/diffusionmodules/openaimodel.py. Field names are the diffusers parameter names.
 /// </summary>
 public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
@@ -133,7 +136,8 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
     }
 
     /// <summary>
-    /// From conv_in's output to what the last norm takes. The network is cut on both sides of its finest level: the outer blocks always run, and what lies between, ending with
+    /// From conv_in's output to what the last norm takes. The network is cut on both sides of its finest level: the outer blocks always run, and what lies
+    /// between, ending with
     /// what the last <c>outer + 1</c> blocks on the way up are given, is taken from <paramref name="deep"/> if that has it.
     /// </summary>
     private Tensor Reusing(DeepRows deep, Tensor h, Tensor time, ContextKeys context, SkipConnections skips)

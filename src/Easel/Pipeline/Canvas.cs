@@ -4,7 +4,8 @@ using Easel.Models;
 namespace Easel.Pipeline;
 
 /// <summary>
-/// The pictures of a request, brought to the size that will be drawn, and the way back: what was drawn is laid into the original so that everything outside the mask
+/// The pictures of a request, brought to the size that will be drawn, and the way back: what was drawn is laid into the original so that everything outside the
+/// mask
 /// stays as it was, to the bit.
 /// </summary>
 internal sealed class Canvas
@@ -73,7 +74,8 @@ internal sealed class Canvas
     {
         if (request.Width is null && request.Height is null)
         {
-            // The scripts go down to multiples of 32 or 64 and stretch; their seeds depend on it. Otherwise a few pixels at the edges are cut and nothing is resampled.
+            // The scripts go down to multiples of 32 or 64 and stretch; their seeds depend on it. Otherwise a few pixels at the edges are cut and nothing is
+            // resampled.
             var step = request.Like == NoiseLike.CompVis ? family.ScriptStep : 8;
             var (width, height) = (Rounded(picture.Width, step), Rounded(picture.Height, step));
             return new Canvas(width, height)
@@ -137,7 +139,8 @@ internal sealed class Canvas
     }
 
     /// <summary>
-    /// The mask with an edge that softens towards the inside only: 0 wherever the mask is 0, so that what was to be kept is kept. Blurring moves half of the edge outside;
+    /// The mask with an edge that softens towards the inside only: 0 wherever the mask is 0, so that what was to be kept is kept. Blurring moves half of the
+    /// edge outside;
     /// doubling what lies above one half moves it back in.
     /// </summary>
     private static GrayImage SoftInside(GrayImage mask, double blur)

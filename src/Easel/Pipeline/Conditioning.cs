@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 namespace Easel.Pipeline;
 
 /// <summary>
-/// Turns prompts into the vectors that the UNet attends to. Literally, as the original scripts do: 75 tokens and no more. Or in AUTOMATIC1111's language: weights, chunks of 75,
+/// Turns prompts into the vectors that the UNet attends to. Literally, as the original scripts do: 75 tokens and no more. Or in AUTOMATIC1111's language:
+/// weights, chunks of 75,
 /// parts that change on the way, several prompts joined by AND, learned words by name.
 /// </summary>
 internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer, EmbeddingFolder? embeddings)

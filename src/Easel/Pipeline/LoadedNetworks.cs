@@ -32,8 +32,13 @@ internal sealed class LoadedNetworks : IDisposable
         (Family, Noise, MaxNoiseLevel) = (checkpoint.Family, checkpoint.Noise(), checkpoint.MaxNoiseLevel);
         _packs = device.type == DeviceType.CPU && format.Kept == format.Run && !options.PlainKernels && OneDnn.IsAvailable;
 
-        UNetSlot = new NetworkSlot("UNet", _unet = new UNet(checkpoint.UNet), checkpoint.UNetTensors, loraName: name => OriginalNames.UNetLayer(name, checkpoint.UNet));
-        if (checkpoint.Autoencoder is { } pixels) AutoencoderSlot = new NetworkSlot("autoencoder", _autoencoder = new Autoencoder(pixels), checkpoint.AutoencoderTensors);
+        _unet = new UNet(checkpoint.UNet);
+        UNetSlot = new NetworkSlot("UNet", _unet, checkpoint.UNetTensors, loraName: name => OriginalNames.UNetLayer(name, checkpoint.UNet));
+        if (checkpoint.Autoencoder is { } pixels)
+        {
+            _autoencoder = new Autoencoder(pixels);
+            AutoencoderSlot = new NetworkSlot("autoencoder", _autoencoder, checkpoint.AutoencoderTensors);
+        }
         if (checkpoint.Text is { } words)
         {
             _text = new ClipTextModel(words) { RunType = format.Run };
@@ -156,14 +161,16 @@ internal sealed class LoadedNetworks : IDisposable
         using var scope = NewDisposeScope();
         if (_tiny is null) Bring(AutoencoderSlot);
         NativeRuntime.ReturnLargeBlocks();
-        var decoded = _tiny?.Decode(latents.to(Format.Run, Device), tile) ?? Autoencoder.Decode(Family.Latent.ToAutoencoder(latents).to(Format.Run, Device), tile, onTile);
+        var decoded = _tiny?.Decode(latents.to(Format.Run, Device), tile)
+            ?? Autoencoder.Decode(Family.Latent.ToAutoencoder(latents).to(Format.Run, Device), tile, onTile);
         var pixels = decoded.to(ScalarType.Float32).cpu();
         NonFiniteException.ThrowIfAny(pixels);
         return pixels.MoveToOuterDisposeScope();
     }
 
     /// <summary>
-    /// Small pictures of latents on their way: the tiny autoencoder's where there is one; otherwise a fixed mixture of colours, if one is known; the model's own
+    /// Small pictures of latents on their way: the tiny autoencoder's where there is one; otherwise a fixed mixture of colours, if one is known; the model's
+    /// own
     /// autoencoder makes others out.
     /// </summary>
     public IReadOnlyList<RgbImage> Preview(Tensor latents)
@@ -173,7 +180,9 @@ internal sealed class LoadedNetworks : IDisposable
         return Family.Latent.Preview(latents) ?? ImageTensor.ToImages(Decode(latents, tile: null));
     }
 
-    /// <summary>How near each point of a picture is, [1, 1, h, w] on the CPU; null where no estimator is at hand. It is loaded for the one picture and let go again.</summary>
+    /// <summary>
+    /// How near each point of a picture is, [1, 1, h, w] on the CPU; null where no estimator is at hand. It is loaded for the one picture and let go again.
+    /// </summary>
     public Tensor? EstimateDepth(RgbImage picture)
     {
         using var scope = NewDisposeScope();
@@ -184,7 +193,8 @@ internal sealed class LoadedNetworks : IDisposable
     }
 
     /// <summary>
-    /// Asks the UNet itself what it predicts. Given pure noise at the last timestep, a model of eps answers with that noise and a model of v with something else
+    /// Asks the UNet itself what it predicts. Given pure noise at the last timestep, a model of eps answers with that noise and a model of v with something
+    /// else
     /// (v = √ᾱ eps - √(1-ᾱ) x0, and ᾱ is almost 0 there).
     /// </summary>
     private PredictionType ProbePrediction()

@@ -22,7 +22,8 @@ internal enum Residency
 /// <param name="UNet">The UNet's shape.</param>
 /// <param name="Autoencoder">The autoencoder's shape; null where there is none.</param>
 /// <param name="UNetValues">Values of its weights, and those of the other two.</param>
-internal sealed record ModelSize(ModelFamily Family, UNetConfig UNet, AutoencoderConfig? Autoencoder, ClipTextConfig? Text, long UNetValues, long AutoencoderValues, long TextValues)
+internal sealed record ModelSize(ModelFamily Family, UNetConfig UNet, AutoencoderConfig? Autoencoder, ClipTextConfig? Text,
+    long UNetValues, long AutoencoderValues, long TextValues)
 {
     /// <summary>The size of a model on disk.</summary>
     public static ModelSize Of(Checkpoint checkpoint)

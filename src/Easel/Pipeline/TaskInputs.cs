@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace Easel.Pipeline;
 
 /// <summary>
-/// What a task adds to plain text to image, as data: the latents to begin from, the channels that the UNet sees beside the noisy latents, class labels, and what to keep.
+/// What a task adds to plain text to image, as data: the latents to begin from, the channels that the UNet sees beside the noisy latents, class labels, and
+/// what to keep.
 /// </summary>
 /// <param name="Init">[n, channels, h, w], scaled latents to begin from; null for noise alone.</param>
 /// <param name="Beside">[n, c, h, w], channels concatenated to the noisy latents; null where the model takes none.</param>
@@ -25,7 +26,8 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
 
         // What is begun from. A demo that does without it at full strength draws its noise all the same, unless it is shown the picture in another way.
         var forgets = family.ForgetsAtFullStrength && request.Strength >= 1;
-        var kept = canvas.Picture is { } picture && family.BeginsFromPicture && !(forgets && family.TakesMask) ? encoder.Encode(ImageTensor.FromImage(picture)) : null;
+        var encodes = family.BeginsFromPicture && !(forgets && family.TakesMask);
+        var kept = canvas.Picture is { } picture && encodes ? encoder.Encode(ImageTensor.FromImage(picture)) : null;
         var redraw = kept is not null && !family.TakesMask && canvas.Mask is { } mask ? encoder.LatentMask(mask) : null;
         var init = forgets ? null : redraw is null ? kept : Filled(kept!, redraw, request.Fill, noise);
 
@@ -85,7 +87,9 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
         _ => kept.alias(),
     };
 
-    /// <summary>scripts/gradio/inpainting.py of the Stability repository: the picture, and 1 where it is painted over; without a picture all is drawn.</summary>
+    /// <summary>
+    /// scripts/gradio/inpainting.py of the Stability repository: the picture, and 1 where it is painted over; without a picture all is drawn.
+    /// </summary>
     private static Tensor Pixels(Canvas canvas) => canvas.Picture is { } picture ? ImageTensor.FromImage(picture) : zeros(1, 3, canvas.Height, canvas.Width);
 
     private static Tensor Painted(Canvas canvas) =>

@@ -5,8 +5,10 @@ using static TorchSharp.torch;
 namespace Easel.Pipeline;
 
 /// <summary>
-/// What stands around the denoising network in a run. Each takes a function and gives one of the same or the next kind: what answers a call, what answers with guidance, a denoiser.
-/// More of the kind are where their state is: <see cref="TaskInputs"/>, <see cref="PromptMemory"/>, <see cref="DeepFeatures"/>, <see cref="Planning.RunMeter"/>.
+/// What stands around the denoising network in a run. Each takes a function and gives one of the same or the next kind: what answers a call, what answers with
+/// guidance, a denoiser.
+/// More of the kind are where their state is: <see cref="TaskInputs"/>, <see cref="PromptMemory"/>, <see cref="DeepFeatures"/>, <see
+/// cref="Planning.RunMeter"/>.
 /// </summary>
 internal static class Wrappers
 {

@@ -20,7 +20,8 @@ internal sealed class Condition(Tensor context, double? weight)
 internal readonly record struct GuidanceRow(int Picture, Condition Condition);
 
 /// <summary>
-/// Classifier-free guidance ("Classifier-Free Diffusion Guidance", arXiv 2207.12598): the answer to the negative prompt, moved by the scale towards the answers to the prompt.
+/// Classifier-free guidance ("Classifier-Free Diffusion Guidance", arXiv 2207.12598): the answer to the negative prompt, moved by the scale towards the answers
+/// to the prompt.
 /// Several prompts joined by AND each add their own move ("Compositional Visual Generation with Composable Diffusion Models", arXiv 2206.01714).
 /// </summary>
 internal sealed class Guidance(double scale, Func<int, IReadOnlyList<GuidanceRow>> rowsAtStep)
@@ -28,13 +29,15 @@ internal sealed class Guidance(double scale, Func<int, IReadOnlyList<GuidanceRow
     /// <summary>Asks the UNet and combines its answers.</summary>
     /// <param name="x">[n, c, h, w], the batch.</param>
     /// <param name="at">Where the run stands: prompts may change on the way.</param>
-    /// <param name="guides">Whether guidance is to act; without it the answer is that to the prompt. Prompts that are composed or weighted need it and keep it.</param>
+    /// <param name="guides">Whether guidance is to act; without it the answer is that to the prompt. Prompts that are composed or weighted need it and keep
+    /// it.</param>
     /// <param name="ask">(rows of x, what each is about; their contexts are of one length) to answers.</param>
     public Tensor Answer(Tensor x, Evaluation at, bool guides, Func<Tensor, IReadOnlyList<GuidanceRow>, Tensor> ask)
     {
         using var scope = NewDisposeScope();
         var rows = rowsAtStep(at.Step);
-        if (!guides && rows.Where(row => row.Condition.Weight is not null).ToList() is var plain && plain.Count == x.shape[0] && plain.All(row => row.Condition.Weight == 1)) rows = plain;
+        var plain = rows.Where(row => row.Condition.Weight is not null).ToList();
+        if (!guides && plain.Count == x.shape[0] && plain.All(row => row.Condition.Weight == 1)) rows = plain;
         var answers = new Tensor[rows.Count];
 
         // Contexts of one length go through the network together, the negative prompt's first as in the original.
@@ -42,7 +45,8 @@ internal sealed class Guidance(double scale, Func<int, IReadOnlyList<GuidanceRow
         {
             var members = group.ToList();
             var pictures = members.Select(m => (long)m.row.Picture).ToArray();
-            var rowsOfX = pictures.SequenceEqual(Enumerable.Range(0, (int)x.shape[0]).Select(i => (long)i)) ? x : x.index_select(0, tensor(pictures, device: x.device));
+            var isWhole = pictures.SequenceEqual(Enumerable.Range(0, (int)x.shape[0]).Select(i => (long)i));
+            var rowsOfX = isWhole ? x : x.index_select(0, tensor(pictures, device: x.device));
             var answered = ask(rowsOfX, [.. members.Select(m => m.row)]);
             for (var k = 0; k < members.Count; k++) answers[members[k].i] = answered[k..(k + 1)];
         }

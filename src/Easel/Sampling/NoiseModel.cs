@@ -14,8 +14,10 @@ public enum PredictionType
 }
 
 /// <summary>
-/// How a network was taught to see noise: the one place that knows what it predicts and in which scale. Samplers walk in variance-exploding coordinates, clean + sigma * noise;
-/// the networks here were trained in variance-preserving ones, which are those divided by sqrt(1 + sigma^2). The scalings are c_in, c_skip and c_out of Karras et al. (2022) at
+/// How a network was taught to see noise: the one place that knows what it predicts and in which scale. Samplers walk in variance-exploding coordinates, clean
+/// + sigma * noise;
+/// the networks here were trained in variance-preserving ones, which are those divided by sqrt(1 + sigma^2). The scalings are c_in, c_skip and c_out of Karras
+/// et al. (2022) at
 /// sigma_data = 1.
 /// </summary>
 /// <param name="Schedule">The noise levels of its training.</param>

@@ -140,7 +140,8 @@ internal static class OneStepSamplers
     }
 
     /// <summary>
-    /// Strategic stochastic sampling of a trajectory consistency model (Zheng et al. 2024, arXiv 2402.19159, algorithm 4, whose gamma is eta): straight down to a share of the next
+    /// Strategic stochastic sampling of a trajectory consistency model (Zheng et al. 2024, arXiv 2402.19159, algorithm 4, whose gamma is eta): straight down to
+    /// a share of the next
     /// timestep, then noise up to it. Ancestral sampling with another split (diffusers, TCDScheduler).
     /// </summary>
     public static Tensor Tcd(SamplerRun run, Tensor x)

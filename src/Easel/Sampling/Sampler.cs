@@ -47,7 +47,9 @@ public sealed record Sampler
     /// </summary>
     public bool SharesSteps { get; init; }
 
-    /// <summary>Whether it scales noise by <see cref="SamplingOptions.Eta"/>, or has no use for that; PLMS, whose original refuses it, does not accept it above 0.</summary>
+    /// <summary>
+    /// Whether it scales noise by <see cref="SamplingOptions.Eta"/>, or has no use for that; PLMS, whose original refuses it, does not accept it above 0.
+    /// </summary>
     public bool AcceptsEta { get; init; } = true;
 
     /// <summary>Evaluations of the model per step, for the planning of time; 1 for most.</summary>
@@ -72,7 +74,8 @@ public sealed record Sampler
     /// <param name="onStep">Called after each step; throw from it to cancel.</param>
     /// <returns>The latents at the last level; belongs to the caller's scope.</returns>
     public Tensor Run(
-        Denoiser denoise, Tensor x, IReadOnlyList<double> sigmas, NoiseSchedule trained, NoiseSampler noise, SamplingOptions? options = null, Action<StepInfo>? onStep = null)
+        Denoiser denoise, Tensor x, IReadOnlyList<double> sigmas, NoiseSchedule trained, NoiseSampler noise, SamplingOptions? options = null,
+        Action<StepInfo>? onStep = null)
     {
         using var scope = NewDisposeScope();
         return Function(new SamplerRun(denoise, [.. sigmas], trained, noise, options ?? new SamplingOptions(), onStep), x.alias()).MoveToOuterDisposeScope();

@@ -2,14 +2,17 @@ using static TorchSharp.torch;
 
 namespace Easel.Sampling;
 
-/// <summary>What a sampler walks with. It counts the evaluations of the model and the steps done, so that whoever denoises knows where the run stands.</summary>
+/// <summary>
+/// What a sampler walks with. It counts the evaluations of the model and the steps done, so that whoever denoises knows where the run stands.
+/// </summary>
 /// <param name="Denoiser">The model.</param>
 /// <param name="Sigmas">The noise levels, falling.</param>
 /// <param name="Trained">The noise levels the model was trained with, for methods that count in its timesteps.</param>
 /// <param name="Noise">Where added noise comes from.</param>
 /// <param name="Options">The knobs.</param>
 /// <param name="OnStep">Called after each step.</param>
-internal sealed record SamplerRun(Denoiser Denoiser, double[] Sigmas, NoiseSchedule Trained, NoiseSampler Noise, SamplingOptions Options, Action<StepInfo>? OnStep)
+internal sealed record SamplerRun(Denoiser Denoiser, double[] Sigmas, NoiseSchedule Trained, NoiseSampler Noise, SamplingOptions Options,
+    Action<StepInfo>? OnStep)
 {
     private int _evaluations;
     private int _steps;
@@ -37,7 +40,8 @@ internal sealed record SamplerRun(Denoiser Denoiser, double[] Sigmas, NoiseSched
     }
 
     /// <summary>
-    /// The stochastic half of Karras et al. (2022), algorithm 2: raises the noise level before step <paramref name="i"/>. While churn is on, one tensor is drawn per step even
+    /// The stochastic half of Karras et al. (2022), algorithm 2: raises the noise level before step <paramref name="i"/>. While churn is on, one tensor is
+    /// drawn per step even
     /// outside of its window, as k-diffusion does, so that the window does not shift the noise of later steps.
     /// </summary>
     public (Tensor X, double Sigma) Churn(Tensor x, int i)

@@ -4,7 +4,8 @@ namespace Easel.Sampling;
 public sealed record SamplingOptions
 {
     /// <summary>
-    /// How much of the noise removed in a step is drawn anew: 0 is deterministic, 1 full. From 0 to 1. Defaults: 0 for ddim, dpm_fast and dpm_adaptive, 0.3 for tcd, whose gamma it is, else 1.
+    /// How much of the noise removed in a step is drawn anew: 0 is deterministic, 1 full. From 0 to 1. Defaults: 0 for ddim, dpm_fast and dpm_adaptive, 0.3 for
+    /// tcd, whose gamma it is, else 1.
     /// PLMS allows 0 only.
     /// </summary>
     public double? Eta { get; init; }

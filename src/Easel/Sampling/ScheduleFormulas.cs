@@ -77,7 +77,11 @@ internal static class ScheduleFormulas
         return [.. Enumerable.Range(0, r.Steps).Reverse().Select(i => r.Noise.Sigmas[Math.Min(i * stride + 1, r.Noise.Count - 1)]).Distinct()];
     }
 
-    /// <summary>diffusers' timestep_spacing "trailing" (Lin et al. 2023, table 2): ends on the last timestep, as models with zero terminal SNR need.</summary>
+    /// <summary>
+    /// diffusers' timestep_spacing "trailing" (Lin et al. 2023, table 2): ends on the last timestep, as models with zero terminal SNR need. Each step ends where
+    /// the next begins. diffusers' own DDIM goes from timestep t to t - 1000 // steps whatever comes next (scheduling_ddim.py), which is the same where the
+    /// number of steps divides 1000; where it does not, its latents between two steps are taken for noisier or cleaner than they are, and that is not followed.
+    /// </summary>
     public static double[] Trailing(ScheduleRequest r) =>
         [.. Enumerable.Range(0, r.Steps).Select(i => r.Noise.Sigmas[(int)Math.Round(r.Noise.Count - i * ((double)r.Noise.Count / r.Steps)) - 1])];
 

@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 namespace Easel.Weights;
 
 /// <summary>
-/// A model on disk, opened and recognised but not loaded: which family it is of, the shape of its networks, and where their tensors are. Everything is read off the names and
+/// A model on disk, opened and recognised but not loaded: which family it is of, the shape of its networks, and where their tensors are. Everything is read off
+/// the names and
 /// shapes of the tensors; a configuration file beside the model is honoured where tensors cannot tell.
 /// </summary>
 public sealed class Checkpoint : IDisposable
@@ -100,7 +101,8 @@ public sealed class Checkpoint : IDisposable
     {
         var (kind, first, last) = Family.Noise.Schedule.Betas;
         kind = _settings.BetaSchedule switch { "linear" => BetaSchedule.Linear, "squaredcos_cap_v2" => BetaSchedule.Cosine, null => kind, _ => BetaSchedule.ScaledLinear };
-        return new(NoiseSchedule.FromBetas(kind, _settings.BetaStart ?? first, _settings.BetaEnd ?? last, zeroTerminalSnr: _settings.ZeroTerminalSnr ?? false), Prediction);
+        (first, last) = (_settings.BetaStart ?? first, _settings.BetaEnd ?? last);
+        return new(NoiseSchedule.FromBetas(kind, first, last, zeroTerminalSnr: _settings.ZeroTerminalSnr ?? false), Prediction);
     }
 
     /// <summary>Closes the files. Networks that were loaded from them live on.</summary>

@@ -10,7 +10,8 @@ namespace Easel.Weights;
 /// <param name="tensors">Its weights in their files, which stay open.</param>
 /// <param name="servesBeforeDrawing">Whether its part is done before drawing begins, so that it may leave memory then.</param>
 /// <param name="loraName">A layer's name as LoRAs write it, where it is not ours; null where LoRAs do not reach the network.</param>
-internal sealed class NetworkSlot(string name, Module module, StateDict tensors, bool servesBeforeDrawing = false, Func<string, string>? loraName = null) : IDisposable
+internal sealed class NetworkSlot(string name, Module module, StateDict tensors, bool servesBeforeDrawing = false, Func<string, string>? loraName = null)
+    : IDisposable
 {
     /// <inheritdoc cref="NetworkSlot" path="/param[@name='name']"/>
     public string Name => name;

@@ -16,7 +16,8 @@ internal static class Shapes
         var labels = tensors.Shape("class_embedding.weight");
         var levels = tensors.CountChildren("down_blocks.");
 
-        var signs = new UNetSigns((int)conv_in[1], (int)conv_out[0], (int)context, LinearProjections: proj_in.Length == 2, HasClasses: labels is not null, name => tensors.Shape(name) is not null);
+        var signs = new UNetSigns((int)conv_in[1], (int)conv_out[0], (int)context, LinearProjections: proj_in.Length == 2, HasClasses: labels is not null,
+            name => tensors.Shape(name) is not null);
         var family = ModelFamily.Of(signs, families)
             ?? throw new CheckpointException($"{path} is a diffusion model with {conv_in[1]} channels in and {conv_out[0]} out, which is none that Easel knows "
                 + "(4 in: text to image; 9: inpainting; 5: depth; 7 with noise levels: x4 upscaler).");

@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace Easel.Tests.Models;
 
-/// <summary>Guards the keys and values of a prompt that are made once: another prompt, another batch of pictures or changed weights must not meet old ones; parts of rows add up to the whole.</summary>
+/// <summary>
+/// Guards the keys and values of a prompt that are made once: another prompt, another batch of pictures or changed weights must not meet old ones; parts of
+/// rows add up to the whole.
+/// </summary>
 public sealed class KeptContextTests
 {
     [Fact]

@@ -68,7 +68,8 @@ internal sealed class LoraMerge
         var strangers = new List<LoraLayer>();
         foreach (var layer in lora.Layers)
         {
-            if (_networks.Where(network => network.IsText == layer.IsText).Select(network => network.Find(layer.Layer)).FirstOrDefault(found => found is not null) is not { } target)
+            var found = _networks.Where(network => network.IsText == layer.IsText).Select(network => network.Find(layer.Layer));
+            if (found.FirstOrDefault(one => one is not null) is not { } target)
             {
                 strangers.Add(layer);
                 continue;
