@@ -216,7 +216,9 @@ internal sealed class AutoencoderMiddle : Module<Tensor, Tensor>
     }
 }
 
-/// <summary>Single-head self-attention over the positions of a picture. The original stores its projections as 1x1 convolutions, which are the same numbers.</summary>
+/// <summary>
+/// Single-head self-attention over the positions of a picture. The original stores its projections as 1x1 convolutions, which are the same numbers.
+/// </summary>
 internal sealed class PictureAttention : Module<Tensor, Tensor>
 {
     private readonly GroupNorm group_norm;

@@ -8,13 +8,17 @@ namespace Easel.Models;
 /// kept this must not outlive the weights they were made with.
 /// </summary>
 /// <param name="context">[rows, tokens, width]; belongs to the caller.</param>
+/// <param name="vector">[rows, width], what the network is told of each picture as a whole; null where it takes nothing of the kind.</param>
 /// <param name="keeps">Whether keys and values are kept for the next call; otherwise, as in training, each belongs to the scope that asks.</param>
-internal sealed class ContextKeys(Tensor context, bool keeps = false) : IDisposable
+internal sealed class ContextKeys(Tensor context, Tensor? vector = null, bool keeps = false) : IDisposable
 {
     private readonly Dictionary<Attention, (Tensor Keys, Tensor Values)> _made = new(ReferenceEqualityComparer.Instance);
 
     /// <inheritdoc cref="ContextKeys" path="/param[@name='context']"/>
     public Tensor Context => context;
+
+    /// <inheritdoc cref="ContextKeys" path="/param[@name='vector']"/>
+    public Tensor? Vector => vector;
 
     /// <summary>The keys and values of a layer.</summary>
     /// <param name="layer">The layer.</param>

@@ -6,8 +6,10 @@ using static TorchSharp.torch.nn;
 namespace Easel.Models;
 
 /// <summary>
-/// A 3x3 convolution of a picture enlarged to twice its size by repeating each pixel. Of the nine pixels under the kernel only four differ, so a packed layer never makes the enlarged
-/// picture: each of the four kinds of output pixel (even or odd row, even or odd column) is a 2x2 convolution of the small picture with sums of the nine weights, and the four results
+/// A 3x3 convolution of a picture enlarged to twice its size by repeating each pixel. Of the nine pixels under the kernel only four differ, so a packed layer
+/// never makes the enlarged
+/// picture: each of the four kinds of output pixel (even or odd row, even or odd column) is a 2x2 convolution of the small picture with sums of the nine
+/// weights, and the four results
 /// are laid into each other. That is 4/9 of the multiplications.
 /// </summary>
 public sealed class DoubledConv2d : Layer
@@ -55,7 +57,8 @@ public sealed class DoubledConv2d : Layer
         var picture = result.view(n, 2 * h, 2 * w, c).permute(0, 3, 1, 2);
         if (height == 2 * h && width == 2 * w) return picture;
 
-        // Beyond the edge of an odd side lies nothing, and not the repeated pixel: what that one added through the kernel's last row or column is taken off again.
+        // Beyond the edge of an odd side lies nothing, and not the repeated pixel: what that one added through the kernel's last row or column is taken off
+        // again.
         var (cutsRow, cutsColumn) = (height < 2 * h, width < 2 * w);
         if (cutsRow) picture[.., .., (int)height - 1, ..].sub_(Interleaved(x[.., .., ((int)h - 1).., ..], row: 1, column: null)[.., .., 0, ..]);
         if (cutsColumn) picture[.., .., .., (int)width - 1].sub_(Interleaved(x[.., .., .., ((int)w - 1)..], row: null, column: 1)[.., .., .., 0]);

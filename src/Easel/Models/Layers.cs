@@ -7,7 +7,8 @@ namespace Easel.Models;
 
 /// <summary>
 /// A layer whose parameters come from a checkpoint. It is built without memory (on the meta device: shapes only), and <see cref="Assign"/> gives each parameter
-/// its values one at a time, so that loading a model never holds it twice and never fills weights with random numbers first. Weights may be kept in a narrower format than
+/// its values one at a time, so that loading a model never holds it twice and never fills weights with random numbers first. Weights may be kept in a narrower
+/// format than
 /// the numbers that flow through: each is then widened while its layer runs.
 /// </summary>
 public abstract class Layer : Module<Tensor, Tensor>
@@ -15,7 +16,8 @@ public abstract class Layer : Module<Tensor, Tensor>
     private protected Layer(string name) : base(name) { }
 
     /// <summary>
-    /// Whether a weight, when it is assigned, is laid out for the processor (<see cref="OneDnn"/>) in place of being kept as it is: several times as fast, for inference on a CPU
+    /// Whether a weight, when it is assigned, is laid out for the processor (<see cref="OneDnn"/>) in place of being kept as it is: several times as fast, for
+    /// inference on a CPU
     /// only. To be set before the weights come.
     /// </summary>
     internal bool Packs { get; set; }
@@ -55,7 +57,8 @@ public abstract class Layer : Module<Tensor, Tensor>
     private protected virtual void Unpack() { }
 
     /// <summary>
-    /// The layer's output added to <paramref name="residual"/>, which is the caller's to give away: where it saves a pass over memory the sum is written over it.
+    /// The layer's output added to <paramref name="residual"/>, which is the caller's to give away: where it saves a pass over memory the sum is written over
+    /// it.
     /// </summary>
     internal virtual Tensor AddTo(Tensor residual, Tensor x)
     {

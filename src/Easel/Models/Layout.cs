@@ -6,7 +6,8 @@ namespace Easel.Models;
 internal static class Layout
 {
     /// <summary>
-    /// The same picture with the channels of a pixel side by side ("channels last"). Convolutions and norms keep the order, and in it a picture is a list of tokens without being moved.
+    /// The same picture with the channels of a pixel side by side ("channels last"). Convolutions and norms keep the order, and in it a picture is a list of
+    /// tokens without being moved.
     /// </summary>
     public static Tensor ChannelsLast(this Tensor x)
     {

@@ -36,17 +36,18 @@ internal sealed class PromptMemory(ScalarType type, Device device) : IDisposable
             }
             using var scope = NewDisposeScope();
             var context = cat([.. conditions.Select(condition => condition.Context)], dim: 0).to(type, device);
-            _entries.Add(entry = new Entry(conditions, context.DetachFromDisposeScope()));
+            var vector = conditions[0].Vector is null ? null : cat([.. conditions.Select(condition => condition.Vector!)], dim: 0).to(type, device);
+            _entries.Add(entry = new Entry(conditions, context.DetachFromDisposeScope(), vector?.DetachFromDisposeScope()));
         }
         entry.LastAsked = call.At.Number;
         return entry.Keys;
     }
 
-    private sealed class Entry(IReadOnlyList<Condition> conditions, Tensor context) : IDisposable
+    private sealed class Entry(IReadOnlyList<Condition> conditions, Tensor context, Tensor? vector) : IDisposable
     {
         public IReadOnlyList<Condition> Conditions => conditions;
 
-        public ContextKeys Keys { get; } = new(context, keeps: true);
+        public ContextKeys Keys { get; } = new(context, vector, keeps: true);
 
         public int LastAsked { get; set; }
 
@@ -54,6 +55,7 @@ internal sealed class PromptMemory(ScalarType type, Device device) : IDisposable
         {
             Keys.Dispose();
             context.Dispose();
+            vector?.Dispose();
         }
     }
 }

@@ -6,7 +6,8 @@ namespace Easel.Models;
 internal static class Tiles
 {
     /// <summary>
-    /// Applies <paramref name="network"/> to tiles of <paramref name="x"/>. Neighbours overlap by a quarter of a tile and fade into each other linearly, so no seam shows where
+    /// Applies <paramref name="network"/> to tiles of <paramref name="x"/>. Neighbours overlap by a quarter of a tile and fade into each other linearly, so no
+    /// seam shows where
     /// their group norms disagree.
     /// </summary>
     /// <param name="x">[n, c, h, w].</param>
@@ -61,7 +62,10 @@ internal static class Tiles
         return Starts(size.Height, side, overlap, scaleDown).Count * Starts(size.Width, side, overlap, scaleDown).Count;
     }
 
-    /// <summary>Where tiles begin so that they cover <paramref name="length"/>, neighbours sharing at least <paramref name="overlap"/>; multiples of <paramref name="step"/>.</summary>
+    /// <summary>
+    /// Where tiles begin so that they cover <paramref name="length"/>, neighbours sharing at least <paramref name="overlap"/>; multiples of <paramref
+    /// name="step"/>.
+    /// </summary>
     private static List<long> Starts(long length, long side, long overlap, long step)
     {
         if (length <= side) return [0];

@@ -41,6 +41,9 @@ public sealed record UNetConfig
 
     /// <summary>Number of class labels (the x4 upscaler's noise levels); 0 where there are none.</summary>
     public int ClassCount { get; init; }
+
+    /// <summary>Width of a vector that the network is told of the picture as a whole; 0 where there is none.</summary>
+    public int VectorWidth { get; init; }
 }
 
 /// <summary>
@@ -54,6 +57,7 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
     private readonly Conv2d conv_in;
     private readonly TimestepEmbedding time_embedding;
     private readonly Embedding? class_embedding;
+    private readonly TimestepEmbedding? add_embedding;
     private readonly ModuleList<DownBlock> down_blocks;
     private readonly MiddleBlock mid_block;
     private readonly ModuleList<UpBlock> up_blocks;
@@ -71,6 +75,7 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         conv_in = new Conv2d(config.InChannels, config.Channels[0], kernel: 3, padding: 1);
         time_embedding = new TimestepEmbedding(_embeddingWidth, timeWidth);
         class_embedding = config.ClassCount > 0 ? new Embedding(config.ClassCount, timeWidth) : null;
+        add_embedding = config.VectorWidth > 0 ? new TimestepEmbedding(config.VectorWidth, timeWidth) : null;
 
         down_blocks = new ModuleList<DownBlock>();
         var skips = new Stack<int>([config.Channels[0]]); // channels of the skip connections, in the order in which they are laid down
@@ -112,6 +117,7 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         using var scope = NewDisposeScope();
         var time = time_embedding.call(TimestepEmbedding.Sinusoids(timesteps, _embeddingWidth).to(x.dtype)); // [n, 4 * embedding width]
         if (class_embedding is not null) time = time + class_embedding.call(labels!).to(x.dtype);
+        if (add_embedding is not null) time = time + add_embedding.call(context.Vector!);
         time = functional.silu(time); // every block begins with it
 
         var h = conv_in.call(x.ChannelsLast());

@@ -124,12 +124,14 @@ internal sealed class LoadedNetworks : IDisposable
     /// <summary>Room for what the UNet makes of the prompts of a batch.</summary>
     public PromptMemory NewPromptMemory() => new(Format.Run, Device);
 
-    /// <summary>The UNet's prediction.</summary>
+    /// <summary>
+    /// The UNet's prediction. Calls of a run bring what is kept of their prompts, see <see cref="PromptMemory"/>; one that does not makes it for itself.
+    /// </summary>
     public Tensor Predict(NetworkCall call)
     {
-        using var scope = NewDisposeScope();
-        using var own = call.Context is null ? new ContextKeys(cat([.. call.Rows.Select(row => row.Condition.Context)], dim: 0).to(Format.Run, Device)) : null;
-        return Predict(call.X, call.Timestep, call.Context ?? own!, call.Labels, call.Deep).MoveToOuterDisposeScope();
+        if (call.Context is { } context) return Predict(call.X, call.Timestep, context, call.Labels, call.Deep);
+        using var words = NewPromptMemory();
+        return words.Over(Predict)(call);
     }
 
     /// <summary>The UNet's prediction: x [n, channels, h, w], one timestep for all, context [n, tokens, width] in its own format and place.</summary>

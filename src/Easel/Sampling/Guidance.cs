@@ -5,13 +5,17 @@ namespace Easel.Sampling;
 /// <summary>What a network is told beside the picture: made once for a batch, and known by itself and not by its numbers.</summary>
 /// <param name="context">[1, tokens, width], the vectors it attends to.</param>
 /// <param name="weight">How much the answer counts (composition by AND); null for the negative prompt's.</param>
-internal sealed class Condition(Tensor context, double? weight)
+/// <param name="vector">[1, width], what it is told of the picture as a whole, for a network that takes that; null for one that does not.</param>
+internal sealed class Condition(Tensor context, double? weight, Tensor? vector = null)
 {
     /// <inheritdoc cref="Condition" path="/param[@name='context']"/>
     public Tensor Context => context;
 
     /// <inheritdoc cref="Condition" path="/param[@name='weight']"/>
     public double? Weight => weight;
+
+    /// <inheritdoc cref="Condition" path="/param[@name='vector']"/>
+    public Tensor? Vector => vector;
 }
 
 /// <summary>One question to the network in a step: a picture of the batch under a condition.</summary>

@@ -34,6 +34,7 @@ internal static class Shapes
             ContextWidth = (int)context,
             LinearProjections = proj_in.Length == 2,
             ClassCount = (int)(labels?[0] ?? 0),
+            VectorWidth = (int)(tensors.Shape("add_embedding.linear_1.weight")?[1] ?? 0),
             Attention = [.. Enumerable.Range(0, levels).Select(i => Attention($"down_blocks.{i}.attentions.0.", i))],
             MiddleAttention = Attention("mid_block.attentions.0.", levels - 1) with { SelfAttention = LooksAtItself("mid_block.attentions.0.", levels - 1, true) },
         };

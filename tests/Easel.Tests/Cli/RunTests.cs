@@ -141,6 +141,9 @@ public sealed class RunTests : IDisposable
         Assert.Contains("depth", Refused("depth2img", "x", "-i", picture));
         Assert.Contains("4 channels", Refused("txt2img", "x", "--C", "3"));
         Assert.Contains("8 x 8", Refused("txt2img", "x", "--f", "4"));
+        // The small model inside has five channels, and is not drawn with what is said of others.
+        Assert.Contains("5 channels", Run("txt2img", "x", "--C", "4", "--outdir", _folder.Path("out"), "-q").Error);
+        Assert.Equal(ExitCodes.Ok, Run("txt2img", "x", "--C", "5", "--steps", "1", "--outdir", _folder.Path("out"), "-q").Code);
 
         string Refused(params string[] args)
         {

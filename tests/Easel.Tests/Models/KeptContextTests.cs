@@ -71,6 +71,36 @@ public sealed class KeptContextTests
     }
 
     [Fact]
+    public void AVectorTravelsWithItsCondition()
+    {
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(7, CPU);
+        using var unet = new UNet(new UNetConfig
+        {
+            InChannels = 4,
+            OutChannels = 4,
+            Channels = [64], // of two in each group of a norm: one alone would lose what is added to it
+            Attention = [new(0, 4, true)],
+            MiddleAttention = new(1, 4, true),
+            BlocksPerLevel = 1,
+            ContextWidth = 32,
+            VectorWidth = 16,
+            LinearProjections = false,
+        });
+        foreach (var layer in unet.modules().OfType<Layer>())
+            foreach (var (name, parameter) in layer.named_parameters(recurse: false).ToList())
+                layer.Assign(name, (randn(parameter.shape, generator: generator) * 0.2).DetachFromDisposeScope());
+        using var words = new PromptMemory(ScalarType.Float32, CPU);
+        var (x, times, context) = (randn([1, 4, 8, 8], generator: generator).expand(2, 4, 8, 8), tensor((float[])[500, 500]), randn([1, 77, 32], generator: generator));
+        GuidanceRow[] rows = [new(0, new(context, null, zeros(1, 16))), new(0, new(context, 1, ones(1, 16)))];
+        var answers = words.Over(call => unet.Predict(call.X, times, call.Context!, null, null))(new NetworkCall(x, 500, default, rows));
+        Assert.True((answers[0] - answers[1]).abs().max().item<float>() > 0.01); // told apart by the vector alone
+        var alone = unet.Predict(x[1..], times[1..], new ContextKeys(context, ones(1, 16)), null, null);
+        Assert.True((alone - answers[1..]).abs().max().item<float>() < 1e-4 * alone.abs().max().item<float>());
+    }
+
+    [Fact]
     public void AFeedForwardInPartsEqualsTheWhole()
     {
         Assert.SkipUnless(Easel.Kernels.OneDnn.IsAvailable, "This build of libtorch has no packed layers.");
