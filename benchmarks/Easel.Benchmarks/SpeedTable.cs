@@ -1,10 +1,10 @@
 using System.Diagnostics;
-using Easel.Models;
-using Easel.Sampling;
 using Easel.Kernels;
+using Easel.Models;
 using Easel.Pipeline;
 using Easel.Planning;
 using Easel.Runtime;
+using Easel.Sampling;
 using Easel.Weights;
 using static TorchSharp.torch;
 
