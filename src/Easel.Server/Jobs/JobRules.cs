@@ -1,5 +1,4 @@
 using Easel.Imaging;
-using Easel.Models;
 using Easel.Server.Library;
 
 namespace Easel.Server.Jobs;
@@ -33,20 +32,20 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
         if (job.Vae is { } vae) _ = library.Vae(vae);
         if (job.Scale is not null) throw Refused("Scale", "A scale goes with the task \"enlarge\"; what is drawn has a width and a height.");
         Most(nameof(request.BatchCount), "number of pictures", PicturesOf(job), limits.Images);
-        if (model.Task == ModelTask.Upscaler)
+        if (model.Model is { Enlarges: > 1 and var enlarges })
         {
             if (request.InitImage is not { } small) throw Refused(nameof(request.InitImage), $"{model.Name} is an upscaler: give the picture to enlarge.");
-            Most(nameof(request.InitImage), "number of pixels of the enlarged picture", 16 * Area(small), limits.EnlargedPixels);
+            Most(nameof(request.InitImage), "number of pixels of the enlarged picture", enlarges * enlarges * Area(small), limits.EnlargedPixels);
         }
         else
         {
             var (wide, high) = request.InitImage is { } init
                 ? (init.Width + request.Extend.Left + request.Extend.Right, init.Height + request.Extend.Top + request.Extend.Bottom)
-                : (model.NativeSize ?? 512, model.NativeSize ?? 512);
+                : (model.Model!.Defaults.Size, model.Model.Defaults.Size);
             Most(nameof(request.Width), "number of pixels", (long)(request.Width ?? wide) * (request.Height ?? high), limits.Pixels);
             if (request.Extend.Any || request.Mask is not null) Most(nameof(request.Extend), "number of pixels of the whole picture", (long)wide * high, limits.InputPixels);
         }
-        return job with { Model = model.Name, Request = request with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) } };
+        return job with { Model = model.Name, Request = request.With(model.Model!.Defaults) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) } };
     }
 
     private JobRequest Enlargement(JobRequest job)

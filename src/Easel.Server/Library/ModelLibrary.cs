@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Easel.Metadata;
-using Easel.Models;
 using Easel.Models.Upscaling;
 using Easel.Server.Errors;
 using Easel.Weights;
@@ -39,7 +38,7 @@ public sealed class ModelLibrary
     /// <summary>The model of a request that names none; null where there is no model at all.</summary>
     public ModelEntry? Default => _options.DefaultModel is { } name
         ? Find(name, ModelUse.Checkpoint) ?? Checkpoints.FirstOrDefault(entry => entry.Path == Path.GetFullPath(name))
-        : Checkpoints.FirstOrDefault(entry => entry.Task == ModelTask.Plain) ?? Checkpoints.FirstOrDefault();
+        : Checkpoints.FirstOrDefault(entry => entry.Model is { Enlarges: 1, TakesDepth: false, TakesMask: false }) ?? Checkpoints.FirstOrDefault();
 
     /// <summary>The LoRAs that prompts can call by name.</summary>
     public IReadOnlyList<string> Loras => NamesIn(_options.Load.LoraFolder, ".safetensors", ".pt", ".bin", ".ckpt");
@@ -187,9 +186,7 @@ public sealed class ModelLibrary
             return entry with
             {
                 Use = checkpoint.Text is null ? ModelUse.None : ModelUse.Checkpoint,
-                Family = checkpoint.Family.Name,
-                Task = checkpoint.Family.Task,
-                NativeSize = checkpoint.Family.NativeSize,
+                Model = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction),
                 Precision = string.Join(", ", checkpoint.StoredTypes),
                 Remarks = checkpoint.Remarks,
                 Problem = checkpoint.Text is null ? "it holds no text encoder, without which it cannot follow a prompt." : null,

@@ -1,6 +1,5 @@
 using Easel.Imaging;
 using Easel.Metadata;
-using Easel.Models;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Library;
@@ -54,17 +53,38 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     public ModelEntry? Model => (Settings.Model is { } name ? library.Find(name, ModelUse.Checkpoint) : null) ?? library.Default;
 
     /// <summary>Whether nothing can be drawn without a picture.</summary>
-    public bool NeedsPicture => Model?.Task is ModelTask.Depth or ModelTask.Upscaler;
+    public bool NeedsPicture => Model?.Model is { NeedsPicture: true } or { TakesDepth: true };
 
     /// <summary>Width and height of the next picture; null where the input picture decides.</summary>
     public (int Width, int Height)? Size
     {
         get
         {
-            if (Input is not null && (Settings.SizeOfPicture || Model?.Task == ModelTask.Upscaler)) return null;
+            if (Input is not null && (Settings.SizeOfPicture || Model?.Model is { Enlarges: > 1 })) return null;
             var own = Model?.NativeSize ?? 512;
-            return (Settings.Width ?? own, Settings.Height ?? own);
+            var request = Settings.Request;
+            return (request.Width ?? own, request.Height ?? own);
         }
+    }
+
+    /// <summary>What is set, with what the model decides filled in.</summary>
+    public GenerationRequest Asked => Model?.Defaults is { } defaults ? Settings.Request.With(defaults) : Settings.Request;
+
+    /// <summary>Whether a knob does anything with the model and the picture that are chosen.</summary>
+    public bool Applies(Knob knob) => knob.Needs switch
+    {
+        KnobNeeds.Picture => Input is not null && Model?.Model is not { Enlarges: > 1 },
+        KnobNeeds.Mask => Input is not null && Settings.Use == InputUse.Mask,
+        KnobNeeds.Upscaler => Model?.Model is { Enlarges: > 1 },
+        KnobNeeds.DepthModel => Model?.Model is { TakesDepth: true },
+        _ => true,
+    };
+
+    /// <summary>Chooses a size.</summary>
+    public void SetSize(int? width, int? height)
+    {
+        Settings.Turn(nameof(GenerationRequest.Width), width);
+        Settings.Turn(nameof(GenerationRequest.Height), height);
     }
 
     /// <summary>Reads what the browser remembers, once.</summary>
@@ -102,7 +122,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
         Settings.SizeOfPicture = (double)image.Width * image.Height <= 2.5 * own * own && Math.Min(image.Width, image.Height) >= 64;
         if (Settings.SizeOfPicture) return;
         var scale = Math.Sqrt(1.5 * own * own / ((double)image.Width * image.Height));
-        (Settings.Width, Settings.Height) = (Rounded(image.Width * scale), Rounded(image.Height * scale));
+        SetSize(Rounded(image.Width * scale), Rounded(image.Height * scale));
 
         static int Rounded(double side) => Math.Clamp((int)Math.Round(side / 64) * 64, 64, 2048);
     }
@@ -140,7 +160,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     public Job? Draw(GrayImage? mask, string client)
     {
         Refusal = null;
-        if (!Settings.SeedIsLocked || Settings.Seed is null) Settings.Seed = Random.Shared.NextInt64(1L << 32);
+        if (!Settings.SeedIsLocked || Settings.Request.Seed is null) Settings.Turn(nameof(GenerationRequest.Seed), Random.Shared.NextInt64(1L << 32));
         try
         {
             if (Input is null && NeedsPicture && Settings.Use != InputUse.Enlarge)
@@ -189,36 +209,22 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     private JobRequest Drawing(GrayImage? mask)
     {
         var size = Size;
-        var request = new GenerationRequest
-        {
-            Prompts = Settings.Prompts,
-            NegativePrompt = Settings.NegativePrompt.Trim(),
-            Width = size?.Width,
-            Height = size?.Height,
-            Steps = Settings.Steps,
-            Sampler = Settings.Sampler,
-            Schedule = Settings.Schedule,
-            GuidanceScale = Settings.Guidance,
-            Seed = Settings.Seed,
-            BatchCount = Settings.Count,
-            ClipSkip = Settings.ClipSkip,
-            NoiseLevel = Settings.NoiseLevel,
-        };
+        var request = Settings.Request with { Prompts = Settings.Prompts, NegativePrompt = Settings.NegativePrompt.Trim(), Width = size?.Width, Height = size?.Height };
         if (Input is { } input) request = WithInput(request, input, mask);
         return new JobRequest { Model = Model?.Name ?? Settings.Model, Vae = Settings.Vae, Request = request };
     }
 
     private GenerationRequest WithInput(GenerationRequest request, InputPicture input, GrayImage? mask)
     {
-        request = request with { InitImage = input.Image, Strength = Settings.Strength };
-        if (Model?.Task == ModelTask.Upscaler) return request;
+        request = request with { InitImage = input.Image };
+        if (Model?.Model is { Enlarges: > 1 }) return request;
         if (Settings.Use == InputUse.Extend)
         {
             if (!Extend.Any) throw new InvalidRequestException(nameof(request.Extend), "Nothing is added to the picture yet: drag an edge outwards, or write how many pixels.");
-            return request with { Extend = Extend, Strength = Math.Max(Settings.Strength, 0.9), MaskBlur = Settings.MaskBlur };
+            return request with { Extend = Extend, Strength = Math.Max(request.Strength, 0.9) };
         }
         if (Settings.Use != InputUse.Mask) return request;
         if (mask is null) throw new InvalidRequestException(nameof(request.Mask), "Nothing is painted yet: paint over what is to be drawn anew.");
-        return request with { Mask = mask, OnlyMasked = Settings.OnlyMasked, Fill = Settings.Fill, MaskBlur = Settings.MaskBlur };
+        return request with { Mask = mask };
     }
 }

@@ -64,17 +64,26 @@ public sealed record ForeignSettings
         settings.Prompt = Prompt ?? settings.Prompt;
         settings.NegativePrompt = NegativePrompt ?? "";
         (settings.PromptPerLine, settings.Styles) = (false, []);
-        settings.Steps = Steps ?? settings.Steps;
-        settings.Guidance = Guidance ?? settings.Guidance;
-        if (Seed is { } seed) (settings.Seed, settings.SeedIsLocked) = (seed, true);
-        if (Width is not null && Height is not null) (settings.Width, settings.Height) = (Width / 8 * 8, Height / 8 * 8);
+        if (Steps is not null) settings.Turn(nameof(GenerationRequest.Steps), Steps);
+        if (Guidance is not null) settings.Turn(nameof(GenerationRequest.GuidanceScale), Guidance);
+        if (Seed is not null)
+        {
+            settings.Turn(nameof(GenerationRequest.Seed), Seed);
+            settings.SeedIsLocked = true;
+        }
+        if (Width is not null && Height is not null)
+        {
+            settings.Turn(nameof(GenerationRequest.Width), Width / GenerationRequest.SideStep * GenerationRequest.SideStep);
+            settings.Turn(nameof(GenerationRequest.Height), Height / GenerationRequest.SideStep * GenerationRequest.SideStep);
+        }
         if (Sampler is null) return null;
         try
         {
             var (sampler, schedule) = Samplers.Resolve(Sampler);
-            (settings.Sampler, settings.Schedule) = (sampler.Name, schedule?.Name);
-            var isNone = Schedule is null or "normal" or "default" || Schedule.Equals(Schedules.Automatic, StringComparison.OrdinalIgnoreCase);
-            if (!isNone) settings.Schedule = Schedules.Get(Schedule!).Name;
+            var isNone = Schedule is null or "normal" or "default" || Schedules.IsAutomatic(Schedule);
+            var spacing = isNone ? schedule : Schedules.Get(Schedule!);
+            settings.Turn(nameof(GenerationRequest.Sampler), sampler.Name);
+            settings.Turn(nameof(GenerationRequest.Schedule), spacing?.Name);
             return null;
         }
         catch (InvalidRequestException unknown)

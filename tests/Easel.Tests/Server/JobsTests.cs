@@ -74,7 +74,7 @@ public sealed class JobsTests : IDisposable
     public async Task MistakesAreOneSentence()
     {
         await using var server = await RunningServer.Start(_folder);
-        await Refused(new { request = new { prompt = "x", steps = 0 } }, HttpStatusCode.BadRequest, "steps", "number of steps is 0");
+        await Refused(new { request = new { prompt = "x", steps = 0 } }, HttpStatusCode.BadRequest, "steps", "steps is 0; it must be from 1 to 1000.");
         await Refused(new { request = new { prompt = "x", steps = 201 } }, HttpStatusCode.BadRequest, "steps", "allows 200");
         await Refused(new { request = new { prompt = "x", sampler = "eulr" } }, HttpStatusCode.BadRequest, "sampler", "no sampler");
         await Refused(new { request = new { prompt = "x", stepz = 3 } }, HttpStatusCode.BadRequest, null, "\"stepz\"");

@@ -46,7 +46,7 @@ public sealed class McpTests : IDisposable
         var enlarged = await Call("upscale", ("image", Convert.ToBase64String(pictures[0].DecodedData.Span)), ("scale", 3), ("upscaler", "lanczos"));
         Assert.Equal((192, 192), SizeOf(enlarged.Content.OfType<ImageContentBlock>().Single()));
 
-        await Refused("draw", "number of steps is 0", ("prompt", "x"), ("steps", 0));
+        await Refused("draw", "steps is 0; it must be from 1 to 1000.", ("prompt", "x"), ("steps", 0));
         await Refused("draw", "no model", ("prompt", "x"), ("model", "none"));
         await Refused("draw", "count is 5", ("prompt", "x"), ("count", 5));
         await Refused("edit", "base64", ("prompt", "x"), ("image", "@@"));

@@ -94,7 +94,7 @@ public sealed class Tab : IAsyncDisposable
     public async Task Ask(string prompt, int steps, int count = 1)
     {
         await Page.FillAsync("#prompt", prompt);
-        foreach (var (field, value) in new[] { ("#width", 64), ("#height", 64), ("#steps", steps), ("#count", count) })
+        foreach (var (field, value) in new[] { ("#width", 64), ("#height", 64), ("#steps", steps), ("#batch-count", count) })
         {
             if (!await Page.Locator(field).IsVisibleAsync()) continue;
             await Page.FillAsync(field, $"{value}");

@@ -29,7 +29,13 @@ public sealed class ComponentTests : IDisposable
     [Fact]
     public void WhatTheBrowserRemembersComesBack()
     {
-        var settings = new PageSettings { Prompt = "<b>\"ü\"", Styles = ["Ink"], Width = 640, Seed = 0, Fill = MaskFill.Noise, Use = InputUse.Mask, Schedule = "karras" };
+        var settings = new PageSettings { Prompt = "<b>\"ü\"", Styles = ["Ink"], Use = InputUse.Mask };
+        settings.Turn(nameof(GenerationRequest.Width), 640);
+        settings.Turn(nameof(GenerationRequest.Seed), 0L);
+        settings.Turn(nameof(GenerationRequest.Fill), MaskFill.Noise);
+        settings.Turn(nameof(GenerationRequest.Schedule), "karras");
+        var request = settings.Request;
+        Assert.Equal(new GenerationRequest { Width = 640, Seed = 0, Fill = MaskFill.Noise, Schedule = "karras", Prompts = request.Prompts }, request);
         Assert.Equivalent(settings, PageSettings.FromJson(settings.ToJson()), strict: true);
     }
 

@@ -81,10 +81,11 @@ public class ForeignSettingsTests
     [Fact]
     public void AnUnknownSamplerIsToldAndTheRestIsTaken()
     {
-        var settings = new PageSettings { Sampler = "euler" };
+        var settings = new PageSettings { Turned = { ["Sampler"] = "euler" } };
         var remark = new ForeignSettings { Program = "ComfyUI", Prompt = "a", Sampler = "exp_heun_2_x0", Steps = 9, Seed = 3, Width = 513, Height = 515 }.ApplyTo(settings);
         Assert.Contains("exp_heun_2_x0", remark);
-        Assert.Equal(("euler", 9, 3L, true, 512, 512), (settings.Sampler, settings.Steps, settings.Seed, settings.SeedIsLocked, settings.Width, settings.Height));
+        var request = settings.Request;
+        Assert.Equal(("euler", 9, 3L, true, 512, 512), (request.Sampler, request.Steps, request.Seed, settings.SeedIsLocked, request.Width, request.Height));
     }
 
     private static ImageMetadata With(string key, string text) => new((string?)null) { Others = [new(key, text)] };

@@ -170,7 +170,7 @@ public sealed class PageTests(Chromium chromium) : IDisposable
         await Expect(page.Locator("#prompt")).ToHaveValueAsync("a red barn");
         foreach (var (field, value) in new[]
         {
-            ("#negative", "people"), ("#steps", "31"), ("#guidance", "9"), ("#seed", "4242"), ("#width", "512"), ("#height", "768"),
+            ("#negative", "people"), ("#steps", "31"), ("#guidance-scale", "9"), ("#seed", "4242"), ("#width", "512"), ("#height", "768"),
             ("#sampler", "dpmpp_2m"), ("#schedule", "karras"),
         })
             await Expect(page.Locator(field)).ToHaveValueAsync(value);
