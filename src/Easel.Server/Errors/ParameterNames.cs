@@ -16,6 +16,9 @@ internal enum Protocol
 
     /// <summary>The tools of the Model Context Protocol.</summary>
     Mcp,
+
+    /// <summary>The page: what stands on its fields.</summary>
+    Page,
 }
 
 /// <summary>The library's names of settings, as a protocol calls them.</summary>
@@ -41,6 +44,7 @@ internal static class ParameterNames
         (Protocol.Sdapi, { Property: nameof(GenerationRequest.InitImage) }) => "init_images",
         (Protocol.Sdapi, _) => knob?.SdapiName,
         (Protocol.Mcp, _) => knob?.McpName,
+        (Protocol.Page, _) => knob?.Label,
         _ => null,
     };
 }

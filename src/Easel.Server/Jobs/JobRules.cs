@@ -12,8 +12,10 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
     public JobRequest Check(JobRequest job)
     {
         CheckLengths(job.Request);
+        // The server's own limits first, which may be narrower than the library's.
+        if (job.Request.Steps is { } steps && steps > limits.Steps)
+            throw Knobs.Find(nameof(job.Request.Steps))!.Refused($"is {steps}; this server allows {limits.Steps}.");
         job.Request.Validate();
-        if (job.Request.Steps is { } steps) Most(nameof(job.Request.Steps), "number of steps", steps, limits.Steps);
         if (job.Request.InitImage is { } init) Most(nameof(job.Request.InitImage), "number of pixels of the input picture", Area(init), limits.InputPixels);
         return job.Task == JobTask.Enlarge ? Enlargement(job) : Drawing(job);
     }

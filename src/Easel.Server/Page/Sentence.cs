@@ -14,7 +14,7 @@ internal static class Sentence
     public static string Kebab(string name) => string.Concat(name.Select((c, i) => char.IsUpper(c) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(c) : $"{c}"));
 
     /// <summary>What a person is told of an exception; never where it came from.</summary>
-    public static string Of(Exception exception) => Problem.Of(exception).Detail;
+    public static string Of(Exception exception) => Problem.Of(exception, Protocol.Page).Detail;
 
     /// <summary>How long something takes: "8 s", "2 min 10 s", "1 h 5 min".</summary>
     public static string Duration(double seconds)
