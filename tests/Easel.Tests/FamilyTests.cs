@@ -204,7 +204,7 @@ public sealed class FamilyTests
     /// The run itself. Where the original's course was recorded it is followed: the timesteps it asked for, what its network was given and answered, and the latents and the clean picture
     /// foreseen after every step.
     /// </summary>
-    private static Tensor Run(DiffusionModel model, SamplingPlan plan, Tensor x, Dictionary<string, Tensor> golden, double scale, Tensor? beside, Tensor? labels)
+    internal static Tensor Run(DiffusionModel model, SamplingPlan plan, Tensor x, Dictionary<string, Tensor> golden, double scale, Tensor? beside, Tensor? labels)
     {
         var draws = golden.GetValueOrDefault("noise");
         var (draw, call, steps) = (0, 0, 0);
