@@ -59,7 +59,7 @@ public sealed class LeakTests
         {
             "inpaint" => Drawing("inpaint", Begun() with { Mask = Painted() }),
             "depth" => Drawing("depth", Begun() with { Depth = new DepthImage(64, 64, [.. Enumerable.Range(0, 64 * 64).Select(i => (ushort)i)]) }),
-            "x4upscaler" => Drawing("x4upscaler", Begun()),
+            "x4upscaler" => Drawing("x4upscaler", Begun() with { InitImage = new RgbImage(16, 16) }),
             "LoRA" => Drawing(null, Begun() with { Prompt = "a house<lora:lora-kohya.fp16:0.8>" }, Begun()),
             "tiny autoencoder" => Drawing("sd1", Begun()),
             _ => Enlarging(),
