@@ -36,6 +36,8 @@ public sealed class FamilyTests
     [InlineData("sd1", "config.yaml", "", 0.35)]
     [InlineData("sd1", "config.yaml", "", 0.8)]
     [InlineData("sd2", "config-base.yaml", "eps_", 0.35)]
+    [InlineData("sd2", "config-base.yaml", "eps_", 0.8)]
+    [InlineData("sd2", "config-v.yaml", "v_", 0.35)]
     [InlineData("sd2", "config-v.yaml", "v_", 0.8)]
     public void ImageToImage(string area, string config, string kind, double strength)
     {
@@ -48,7 +50,7 @@ public sealed class FamilyTests
         Close.Absolute(golden["init_latent"], init, 1e-3, "init latents");
 
         var plan = SamplingPlan.For("ddim", null, 12, model.NoiseSchedule, strength);
-        var latents = Run(model, plan, plan.Start(golden["encode_noise"], init), golden, 7.5, null, null);
+        var latents = Run(model, plan, Noised(plan, golden, init), golden, 7.5, null, null);
         Close.Relative(golden["latent"], latents, 1e-3, "latents");
         var image = FormattableString.Invariant($"{area}/images/{kind}img2img_{strength}_0.png");
         GeneratorTests.AssertSame(ImageFile.Load(Goldens.Path(image)), ImageTensor.ToImage(model.Decode(latents, null)), image);
@@ -116,8 +118,7 @@ public sealed class FamilyTests
         Close.Absolute(golden["init_latent"], init, 1e-3, "init latents");
 
         var plan = SamplingPlan.For("ddim", null, 6, model.NoiseSchedule, strength: 0.8, new SamplingOptions { StrengthBelowSteps = true });
-        var x = plan.Start(golden["encode_noise"], init);
-        Close.Relative(golden["latent"], Run(model, plan, x, golden, 9.0, golden["depth_latent"], null), 1e-3, "latents");
+        Close.Relative(golden["latent"], Run(model, plan, Noised(plan, golden, init), golden, 9.0, golden["depth_latent"], null), 1e-3, "latents");
     }
 
     [Fact]
@@ -194,10 +195,25 @@ public sealed class FamilyTests
         Tensor? beside = null, Tensor? labels = null)
     {
         var plan = SamplingPlan.For(sampler, null, steps, model.NoiseSchedule, options: new SamplingOptions { Eta = eta });
+        if (golden.TryGetValue("ddim_alphas", out var alphas) && sampler == "ddim")
+        {
+            // The original's tables rise; the level at which a run ends is the one before the first.
+            var levels = cat([golden["ddim_alphas_prev"][..1], alphas]).flip(0);
+            Close.Relative(((1 - levels) / levels).sqrt(), tensor(plan.Sigmas.ToArray()), 1e-5, "noise levels");
+        }
         var latents = Run(model, plan, plan.Start(golden["x_T"]), golden, scale, beside, labels);
         Close.Relative(golden["latent"], latents, 1e-3, "latents");
         for (var i = 0; i < latents.shape[0]; i++)
             GeneratorTests.AssertSame(ImageFile.Load(Goldens.Path($"{images}_{i}.png")), ImageTensor.ToImage(model.Decode(latents[i..(i + 1)], null)), $"{images}_{i}");
+    }
+
+    /// <summary>What image to image begins from, as recorded: <paramref name="init"/> and the noise of as many steps as the original takes.</summary>
+    private static Tensor Noised(SamplingPlan plan, Dictionary<string, Tensor> golden, Tensor init)
+    {
+        Assert.Equal(golden["t_enc"][0].item<long>(), plan.StepCount);
+        var x = plan.Start(golden["encode_noise"], init);
+        Close.Relative(golden["z_enc"], x / Math.Sqrt(1 + plan.Sigmas[0] * plan.Sigmas[0]), 1e-3, "noised latents");
+        return x;
     }
 
     /// <summary>
