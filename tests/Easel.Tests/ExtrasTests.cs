@@ -10,8 +10,8 @@ using static TorchSharp.torch;
 namespace Easel.Tests;
 
 /// <summary>
-/// Guards what changes a model on its way in, from a request or a command line to pixels: a LoRA, a learned word, another autoencoder, averaged weights, fewer layers of the text encoder.
-/// Each must draw the picture of a model whose file was rewritten to be what the setting makes of it.
+/// Guards what changes a model on its way in, from a request or a command line to pixels: a LoRA, a learned word, another autoencoder, averaged weights, fewer
+/// layers of the text encoder. Each must draw the picture of a model whose file was rewritten to be what the setting makes of it.
 /// </summary>
 public sealed class ExtrasTests : IDisposable
 {
@@ -73,7 +73,8 @@ public sealed class ExtrasTests : IDisposable
     public void ALearnedWordDrawsAsWordsOfTheVocabulary()
     {
         const string Words = "a house in My-Style.A1111 at night"; // in whatever case
-        var drawn = BothWays.Draw(Diffusers, new LoadOptions { EmbeddingFolder = Layouts }, Plain with { Prompt = Words }, [.. Line(Words), "--embeddings-dir", Layouts]);
+        var drawn = BothWays.Draw(Diffusers, new LoadOptions { EmbeddingFolder = Layouts }, Plain with { Prompt = Words },
+            [.. Line(Words), "--embeddings-dir", Layouts]);
 
         string[] others = ["zebra", "violin", "kiwi"];
         var (tokenizer, vectors) = (new ClipTokenizer(), Goldens.Tensors("layouts/my-style.goldens.safetensors")["vectors"]);
@@ -97,7 +98,8 @@ public sealed class ExtrasTests : IDisposable
         foreach (var layer in (string[])["encoder.conv_in.weight", "decoder.conv_out.weight"]) tensors[Prefix + layer] = tensors[Prefix + layer].flip(0) * -1;
         var inside = Written("sd1-formats", tensors);
         var alone = _folder.Path("vae.safetensors");
-        SafeTensorsWriter.Write(alone, tensors.Where(t => t.Key.StartsWith(Prefix, StringComparison.Ordinal)).ToDictionary(t => t.Key[Prefix.Length..], t => t.Value));
+        var own = tensors.Where(t => t.Key.StartsWith(Prefix, StringComparison.Ordinal));
+        SafeTensorsWriter.Write(alone, own.ToDictionary(t => t.Key[Prefix.Length..], t => t.Value));
 
         // From a picture, so that both halves have their part in it.
         var picture = Goldens.Path("sd1/images/init_0.png");
@@ -118,8 +120,8 @@ public sealed class ExtrasTests : IDisposable
         {
             foreach (var key in file.Tensors.Keys.Where(key => !key.StartsWith("model_ema.", StringComparison.Ordinal)))
             {
-                var averaged = key.StartsWith("model.diffusion_model.", StringComparison.Ordinal) ? "model_ema." + key["model.".Length..].Replace(".", "") : key;
-                tensors[key] = file.View(averaged).clone();
+                var isAveraged = key.StartsWith("model.diffusion_model.", StringComparison.Ordinal);
+                tensors[key] = file.View(isAveraged ? "model_ema." + key["model.".Length..].Replace(".", "") : key).clone();
             }
         }
         AssertSame(Written("sd1-formats", tensors), Plain, drawn);
@@ -135,7 +137,8 @@ public sealed class ExtrasTests : IDisposable
         const string Words = "a (red:1.3) house";
         var model = LoadedModel.Path("sd1");
         var request = Plain with { Prompt = Words, Literal = literal };
-        var drawn = BothWays.Draw(model, new LoadOptions(), request with { ClipSkip = 2 }, [.. Line(Words), "--clip-skip", "2", .. literal ? (string[])["--literal"] : []]);
+        var drawn = BothWays.Draw(model, new LoadOptions(), request with { ClipSkip = 2 },
+            [.. Line(Words), "--clip-skip", "2", .. literal ? (string[])["--literal"] : []]);
 
         var tensors = Goldens.Tensors(model);
         foreach (var key in tensors.Keys.Where(key => key.Contains("text_model.encoder.layers.11.", StringComparison.Ordinal)).ToList()) tensors.Remove(key);
@@ -150,8 +153,8 @@ public sealed class ExtrasTests : IDisposable
         var (model, tiny, request) = (LoadedModel.Path("sd1"), Goldens.Unpacked("layouts/taesd_decoder.fp16.pth"), GeneratorTests.Reference(1));
         var drawn = BothWays.Draw(model, new LoadOptions { TinyVae = tiny }, request,
         [
-            "txt2img", "--prompt", request.Prompt, "--negative", request.NegativePrompt, "--W", "64", "--H", "64", "--ddim_steps", "12", "--n_samples", "1", "--n_iter", "1", "--skip_grid",
-            "--tiny-vae", tiny,
+            "txt2img", "--prompt", request.Prompt, "--negative", request.NegativePrompt, "--W", "64", "--H", "64", "--ddim_steps", "12",
+            "--n_samples", "1", "--n_iter", "1", "--skip_grid", "--tiny-vae", tiny,
         ]);
         using var decoder = TinyAutoencoder.Load(tiny, ScalarType.Float32, CPU);
         var picture = ImageTensor.ToImage(decoder.Decode(Goldens.Tensors("sd1/seeds.safetensors")["txt2img_ddim.seed42.n1.iter0.latent"]));

@@ -10,8 +10,9 @@ using static TorchSharp.torch;
 namespace Easel.Tests;
 
 /// <summary>
-/// Guards every family's whole sampling run against the original code's, with the noise that was recorded there: final latents within 1e-3 of their largest value, pictures
-/// identical in 99 % of samples. The inputs beside the latents (mask, depth, small picture) are made by our own code from the recorded pictures.
+/// Guards every family's whole sampling run against the original code's, with the noise that was recorded there: final latents within 1e-3 of their largest
+/// value, pictures identical in 99 % of samples. The inputs beside the latents (mask, depth, small picture) are made by our own code from the recorded
+/// pictures.
 /// </summary>
 public sealed class FamilyTests
 {
@@ -147,8 +148,8 @@ public sealed class FamilyTests
     {
         using var generator = ImageGenerator.Load(LoadedModel.Path("x4upscaler"), new LoadOptions { Precision = Precision.Full });
         var parts = new List<double>();
-        var result = generator.Generate(new GenerationRequest { InitImage = new RgbImage(width, height), Steps = 1, Sampler = "ddim", Seed = 1, Watermark = false },
-            progress => parts.Add(progress.Stage == GenerationStage.Sampling ? progress.Part : 0));
+        var request = new GenerationRequest { InitImage = new RgbImage(width, height), Steps = 1, Sampler = "ddim", Seed = 1, Watermark = false };
+        var result = generator.Generate(request, progress => parts.Add(progress.Stage == GenerationStage.Sampling ? progress.Part : 0));
         Assert.Equal(Math.Max(width, height) > 128, parts.Any(part => part > 0)); // a step of several tiles tells how far it is
         Assert.Equal((4 * width, 4 * height), (result.Images[0].Image.Width, result.Images[0].Image.Height));
     }
@@ -204,7 +205,10 @@ public sealed class FamilyTests
         var latents = Run(model, plan, plan.Start(golden["x_T"]), golden, scale, beside, labels);
         Close.Relative(golden["latent"], latents, 1e-3, "latents");
         for (var i = 0; i < latents.shape[0]; i++)
-            GeneratorTests.AssertSame(ImageFile.Load(Goldens.Path($"{images}_{i}.png")), ImageTensor.ToImage(model.Decode(latents[i..(i + 1)], null)), $"{images}_{i}");
+        {
+            var picture = ImageTensor.ToImage(model.Decode(latents[i..(i + 1)], null));
+            GeneratorTests.AssertSame(ImageFile.Load(Goldens.Path($"{images}_{i}.png")), picture, $"{images}_{i}");
+        }
     }
 
     /// <summary>What image to image begins from, as recorded: <paramref name="init"/> and the noise of as many steps as the original takes.</summary>
@@ -217,10 +221,11 @@ public sealed class FamilyTests
     }
 
     /// <summary>
-    /// The run itself. Where the original's course was recorded it is followed: the timesteps it asked for, what its network was given and answered, and the latents and the clean picture
-    /// foreseen after every step.
+    /// The run itself. Where the original's course was recorded it is followed: the timesteps it asked for, what its network was given and answered, and the
+    /// latents and the clean picture foreseen after every step.
     /// </summary>
-    internal static Tensor Run(DiffusionModel model, SamplingPlan plan, Tensor x, Dictionary<string, Tensor> golden, double scale, Tensor? beside, Tensor? labels)
+    internal static Tensor Run(
+        DiffusionModel model, SamplingPlan plan, Tensor x, Dictionary<string, Tensor> golden, double scale, Tensor? beside, Tensor? labels)
     {
         var draws = golden.GetValueOrDefault("noise");
         var (draw, call, steps) = (0, 0, 0);

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace Easel.Tests;
 
 /// <summary>
-/// Guards the whole way from a request to pixels: the same seed gives what the original scripts give (tests/goldens/sd1/seeds.safetensors, recorded in their order of draws),
-/// at the reference's tolerance: at least 99 % of samples identical and none off by more than 2.
+/// Guards the whole way from a request to pixels: the same seed gives what the original scripts give (tests/goldens/sd1/seeds.safetensors, recorded in their
+/// order of draws), at the reference's tolerance: at least 99 % of samples identical and none off by more than 2.
 /// </summary>
 public sealed class GeneratorTests
 {
@@ -44,7 +44,9 @@ public sealed class GeneratorTests
 
         var expected = Goldens.Tensors("sd1/seeds.safetensors");
         var name = $"{golden}.seed42.n{pictures}.";
-        var latents = iterations == 1 ? expected[name + "latent"] : cat([.. Enumerable.Range(0, iterations).Select(i => expected[$"{name}iter{i}.latent"])], dim: 0);
+        var latents = iterations == 1
+            ? expected[name + "latent"]
+            : cat([.. Enumerable.Range(0, iterations).Select(i => expected[$"{name}iter{i}.latent"])], dim: 0);
         AssertPictures(path, latents, result);
     }
 
@@ -56,7 +58,8 @@ public sealed class GeneratorTests
         using var scope = NewDisposeScope();
         var path = LoadedModel.Path("sd1");
         using var generator = ImageGenerator.Load(path, new LoadOptions { Precision = Precision.Full });
-        var request = Reference(pictures) with { InitImage = ImageFile.Load(Goldens.Path("sd1/images/init_0.png")), Strength = 0.8, Width = null, Height = null };
+        var picture = ImageFile.Load(Goldens.Path("sd1/images/init_0.png"));
+        var request = Reference(pictures) with { InitImage = picture, Strength = 0.8, Width = null, Height = null };
         AssertPictures(path, Goldens.Tensors("sd1/seeds.safetensors")[$"img2img.seed42.n{pictures}.latent"], generator.Generate(request));
     }
 

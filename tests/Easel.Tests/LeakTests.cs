@@ -23,8 +23,11 @@ public sealed class LeakTests
         var picture = new RgbImage(64, 64);
         var mask = new GrayImage(64, 64);
         mask.Pixels.AsSpan(0, 1000).Fill(255);
-        GenerationRequest[] requests = [plain, plain with { InitImage = picture }, plain with { InitImage = picture, Mask = mask, Sampler = "dpmpp_sde" }, plain with { Like = NoiseLike.CompVis, Sampler = "ddim" },
-            plain with { Steps = 4, Fast = FastLevel.Strong, Prompt = "an apple" }];
+        GenerationRequest[] requests =
+        [
+            plain, plain with { InitImage = picture }, plain with { InitImage = picture, Mask = mask, Sampler = "dpmpp_sde" },
+            plain with { Like = NoiseLike.CompVis, Sampler = "ddim" }, plain with { Steps = 4, Fast = FastLevel.Strong, Prompt = "an apple" },
+        ];
         void Run(int count)
         {
             for (var i = 0; i < count; i++) generator.Generate(requests[i % requests.Length], progress => _ = progress.Preview?.Invoke());
@@ -45,7 +48,9 @@ public sealed class LeakTests
         }
     }
 
-    /// <summary>What each kind of run takes beside the plain ones: pictures and maps that are encoded, other networks, weights that are changed and put back.</summary>
+    /// <summary>
+    /// What each kind of run takes beside the plain ones: pictures and maps that are encoded, other networks, weights that are changed and put back.
+    /// </summary>
     [Theory]
     [InlineData("inpaint")]
     [InlineData("depth")]

@@ -12,8 +12,9 @@ using static TorchSharp.torch;
 namespace Easel.Tests;
 
 /// <summary>
-/// Guards the models that look at more than words, from a request or a command line to pixels. Where one seed gives all noise of a recorded run the picture is the original's own.
-/// Where the recording mixes seeds, the run is made again beside the library: conditioning and start noise as recorded, the rest drawn in the order of the original's scripts.
+/// Guards the models that look at more than words, from a request or a command line to pixels. Where one seed gives all noise of a recorded run the picture is
+/// the original's own. Where the recording mixes seeds, the run is made again beside the library: conditioning and start noise as recorded, the rest drawn in
+/// the order of the original's scripts.
 /// </summary>
 public sealed class TaskTests : IDisposable
 {
@@ -131,8 +132,11 @@ public sealed class TaskTests : IDisposable
 
     private static List<RgbImage> Recorded(string name) => [.. Enumerable.Range(0, 2).Select(i => ImageFile.Load(Goldens.Path($"{name}_{i}.png")))];
 
-    /// <summary>The run beside the library: what the network sees beside the latents as <paramref name="inputs"/> makes it, everything else as recorded.</summary>
-    private static List<RgbImage> Beside(string path, Dictionary<string, Tensor> golden, double scale, double eta, Func<Noise, (Tensor Beside, Tensor? Labels)> inputs, long seed)
+    /// <summary>
+    /// The run beside the library: what the network sees beside the latents as <paramref name="inputs"/> makes it, everything else as recorded.
+    /// </summary>
+    private static List<RgbImage> Beside(
+        string path, Dictionary<string, Tensor> golden, double scale, double eta, Func<Noise, (Tensor Beside, Tensor? Labels)> inputs, long seed)
     {
         using var inference = inference_mode();
         using var model = LoadedModel.Load(path);

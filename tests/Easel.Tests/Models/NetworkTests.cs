@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Tests.Models;
 
-/// <summary>Guards every network against what the original code computes with the same tiny weights (tests/goldens/README.md: producers and tolerances).</summary>
+/// <summary>
+/// Guards every network against what the original code computes with the same tiny weights (tests/goldens/README.md: producers and tolerances).
+/// </summary>
 public sealed class NetworkTests
 {
     [Fact]
@@ -42,7 +44,8 @@ public sealed class NetworkTests
             var ids = golden[$"{p}.ids"];
             Close.Absolute(golden[$"{p}.embedding_penultimate"], model.Text.call(ids), 1e-4, $"{p}.embedding_penultimate");
             var states = model.Text.HiddenStates(ids);
-            for (var j = 0; golden.TryGetValue($"{p}.resblock_out.{j}", out var expected); j++) Close.Absolute(expected, states[j + 1], 1e-4, $"{p}.resblock_out.{j}");
+            for (var j = 0; golden.TryGetValue($"{p}.resblock_out.{j}", out var expected); j++)
+                Close.Absolute(expected, states[j + 1], 1e-4, $"{p}.resblock_out.{j}");
         }
     }
 
@@ -61,12 +64,13 @@ public sealed class NetworkTests
             var actual = model.UNet.call(x, golden[$"case{i}.t"].to(ScalarType.Float32), golden[$"case{i}.context"], null);
             Close.Absolute(expected, actual, 1e-3 * Math.Max(1, expected.abs().max().item<float>()) / 10, $"{area} case{i}");
         }
-        Close.Absolute(golden["timestep_embedding.out"], TimestepEmbedding.Sinusoids(golden["timestep_embedding.t"], (int)golden["timestep_embedding.out"].shape[1]), 1e-4);
+        var sinusoids = golden["timestep_embedding.out"];
+        Close.Absolute(sinusoids, TimestepEmbedding.Sinusoids(golden["timestep_embedding.t"], (int)sinusoids.shape[1]), 1e-4);
     }
 
     /// <summary>
-    /// Block by block: a fault shows where it is made. SD 1's transformers project with convolutions and SD 2's with linear layers; both models have several channels to a group, so that
-    /// the norms do not hide the time embedding.
+    /// Block by block: a fault shows where it is made. SD 1's transformers project with convolutions and SD 2's with linear layers; both models have several
+    /// channels to a group, so that the norms do not hide the time embedding.
     /// </summary>
     [Theory]
     [InlineData("sd1", "config.yaml")]
@@ -136,7 +140,8 @@ public sealed class NetworkTests
             var shift = unet.Call(Resnet + "time_emb_proj", time);
             golden.Check("input_blocks.1.0.in_layers", convolved);
             golden.Check("input_blocks.1.0.emb_layers", shift);
-            golden.Check("input_blocks.1.0.out_layers", unet.Call(Resnet + "conv2", nn.functional.silu(unet.Call(Resnet + "norm2", convolved + shift.unsqueeze(-1).unsqueeze(-1)))));
+            var shifted = unet.Call(Resnet + "norm2", convolved + shift.unsqueeze(-1).unsqueeze(-1));
+            golden.Check("input_blocks.1.0.out_layers", unet.Call(Resnet + "conv2", nn.functional.silu(shifted)));
 
             var normal = unet.Call(Transformer + "norm", golden.Of("case0.block.input_blocks.1.0"));
             var tokens = shape.LinearProjections ? unet.Call(Transformer + "proj_in", Tokens(normal)) : Tokens(unet.Call(Transformer + "proj_in", normal));
@@ -248,7 +253,9 @@ public sealed class NetworkTests
         Close.Absolute(picture, model.Decode(latents, null), 1e-3);
     }
 
-    /// <summary>The whole model in bf16, as a processor with such arithmetic runs it: the same path on every machine, only slower where there is none.</summary>
+    /// <summary>
+    /// The whole model in bf16, as a processor with such arithmetic runs it: the same path on every machine, only slower where there is none.
+    /// </summary>
     [Fact]
     public void Bfloat16StaysNearFullPrecision()
     {

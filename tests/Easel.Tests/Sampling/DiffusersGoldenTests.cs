@@ -53,7 +53,8 @@ public sealed class DiffusersGoldenTests
     };
 
     public static TheoryData<string> Cases =>
-        [.. Json.GetProperty("diffusers_cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!).Where(name => name != "pndm_prk")]; // not here: its README
+        [.. Json.GetProperty("diffusers_cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!)
+            .Where(name => name != "pndm_prk")]; // has no counterpart here, as the README says
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -71,8 +72,10 @@ public sealed class DiffusersGoldenTests
         if (Data.TryGetValue($"diffusers.{name}.sigmas", out var expected))
         {
             // Where a step takes two evaluations diffusers lists each level but the first twice, and some zeros behind the last.
-            for (var i = 0; i < sigmas.Length; i++) Assert.Equal(expected[Math.Max(0, known.Stride * i - known.Stride + 1)].item<float>(), sigmas[i], 1e-5 * sigmas[i]);
-            for (var i = known.Stride * (sigmas.Length - 1); i < expected.shape[0]; i++) Assert.Equal(sigmas[^1], expected[i].item<float>(), 1e-5 * sigmas[^1]);
+            for (var i = 0; i < sigmas.Length; i++)
+                Assert.Equal(expected[Math.Max(0, known.Stride * (i - 1) + 1)].item<float>(), sigmas[i], 1e-5 * sigmas[i]);
+            for (var i = known.Stride * (sigmas.Length - 1); i < expected.shape[0]; i++)
+                Assert.Equal(sigmas[^1], expected[i].item<float>(), 1e-5 * sigmas[^1]);
         }
 
         var preserving = Data[$"diffusers.{name}.init_noise_sigma"].item<float>() == 1;
