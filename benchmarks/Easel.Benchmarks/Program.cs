@@ -67,7 +67,7 @@ if (args is ["breakdown-run", var ofPrecision])
     SpeedTable.RunForBreakdown(ofPrecision);
     return;
 }
-var half = Hardware.HasBFloat16 ? "bf16" : "fp16";
+var half = Processor.HasBFloat16 ? "bf16" : "fp16";
 if (args is ["models"])
 {
     Rows([["sd15", "fp32", "512", "5"], ["sd15", half, "512", "5"], ["sd21", half, "768", "3"], ["x4", half, "128", "2"]]);

@@ -55,7 +55,7 @@ public sealed class ImageGenerator : IImageGenerator
     public string Device => _model.Device.ToString();
 
     /// <summary>The number format in which the model runs.</summary>
-    public Precision Precision => _model.Format.Kept switch { ScalarType.Float32 => Precision.Full, ScalarType.BFloat16 => Precision.BFloat16, _ => Precision.Float16 };
+    public Precision Precision => Precisions.Of(_model.Format.Kept);
 
     /// <summary>Loads a model.</summary>
     /// <param name="path">A <c>.ckpt</c>, <c>.safetensors</c>, <c>.pt</c> or <c>.bin</c> file in the original layout, or a diffusers folder.</param>
@@ -66,12 +66,12 @@ public sealed class ImageGenerator : IImageGenerator
     /// <exception cref="EaselException">There is not enough memory.</exception>
     public static ImageGenerator Load(string path, LoadOptions? options = null, Action<double>? onProgress = null)
     {
-        NativeRuntime.Prepare();
+        NativeRuntime.Load();
         options ??= new LoadOptions();
         var (speed, watch) = (new MachineSpeed(options.SpeedFile), Stopwatch.StartNew());
         var model = LoadModel(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device), onProgress);
         if (model.Residency != Residency.OneAtATime)
-            speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, model.Size.Values, watch.Elapsed.TotalSeconds, model.Size.Values);
+            speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, model.Size.Values(), watch.Elapsed.TotalSeconds, model.Size.Values());
         return new ImageGenerator(path, options, speed, model);
     }
 
@@ -82,7 +82,7 @@ public sealed class ImageGenerator : IImageGenerator
     /// <exception cref="InvalidRequestException">A setting cannot be honoured.</exception>
     public static RunPlan Plan(Checkpoint checkpoint, GenerationRequest request, LoadOptions? options = null)
     {
-        NativeRuntime.Prepare();
+        NativeRuntime.Load();
         request.Validate();
         request = request.With(checkpoint.Family.Defaults);
         options ??= new LoadOptions();
@@ -133,9 +133,9 @@ public sealed class ImageGenerator : IImageGenerator
             Reload([FullPrecision]);
             Draw(request, images, remarks, onProgress, onImage, cancel);
         }
-        catch (Exception e) when (e is not EaselException && MemoryPlan.RanOut(e))
+        catch (Exception e) when (e is not EaselException && NotEnoughMemoryException.Of(e) is { } lack)
         {
-            throw new EaselException("Memory ran out while drawing; a smaller picture, fewer at once (--batch) or weights in half the memory (--precision fp16) may fit.", e);
+            throw lack;
         }
         return new GenerationResult(images, request.Seed!.Value, remarks);
     }
@@ -161,6 +161,7 @@ public sealed class ImageGenerator : IImageGenerator
         var asked = request;
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
         var memory = FitIntoMemory(run, remarks);
+        var pace = new Pace();
         var meter = new RunMeter(_speed, _model.Format, _model.Device);
         remarks.AddRange(plan.Remarks.Prepend(canvas.Remark).OfType<string>().Except(remarks));
 
@@ -173,7 +174,7 @@ public sealed class ImageGenerator : IImageGenerator
             void Report(GenerationStage stage, int step, Func<IReadOnlyList<RgbImage>>? preview = null, double part = 0)
             {
                 cancel.ThrowIfCancellationRequested();
-                onProgress?.Invoke(new GenerationProgress(stage, batch.Number, batches.Count, step, plan.StepCount, preview, part));
+                onProgress?.Invoke(pace.Timed(new GenerationProgress(stage, batch.Number, batches.Count, step, plan.StepCount, preview, part)));
             }
 
             // 2. Words to vectors

@@ -192,9 +192,11 @@ public sealed class RequestTests : IDisposable
     [Fact]
     public void APictureThatCannotFitIntoMemoryIsRefusedBeforeItIsBegun()
     {
-        var refusal = Assert.Throws<EaselException>(() => _generator.Generate(Plain with { Width = 8192, Height = 8192, BatchSize = 64 }));
+        var refusal = Assert.Throws<NotEnoughMemoryException>(() => _generator.Generate(Plain with { Width = 8192, Height = 8192, BatchSize = 64 }));
         Assert.Contains("GB of memory", refusal.Message);
         Assert.Contains("would fit", refusal.Message);
+        Assert.Equal(nameof(GenerationRequest.BatchSize), refusal.Field);
+        Assert.True(refusal.Needed > refusal.Available);
     }
 
     /// <summary>scripts/img2img.py goes down to multiples of 32 for SD 1 and of 64 for SD 2.</summary>

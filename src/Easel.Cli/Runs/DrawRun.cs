@@ -6,7 +6,6 @@ using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Models;
 using Easel.Models.Upscaling;
-using Easel.Planning;
 using Easel.Runtime;
 using Easel.Weights;
 
@@ -106,7 +105,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         // 4. Report
         if (settings.Json) shell.Out.WriteLine(JsonLines.End(result, _saved, sheet is null ? null : _saved[^1], path, watch.Elapsed));
         if (settings.Show) TerminalImage.Show(sheet ?? result.Images[^1].Image, shell);
-        if (!settings.Quiet) shell.Error.WriteLine($"{Counted(Again is null ? result.Images.Count : 1)} in {Pace.Clock(watch.Elapsed)}, seed {result.Seed}");
+        if (!settings.Quiet) shell.Error.WriteLine($"{Counted(Again is null ? result.Images.Count : 1)} in {Readable.Clock(watch.Elapsed)}, seed {result.Seed}");
     }
 
     /// <summary>What the run would take, and nothing drawn: of the model only what its file says of it is read.</summary>

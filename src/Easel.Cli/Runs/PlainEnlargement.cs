@@ -3,7 +3,6 @@ using Easel.Cli.Options;
 using Easel.Cli.Terminal;
 using Easel.Imaging;
 using Easel.Models.Upscaling;
-using Easel.Planning;
 using Easel.Runtime;
 
 namespace Easel.Cli.Runs;
@@ -17,7 +16,7 @@ internal static class PlainEnlargement
     {
         var watch = Stopwatch.StartNew();
         using var progress = settings.Quiet ? new SilentProgress(shell) : IProgressDisplay.For(shell, quiet: false);
-        NativeRuntime.Prepare();
+        NativeRuntime.Load();
         var device = Hardware.Device(settings.Device ?? "auto");
         var format = Hardware.NumberFormat(settings.Precision ?? Precision.Full, device);
         using var upscaler = Esrgan.Load(model, format.Run, device);
@@ -28,6 +27,6 @@ internal static class PlainEnlargement
         var file = files.Save(made, null, 0);
         progress.Result(settings.Json ? JsonLines.Picture(file, made, null) : file);
         if (settings.Show) TerminalImage.Show(enlarged, shell);
-        if (!settings.Quiet) shell.Error.WriteLine($"{picture.Width}x{picture.Height} to {enlarged.Width}x{enlarged.Height} in {Pace.Clock(watch.Elapsed)}");
+        if (!settings.Quiet) shell.Error.WriteLine($"{picture.Width}x{picture.Height} to {enlarged.Width}x{enlarged.Height} in {Readable.Clock(watch.Elapsed)}");
     }
 }

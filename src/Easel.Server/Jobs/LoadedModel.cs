@@ -45,7 +45,7 @@ internal sealed class LoadedModel(ServerOptions options) : IDisposable
         var key = KeyOf(model, null);
         if (_upscaler is not null && key == _key) return _upscaler;
         Unload();
-        NativeRuntime.Prepare();
+        NativeRuntime.Load();
         var device = Hardware.Device(options.Load.Device);
         var precision = options.Load.Precision == Precision.Auto ? Precision.Full : options.Load.Precision;
         _upscaler = Esrgan.Load(model.Path, Hardware.NumberFormat(precision, device).Run, device);

@@ -1,6 +1,5 @@
 using Easel.Imaging;
 using Easel.Metadata;
-using Easel.Planning;
 using Easel.Server.Library;
 using Microsoft.Extensions.Hosting;
 
@@ -156,7 +155,7 @@ public sealed class ModelThread : IHostedService
         catch (Exception e)
         {
             _log.LogError(e, "The job {Job} failed.", run.Job.Id);
-            _writer.End(run, JobState.Failed, MemoryPlan.RanOut(e) ? "Memory ran out; a smaller picture may fit." : "Something unforeseen happened; the server's log has it.");
+            _writer.End(run, JobState.Failed, NotEnoughMemoryException.Of(e)?.Message ?? "Something unforeseen happened; the server's log has it.");
             _model.Unload(); // in what state it is nobody knows
         }
     }

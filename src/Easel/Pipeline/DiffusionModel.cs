@@ -81,9 +81,9 @@ internal sealed class DiffusionModel : IDisposable
     /// <summary>Bytes of the weights that are in memory.</summary>
     public double Taken => MemoryPlan.Weights(_inMemory.Sum(network => network switch
     {
-        Network.UNet => Size.UNetValues,
-        Network.Autoencoder => Size.AutoencoderValues,
-        _ => Size.TextValues,
+        Network.UNet => Size.Values(Stage.Denoising),
+        Network.Autoencoder => Size.Values(Stage.Pixels),
+        _ => Size.Values(Stage.Reading),
     }), Format);
 
     /// <summary>Pixels along a side of the drawn picture for each latent position. The upscaler's latents are as large as its small picture.</summary>

@@ -1,44 +1,10 @@
 using Easel.Models;
+using Easel.Pipeline;
 using Easel.Runtime;
-using Easel.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Easel.Planning;
-
-/// <summary>Which of a model's networks are in memory together.</summary>
-internal enum Residency
-{
-    /// <summary>All, from loading to the end.</summary>
-    Together,
-
-    /// <summary>The text encoder goes when the prompt is read; a later prompt loads it again. The least for a model whose text encoder is large.</summary>
-    TextGoes,
-
-    /// <summary>Each is loaded when its turn comes and goes before the next.</summary>
-    OneAtATime,
-}
-
-/// <summary>What of a model decides how much memory it takes.</summary>
-/// <param name="UNet">The UNet's shape.</param>
-/// <param name="Autoencoder">The autoencoder's shape; null where there is none, or a tiny one that needs next to nothing decodes.</param>
-/// <param name="UNetValues">Values of its weights, and those of the other two.</param>
-internal sealed record ModelSize(ModelFamily Family, UNetConfig UNet, AutoencoderConfig? Autoencoder, ClipTextConfig? Text, long UNetValues, long AutoencoderValues, long TextValues)
-{
-    /// <summary>The size of a model on disk.</summary>
-    public static ModelSize Of(Checkpoint checkpoint, LoadOptions options)
-    {
-        var (unet, autoencoder, text) = checkpoint.ParameterCounts;
-        using var other = options.Vae is null ? null : VaeFile.Open(options.Vae);
-        return new ModelSize(checkpoint.Family, checkpoint.UNet, other?.Config ?? checkpoint.Autoencoder, checkpoint.Text, unet, other?.Tensors.ParameterCount ?? autoencoder, text);
-    }
-
-    /// <summary>Pixels along a side of the drawn picture for each latent position. The upscaler's latents are as large as its small picture.</summary>
-    public int PixelsPerLatent => Family.Task == ModelTask.Upscaler ? 1 : Autoencoder?.Factor ?? 8;
-
-    /// <summary>Values of all weights.</summary>
-    public long Values => UNetValues + AutoencoderValues + TextValues;
-}
 
 /// <summary>How a run is done in the memory there is: everything at once where that fits, otherwise with networks let go in turn, and at last with the decoder in tiles.</summary>
 /// <param name="Residency">Which networks are in memory together.</param>
@@ -83,8 +49,8 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
         {
             foreach (var residency in Enum.GetValues<Residency>())
             {
-                if (residency == Residency.Together && Weights(size.TextValues, format) > LargeText) continue;
-                var plan = new MemoryPlan(residency, tile, Need(size, format, rows, latent, encodes, residency, tile), available);
+                if (residency == Residency.Together && Weights(size.Values(Stage.Reading), format) > LargeText) continue;
+                var plan = new MemoryPlan(residency, tile, Need(size, format, new RunSize(rows, latent, encodes, tile), residency), available);
                 if (plan.Fits) return plan;
                 if (least is null || plan.Needed < least.Needed) least = plan;
             }
@@ -111,65 +77,53 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     public static double Weights(long values, NumberFormat format) => (double)values * ElementSize(format.Kept);
 
     /// <summary>Refuses a run that does not fit, before it is begun.</summary>
-    /// <exception cref="EaselException">There is not enough memory; says what is needed, what there is, and what would fit.</exception>
+    /// <exception cref="NotEnoughMemoryException">There is not enough memory.</exception>
     public void Check(ModelSize size, NumberFormat format, int rows, (long Height, long Width) latent, Device device)
     {
         if (Fits || device.type != DeviceType.CPU) return; // a card's own allocator tells better
+        const int Step = 64; // pixels
         var scale = size.PixelsPerLatent;
-        var (fits, tooLarge) = (1, ((int)Math.Max(latent.Height, latent.Width) * scale - 1) / 64 + 1); // in squares of 64 pixels
+        var (fits, tooLarge) = (0, ((int)Math.Max(latent.Height, latent.Width) * scale - 1) / Step + 1);
         while (tooLarge - fits > 1)
         {
-            var side = (fits + tooLarge) / 2 * 64;
-            if (For(size, format, rows, (side / scale, side / scale), encodes: false, Available).Fits) fits = side / 64;
-            else tooLarge = side / 64;
+            var middle = (fits + tooLarge) / 2;
+            var side = middle * Step / scale;
+            if (For(size, format, rows, (side, side), encodes: false, Available).Fits) fits = middle;
+            else tooLarge = middle;
         }
-        var remedy = rows > 2 ? "fewer pictures at once (--batch) would fit" : fits > 1 ? $"{64 * fits}x{64 * fits} would fit" : "a smaller model or more memory is needed";
-        throw new EaselException($"Drawing {latent.Width * scale}x{latent.Height * scale} needs about {Gigabytes(Needed)} of memory, the model included, and {Gigabytes(Available)} are free; {remedy}.");
+        throw NotEnoughMemoryException.ForRun((latent.Width * scale, latent.Height * scale), Needed, Available, many: rows > 2, fits > 0 ? fits * Step : null);
     }
 
     /// <summary>Refuses a model of which not even one network fits, before any of it is read.</summary>
-    /// <exception cref="EaselException">There is not enough memory; says what is needed, what there is, and what would fit.</exception>
+    /// <exception cref="NotEnoughMemoryException">There is not enough memory.</exception>
     public static void Check(string path, ModelSize size, NumberFormat format, Device device, double available)
     {
         if (device.type != DeviceType.CPU) return;
-        var needed = Weights(Math.Max(size.UNetValues, Math.Max(size.AutoencoderValues, size.TextValues)), format);
+        var needed = Weights(size.Networks.Max(network => network.Values), format);
         if (needed <= available) return;
-        var remedy = format.Kept == ScalarType.Float32 && needed / 2 <= available ? "--precision fp16 takes half and would fit" : "a smaller model or a machine with more memory is needed";
-        throw new EaselException($"{path} needs {Gigabytes(needed)} of memory for its weights and {Gigabytes(available)} are free; {remedy}.");
+        throw NotEnoughMemoryException.ForModel(path, needed, available, format.Kept == ScalarType.Float32 && needed / 2 <= available ? Precision.Float16 : null);
     }
 
-    /// <summary>Whether an exception says that memory ran out, in libtorch or elsewhere.</summary>
-    public static bool RanOut(Exception e) => e is OutOfMemoryException
-        || e.Message.Contains("allocate memory", StringComparison.OrdinalIgnoreCase) || e.Message.Contains("out of memory", StringComparison.OrdinalIgnoreCase);
-
-    /// <summary>"2.9 GB".</summary>
-    public static string Gigabytes(double bytes) => FormattableString.Invariant($"{bytes / (1 << 30):0.0} GB");
-
-    /// <summary>The most that is held in any stage.</summary>
-    private static double Need(ModelSize size, NumberFormat format, int rows, (long Height, long Width) latent, bool encodes, Residency residency, int? tile)
+    /// <summary>The most that is held in any stage: the weights that are in memory then, and what the passes of its networks hold.</summary>
+    private static double Need(ModelSize size, NumberFormat format, RunSize run, Residency residency)
     {
-        var run = ElementSize(format.Run);
-        var (unet, autoencoder, text) = (Weights(size.UNetValues, format), Weights(size.AutoencoderValues, format), Weights(size.TextValues, format));
-        var seen = Tiled(latent, UNetTile(size.Family));
-        var pass = NetworkWork.OfUNet(size.UNet, rows, seen.Height, seen.Width);
-        var step = pass.PeakValues * run * Slack;
-        var decode = 0.0;
-        if (size.Autoencoder is { } config)
+        var stages = Enum.GetValues<Stage>().Select(stage =>
         {
-            var (height, width) = Tiled(latent, tile);
-            decode = NetworkWork.OfDecoder(config, 1, height, width).PeakValues * run * Slack;
-            if (encodes && size.Family.Task != ModelTask.Upscaler) decode = Math.Max(decode, NetworkWork.OfEncoder(config, 1, height, width).PeakValues * run * Slack);
-        }
-        if (format.Kept != format.Run) step += 2 * pass.LargestWeight * run; // a layer's weights, widened while it runs
+            var work = size.Networks.Where(network => network.Stage == stage).SelectMany(network => network.Passes(run)).ToList();
+            return (Stage: stage, Weights: Weights(size.Values(stage), format), Run: work.Select(pass => Held(pass, stage)).DefaultIfEmpty().Max());
+        }).ToList();
         return Surroundings + residency switch
         {
-            Residency.Together => unet + autoencoder + text + Math.Max(step, decode),
-            Residency.TextGoes => unet + autoencoder + Math.Max(text, Math.Max(step, decode)),
-            _ => Math.Max(text, Math.Max(unet + step, autoencoder + decode)),
+            Residency.Together => stages.Sum(stage => stage.Weights) + stages.Max(stage => stage.Run),
+            Residency.TextGoes => stages.Where(stage => stage.Stage != Stage.Reading).Sum(stage => stage.Weights)
+                + stages.Max(stage => stage.Run + (stage.Stage == Stage.Reading ? stage.Weights : 0)),
+            _ => stages.Max(stage => stage.Weights + stage.Run),
         };
-    }
 
-    private static (long Height, long Width) Tiled((long Height, long Width) size, int? tile) => (Math.Min(size.Height, tile ?? size.Height), Math.Min(size.Width, tile ?? size.Width));
+        // Weights kept in a narrower format are widened while their layer runs; those beside the steps are small.
+        double Held(NetworkWork work, Stage stage) =>
+            (work.PeakValues * Slack + (format.Kept != format.Run && stage == Stage.Denoising ? 2 * work.LargestWeight : 0)) * ElementSize(format.Run);
+    }
 
     private static long ElementSize(ScalarType type) => type == ScalarType.Float32 ? 4 : 2;
 }

@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics.X86;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,12 +9,6 @@ internal readonly record struct NumberFormat(ScalarType Kept, ScalarType Run);
 /// <summary>What the machine at hand can do.</summary>
 internal static class Hardware
 {
-    /// <summary>Whether the processor multiplies bf16 natively (AVX512-BF16 or AMX-BF16), so that bf16 is faster than fp32 and not slower.</summary>
-    public static bool HasBFloat16 { get; } = DetectBFloat16();
-
-    /// <summary>Whether the processor has AVX512-BF16, among them VDPBF16PS.</summary>
-    public static bool HasAvx512BFloat16 => Avx512F.IsSupported && X86Base.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 1).Eax & 1 << 5) != 0;
-
     /// <summary>The device for a name.</summary>
     /// <exception cref="InvalidRequestException">There is no such device here.</exception>
     public static Device Device(string name)
@@ -42,10 +35,10 @@ internal static class Hardware
         return precision switch
         {
             Precision.Full => new(ScalarType.Float32, ScalarType.Float32),
-            Precision.BFloat16 => new(ScalarType.BFloat16, onCard || HasBFloat16 ? ScalarType.BFloat16 : ScalarType.Float32),
+            Precision.BFloat16 => new(ScalarType.BFloat16, onCard || Processor.HasBFloat16 ? ScalarType.BFloat16 : ScalarType.Float32),
             Precision.Float16 => new(ScalarType.Float16, onCard ? ScalarType.Float16 : ScalarType.Float32),
             _ when onCard => new(ScalarType.Float16, ScalarType.Float16),
-            _ => HasBFloat16 ? new(ScalarType.BFloat16, ScalarType.BFloat16) : new(ScalarType.Float32, ScalarType.Float32),
+            _ => Processor.HasBFloat16 ? new(ScalarType.BFloat16, ScalarType.BFloat16) : new(ScalarType.Float32, ScalarType.Float32),
         };
     }
 
@@ -60,12 +53,5 @@ internal static class Hardware
                 return Math.Min(limit, kilobytes * 1024);
         }
         return limit;
-    }
-
-    private static bool DetectBFloat16()
-    {
-        if (!X86Base.IsSupported || X86Base.CpuId(0, 0).Eax < 7) return false;
-        var amx = (X86Base.CpuId(7, 0).Edx & 1 << 22) != 0;
-        return amx || HasAvx512BFloat16;
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using TorchSharp;
 
 namespace Easel.Runtime;
 
@@ -37,6 +38,29 @@ internal static partial class NativeRuntime
             _allocatorIsOurs = Environment.GetEnvironmentVariable("MALLOC_MMAP_THRESHOLD_") is null && Environment.GetEnvironmentVariable("MALLOC_TRIM_THRESHOLD_") is null;
         }
         KeepLargeBlocks();
+    }
+
+    /// <summary>Prepares, and loads libtorch.</summary>
+    /// <exception cref="EaselException">It cannot be loaded; the message says why.</exception>
+    public static void Load() => Load(() =>
+    {
+        Prepare();
+        torch.InitializeDeviceType(DeviceType.CPU);
+    });
+
+    /// <inheritdoc cref="Load()"/>
+    /// <param name="first">Does the first thing with libtorch.</param>
+    internal static void Load(Action first)
+    {
+        try
+        {
+            first();
+        }
+        catch (Exception e) when (e is TypeInitializationException or NotSupportedException or DllNotFoundException or BadImageFormatException or EntryPointNotFoundException)
+        {
+            var reason = (e as TypeInitializationException)?.InnerException ?? e;
+            throw new EaselException($"libtorch, which does the arithmetic, could not be loaded: {reason.Message.ReplaceLineEndings("\n").Split('\n')[0].TrimEnd('.')}.", e);
+        }
     }
 
     /// <summary>

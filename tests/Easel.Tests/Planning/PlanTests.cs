@@ -35,7 +35,8 @@ public sealed class PlanTests
         Assert.Equal(seen.OrderBy(way => way.Item2 is not null).ToList(), seen); // tiles only where nothing else helps
         Assert.Contains(seen, way => way is (Residency.OneAtATime, null));
         Assert.Contains(seen, way => way is (_, 64));
-        Assert.Throws<EaselException>(() => plan.Check(size, Full, 2, (128, 128), CPU));
+        var refusal = Assert.Throws<NotEnoughMemoryException>(() => plan.Check(size, Full, 2, (128, 128), CPU));
+        Assert.Equal(((long)plan.Needed, (long)plan.Available), (refusal.Needed, refusal.Available));
     }
 
     [Theory]
@@ -67,19 +68,19 @@ public sealed class PlanTests
     {
         using var inference = inference_mode();
         using var model = LoadedModel.Load(Goldens.Path("layouts/diffusers-sd1-micro"));
-        var all = MemoryPlan.Weights(model.Size.Values, Full);
+        var all = MemoryPlan.Weights(model.Size.Values(), Full);
         Assert.Equal(all, model.Taken);
         var live = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         model.Residency = Residency.OneAtATime;
         model.Bring(Network.Text);
-        Assert.Equal(MemoryPlan.Weights(model.Size.TextValues, Full), model.Taken);
+        Assert.Equal(MemoryPlan.Weights(model.Size.Values(Stage.Reading), Full), model.Taken);
         Assert.True(TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount <= live);
         model.Bring(Network.UNet);
-        Assert.Equal(MemoryPlan.Weights(model.Size.UNetValues, Full), model.Taken);
+        Assert.Equal(MemoryPlan.Weights(model.Size.Values(Stage.Denoising), Full), model.Taken);
         model.Residency = Residency.TextGoes;
         model.Bring(Network.Autoencoder);
         model.Bring(Network.UNet);
-        Assert.Equal(MemoryPlan.Weights(model.Size.UNetValues + model.Size.AutoencoderValues, Full), model.Taken);
+        Assert.Equal(MemoryPlan.Weights(model.Size.Values(Stage.Denoising) + model.Size.Values(Stage.Pixels), Full), model.Taken);
     }
 
     [Fact]
@@ -99,7 +100,7 @@ public sealed class PlanTests
     {
         var formats = MemoryPlan.Formats(Precision.Auto, CPU);
         Assert.Equal(Hardware.NumberFormat(Precision.Auto, CPU), formats[0]);
-        if (!Hardware.HasBFloat16) Assert.Equal(new NumberFormat(ScalarType.Float16, ScalarType.Float32), formats[1]);
+        if (!Processor.HasBFloat16) Assert.Equal(new NumberFormat(ScalarType.Float16, ScalarType.Float32), formats[1]);
         Assert.Single(MemoryPlan.Formats(Precision.Full, CPU)); // what was asked for is not changed
     }
 
