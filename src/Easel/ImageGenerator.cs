@@ -76,11 +76,19 @@ public sealed class ImageGenerator : IImageGenerator
     }
 
     /// <summary>Tells what a run would take, without loading the model.</summary>
-    /// <param name="checkpoint">The model's file, opened.</param>
+    /// <param name="path">The model's file or folder.</param>
     /// <param name="request">What would be drawn.</param>
     /// <param name="options">How the model would be loaded; null for the best of this machine.</param>
+    /// <exception cref="CheckpointException">The path is no model that Easel can draw with; the message says what it is.</exception>
     /// <exception cref="InvalidRequestException">A setting cannot be honoured.</exception>
-    public static RunPlan Plan(Checkpoint checkpoint, GenerationRequest request, LoadOptions? options = null)
+    public static RunPlan Plan(string path, GenerationRequest request, LoadOptions? options = null)
+    {
+        using var checkpoint = Checkpoint.Open(path, options?.Config, options?.Ema ?? false);
+        return Plan(checkpoint, request, options);
+    }
+
+    /// <inheritdoc cref="Plan(string, GenerationRequest, LoadOptions?)"/>
+    internal static RunPlan Plan(Checkpoint checkpoint, GenerationRequest request, LoadOptions? options = null)
     {
         NativeRuntime.Load();
         request.Validate();

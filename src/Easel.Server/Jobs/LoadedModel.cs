@@ -1,5 +1,4 @@
 using Easel.Metadata;
-using Easel.Models.Upscaling;
 using Easel.Runtime;
 using Easel.Server.Library;
 
@@ -11,7 +10,7 @@ internal sealed class LoadedModel(ServerOptions options) : IDisposable
     private readonly ModelHashes _hashes = ModelHashes.OfUser(Environment.GetEnvironmentVariable);
     private Key? _key;
     private ImageGenerator? _generator;
-    private Esrgan? _upscaler;
+    private Upscaler? _upscaler;
 
     private sealed record Key(string Path, string? Vae, long Bytes, DateTime Changed);
 
@@ -40,15 +39,12 @@ internal sealed class LoadedModel(ServerOptions options) : IDisposable
 
     /// <summary>The upscaler in a file, loaded now unless it is the one at hand.</summary>
     /// <exception cref="EaselException">It cannot be loaded.</exception>
-    public Esrgan Upscaler(ModelEntry model)
+    public Upscaler Upscaler(ModelEntry model)
     {
         var key = KeyOf(model, null);
         if (_upscaler is not null && key == _key) return _upscaler;
         Unload();
-        NativeRuntime.Load();
-        var device = Hardware.Device(options.Load.Device);
-        var precision = options.Load.Precision == Precision.Auto ? Precision.Full : options.Load.Precision;
-        _upscaler = Esrgan.Load(model.Path, Hardware.NumberFormat(precision, device).Run, device);
+        _upscaler = Easel.Upscaler.Load(model.Path, options.Load);
         (_key, Name) = (key, model.Name);
         return _upscaler;
     }

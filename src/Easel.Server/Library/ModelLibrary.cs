@@ -1,10 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Easel.Metadata;
-using Easel.Models.Upscaling;
+using Easel.Models;
 using Easel.Server.Errors;
-using Easel.Weights;
-using Easel.Weights.Formats;
 using Easel.Weights.Names;
 
 namespace Easel.Server.Library;
@@ -194,20 +192,23 @@ public sealed class ModelLibrary
         }
         catch (CheckpointException unknown)
         {
-            return Directory.Exists(path) ? entry with { Use = ModelUse.None, Problem = unknown.Message } : Other(entry, unknown);
+            return Directory.Exists(path) ? entry with { Use = ModelUse.None, Problem = unknown.Message } : Other(entry);
         }
     }
 
     /// <summary>A sound file of another kind, or one that cannot be read.</summary>
-    private static ModelEntry Other(ModelEntry entry, CheckpointException unknown)
+    private static ModelEntry Other(ModelEntry entry)
     {
         try
         {
-            using var file = TensorFile.Open(entry.Path);
-            entry = entry with { Precision = string.Join(", ", file.Tensors.Values.Select(tensor => tensor.Stored).Distinct()), Remarks = file.Remarks };
-            if (Esrgan.IsIn(file)) return entry with { Use = ModelUse.Upscaler };
-            if (VaeFile.IsIn(file)) return entry with { Use = ModelUse.Vae };
-            return entry with { Use = ModelUse.None, Problem = ModelKind.Describe(file.Tensors.Keys) is { } kind ? $"it is {kind}." : unknown.Message };
+            var file = ModelFile.Read(entry.Path);
+            return entry with
+            {
+                Use = file.Kind switch { ModelKind.Upscaler => ModelUse.Upscaler, ModelKind.Autoencoder => ModelUse.Vae, _ => ModelUse.None },
+                Precision = string.Join(", ", file.Formats),
+                Remarks = file.Remarks,
+                Problem = file.Kind is ModelKind.Upscaler or ModelKind.Autoencoder ? null : file.Problem ?? $"it is {file.Description}.",
+            };
         }
         catch (CheckpointException damaged)
         {

@@ -1,7 +1,6 @@
 using Easel.Imaging;
 using Easel.Kernels;
 using Easel.Models;
-using Easel.Models.Midas;
 using Easel.Planning;
 using Easel.Runtime;
 using Easel.Sampling;
@@ -57,8 +56,7 @@ internal sealed class DiffusionModel : IDisposable
         Network[] first = residency == Residency.OneAtATime ? [Network.UNet] : [Network.UNet, Network.Autoencoder, Network.Text];
         var (done, all) = (0, (double)first.Sum(TensorsOf));
         foreach (var network in first) Load(network, () => onProgress?.Invoke(++done / all));
-        _tiny = options.TinyVae is null ? null : TinyAutoencoder.Load(options.TinyVae, format.Run, device);
-        if (_tiny is { CanDecode: false }) throw new CheckpointException($"{options.TinyVae} holds no decoder of a tiny autoencoder.");
+        _tiny = options.TinyVae is null ? null : TinyVaeFile.Load(options.TinyVae, format.Run, device);
         _depthModel = options.DepthModel;
     }
 
@@ -89,7 +87,7 @@ internal sealed class DiffusionModel : IDisposable
     /// <summary>Pixels along a side of the drawn picture for each latent position. The upscaler's latents are as large as its small picture.</summary>
     public int PixelsPerLatent => Family.Task == ModelTask.Upscaler ? 1 : Autoencoder.Config.Factor;
 
-    public Autoencoder Autoencoder => _autoencoder ?? throw new CheckpointException($"{_checkpoint.Path} holds no autoencoder, without which there are no pictures; name one with --vae.");
+    public Autoencoder Autoencoder => _autoencoder ?? throw new CheckpointException($"{_checkpoint.Path} holds no autoencoder, without which there are no pictures; LoadOptions.Vae can name one.");
     public ClipTextModel Text => _text ?? throw new CheckpointException($"{_checkpoint.Path} holds no text encoder, without which it cannot follow a prompt.");
 
     /// <summary>Loads the networks of a checkpoint and takes the checkpoint over.</summary>
@@ -201,7 +199,7 @@ internal sealed class DiffusionModel : IDisposable
         using var scope = NewDisposeScope();
         using var own = _depthModel is null ? null : TensorFile.Open(_depthModel);
         if ((own ?? _checkpoint.DepthEstimator) is not { } file) return null;
-        using var estimator = MidasDepth.Load(file, ScalarType.Float32, Device);
+        using var estimator = DepthEstimatorFile.Load(file, ScalarType.Float32, Device);
         return estimator.Estimate(picture).cpu().MoveToOuterDisposeScope();
     }
 

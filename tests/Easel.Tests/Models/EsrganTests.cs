@@ -4,6 +4,7 @@ using Easel.Imaging;
 using Easel.Models.Upscaling;
 using Easel.Tests.Cli;
 using Easel.Tests.Support;
+using Easel.Weights;
 using Easel.Weights.Formats;
 using static TorchSharp.torch;
 
@@ -94,7 +95,7 @@ public sealed class EsrganTests : IDisposable
     public void Takes_the_averaged_weights_out_of_their_wrapper()
     {
         using var bare = Load(Network("compact-x2"));
-        using var wrapped = Esrgan.Load(Goldens.Path("upscalers/compact-x2.wrapped.pth"), ScalarType.Float32, CPU);
+        using var wrapped = UpscalerFile.Load(Goldens.Path("upscalers/compact-x2.wrapped.pth"), ScalarType.Float32, CPU);
         var picture = Picture((_goldens["x4.x"] * 255).round());
         Assert.Equal(bare.Upscale(picture).Pixels, wrapped.Upscale(picture).Pixels);
     }
@@ -149,7 +150,7 @@ public sealed class EsrganTests : IDisposable
     {
         var path = Path.Combine(_folder, "network.safetensors");
         SafeTensorsWriter.Write(path, network.ToDictionary(t => rename?.Invoke(t.Key) ?? t.Key, t => t.Value));
-        return Esrgan.Load(path, ScalarType.Float32, CPU);
+        return UpscalerFile.Load(path, ScalarType.Float32, CPU);
     }
 
     /// <summary>The first layout: everything numbered, with gaps for what has no weights.</summary>

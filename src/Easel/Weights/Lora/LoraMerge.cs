@@ -33,8 +33,8 @@ internal sealed class LoraMerge
     /// <param name="textTensors">Where its weights came from.</param>
     public LoraMerge(UNet unet, StateDict unetTensors, ClipTextModel? text, StateDict? textTensors)
     {
-        _unet = new Network("UNet", unet, unetTensors, name => OriginalNames.UNetLayer(name, unet.Config));
-        _text = text is null ? null : new Network("text encoder", text, textTensors!, name => name);
+        _unet = new Network("UNet", unet, unetTensors, UNetNames.Original(unet.Config));
+        _text = text is null ? null : new Network("text encoder", text, textTensors!, new NameTable());
     }
 
     /// <summary>
@@ -105,14 +105,14 @@ internal sealed class LoraMerge
     {
         private readonly Dictionary<string, Target> _targets = new(StringComparer.Ordinal);
 
-        public Network(string what, Module network, StateDict tensors, Func<string, string> originalName)
+        public Network(string what, Module network, StateDict tensors, NameTable names)
         {
             foreach (var (name, module) in network.named_modules())
             {
                 if (module is not Layer layer || tensors.Shape(name + ".weight") is not { Length: > 1 }) continue; // a norm has but a row
                 var target = new Target($"{what}'s {name}", layer, tensors.Slots[name + ".weight"]);
                 _targets[name.Replace('.', '_')] = target;
-                _targets.TryAdd(originalName(name).Replace('.', '_'), target);
+                _targets.TryAdd(names.Stored(name).Name.Replace('.', '_'), target);
             }
         }
 

@@ -2,13 +2,12 @@ using System.Diagnostics;
 using Easel.Cli.Options;
 using Easel.Cli.Terminal;
 using Easel.Imaging;
-using Easel.Models.Upscaling;
-using Easel.Runtime;
+using Easel.Planning;
 
 namespace Easel.Cli.Runs;
 
 /// <summary>Enlarging with an ESRGAN network, which needs neither prompt nor seed: <c>easel upscale</c> with a file of that kind.</summary>
-internal static class PlainEnlargement
+internal static class UpscalerRun
 {
     /// <summary>Enlarges, saves and reports.</summary>
     /// <exception cref="EaselException">It cannot be done; nothing half-written is left.</exception>
@@ -16,10 +15,7 @@ internal static class PlainEnlargement
     {
         var watch = Stopwatch.StartNew();
         using var progress = settings.Quiet ? new SilentProgress(shell) : IProgressDisplay.For(shell, quiet: false);
-        NativeRuntime.Load();
-        var device = Hardware.Device(settings.Device ?? "auto");
-        var format = Hardware.NumberFormat(settings.Precision ?? Precision.Full, device);
-        using var upscaler = Esrgan.Load(model, format.Run, device);
+        using var upscaler = Upscaler.Load(model, new LoadOptions { Device = settings.Device ?? "auto", Precision = settings.Precision ?? Precision.Auto });
         var enlarged = upscaler.Upscale(picture, onTile: (done, all) => progress.Working($"enlarging {upscaler.Scale} times", (double)done / all), cancel: shell.Cancel);
 
         var request = new GenerationRequest { InitImage = picture, Width = enlarged.Width, Height = enlarged.Height, Watermark = false };

@@ -1,10 +1,9 @@
-using System.Globalization;
 using Easel.Weights.Formats;
 
 namespace Easel.Weights.Names;
 
 /// <summary>The names under which tiny autoencoders are stored, and ours: "encoder." or "decoder." and the number in the original's list.</summary>
-internal static class TinyAutoencoderKeys
+internal static class TinyAutoencoderNames
 {
     private static readonly string[] Prefixes = ["encoder.layers.", "decoder.layers.", "taesd_encoder.", "taesd_decoder.", "encoder.", "decoder."];
 
@@ -13,14 +12,14 @@ internal static class TinyAutoencoderKeys
     {
         var found = file.Tensors.Keys.Select(key => (Key: key, Half: HalfOf(file, key), Inner: WithoutPrefix(key))).ToList();
         var tensors = new StateDict();
-        if (found.Any(f => f.Half is null || Number(f.Inner) is null)) return tensors;
+        if (found.Any(f => f.Half is null || NameTable.Number(f.Inner) is null)) return tensors;
 
         foreach (var (key, half, inner) in found)
         {
             // diffusers has no entry for the clamp that begins the original's decoder, so that its numbers are lower by one.
             var shift = half == "decoder" && !found.Any(f => f.Half == "decoder" && f.Inner == "1.weight") ? 1 : 0;
             var dot = inner.IndexOf('.');
-            tensors.Add($"{half}.{Number(inner)!.Value + shift}{inner[dot..]}", new Slot(file, key));
+            tensors.Add($"{half}.{NameTable.Number(inner)!.Value + shift}{inner[dot..]}", new Slot(file, key));
         }
         return tensors;
     }
@@ -40,10 +39,4 @@ internal static class TinyAutoencoderKeys
         _ when file.Tensors.ContainsKey("1.weight") => "decoder",
         _ => null,
     };
-
-    private static int? Number(string inner)
-    {
-        var dot = Math.Max(0, inner.IndexOf('.'));
-        return int.TryParse(inner.AsSpan(0, dot), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
-    }
 }

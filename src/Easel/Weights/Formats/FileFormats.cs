@@ -1,10 +1,9 @@
 using System.Text;
-using Easel.Weights.Formats;
 
-namespace Easel.Weights;
+namespace Easel.Weights.Formats;
 
 /// <summary>The formats that hold tensors.</summary>
-internal enum FileKind
+internal enum FileFormat
 {
     /// <summary>A JSON header, then the values.</summary>
     SafeTensors,
@@ -17,7 +16,7 @@ internal enum FileKind
 }
 
 /// <summary>Tells what a file is by its first bytes, and in a sentence of its own what it is instead when it is no model.</summary>
-internal static class FileKinds
+internal static class FileFormats
 {
     private static readonly (int At, byte[] Magic, string What)[] Strangers =
     [
@@ -43,13 +42,13 @@ internal static class FileKinds
 
     /// <summary>The format of <paramref name="file"/>.</summary>
     /// <exception cref="CheckpointException">It is none of them; the message says what it looks like.</exception>
-    public static FileKind Of(MappedFile file)
+    public static FileFormat Of(MappedFile file)
     {
         var head = file.Span(0, (int)Math.Min(file.Length, 4096));
-        if (head.StartsWith("PK\x03\x04"u8) || head.StartsWith("PK\x05\x06"u8)) return FileKind.TorchZip;
+        if (head.StartsWith("PK\x03\x04"u8) || head.StartsWith("PK\x05\x06"u8)) return FileFormat.TorchZip;
         // A header's length may begin with any byte, so the brace behind it is asked first.
-        if (head.Length > 8 && head[8] == '{') return FileKind.SafeTensors;
-        if (LegacyTorch.StartsLikeOne(head)) return FileKind.LegacyTorch;
+        if (head.Length > 8 && head[8] == '{') return FileFormat.SafeTensors;
+        if (LegacyTorch.StartsLikeOne(head)) return FileFormat.LegacyTorch;
 
         foreach (var (at, magic, what) in Strangers)
             if (head.Length > at && head[at..].StartsWith(magic)) throw file.Refuse(what);
