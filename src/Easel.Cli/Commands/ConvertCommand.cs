@@ -14,7 +14,8 @@ internal static class ConvertCommand
         var precision = Flags.Choice("number format of the file (default: as it is)",
             [("fp32 full", Precision.Full), ("fp16", Precision.Float16), ("bf16", Precision.BFloat16)], "--precision");
         var ema = Flags.Switch("keep the UNet's averaged (EMA) weights in place of the live ones", "--ema");
-        var layout = Flags.Choice("names of the tensors; a diffusers folder is always given the original ones", [("original", true)], "--layout");
+        var layout = Flags.Valued("original", "names of the tensors; a diffusers folder is always given the original ones", ["--layout"],
+            text => text.Equals("original", StringComparison.OrdinalIgnoreCase) ? text : null, "original, the one layout that is written");
         var force = Flags.Switch("replace a file that is there", "--force");
         var quiet = Flags.Switch("print nothing but the file's name", "--quiet", "-q");
         var command = new PlainCommand("convert", "write any model as one safetensors file",

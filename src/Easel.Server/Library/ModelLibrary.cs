@@ -39,10 +39,10 @@ public sealed class ModelLibrary
         : Checkpoints.FirstOrDefault(entry => entry.Model is { Enlarges: 1, TakesDepth: false, TakesMask: false }) ?? Checkpoints.FirstOrDefault();
 
     /// <summary>The LoRAs that prompts can call by name.</summary>
-    public IReadOnlyList<string> Loras => NamesIn(_options.Load.LoraFolder, ".safetensors", ".pt", ".bin", ".ckpt");
+    public IReadOnlyList<string> Loras => _options.Load.LoraFolder is { } folder ? NamedFiles.Loras(folder).Names : [];
 
     /// <summary>The textual inversions that prompts can call by name.</summary>
-    public IReadOnlyList<string> Embeddings => NamesIn(_options.Load.EmbeddingFolder, ".pt", ".bin", ".safetensors");
+    public IReadOnlyList<string> Embeddings => _options.Load.EmbeddingFolder is { } folder ? NamedFiles.Embeddings(folder).Names : [];
 
     /// <summary>Reads the folders again; files that did not change are not opened again.</summary>
     public IReadOnlyList<ModelEntry> Refresh()
@@ -52,7 +52,7 @@ public sealed class ModelLibrary
             _read = Stopwatch.GetTimestamp();
             var files = Files().ToList();
             var names = Names(files);
-            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path], Sha256 = _hashes.Known(file.Path), IsBuiltIn = file.Path == BuiltIn });
+            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path], Sha256 = _hashes.Known(file.Path), IsBuiltIn = file.Path == BuiltInModel.Path });
             _entries = [.. entries.OrderBy(entry => entry.Use == ModelUse.None).ThenBy(entry => entry.IsBuiltIn).ThenBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)];
         }
         Changed?.Invoke();
@@ -91,9 +91,6 @@ public sealed class ModelLibrary
     /// <exception cref="ServerException">There is none of that name (422).</exception>
     public ModelEntry Vae(string name) => Fresh(() => Find(name, ModelUse.Vae)) ?? throw Missing("autoencoder", name, ModelUse.Vae);
 
-    /// <summary>The small model beside the program, where there is one.</summary>
-    internal static string BuiltIn { get; } = Path.Combine(AppContext.BaseDirectory, "models", "sketch.safetensors");
-
     /// <summary>What is not known may have been put into a folder since they were read.</summary>
     private ModelEntry? Fresh(Func<ModelEntry?> find)
     {
@@ -114,7 +111,7 @@ public sealed class ModelLibrary
     private IEnumerable<(string Folder, string Path)> Files()
     {
         var seen = new HashSet<string>();
-        foreach (var place in _options.Models.Append(_options.DefaultModel).Append(BuiltIn).OfType<string>().Select(Path.GetFullPath))
+        foreach (var place in _options.Models.Append(_options.DefaultModel).Append(BuiltInModel.Path).OfType<string>().Select(Path.GetFullPath))
         {
             if (File.Exists(place) || IsDiffusers(place))
             {
@@ -215,6 +212,4 @@ public sealed class ModelLibrary
             return entry with { Use = ModelUse.None, Problem = damaged.Message };
         }
     }
-
-    private static IReadOnlyList<string> NamesIn(string? folder, params string[] endings) => folder is null ? [] : new NamedFiles(folder, endings).Names;
 }

@@ -8,7 +8,7 @@ namespace Easel.Pipeline;
 /// <param name="folder">The folder; null where none was named.</param>
 internal sealed class LoraShelf(string? folder) : IDisposable
 {
-    private readonly NamedFiles? _files = folder is null ? null : new NamedFiles(folder, ".safetensors", ".pt", ".bin", ".ckpt");
+    private readonly NamedFiles? _files = folder is null ? null : NamedFiles.Loras(folder);
     private readonly Dictionary<string, LoraFile> _open = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Gives the model the changes that prompts ask for, and no others.</summary>
