@@ -46,7 +46,7 @@ public sealed class ImageGenerator : IImageGenerator
     public ModelInfo Model => ModelInfo.Of(_model.Family, _model.Prediction);
 
     /// <summary>The family of the loaded model.</summary>
-    public ModelFamily Family => _model.Family;
+    internal ModelFamily Family => _model.Family;
 
     /// <summary>What the UNet predicts.</summary>
     public PredictionType Prediction => _model.Prediction;

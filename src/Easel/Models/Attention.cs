@@ -6,7 +6,7 @@ using static TorchSharp.torch.nn;
 namespace Easel.Models;
 
 /// <summary>Multi-head attention of tokens to a context, or to themselves where there is none ("Attention Is All You Need", 3.2).</summary>
-public sealed class Attention : Module<Tensor, Tensor?, Tensor>
+internal sealed class Attention : Module<Tensor, Tensor?, Tensor>
 {
     private readonly long _heads;
     private readonly bool _keepsContext;
@@ -96,7 +96,7 @@ public sealed class Attention : Module<Tensor, Tensor?, Tensor>
 }
 
 /// <summary>GELU-gated linear unit: the first half of the projection times GELU of the second ("GLU Variants Improve Transformer", arXiv 2002.05202).</summary>
-public sealed class GeGlu : Module<Tensor, Tensor>
+internal sealed class GeGlu : Module<Tensor, Tensor>
 {
     private readonly Linear proj;
 
@@ -112,7 +112,7 @@ public sealed class GeGlu : Module<Tensor, Tensor>
 }
 
 /// <summary>The feed-forward part of a transformer block: four times wider inside, gated.</summary>
-public sealed class FeedForward : Module<Tensor, Tensor>
+internal sealed class FeedForward : Module<Tensor, Tensor>
 {
     /// <summary>
     /// Where the numbers inside, four times as many as come in, are more than this (at 512x512 those of the finest level are 21 MB), a packed layer makes and uses them for so many rows at a
@@ -161,7 +161,7 @@ public sealed class FeedForward : Module<Tensor, Tensor>
 }
 
 /// <summary>Self-attention, cross-attention to the prompt, and a feed-forward network, each behind a norm and added to its input.</summary>
-public sealed class TransformerBlock : Module<Tensor, Tensor, Tensor>
+internal sealed class TransformerBlock : Module<Tensor, Tensor, Tensor>
 {
     private readonly bool _attendsToItself;
     private readonly LayerNorm norm1, norm2, norm3;
@@ -198,7 +198,7 @@ public sealed class TransformerBlock : Module<Tensor, Tensor, Tensor>
 }
 
 /// <summary>Transformer blocks over the positions of a picture, added to it: SpatialTransformer in the original ldm/modules/attention.py.</summary>
-public sealed class Transformer2D : Module<Tensor, Tensor, Tensor>
+internal sealed class Transformer2D : Module<Tensor, Tensor, Tensor>
 {
     private readonly bool _linearProjections;
     private readonly GroupNorm norm;

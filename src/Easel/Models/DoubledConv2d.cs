@@ -10,7 +10,7 @@ namespace Easel.Models;
 /// picture: each of the four kinds of output pixel (even or odd row, even or odd column) is a 2x2 convolution of the small picture with sums of the nine weights, and the four results
 /// are laid into each other. That is 4/9 of the multiplications.
 /// </summary>
-public sealed class DoubledConv2d : Layer
+internal sealed class DoubledConv2d : Layer
 {
     private Tensor[]? _packed; // [row parity * 2 + column parity]
     private Parameter weight; // [channels, channels, 3, 3]

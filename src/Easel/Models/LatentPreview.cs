@@ -6,7 +6,7 @@ namespace Easel.Models;
 /// <summary>
 /// A quick look at a picture in the making without any network: each latent position becomes one pixel, its colour a fixed mixture of the four latent channels.
 /// </summary>
-public static class LatentPreview
+internal static class LatentPreview
 {
     /// <summary>Channels of the latents that the mixture is for.</summary>
     internal const int Channels = 4;

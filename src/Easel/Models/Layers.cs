@@ -10,7 +10,7 @@ namespace Easel.Models;
 /// its values one at a time, so that loading a model never holds it twice and never fills weights with random numbers first. Weights may be kept in a narrower format than
 /// the numbers that flow through: each is then widened while its layer runs.
 /// </summary>
-public abstract class Layer : Module<Tensor, Tensor>
+internal abstract class Layer : Module<Tensor, Tensor>
 {
     private protected Layer(string name) : base(name) { }
 
@@ -81,7 +81,7 @@ public abstract class Layer : Module<Tensor, Tensor>
 }
 
 /// <summary>y = x Wᵀ + b over the last dimension.</summary>
-public sealed class Linear : Layer
+internal sealed class Linear : Layer
 {
     private readonly int _parts;
     private Tensor[]? _packed; // one for each part
@@ -153,7 +153,7 @@ public sealed class Linear : Layer
 }
 
 /// <summary>A two-dimensional convolution with square kernels.</summary>
-public sealed class Conv2d : Layer
+internal sealed class Conv2d : Layer
 {
     private readonly long _stride;
     private readonly long _padding;
@@ -218,7 +218,7 @@ public sealed class Conv2d : Layer
 }
 
 /// <summary>Normalises each group of channels of each picture to mean 0 and variance 1, then scales and shifts each channel.</summary>
-public sealed class GroupNorm : Layer
+internal sealed class GroupNorm : Layer
 {
     private readonly long _groups;
     private readonly double _epsilon;
@@ -260,7 +260,7 @@ public sealed class GroupNorm : Layer
 }
 
 /// <summary>Normalises the last dimension to mean 0 and variance 1, then scales and shifts it.</summary>
-public sealed class LayerNorm : Layer
+internal sealed class LayerNorm : Layer
 {
     private readonly long[] _shape;
     private readonly double _epsilon;
@@ -287,7 +287,7 @@ public sealed class LayerNorm : Layer
 }
 
 /// <summary>A table of vectors, looked up by integer.</summary>
-public sealed class Embedding : Layer
+internal sealed class Embedding : Layer
 {
     private Parameter weight; // [count, width]
 

@@ -22,7 +22,7 @@ public enum ModelTask
 /// <summary>
 /// All that a family of models has in common and its tensors do not say. The rest of Easel never asks which family a model is of; it reads a fact here.
 /// </summary>
-public sealed record ModelFamily
+internal sealed record ModelFamily
 {
     /// <summary>The name people use.</summary>
     public required string Name { get; init; }

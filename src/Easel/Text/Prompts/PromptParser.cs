@@ -9,7 +9,7 @@ namespace Easel.Text.Prompts;
 /// <see cref="SplitComposition"/>, <see cref="Schedule"/>, <see cref="ParseWeights"/>, <see cref="PromptChunks"/>. Nothing is an error: what does not parse is
 /// text. Original: <c>modules/prompt_parser.py</c> and <c>modules/extra_networks.py</c> of AUTOMATIC1111/stable-diffusion-webui 1.10.
 /// </summary>
-public static partial class PromptParser
+internal static partial class PromptParser
 {
     private const double Emphasis = 1.1;
 
