@@ -1,5 +1,5 @@
+using Easel.Weights;
 using Easel.Imaging;
-using Easel.Models;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
 using Easel.Tests.Weights;
@@ -156,7 +156,7 @@ public sealed class ExtrasTests : IDisposable
             "txt2img", "--prompt", request.Prompt, "--negative", request.NegativePrompt, "--W", "64", "--H", "64", "--ddim_steps", "12",
             "--n_samples", "1", "--n_iter", "1", "--skip_grid", "--tiny-vae", tiny,
         ]);
-        using var decoder = TinyAutoencoder.Load(tiny, ScalarType.Float32, CPU);
+        using var decoder = TinyVaeFile.Load(tiny, ScalarType.Float32, CPU);
         var picture = ImageTensor.ToImage(decoder.Decode(Goldens.Tensors("sd1/seeds.safetensors")["txt2img_ddim.seed42.n1.iter0.latent"]));
         GeneratorTests.AssertSame(picture, Assert.Single(drawn), "picture");
 

@@ -1,6 +1,6 @@
+using Easel.Weights;
 using System.Diagnostics;
 using Easel.Imaging;
-using Easel.Models.Upscaling;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
 using TorchSharp;
@@ -100,7 +100,7 @@ public sealed class LeakTests
 
         static Repeated Enlarging()
         {
-            var upscaler = Esrgan.Load(Goldens.Path("upscalers/compact-x2.wrapped.pth"), torch.ScalarType.Float32, torch.CPU);
+            var upscaler = UpscalerFile.Load(Goldens.Path("upscalers/compact-x2.wrapped.pth"), torch.ScalarType.Float32, torch.CPU);
             return new Repeated(upscaler, () => upscaler.Upscale(new RgbImage(70, 40), tile: 64));
         }
     }

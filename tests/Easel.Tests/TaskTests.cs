@@ -1,6 +1,6 @@
+using Easel.Weights;
 using System.Globalization;
 using Easel.Imaging;
-using Easel.Models.Midas;
 using Easel.Pipeline;
 using Easel.Sampling;
 using Easel.Tests.Models;
@@ -74,7 +74,7 @@ public sealed class TaskTests : IDisposable
     {
         var (model, estimator, picture) = (LoadedModel.Path("depth"), Goldens.Unpacked("midas/dpt-micro.fp16.safetensors"), Goldens.Path("depth/image.png"));
         using var file = TensorFile.Open(estimator);
-        using var midas = MidasDepth.Load(file, ScalarType.Float32, CPU);
+        using var midas = DepthEstimatorFile.Load(file, ScalarType.Float32, CPU);
         var request = Request("depth", seed: 8, 9) with { InitImage = ImageFile.Load(picture), Strength = 0.8, BatchSize = 1 };
         var estimated = nn.functional.interpolate(midas.Estimate(request.InitImage!), [16, 16], mode: InterpolationMode.Bicubic, align_corners: false);
         var given = BothWays.Draw(model, new LoadOptions(), request with { Depth = Map(AsLargeAsThePicture(estimated)) });

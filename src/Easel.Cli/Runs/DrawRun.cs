@@ -5,7 +5,6 @@ using Easel.Cli.Terminal;
 using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Models;
-using Easel.Planning;
 using Easel.Runtime;
 using Easel.Weights;
 

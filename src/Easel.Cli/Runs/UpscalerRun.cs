@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Easel.Cli.Options;
 using Easel.Cli.Terminal;
 using Easel.Imaging;
-using Easel.Planning;
 
 namespace Easel.Cli.Runs;
 

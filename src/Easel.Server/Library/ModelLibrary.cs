@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Easel.Metadata;
-using Easel.Models;
 using Easel.Server.Errors;
 using Easel.Weights.Names;
 
@@ -177,34 +176,21 @@ public sealed class ModelLibrary
         var entry = new ModelEntry { Name = ModelStamp.NameOf(path), Path = path, Bytes = bytes };
         try
         {
-            using var checkpoint = Easel.Weights.Checkpoint.Open(path);
-            return entry with
+            var file = ModelFile.Read(path);
+            var use = file.Kind switch
             {
-                Use = checkpoint.Text is null ? ModelUse.None : ModelUse.Checkpoint,
-                Model = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction),
-                Precision = string.Join(", ", checkpoint.StoredTypes),
-                Remarks = checkpoint.Remarks,
-                Problem = checkpoint.Text is null ? "it holds no text encoder, without which it cannot follow a prompt." : null,
+                ModelKind.Checkpoint when file.Problem is null => ModelUse.Checkpoint,
+                ModelKind.Upscaler => ModelUse.Upscaler,
+                ModelKind.Autoencoder => ModelUse.Vae,
+                _ => ModelUse.None,
             };
-        }
-        catch (CheckpointException unknown)
-        {
-            return Directory.Exists(path) ? entry with { Use = ModelUse.None, Problem = unknown.Message } : Other(entry);
-        }
-    }
-
-    /// <summary>A sound file of another kind, or one that cannot be read.</summary>
-    private static ModelEntry Other(ModelEntry entry)
-    {
-        try
-        {
-            var file = ModelFile.Read(entry.Path);
             return entry with
             {
-                Use = file.Kind switch { ModelKind.Upscaler => ModelUse.Upscaler, ModelKind.Autoencoder => ModelUse.Vae, _ => ModelUse.None },
+                Use = use,
+                Model = file.Model,
                 Precision = string.Join(", ", file.Formats),
                 Remarks = file.Remarks,
-                Problem = file.Kind is ModelKind.Upscaler or ModelKind.Autoencoder ? null : file.Problem ?? $"it is {file.Description}.",
+                Problem = use == ModelUse.None ? file.Problem ?? $"it is {file.Description}." : null,
             };
         }
         catch (CheckpointException damaged)
