@@ -1,16 +1,15 @@
 using Easel.Metadata;
-using Easel.Runtime;
 using Easel.Server.Library;
 
 namespace Easel.Server.Jobs;
 
 /// <summary>The one model in memory. Used on the model thread alone; another one is loaded only after it was let go, so that memory stays flat.</summary>
-internal sealed class LoadedModel(ServerOptions options) : IDisposable
+internal sealed class LoadedModel(IModelSource source, ServerOptions options) : IDisposable
 {
     private readonly ModelHashes _hashes = ModelHashes.OfUser(Environment.GetEnvironmentVariable);
     private Key? _key;
-    private ImageGenerator? _generator;
-    private Upscaler? _upscaler;
+    private IImageGenerator? _generator;
+    private IUpscaler? _upscaler;
 
     private sealed record Key(string Path, string? Vae, long Bytes, DateTime Changed);
 
@@ -25,13 +24,13 @@ internal sealed class LoadedModel(ServerOptions options) : IDisposable
     /// <param name="vae">Another autoencoder; null for the model's own.</param>
     /// <param name="onProgress">Told the share loaded; throws to cancel.</param>
     /// <exception cref="EaselException">It cannot be loaded.</exception>
-    public ImageGenerator Generator(ModelEntry model, ModelEntry? vae, Action<double> onProgress)
+    public IImageGenerator Generator(ModelEntry model, ModelEntry? vae, Action<double> onProgress)
     {
         var key = KeyOf(model, vae);
         if (_generator is not null && key == _key) return _generator;
         Unload();
         var load = options.Load with { Vae = vae?.Path ?? options.Load.Vae };
-        _generator = ImageGenerator.Load(model.Path, load, onProgress);
+        _generator = source.Generator(model.Path, load, onProgress);
         Stamp = new ModelStamp(model.Path, load, _generator.Precision, Task.Run(() => HashOf(model.Path)));
         (_key, Name) = (key, model.Name);
         return _generator;
@@ -39,12 +38,12 @@ internal sealed class LoadedModel(ServerOptions options) : IDisposable
 
     /// <summary>The upscaler in a file, loaded now unless it is the one at hand.</summary>
     /// <exception cref="EaselException">It cannot be loaded.</exception>
-    public Upscaler Upscaler(ModelEntry model)
+    public IUpscaler Upscaler(ModelEntry model)
     {
         var key = KeyOf(model, null);
         if (_upscaler is not null && key == _key) return _upscaler;
         Unload();
-        _upscaler = Easel.Upscaler.Load(model.Path, options.Load);
+        _upscaler = source.Upscaler(model.Path, options.Load);
         (_key, Name) = (key, model.Name);
         return _upscaler;
     }
@@ -59,7 +58,7 @@ internal sealed class LoadedModel(ServerOptions options) : IDisposable
         // The tensors are freed; what the two heaps keep of them for later use would be there twice once the next model is loaded.
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        NativeRuntime.Trim();
+        source.Trim();
     }
 
     public void Dispose() => Unload();

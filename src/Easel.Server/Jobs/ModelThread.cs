@@ -6,7 +6,7 @@ using Microsoft.Extensions.Hosting;
 namespace Easel.Server.Jobs;
 
 /// <summary>The one long-lived thread that owns the model and draws, job after job.</summary>
-public sealed class ModelThread : IHostedService
+internal sealed class ModelThread : IHostedService
 {
     /// <summary>Prompts nest, and what reads them calls itself.</summary>
     private const int StackBytes = 16 << 20;
@@ -24,10 +24,10 @@ public sealed class ModelThread : IHostedService
     private volatile bool _stopping;
     private volatile JobRun? _run;
 
-    internal ModelThread(JobQueue queue, ModelLibrary library, InputPictures inputs, PictureWriter writer, ServerOptions options, ServerMetrics metrics, ILogger<ModelThread> log)
+    public ModelThread(JobQueue queue, ModelLibrary library, InputPictures inputs, PictureWriter writer, LoadedModel model, ServerOptions options,
+        ServerMetrics metrics, ILogger<ModelThread> log)
     {
-        (_queue, _library, _inputs, _writer, _options, _metrics, _log) = (queue, library, inputs, writer, options, metrics, log);
-        _model = new LoadedModel(options);
+        (_queue, _library, _inputs, _writer, _model, _options, _metrics, _log) = (queue, library, inputs, writer, model, options, metrics, log);
         metrics.Observe(queue, () => LoadedModel is not null);
     }
 

@@ -7,7 +7,7 @@ using Easel.Weights.Names;
 namespace Easel.Server.Library;
 
 /// <summary>What is in the model folders. A request names a model by its name here and can reach no other file.</summary>
-public sealed class ModelLibrary
+internal sealed class ModelLibrary
 {
     private static readonly string[] Endings = [".safetensors", ".ckpt", ".pt", ".pth", ".bin"];
 
@@ -21,7 +21,7 @@ public sealed class ModelLibrary
     private volatile IReadOnlyList<ModelEntry>? _entries;
     private long _read;
 
-    internal ModelLibrary(ServerOptions options) => _options = options;
+    public ModelLibrary(ServerOptions options) => _options = options;
 
     /// <summary>Told when the folders were read again.</summary>
     public event Action? Changed;

@@ -15,7 +15,7 @@ namespace Easel.Server.Page;
 public sealed record InputPicture(string Name, RgbImage Image, ForeignSettings? Settings, string? Parameters);
 
 /// <summary>What one open tab is about to draw: its settings and its input picture, which outlive a visit to another page of it.</summary>
-public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gallery, Browser browser)
+internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gallery, Browser browser)
 {
     private const string Key = "easel.draw";
     private bool _isRead;

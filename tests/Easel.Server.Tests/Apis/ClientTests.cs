@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Support;
 using Easel.Tests.Weights;
 
-namespace Easel.Tests.Server.Apis;
+namespace Easel.Server.Tests.Apis;
 
 /// <summary>Guards that programs which others wrote for AUTOMATIC1111's and OpenAI's APIs work unchanged. They are in tests/clients.</summary>
 public sealed class ClientTests : IDisposable
@@ -51,7 +52,7 @@ public sealed class ClientTests : IDisposable
     [Fact]
     public async Task OpenAiWorks()
     {
-        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Token = "secret" });
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Token = "secret" }, stepTime: TimeSpan.FromMilliseconds(10));
         var seen = await Run("openai.mjs", server.Address);
         Assert.Equal($"[{0xFFD8},{0xFFD8}]", seen.GetProperty("drawn").ToString());
         Assert.Equal("[5,6]", seen.GetProperty("seeds").ToString());

@@ -1,7 +1,7 @@
 using Bunit;
 using Easel.Server.Page;
 
-namespace Easel.Tests.Server.Page;
+namespace Easel.Server.Tests.Page;
 
 /// <summary>Guards what needs no server: the parts of the page and what they remember.</summary>
 public sealed class ComponentTests : IDisposable

@@ -1,11 +1,11 @@
-using Easel.Server;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Library;
 using Easel.Server.Storage;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 
-namespace Easel.Tests.Server;
+namespace Easel.Server.Tests;
 
 /// <summary>Guards the order of the queue, its record on disk, and that watchers neither miss anything nor hold anything up. Nothing is drawn here.</summary>
 public sealed class QueueTests : IDisposable
@@ -32,7 +32,7 @@ public sealed class QueueTests : IDisposable
         _database?.Dispose();
         _database = Database.Open(_pictures.Database);
         var options = RunningServer.OptionsFor(_folder) with { Limits = limits ?? new ServerLimits() };
-        return new JobQueue(new JobStore(_database), new InputPictures(_pictures), new JobRules(options.Limits, new ModelLibrary(options)), options, TimeProvider.System);
+        return new JobQueue(new JobStore(_database), new InputPictures(_pictures), new JobRules(options.Limits, new ModelLibrary(options)), options.Limits, TimeProvider.System);
     }
 
     private static Job Submit(JobQueue queue, string client, string prompt) => queue.Submit(new JobRequest { Request = new GenerationRequest { Prompt = prompt } }, client);

@@ -2,10 +2,11 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Easel.Imaging;
 using Easel.Server.Jobs;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Support;
 using Easel.Tests.Weights;
 
-namespace Easel.Tests.Server;
+namespace Easel.Server.Tests;
 
 /// <summary>Guards what is told of the model folders, changing models, enlarging, and files that go away while they are needed.</summary>
 public sealed class ModelsTests : IDisposable

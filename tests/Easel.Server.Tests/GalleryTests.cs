@@ -2,9 +2,10 @@ using System.Net;
 using System.Text.Json;
 using Easel.Imaging;
 using Easel.Server.Storage;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 
-namespace Easel.Tests.Server;
+namespace Easel.Server.Tests;
 
 /// <summary>Guards the gallery: finding, paging, the trash, small copies, and that the index can be made anew from the files.</summary>
 public sealed class GalleryTests : IDisposable
@@ -103,7 +104,7 @@ public sealed class GalleryTests : IDisposable
     {
         JsonElement before;
         string waiting;
-        await using (var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { StopPatience = TimeSpan.Zero }))
+        await using (var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { StopPatience = TimeSpan.Zero }, stepTime: TimeSpan.FromMilliseconds(20)))
         {
             await Draw(server, "a", "b", "c");
             before = await server.Get("api/pictures");
@@ -122,12 +123,12 @@ public sealed class GalleryTests : IDisposable
             File.WriteAllBytes(file, [.. "rubbish"u8, .. File.ReadAllBytes(file)]);
         }
 
-        var (code, output, error) = Cli.Command.Run("gallery", "rebuild", "--output", _folder.Path("pictures"));
-        Assert.Equal((0, "5 pictures"), (code, output.Trim()));
-        Assert.Contains("broken.png", error);
-        Assert.Equal(damaged, error.Contains("the damaged database is now"));
+        var outcome = GalleryRebuild.Run(_folder.Path("pictures"));
+        Assert.Equal(5, outcome.Pictures);
+        Assert.Contains("broken.png", Assert.Single(outcome.Unreadable));
+        Assert.Equal(damaged, outcome.SetAside is not null);
 
-        await using (var server = await RunningServer.Start(_folder))
+        await using (var server = await RunningServer.Start(_folder, stepTime: TimeSpan.FromMilliseconds(20)))
         {
             var after = await server.Get("api/pictures");
             Assert.Equal(4, after.GetProperty("total").GetInt32());
@@ -145,10 +146,6 @@ public sealed class GalleryTests : IDisposable
     }
 
     [Fact]
-    public void RebuildingWhereThereIsNothing()
-    {
-        var (code, _, error) = Cli.Command.Run("gallery", "rebuild", "--output", _folder.Path("nowhere"));
-        Assert.Equal(1, code);
-        Assert.Contains("There is no folder", error);
-    }
+    public void RebuildingWhereThereIsNothing() =>
+        Assert.Contains("There is no folder", Assert.Throws<EaselException>(() => GalleryRebuild.Run(_folder.Path("nowhere"))).Message);
 }

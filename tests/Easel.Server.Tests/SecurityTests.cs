@@ -3,10 +3,10 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
-using Easel.Server;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 
-namespace Easel.Tests.Server;
+namespace Easel.Server.Tests;
 
 /// <summary>Guards that local means local: foreign pages, foreign names, strangers, hostile paths and bodies get nowhere.</summary>
 public sealed class SecurityTests : IDisposable

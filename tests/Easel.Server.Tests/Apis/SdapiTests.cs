@@ -4,12 +4,13 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Easel.Imaging;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Support;
 using Easel.Tests.Weights;
 
-namespace Easel.Tests.Server.Apis;
+namespace Easel.Server.Tests.Apis;
 
-/// <summary>Guards the AUTOMATIC1111 API: its names, defaults and replies, and that what comes back is what the library draws for the same settings.</summary>
+/// <summary>Guards the AUTOMATIC1111 API: its names, defaults and replies, and that what comes back is what the generator draws for the same settings.</summary>
 public sealed class SdapiTests : IDisposable
 {
     /// <summary>Names as they stand in the source: one of them begins with capitals.</summary>
@@ -20,13 +21,13 @@ public sealed class SdapiTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task TextToImageIsTheLibrarysPicture()
+    public async Task TextToImageIsTheGeneratorsPicture()
     {
         await using var server = await RunningServer.Start(_folder);
         var reply = await Post(server, "txt2img",
             new { prompt = "a cat", negative_prompt = "dog", steps = 2, width = 64, height = 64, seed = 5, n_iter = 2, batch_size = 2, sampler_name = "Euler a" });
 
-        using var generator = Generator();
+        using var generator = new FakeGenerator();
         var expected = generator.Generate(new GenerationRequest
         {
             Prompt = "a cat",
@@ -87,10 +88,10 @@ public sealed class SdapiTests : IDisposable
     }
 
     [Fact]
-    public async Task MasksAreTheLibrarys()
+    public async Task MasksAreTheGenerators()
     {
         await using var server = await RunningServer.Start(_folder);
-        using var generator = Generator();
+        using var generator = new FakeGenerator();
         var (picture, mask) = (Shaded(128, 96), Half(128, 96));
         await Check(fill: 0, onlyMasked: false, invert: 0);
         await Check(fill: 1, onlyMasked: false, invert: 1);
@@ -147,7 +148,7 @@ public sealed class SdapiTests : IDisposable
     public async Task PicturesAreBroughtToTheSizeAskedFor()
     {
         await using var server = await RunningServer.Start(_folder);
-        using var generator = Generator();
+        using var generator = new FakeGenerator();
         var picture = Shaded(100, 72);
         foreach (var (mode, fit) in ((int, ImageFit)[])[(0, ImageFit.Stretch), (1, ImageFit.Crop), (2, ImageFit.Pad)])
         {
@@ -183,7 +184,7 @@ public sealed class SdapiTests : IDisposable
     {
         File.Copy(Goldens.Path("upscalers/compact-x2.wrapped.pth"), _folder.Path("sharp.pth"));
         await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Models = [RunningServer.Model, _folder.Path("sharp.pth")] });
-        using var generator = Generator();
+        using var generator = new FakeGenerator();
         var first = new GenerationRequest
         {
             Prompt = "a cat",
@@ -214,7 +215,7 @@ public sealed class SdapiTests : IDisposable
         });
         var images = reply.GetProperty("images").EnumerateArray().Select(image => Picture(image.GetBytesFromBase64())).ToList();
         Assert.Equal(2, images.Count);
-        var second = first with { InitImage = Resampling.Resize(small, 96, 96), Width = 96, Height = 96, Seed = 6, BatchCount = 1, Steps = 2, Strength = 0.5 };
+        var second = first with { InitImage = Resampling.Resize(small, 96, 96), Width = 96, Height = 96, Seed = 6, BatchCount = 1, Steps = 2, Strength = 0.5, Watermark = true };
         Close(generator.Generate(second).Images[0].Image, images[1]);
         Assert.Equal(0.5, Info(reply).GetProperty("denoising_strength").GetDouble());
         Assert.Equal(2, (await server.Get("api/pictures")).GetProperty("total").GetInt32()); // those of the first pass are not among them
@@ -296,7 +297,7 @@ public sealed class SdapiTests : IDisposable
     [Fact]
     public async Task ProgressIsToldAndBatchesAreSkippedAndInterrupted()
     {
-        await using var server = await RunningServer.Start(_folder);
+        await using var server = await RunningServer.Start(_folder, stepTime: TimeSpan.FromMilliseconds(25));
         var idle = await server.Get("sdapi/v1/progress");
         Assert.Equal((0, 0), (idle.GetProperty("progress").GetDouble(), idle.GetProperty("state").GetProperty("job_count").GetInt32()));
         Assert.Equal(JsonValueKind.Null, idle.GetProperty("current_image").ValueKind);
@@ -324,7 +325,7 @@ public sealed class SdapiTests : IDisposable
     [Fact]
     public async Task AClientThatGoesAwayIsNotDrawnForUnlessItWantsItsPicturesSaved()
     {
-        await using var server = await RunningServer.Start(_folder);
+        await using var server = await RunningServer.Start(_folder, stepTime: TimeSpan.FromMilliseconds(25));
         foreach (var saved in (bool[])[false, true])
         {
             using var gone = new CancellationTokenSource();
@@ -488,9 +489,7 @@ public sealed class SdapiTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("sdapi/v1/samplers")).StatusCode);
     }
 
-    private static ImageGenerator Generator() => ImageGenerator.Load(RunningServer.Model, new LoadOptions { Precision = Precision.Full });
-
-    private static JsonElement Info(JsonElement reply) => JsonDocument.Parse(reply.GetProperty("info").GetString()!).RootElement;
+        private static JsonElement Info(JsonElement reply) => JsonDocument.Parse(reply.GetProperty("info").GetString()!).RootElement;
 
     /// <summary>A style's words stand behind the prompt, and in the record of the picture.</summary>
     [Fact]

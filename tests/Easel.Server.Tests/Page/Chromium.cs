@@ -1,9 +1,10 @@
-using Easel.Tests.Server.Page;
+using Easel.Server.Tests.Page;
+using Easel.Server.Tests.Support;
 using Microsoft.Playwright;
 
 [assembly: AssemblyFixture(typeof(Chromium))]
 
-namespace Easel.Tests.Server.Page;
+namespace Easel.Server.Tests.Page;
 
 /// <summary>The Chromium of this machine, started for the first test that needs it. Playwright's own browsers are not fetched: tests need no network.</summary>
 public sealed class Chromium : IAsyncDisposable

@@ -1,7 +1,7 @@
 using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
-using Easel.Server;
+using Easel.Server.Jobs;
 using Easel.Tests.Support;
 using Easel.Tests.Weights;
 using Microsoft.AspNetCore.Builder;
@@ -9,9 +9,9 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace Easel.Tests.Server;
+namespace Easel.Server.Tests.Support;
 
-/// <summary>A whole server with the tiny model, on a port of its own, over a folder that outlives it.</summary>
+/// <summary>A whole server on a port of its own, over a folder that outlives it. It lists the tiny model and draws with the fake one.</summary>
 internal sealed class RunningServer : IAsyncDisposable
 {
     public static readonly string Model = Goldens.Path("layouts/diffusers-sd1-micro");
@@ -19,9 +19,9 @@ internal sealed class RunningServer : IAsyncDisposable
 
     private readonly WebApplication _app;
 
-    private RunningServer(WebApplication app)
+    private RunningServer(WebApplication app, FakeModels models)
     {
-        _app = app;
+        (_app, Models) = (app, models);
         Address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
         Client = new HttpClient { BaseAddress = new Uri(Address), Timeout = TimeSpan.FromMinutes(1) };
     }
@@ -29,6 +29,9 @@ internal sealed class RunningServer : IAsyncDisposable
     public string Address { get; }
 
     public HttpClient Client { get; }
+
+    /// <summary>What it draws with.</summary>
+    public FakeModels Models { get; }
 
     public T Service<T>() where T : notnull => _app.Services.GetRequiredService<T>();
 
@@ -45,14 +48,18 @@ internal sealed class RunningServer : IAsyncDisposable
         StopPatience = TimeSpan.FromSeconds(5),
     };
 
-    public static async Task<RunningServer> Start(ServerOptions options)
+    /// <summary>Starts one.</summary>
+    /// <param name="stepTime">How long a step takes; what is to be seen under way must take some time.</param>
+    /// <param name="source">What it draws with; null for <see cref="Models"/>.</param>
+    public static async Task<RunningServer> Start(ServerOptions options, TimeSpan stepTime = default, IModelSource? source = null)
     {
-        var app = EaselServer.Build(options);
+        var models = new FakeModels { StepTime = stepTime };
+        var app = EaselServer.Build(options, source ?? models);
         await app.StartAsync();
-        return new RunningServer(app);
+        return new RunningServer(app, models);
     }
 
-    public static Task<RunningServer> Start(TemporaryFolder folder) => Start(OptionsFor(folder));
+    public static Task<RunningServer> Start(TemporaryFolder folder, TimeSpan stepTime = default) => Start(OptionsFor(folder), stepTime);
 
     /// <summary>The JSON of an answer, which must be a good one.</summary>
     public async Task<JsonElement> Get(string path) => await Client.GetFromJsonAsync<JsonElement>(path);

@@ -1,8 +1,9 @@
 using System.Text.Json;
 using Easel.Imaging;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 
-namespace Easel.Tests.Server;
+namespace Easel.Server.Tests;
 
 /// <summary>Guards that stopping loses nothing: jobs go on in their order, a job at work is done again, a finished picture is there once.</summary>
 public sealed class RestartTests : IDisposable
@@ -17,7 +18,7 @@ public sealed class RestartTests : IDisposable
         string running, waiting;
         var stopping = new System.Diagnostics.Stopwatch();
         var options = RunningServer.OptionsFor(_folder) with { StopPatience = TimeSpan.Zero };
-        await using (var server = await RunningServer.Start(options))
+        await using (var server = await RunningServer.Start(options, stepTime: TimeSpan.FromMilliseconds(20)))
         {
             running = await server.Submit(RunningServer.Cat(steps: 200, count: 20, seed: 1));
             waiting = await server.Submit(RunningServer.Cat(prompt: "a dog"));
@@ -27,7 +28,7 @@ public sealed class RestartTests : IDisposable
             stopping.Start();
         }
         Assert.InRange(stopping.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(4)); // somebody watches, and holds nothing up
-        await using (var server = await RunningServer.Start(options))
+        await using (var server = await RunningServer.Start(options, stepTime: TimeSpan.FromMilliseconds(20)))
         {
             Assert.Equal([running, waiting], (await server.Get("api/jobs")).GetProperty("active").EnumerateArray().Select(job => job.GetProperty("id").GetString()));
             Assert.True((await server.Client.DeleteAsync($"api/jobs/{running}")).IsSuccessStatusCode);

@@ -1,10 +1,11 @@
 using Easel.Imaging;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 using ModelContextProtocol;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
 
-namespace Easel.Tests.Server.Apis;
+namespace Easel.Server.Tests.Apis;
 
 /// <summary>Guards the tools for assistants, with the protocol's own client.</summary>
 public sealed class McpTests : IDisposable

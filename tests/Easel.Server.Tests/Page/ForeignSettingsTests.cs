@@ -1,7 +1,7 @@
 using Easel.Imaging;
 using Easel.Server.Page;
 
-namespace Easel.Tests.Server.Page;
+namespace Easel.Server.Tests.Page;
 
 /// <summary>Guards what is read from the pictures of other programs. The texts are written by hand after the programs' own formats.</summary>
 public class ForeignSettingsTests

@@ -2,14 +2,14 @@ using Deque.AxeCore.Playwright;
 using Easel.Imaging;
 using Easel.Server.Jobs;
 using Easel.Server.Storage;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
-namespace Easel.Tests.Server.Page;
+namespace Easel.Server.Tests.Page;
 
-/// <summary>Guards the page as a person meets it: a real browser, a real server and the tiny model. Keys and clicks want a machine that has time for them, so nothing runs beside.</summary>
-[Collection<AloneInTheProcess>]
+/// <summary>Guards the page as a person meets it: a real browser and a real server, which draws with the fake model.</summary>
 public sealed class PageTests(Chromium chromium) : IDisposable
 {
     private const int Long = 100; // steps: enough to be seen under way
@@ -21,7 +21,7 @@ public sealed class PageTests(Chromium chromium) : IDisposable
     public async Task DrawsWhatIsTypedAndShowsItsProgress()
     {
         const string Prompt = "a <b>fox</b> & <script>alert(1)</script> in the snow";
-        await using var server = await RunningServer.Start(_folder);
+        await using var server = await RunningServer.Start(_folder, stepTime: TimeSpan.FromMilliseconds(30));
         await using var tab = await chromium.Open(server);
         var page = await tab.Go();
         await tab.Ask(Prompt, steps: Long);
@@ -43,7 +43,7 @@ public sealed class PageTests(Chromium chromium) : IDisposable
     [Fact]
     public async Task AReloadAndAnotherBrowserShowWhatIsDrawnAndEitherCancelsIt()
     {
-        await using var server = await RunningServer.Start(_folder);
+        await using var server = await RunningServer.Start(_folder, stepTime: TimeSpan.FromMilliseconds(30));
         await using var tab = await chromium.Open(server);
         var page = await tab.Go();
         await tab.Ask("a long job", steps: Long, count: 50);
@@ -65,7 +65,7 @@ public sealed class PageTests(Chromium chromium) : IDisposable
     [Fact]
     public async Task TheQueueIsReorderedAndStopped()
     {
-        await using var server = await RunningServer.Start(_folder);
+        await using var server = await RunningServer.Start(_folder, stepTime: TimeSpan.FromMilliseconds(30));
         await using var tab = await chromium.Open(server);
         var page = await tab.Go();
         await tab.Ask("first", steps: Long, count: 50);

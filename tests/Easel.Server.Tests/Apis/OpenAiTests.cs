@@ -4,13 +4,14 @@ using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
 using Easel.Imaging;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 using OpenAI;
 using OpenAI.Images;
 
-namespace Easel.Tests.Server.Apis;
+namespace Easel.Server.Tests.Apis;
 
-/// <summary>Guards the OpenAI image API, with OpenAI's own client where it goes that far: what comes back is what the library draws, and errors have its shape.</summary>
+/// <summary>Guards the OpenAI image API, with OpenAI's own client where it goes that far: what comes back is what the generator draws, and errors have its shape.</summary>
 public sealed class OpenAiTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -66,7 +67,7 @@ public sealed class OpenAiTests : IDisposable
             response_format = "b64_json",
             n = 2
         });
-        using var generator = ImageGenerator.Load(RunningServer.Model, new LoadOptions { Precision = Precision.Full });
+        using var generator = new FakeGenerator();
         var expected = generator.Generate(new GenerationRequest
         {
             Prompt = "a cat",
@@ -134,7 +135,7 @@ public sealed class OpenAiTests : IDisposable
     [Fact]
     public async Task PicturesAreStreamed()
     {
-        await using var server = await RunningServer.Start(_folder);
+        await using var server = await RunningServer.Start(_folder, stepTime: TimeSpan.FromMilliseconds(10));
         var body = new { prompt = "a cat", size = "64x64", steps = 60, n = 2, seed = 4, stream = true, partial_images = 2 };
         using var request = new HttpRequestMessage(HttpMethod.Post, "v1/images/generations") { Content = JsonContent.Create(body) };
         using var answer = await server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
