@@ -12,7 +12,7 @@ namespace Easel.Server.Page;
 /// <param name="Image">Its pixels.</param>
 /// <param name="Settings">What its text tells; null for nothing.</param>
 /// <param name="Parameters">Its text as it stands, which goes on with it where it is enlarged.</param>
-public sealed record InputPicture(string Name, RgbImage Image, ForeignSettings? Settings, string? Parameters);
+public sealed record InputPicture(string Name, RgbImage Image, PictureSettings? Settings, string? Parameters);
 
 /// <summary>What one open tab is about to draw: its settings and its input picture, which outlive a visit to another page of it.</summary>
 internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gallery, Browser browser)
@@ -114,7 +114,7 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     {
         var image = ImageFile.Load(new MemoryStream(file, writable: false), name);
         var metadata = ImageFile.ReadMetadata(new MemoryStream(file, writable: false), name);
-        Input = new InputPicture(name, image, ForeignSettings.Read(metadata), metadata.Parameters);
+        Input = new InputPicture(name, image, PictureSettings.Read(metadata), metadata.Parameters);
         Extend = new Margins();
         Refusal = null;
         // A photograph of twelve million pixels is drawn at a size that the model is at home in.

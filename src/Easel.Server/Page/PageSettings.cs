@@ -1,5 +1,8 @@
+using System.Globalization;
+using System.Numerics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Easel.Metadata;
 using Easel.Sampling;
 using Easel.Server.Library;
 
@@ -141,5 +144,35 @@ public sealed class PageSettings
             Turn(nameof(request.Height), height);
         }
         if (request.Seed is not null) SeedIsLocked = true;
+    }
+
+    /// <summary>Takes over the settings that a picture tells, whichever program wrote them; the rest stays as it is.</summary>
+    /// <param name="told">What it tells.</param>
+    /// <returns>What could not be taken over, as a sentence; null where all could.</returns>
+    public string? Take(Infotext told)
+    {
+        if (told.Prompt.Length > 0) Prompt = told.Prompt;
+        (NegativePrompt, PromptPerLine, Styles) = (told.NegativePrompt, false, []);
+        foreach (var knob in Knobs.All.Where(knob => knob is { OnPage: true, Needs: KnobNeeds.Nothing, Kind: KnobKind.Whole or KnobKind.Number }))
+            if (knob.InfotextKey is { } key && told[key] is { } text && knob.TryParse(text, out var value)) Turn(knob, value);
+        if (told["Seed"] is not null) SeedIsLocked = Request.Seed is not null;
+        if (told["Size"]?.Split('x') is [var wide, var high] && int.TryParse(wide, out var width) && int.TryParse(high, out var height))
+        {
+            Turn(nameof(GenerationRequest.Width), width / GenerationRequest.SideStep * GenerationRequest.SideStep);
+            Turn(nameof(GenerationRequest.Height), height / GenerationRequest.SideStep * GenerationRequest.SideStep);
+        }
+        if (told["Sampler"] is not { } named) return null;
+        try
+        {
+            var (sampler, schedule) = Samplers.Resolve(named);
+            var spacing = Schedules.IsAutomatic(told["Schedule type"]) ? schedule : Schedules.Get(told["Schedule type"]!);
+            Turn(nameof(GenerationRequest.Sampler), sampler.Name);
+            Turn(nameof(GenerationRequest.Schedule), spacing?.Name);
+            return null;
+        }
+        catch (InvalidRequestException unknown)
+        {
+            return $"Its sampler was left as it is here. {unknown.Message}";
+        }
     }
 }

@@ -1,4 +1,5 @@
 using Bunit;
+using Easel.Metadata;
 using Easel.Server.Page;
 
 namespace Easel.Server.Tests.Page;
@@ -54,4 +55,13 @@ public sealed class ComponentTests : IDisposable
     [InlineData(130, "2 min 10 s")]
     [InlineData(3900, "1 h 5 min")]
     public void TimeIsToldInWords(double seconds, string words) => Assert.Equal(words, Sentence.Duration(seconds));
+
+    [Fact]
+    public void AnUnknownSamplerIsToldAndTheRestIsTaken()
+    {
+        var settings = new PageSettings { Sampler = "euler" };
+        var remark = settings.Take(Infotext.Parse("a\nSteps: 9, Sampler: exp_heun_2_x0, Seed: 3, Size: 513x515"));
+        Assert.Contains("exp_heun_2_x0", remark);
+        Assert.Equal(("euler", 9, 3L, true, 512, 512), (settings.Sampler, settings.Steps, settings.Seed, settings.SeedIsLocked, settings.Width, settings.Height));
+    }
 }

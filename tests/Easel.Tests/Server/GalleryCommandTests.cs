@@ -15,10 +15,10 @@ public sealed class GalleryCommandTests : IDisposable
     {
         Directory.CreateDirectory(_folder.Path("pictures", ".easel"));
         File.WriteAllText(_folder.Path("pictures", ".easel", "easel.db"), "rubbish");
-        ImageFile.Save(_folder.Path("pictures", "photo.jpg"), new RgbImage(64, 64));
+        foreach (var name in (string[])["photo.jpg", "other.png"]) ImageFile.Save(_folder.Path("pictures", name), new RgbImage(64, 64));
         File.WriteAllText(_folder.Path("pictures", "broken.png"), "no picture");
         var (code, output, error) = Cli.Command.Run("gallery", "rebuild", "--output", _folder.Path("pictures"));
-        Assert.Equal((0, "1 picture"), (code, output.Trim()));
+        Assert.Equal((0, "2 pictures"), (code, output.Trim()));
         Assert.Contains("broken.png", error);
         Assert.Contains("the damaged database is now", error);
     }

@@ -1,10 +1,10 @@
 using Easel.Imaging;
-using Easel.Server.Page;
+using Easel.Metadata;
 
-namespace Easel.Server.Tests.Page;
+namespace Easel.Tests.Metadata;
 
 /// <summary>Guards what is read from the pictures of other programs. The texts are written by hand after the programs' own formats.</summary>
-public class ForeignSettingsTests
+public class PictureSettingsTests
 {
     private const string Graph = """
         {"3":{"class_type":"KSampler","inputs":{"seed":156680208700286,"steps":21,"cfg":8.5,"sampler_name":"dpmpp_2m","scheduler":"karras","denoise":1,
@@ -16,26 +16,22 @@ public class ForeignSettingsTests
         "7":{"class_type":"CLIPTextEncode","inputs":{"text":["8",0],"clip":["10",1]}},"8":{"class_type":"Note","inputs":{"text":"watermark"}}}
         """;
 
-    private static ForeignSettings Expected(string program) => new()
+    private static PictureSettings Expected(string program) => new(program, new Infotext
     {
-        Program = program,
         Prompt = "a glass bottle",
         NegativePrompt = "watermark",
-        Steps = 21,
-        Sampler = "dpmpp_2m",
-        Schedule = "karras",
-        Guidance = 8.5,
-        Seed = 156680208700286,
-        Width = 640,
-        Height = 512,
-        Model = "v1-5",
-    };
+        Settings =
+        [
+            new("Steps", "21"), new("Sampler", "dpmpp_2m"), new("Schedule type", "karras"), new("CFG scale", "8.5"), new("Seed", "156680208700286"),
+            new("Size", "640x512"), new("Model", "v1-5"),
+        ],
+    });
 
     [Fact]
-    public void ComfyGraphIsFollowedFromItsSampler() => Assert.Equal(Expected("ComfyUI"), ForeignSettings.Read(With("prompt", Graph)));
+    public void ComfyGraphIsFollowedFromItsSampler() => Assert.Equal(Expected("ComfyUI"), PictureSettings.Read(With("prompt", Graph)));
 
     [Fact]
-    public void InvokeMetadataIsRead() => Assert.Equal(Expected("InvokeAI"), ForeignSettings.Read(With("invokeai_metadata", """
+    public void InvokeMetadataIsRead() => Assert.Equal(Expected("InvokeAI"), PictureSettings.Read(With("invokeai_metadata", """
         {"positive_prompt":"a glass bottle","negative_prompt":"watermark","steps":21,"scheduler":"dpmpp_2m_k","cfg_scale":8.5,"seed":156680208700286,"width":640,"height":512,
         "model":{"name":"v1-5","base":"sd-1"}}
         """)));
@@ -43,16 +39,17 @@ public class ForeignSettingsTests
     [Fact]
     public void OlderInvokeMetadataIsRead()
     {
-        var read = ForeignSettings.Read(With("sd-metadata", """
+        var read = PictureSettings.Read(With("sd-metadata", """
             {"model_weights":"v1-5","image":{"prompt":[{"prompt":"a glass bottle","weight":1.0}],"steps":21,"cfg_scale":8.5,"sampler":"k_lms","seed":7,"width":640,"height":512}}
             """))!;
-        Assert.Equal(("InvokeAI", "a glass bottle", 21, "lms", 7L, "v1-5"), (read.Program, read.Prompt, read.Steps, read.Sampler, read.Seed, read.Model));
+        Assert.Equal(("InvokeAI", "a glass bottle", "21", "lms", "7", "v1-5"),
+            (read.Program, read.Text.Prompt, read.Text["Steps"], read.Text["Sampler"], read.Text["Seed"], read.Text["Model"]));
     }
 
     [Fact]
     public void EasyDiffusionsTextsAreRead()
     {
-        var read = ForeignSettings.Read(new ImageMetadata((string?)null)
+        var read = PictureSettings.Read(new ImageMetadata((string?)null)
         {
             Others =
             [
@@ -74,18 +71,8 @@ public class ForeignSettingsTests
     [InlineData("Comment", "{}")]
     public void ATextThatIsNoneOfTheseHarmsNothing(string key, string text)
     {
-        var read = ForeignSettings.Read(With(key, text));
-        Assert.Null(read?.Prompt);
-    }
-
-    [Fact]
-    public void AnUnknownSamplerIsToldAndTheRestIsTaken()
-    {
-        var settings = new PageSettings { Turned = { ["Sampler"] = "euler" } };
-        var remark = new ForeignSettings { Program = "ComfyUI", Prompt = "a", Sampler = "exp_heun_2_x0", Steps = 9, Seed = 3, Width = 513, Height = 515 }.ApplyTo(settings);
-        Assert.Contains("exp_heun_2_x0", remark);
-        var request = settings.Request;
-        Assert.Equal(("euler", 9, 3L, true, 512, 512), (request.Sampler, request.Steps, request.Seed, settings.SeedIsLocked, request.Width, request.Height));
+        var read = PictureSettings.Read(With(key, text));
+        Assert.Equal("", read?.Text.Prompt ?? "");
     }
 
     private static ImageMetadata With(string key, string text) => new((string?)null) { Others = [new(key, text)] };

@@ -1,7 +1,7 @@
 using System.Text.Json;
-using static Easel.Server.Page.ForeignSettings;
+using static Easel.Metadata.PictureSettings;
 
-namespace Easel.Server.Page;
+namespace Easel.Metadata;
 
 /// <summary>
 /// Reads the settings out of the graph that ComfyUI puts into its pictures. A graph can be anything; what is understood is a sampler node and what leads to it:
@@ -12,27 +12,16 @@ internal static class ComfyGraph
     /// <summary>Links that are followed at most, for a hostile graph could lead in circles.</summary>
     private const int MostLinks = 32;
 
-    public static ForeignSettings? Read(string? text)
+    public static PictureSettings? Read(string? text)
     {
-        if (text is null || ForeignSettings.Object(text) is not { } graph) return null;
+        if (text is null || PictureSettings.Object(text) is not { } graph) return null;
         foreach (var node in graph.EnumerateObject())
         {
             if (Inputs(node.Value) is not { } sampler || !ClassOf(node.Value).StartsWith("KSampler", StringComparison.Ordinal)) continue;
             var latent = Follow(graph, sampler, "latent_image");
-            return new ForeignSettings
-            {
-                Program = "ComfyUI",
-                Prompt = TextOf(graph, sampler, "positive"),
-                NegativePrompt = TextOf(graph, sampler, "negative"),
-                Steps = Whole(TextIn(sampler, "steps")),
-                Sampler = TextIn(sampler, "sampler_name"),
-                Schedule = TextIn(sampler, "scheduler"),
-                Guidance = Number(TextIn(sampler, "cfg")),
-                Seed = Long(TextIn(sampler, "seed") ?? TextIn(sampler, "noise_seed")),
-                Width = latent is { } sized ? Whole(TextIn(sized, "width")) : null,
-                Height = latent is { } high ? Whole(TextIn(high, "height")) : null,
-                Model = CheckpointOf(graph, sampler),
-            };
+            return Of("ComfyUI", TextOf(graph, sampler, "positive"), TextOf(graph, sampler, "negative"), TextIn(sampler, "steps"), TextIn(sampler, "sampler_name"),
+                TextIn(sampler, "scheduler"), TextIn(sampler, "cfg"), TextIn(sampler, "seed") ?? TextIn(sampler, "noise_seed"),
+                latent is { } sized ? TextIn(sized, "width") : null, latent is { } high ? TextIn(high, "height") : null, CheckpointOf(graph, sampler));
         }
         return null;
     }
