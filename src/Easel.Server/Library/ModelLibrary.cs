@@ -110,7 +110,7 @@ internal sealed class ModelLibrary
     private IEnumerable<(string Folder, string Path)> Files()
     {
         var seen = new HashSet<string>();
-        foreach (var place in _options.Models.Append(_options.DefaultModel).Append(BuiltInModel.Path).OfType<string>().Select(Path.GetFullPath))
+        foreach (var place in _options.Models.Append(_options.DefaultModel).Append(_options.SpareModel).OfType<string>().Select(Path.GetFullPath))
         {
             if (File.Exists(place) || IsDiffusers(place))
             {

@@ -44,6 +44,7 @@ internal sealed class RunningServer : IAsyncDisposable
         Port = 0,
         OutputFolder = folder.Path("pictures"),
         Models = [Model],
+        SpareModel = null,
         Load = new LoadOptions { Precision = Precision.Full },
         StopPatience = TimeSpan.FromSeconds(5),
     };
