@@ -6,7 +6,6 @@ namespace Easel.Server.Jobs;
 /// <summary>The one model in memory. Used on the model thread alone; another one is loaded only after it was let go, so that memory stays flat.</summary>
 internal sealed class LoadedModel(IModelSource source, ServerOptions options) : IDisposable
 {
-    private readonly ModelHashes _hashes = ModelHashes.OfUser(Environment.GetEnvironmentVariable);
     private Key? _key;
     private IImageGenerator? _generator;
     private IUpscaler? _upscaler;
@@ -31,7 +30,7 @@ internal sealed class LoadedModel(IModelSource source, ServerOptions options) : 
         Unload();
         var load = options.Load with { Vae = vae?.Path ?? options.Load.Vae };
         _generator = source.Generator(model.Path, load, onProgress);
-        Stamp = new ModelStamp(model.Path, load, _generator.Precision, Task.Run(() => HashOf(model.Path)));
+        Stamp = ModelStamp.Of(model.Path, load, _generator.Precision);
         (_key, Name) = (key, model.Name);
         return _generator;
     }
@@ -67,18 +66,5 @@ internal sealed class LoadedModel(IModelSource source, ServerOptions options) : 
     {
         var file = new FileInfo(model.Path); // a file that was replaced is another model
         return new Key(model.Path, vae?.Path, file.Exists ? file.Length : 0, file.LastWriteTimeUtc);
-    }
-
-    /// <summary>A file that went away while it was read leaves its pictures without a hash.</summary>
-    private string? HashOf(string path)
-    {
-        try
-        {
-            return _hashes.Of(path);
-        }
-        catch (CheckpointException)
-        {
-            return null;
-        }
     }
 }

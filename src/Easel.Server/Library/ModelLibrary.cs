@@ -15,7 +15,6 @@ internal sealed class ModelLibrary
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(2);
 
     private readonly ServerOptions _options;
-    private readonly ModelHashes _hashes = ModelHashes.OfUser(Environment.GetEnvironmentVariable);
     private readonly ConcurrentDictionary<(string Path, long Bytes, DateTime Changed), ModelEntry> _known = new();
     private readonly Lock _turn = new();
     private volatile IReadOnlyList<ModelEntry>? _entries;
@@ -51,7 +50,7 @@ internal sealed class ModelLibrary
             _read = Stopwatch.GetTimestamp();
             var files = Files().ToList();
             var names = Names(files);
-            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path], Sha256 = _hashes.Known(file.Path), IsBuiltIn = file.Path == BuiltInModel.Path });
+            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path], Sha256 = ModelStamp.KnownHashOf(file.Path), IsBuiltIn = file.Path == BuiltInModel.Path });
             _entries = [.. entries.OrderBy(entry => entry.Use == ModelUse.None).ThenBy(entry => entry.IsBuiltIn).ThenBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)];
         }
         Changed?.Invoke();

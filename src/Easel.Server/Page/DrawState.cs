@@ -148,7 +148,7 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     /// <exception cref="EaselException">Its text does not tell them.</exception>
     public async Task TakeSettings(Picture picture)
     {
-        Settings.Take(RequestInfotext.FromInfotext(Infotext.Parse(picture.Parameters ?? "")) with { Width = picture.Width / 8 * 8, Height = picture.Height / 8 * 8 });
+        Settings.Take(SettingsOf(picture).ToRequest() with { Width = picture.Width / 8 * 8, Height = picture.Height / 8 * 8 });
         if (picture.Model is { } model && library.Find(model, ModelUse.Checkpoint) is { } entry) Settings.Model = entry.Name;
         await Remember();
     }
@@ -181,9 +181,9 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     /// <exception cref="EaselException">Its text does not tell its settings, or the queue refuses.</exception>
     public Job DrawSimilar(Picture picture, string client)
     {
-        var text = Infotext.Parse(picture.Parameters ?? "");
-        if (RequestInfotext.NeedsPicture(text)) throw new EaselException("This picture was made from another one, which its settings do not hold: use it as input instead.");
-        var request = RequestInfotext.FromInfotext(text) with { Seed = null, BatchSize = 1, BatchCount = 4 };
+        var told = SettingsOf(picture);
+        if (told.NeedsPicture) throw new EaselException("This picture was made from another one, which its settings do not hold: use it as input instead.");
+        var request = told.ToRequest() with { Seed = null, BatchSize = 1, BatchCount = 4 };
         Shown = null;
         return queue.Submit(new JobRequest { Model = picture.Model is { } name ? library.Find(name, ModelUse.Checkpoint)?.Name : null, Request = request }, client);
     }
@@ -196,6 +196,9 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
         Shown = null;
         return queue.Submit(Enlargement(new InputPicture(picture.File, ImageFile.Load(file, picture.File), null, picture.Parameters), Settings.Upscaler, scale: null), client);
     }
+
+    private static PictureSettings SettingsOf(Picture picture) => PictureSettings.Read(new ImageMetadata(picture.Parameters))
+        ?? throw new EaselException("The text in this picture does not tell how it was made.");
 
     private static JobRequest Enlargement(InputPicture input, string? upscaler, double? scale) => new()
     {

@@ -25,6 +25,13 @@ public sealed record PictureSettings(string Program, Infotext Text)
         }
     }
 
+    /// <summary>Whether the picture was made from another one, which its text does not hold.</summary>
+    public bool NeedsPicture => RequestInfotext.NeedsPicture(Text);
+
+    /// <summary>The request that makes the picture again, but for the pictures that it began from.</summary>
+    /// <exception cref="InvalidRequestException">A setting is missing, or cannot be read.</exception>
+    public GenerationRequest ToRequest() => RequestInfotext.FromInfotext(Text);
+
     /// <summary>Settings as texts; what is null, or a number that cannot be read, is left out.</summary>
     internal static PictureSettings Of(string program, string? prompt, string? negativePrompt = null, string? steps = null, string? sampler = null,
         string? schedule = null, string? guidance = null, string? seed = null, string? width = null, string? height = null, string? model = null)

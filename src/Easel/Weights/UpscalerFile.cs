@@ -21,18 +21,15 @@ internal static class UpscalerFile
     {
         using var file = TensorFile.Open(path);
         var tensors = Read(file);
-        var (network, scale, unshuffle) = Recognised(tensors, path) ?? throw FileKind.IsNo(file, "upscaler of the ESRGAN family");
+        var (build, scale, unshuffle) = Recognised(tensors, path) ?? throw FileKind.IsNo(file, "upscaler of the ESRGAN family");
+        var network = build();
         tensors.Load(network, "upscaler", type, device);
         return new Esrgan(network, scale, unshuffle, type, device);
     }
 
     /// <summary>Whether a file holds such a network.</summary>
     /// <exception cref="CheckpointException">It holds one of a kind that Easel does not know.</exception>
-    public static bool IsIn(TensorFile file)
-    {
-        using var network = Recognised(Read(file), file.Path)?.Network;
-        return network is not null;
-    }
+    public static bool IsIn(TensorFile file) => Recognised(Read(file), file.Path) is not null;
 
     private static StateDict Read(TensorFile file)
     {
@@ -42,9 +39,9 @@ internal static class UpscalerFile
         return tensors;
     }
 
-    private static (Module<Tensor, Tensor> Network, int Scale, int Unshuffle)? Recognised(StateDict tensors, string path) => Rrdb(tensors, path) ?? Compact(tensors);
+    private static (Func<Module<Tensor, Tensor>> Build, int Scale, int Unshuffle)? Recognised(StateDict tensors, string path) => Rrdb(tensors, path) ?? Compact(tensors);
 
-    private static (Module<Tensor, Tensor> Network, int Scale, int Unshuffle)? Rrdb(StateDict tensors, string path)
+    private static (Func<Module<Tensor, Tensor>> Build, int Scale, int Unshuffle)? Rrdb(StateDict tensors, string path)
     {
         if (tensors.Shape("conv_first.weight") is not { Length: 4 } first) return null;
         if (tensors.Shape("body.0.rdb1.conv1.weight") is not { Length: 4 } growing) return null;
@@ -55,15 +52,15 @@ internal static class UpscalerFile
             throw new CheckpointException($"{path} is an ESRGAN upscaler of a kind that Easel does not know: its first layer takes {first[1]} channels "
                 + $"(3, 12 or 48 are known) and its last gives {tensors.Shape("conv_last.weight")?.FirstOrDefault() ?? 0} (3 is known).");
         var config = new RrdbConfig(unshuffle, first[0], growing[0], tensors.CountChildren("body."), doublings);
-        return (new RrdbNet(config), scale, unshuffle);
+        return (() => new RrdbNet(config), scale, unshuffle);
     }
 
-    private static (Module<Tensor, Tensor> Network, int Scale, int Unshuffle)? Compact(StateDict tensors)
+    private static (Func<Module<Tensor, Tensor>> Build, int Scale, int Unshuffle)? Compact(StateDict tensors)
     {
         var layers = tensors.CountChildren("body.");
         if (tensors.Shape("body.0.weight") is not [var features, 3, 3, 3] || layers % 2 == 0) return null;
         if (tensors.Shape($"body.{layers - 1}.weight") is not { Length: 4 } last) return null;
         var scale = (int)Math.Round(Math.Sqrt(last[0] / 3.0));
-        return last[0] == 3L * scale * scale ? (new CompactUpscaler(scale, features, layers / 2 - 1), scale, 1) : null;
+        return last[0] == 3L * scale * scale ? (() => new CompactUpscaler(scale, features, layers / 2 - 1), scale, 1) : null;
     }
 }

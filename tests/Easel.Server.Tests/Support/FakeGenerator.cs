@@ -80,6 +80,7 @@ internal sealed class FakeGenerator(FakeModels? models = null) : IImageGenerator
         Action<GeneratedImage>? onImage = null)
     {
         request.Validate();
+        var asked = request;
         request = request.With(Model.Defaults) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) };
         var (width, height) = SizeOf(request);
         var images = new List<GeneratedImage>();
@@ -98,7 +99,7 @@ internal sealed class FakeGenerator(FakeModels? models = null) : IImageGenerator
             {
                 var index = batch.First + place;
                 var carriedOut = request with { Width = width, Height = height };
-                images.Add(new GeneratedImage(image, carriedOut, batch.Prompts[place], unchecked(request.Seed!.Value + index), index, HasWatermark: false));
+                images.Add(new GeneratedImage(image, carriedOut, batch.Prompts[place], unchecked(request.Seed!.Value + index), index, HasWatermark: false) { Asked = asked });
                 onImage?.Invoke(images[^1]);
             }
 
