@@ -104,7 +104,8 @@ public sealed class GalleryTests : IDisposable
     {
         JsonElement before;
         string waiting;
-        await using (var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { StopPatience = TimeSpan.Zero }, stepTime: TimeSpan.FromMilliseconds(20)))
+        var options = RunningServer.OptionsFor(_folder) with { StopPatience = TimeSpan.Zero };
+        await using (var server = await RunningServer.Start(options, stepTime: TimeSpan.FromMilliseconds(20)))
         {
             await Draw(server, "a", "b", "c");
             before = await server.Get("api/pictures");

@@ -11,7 +11,8 @@ public sealed class JobOrderTests
     /// <summary>Something done to the order: a kind and a number that picks a client, a job or a place.</summary>
     private readonly record struct Act(int Kind, int Which, int Place);
 
-    private static readonly Gen<Act[]> Acts = Gen.Select(Gen.Int[0, 9], Gen.Int[0, 3], Gen.Int[0, 20], (kind, which, place) => new Act(kind, which, place)).Array[0, 120];
+    private static readonly Gen<Act[]> Acts =
+        Gen.Select(Gen.Int[0, 9], Gen.Int[0, 3], Gen.Int[0, 20], (kind, which, place) => new Act(kind, which, place)).Array[0, 120];
 
     /// <summary>An order, what a disk would hold of it, and a plain list of what must wait in it.</summary>
     private sealed class Run
@@ -110,7 +111,9 @@ public sealed class JobOrderTests
         Assert.All(run.Order.Waiting.CountBy(entry => entry.Client), client => Assert.InRange(client.Value, 1, MostPerClient));
     });
 
-    /// <summary>Counting each client's jobs from the one that runs on, nobody's later job is before another's earlier one, and each client's own are in order.</summary>
+    /// <summary>
+    /// Counting each client's jobs from the one that runs on, nobody's later job is before another's earlier one, and each client's own are in order.
+    /// </summary>
     [Fact]
     public void ClientsTakeTurns() => Acts.Sample(acts =>
     {
@@ -124,6 +127,7 @@ public sealed class JobOrderTests
             turns[entry.Client] = seen[^1] + 1;
         }
         Assert.Equal(seen.Order(), seen);
-        foreach (var own in run.Order.Waiting.GroupBy(entry => entry.Client)) Assert.Equal(own.Select(entry => entry.Id).Order(), own.Select(entry => entry.Id));
+        foreach (var own in run.Order.Waiting.GroupBy(entry => entry.Client))
+            Assert.Equal(own.Select(entry => entry.Id).Order(), own.Select(entry => entry.Id));
     });
 }

@@ -32,10 +32,12 @@ public sealed class QueueTests : IDisposable
         _database?.Dispose();
         _database = Database.Open(_pictures.Database);
         var options = RunningServer.OptionsFor(_folder) with { Limits = limits ?? new ServerLimits() };
-        return new JobQueue(new JobStore(_database), new InputPictures(_pictures), new JobRules(options.Limits, new ModelLibrary(options)), options.Limits, TimeProvider.System);
+        var rules = new JobRules(options.Limits, new ModelLibrary(options));
+        return new JobQueue(new JobStore(_database), new InputPictures(_pictures), rules, options.Limits, TimeProvider.System);
     }
 
-    private static Job Submit(JobQueue queue, string client, string prompt) => queue.Submit(new JobRequest { Request = new GenerationRequest { Prompt = prompt } }, client);
+    private static Job Submit(JobQueue queue, string client, string prompt) =>
+        queue.Submit(new JobRequest { Request = new GenerationRequest { Prompt = prompt } }, client);
 
     private static string Order(JobQueue queue) => string.Join(' ', queue.Snapshot().Select(job => job.Request.Request.Prompt));
 

@@ -18,7 +18,8 @@ public sealed partial class ServerArchitectureTests
         foreach (var folder in Order.Concat(Faces))
         {
             var allowed = Faces.Contains(folder) ? [.. Order, folder] : Order.TakeWhile(other => other != folder).Append(folder).ToArray();
-            foreach (var file in Directory.EnumerateFiles(Path.Combine(root, folder), "*", SearchOption.AllDirectories).Where(path => path.EndsWith(".cs") || path.EndsWith(".razor")))
+            var files = Directory.EnumerateFiles(Path.Combine(root, folder), "*", SearchOption.AllDirectories);
+            foreach (var file in files.Where(path => Path.GetExtension(path) is ".cs" or ".razor"))
             {
                 var used = Uses().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value);
                 Assert.True(!used.Except(allowed).Any(), $"{file} uses {string.Join(", ", used.Except(allowed))}; {folder} stands below or beside.");

@@ -80,7 +80,14 @@ internal sealed class JobQueue
     /// <summary>Those that run, then those that wait, in the order in which they will be drawn.</summary>
     public IReadOnlyList<Job> Snapshot()
     {
-        lock (_lock) return [.. _running.Values.Select(run => run.Job).OrderBy(job => job.Started), .. _order.Waiting.Select((entry, place) => _waiting[entry.Id] with { Position = place })];
+        lock (_lock)
+        {
+            return
+            [
+                .. _running.Values.Select(run => run.Job).OrderBy(job => job.Started),
+                .. _order.Waiting.Select((entry, place) => _waiting[entry.Id] with { Position = place }),
+            ];
+        }
     }
 
     /// <summary>Jobs that are over, the youngest first.</summary>

@@ -34,7 +34,8 @@ internal sealed class JobStore(Database database)
     {
         foreach (var job in jobs)
         {
-            Database.Run(connection, "UPDATE jobs SET state = $state, started = $started, finished = $finished, error = $error, remarks = $remarks WHERE id = $id",
+            Database.Run(connection,
+                "UPDATE jobs SET state = $state, started = $started, finished = $finished, error = $error, remarks = $remarks WHERE id = $id",
                 ("$id", job.Id), ("$state", job.State.ToString().ToLowerInvariant()), ("$started", job.Started?.ToUnixTimeMilliseconds()),
                 ("$finished", job.Finished?.ToUnixTimeMilliseconds()), ("$error", job.Error), ("$remarks", JsonSerializer.Serialize(job.Remarks)));
         }

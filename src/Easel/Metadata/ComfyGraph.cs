@@ -19,8 +19,8 @@ internal static class ComfyGraph
         {
             if (Inputs(node.Value) is not { } sampler || !ClassOf(node.Value).StartsWith("KSampler", StringComparison.Ordinal)) continue;
             var latent = Follow(graph, sampler, "latent_image");
-            return Of("ComfyUI", TextOf(graph, sampler, "positive"), TextOf(graph, sampler, "negative"), TextIn(sampler, "steps"), TextIn(sampler, "sampler_name"),
-                TextIn(sampler, "scheduler"), TextIn(sampler, "cfg"), TextIn(sampler, "seed") ?? TextIn(sampler, "noise_seed"),
+            return Of("ComfyUI", TextOf(graph, sampler, "positive"), TextOf(graph, sampler, "negative"), TextIn(sampler, "steps"),
+                TextIn(sampler, "sampler_name"), TextIn(sampler, "scheduler"), TextIn(sampler, "cfg"), TextIn(sampler, "seed") ?? TextIn(sampler, "noise_seed"),
                 latent is { } sized ? TextIn(sized, "width") : null, latent is { } high ? TextIn(high, "height") : null, CheckpointOf(graph, sampler));
         }
         return null;
@@ -52,8 +52,8 @@ internal static class ComfyGraph
 
     /// <summary>The inputs of the node that an input is linked to: a link is an array of the node's name and its output.</summary>
     private static JsonElement? Follow(JsonElement graph, JsonElement inputs, string name) =>
-        inputs.TryGetProperty(name, out var link) && link.ValueKind == JsonValueKind.Array && link.GetArrayLength() == 2 && link[0].ValueKind == JsonValueKind.String
-        && graph.TryGetProperty(link[0].GetString()!, out var node) ? Inputs(node) : null;
+        inputs.TryGetProperty(name, out var link) && link.ValueKind == JsonValueKind.Array && link.GetArrayLength() == 2
+        && link[0].ValueKind == JsonValueKind.String && graph.TryGetProperty(link[0].GetString()!, out var node) ? Inputs(node) : null;
 
     private static JsonElement? Inputs(JsonElement node) =>
         node.ValueKind == JsonValueKind.Object && node.TryGetProperty("inputs", out var inputs) && inputs.ValueKind == JsonValueKind.Object ? inputs : null;

@@ -78,12 +78,14 @@ public sealed record PictureSettings(string Program, Infotext Text)
             ? (named[..^2], true) : (TextIn(json, "scheduler"), false);
         return Of("InvokeAI", TextIn(json, "positive_prompt"), TextIn(json, "negative_prompt"), TextIn(json, "steps"), sampler, isKarras ? "karras" : null,
             TextIn(json, "cfg_scale"), TextIn(json, "seed"), TextIn(json, "width"), TextIn(json, "height"),
-            json.TryGetProperty("model", out var model) && model.ValueKind == JsonValueKind.Object ? TextIn(model, "name") ?? TextIn(model, "model_name") : null);
+            json.TryGetProperty("model", out var model) && model.ValueKind == JsonValueKind.Object
+                ? TextIn(model, "name") ?? TextIn(model, "model_name") : null);
     }
 
     private static PictureSettings? OfOlderInvoke(string? text)
     {
-        if (text is null || Object(text) is not { } json || !json.TryGetProperty("image", out var image) || image.ValueKind != JsonValueKind.Object) return null;
+        if (text is null || Object(text) is not { } json || !json.TryGetProperty("image", out var image) || image.ValueKind != JsonValueKind.Object)
+            return null;
         var prompt = image.TryGetProperty("prompt", out var given) ? given.ValueKind switch
         {
             JsonValueKind.String => given.GetString(),

@@ -52,7 +52,8 @@ public sealed class ClientTests : IDisposable
     [Fact]
     public async Task OpenAiWorks()
     {
-        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Token = "secret" }, stepTime: TimeSpan.FromMilliseconds(10));
+        var options = RunningServer.OptionsFor(_folder) with { Token = "secret" };
+        await using var server = await RunningServer.Start(options, stepTime: TimeSpan.FromMilliseconds(10));
         var seen = await Run("openai.mjs", server.Address);
         Assert.Equal($"[{0xFFD8},{0xFFD8}]", seen.GetProperty("drawn").ToString());
         Assert.Equal("[5,6]", seen.GetProperty("seeds").ToString());

@@ -11,7 +11,7 @@ using OpenAI.Images;
 
 namespace Easel.Server.Tests.Apis;
 
-/// <summary>Guards the OpenAI image API, with OpenAI's own client where it goes that far: what comes back is what the generator draws, and errors have its shape.</summary>
+/// <summary>Guards the OpenAI image API, with OpenAI's own client where it goes that far: the generator is asked for what was meant, and errors have its shape.</summary>
 public sealed class OpenAiTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

@@ -10,7 +10,7 @@ using Easel.Tests.Weights;
 
 namespace Easel.Server.Tests.Apis;
 
-/// <summary>Guards the AUTOMATIC1111 API: its names, defaults and replies, and that what comes back is what the generator draws for the same settings.</summary>
+/// <summary>Guards the AUTOMATIC1111 API: its names, defaults and replies, and that the generator is asked for what the body says.</summary>
 public sealed class SdapiTests : IDisposable
 {
     /// <summary>Names as they stand in the source: one of them begins with capitals.</summary>
@@ -183,7 +183,8 @@ public sealed class SdapiTests : IDisposable
     public async Task HiresFixDrawsOverEachEnlargedPictureWithItsSeed()
     {
         File.Copy(Goldens.Path("upscalers/compact-x2.wrapped.pth"), _folder.Path("sharp.pth"));
-        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Models = [RunningServer.Model, _folder.Path("sharp.pth")] });
+        var options = RunningServer.OptionsFor(_folder) with { Models = [RunningServer.Model, _folder.Path("sharp.pth")] };
+        await using var server = await RunningServer.Start(options);
         using var generator = new FakeGenerator();
         var first = new GenerationRequest
         {
@@ -215,7 +216,17 @@ public sealed class SdapiTests : IDisposable
         });
         var images = reply.GetProperty("images").EnumerateArray().Select(image => Picture(image.GetBytesFromBase64())).ToList();
         Assert.Equal(2, images.Count);
-        var second = first with { InitImage = Resampling.Resize(small, 96, 96), Width = 96, Height = 96, Seed = 6, BatchCount = 1, Steps = 2, Strength = 0.5, Watermark = true };
+        var second = first with
+        {
+            InitImage = Resampling.Resize(small, 96, 96),
+            Width = 96,
+            Height = 96,
+            Seed = 6,
+            BatchCount = 1,
+            Steps = 2,
+            Strength = 0.5,
+            Watermark = true,
+        };
         Close(generator.Generate(second).Images[0].Image, images[1]);
         Assert.Equal(0.5, Info(reply).GetProperty("denoising_strength").GetDouble());
         Assert.Equal(2, (await server.Get("api/pictures")).GetProperty("total").GetInt32()); // those of the first pass are not among them

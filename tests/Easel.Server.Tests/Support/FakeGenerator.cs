@@ -92,14 +92,15 @@ internal sealed class FakeGenerator(FakeModels? models = null) : IImageGenerator
             for (var step = 1; step <= steps; step++)
             {
                 cancel.WaitHandle.WaitOne(_models.StepTime);
-                Report(GenerationStage.Sampling, step, () => [.. drawn.Select(image => Resampling.Resize(image, Math.Max(1, width / 8), Math.Max(1, height / 8)))]);
+                Report(GenerationStage.Sampling, step, () => [.. drawn.Select(image => Resampling.Resize(image, width / 8, height / 8))]);
             }
             Report(GenerationStage.Decoding, steps);
             foreach (var (place, image) in drawn.Index())
             {
                 var index = batch.First + place;
                 var carriedOut = request with { Width = width, Height = height };
-                images.Add(new GeneratedImage(image, carriedOut, batch.Prompts[place], unchecked(request.Seed!.Value + index), index, HasWatermark: false) { Asked = asked });
+                var seed = unchecked(request.Seed!.Value + index);
+                images.Add(new GeneratedImage(image, carriedOut, batch.Prompts[place], seed, index, HasWatermark: false) { Asked = asked });
                 onImage?.Invoke(images[^1]);
             }
 
