@@ -148,12 +148,13 @@ public sealed class ImageGenerator : IImageGenerator
         return new GenerationResult(images, request.Seed!.Value, remarks);
     }
 
-    /// <summary>Lets the model go.</summary>
+    /// <summary>Lets the model go and gives its memory back to the system.</summary>
     public void Dispose()
     {
         _model.Dispose();
         _loras.Dispose();
         _embeddings?.Dispose();
+        NativeRuntime.Trim();
     }
 
     /// <summary>The job, from words to pixels. Pictures already in <paramref name="images"/> are not delivered again.</summary>

@@ -16,7 +16,7 @@ namespace Easel;
 /// ImageFile.Save("large.png", upscaler.Upscale(ImageFile.Load("small.png")));
 /// </code>
 /// </example>
-public sealed class Upscaler : IDisposable
+public sealed class Upscaler : IUpscaler
 {
     /// <summary>The side of a tile where none is named.</summary>
     public const int DefaultTile = 256;
@@ -25,7 +25,7 @@ public sealed class Upscaler : IDisposable
 
     private Upscaler(Esrgan network) => _network = network;
 
-    /// <summary>Pixels out for each pixel in, along a side: 1, 2, 4 or 8 as a rule.</summary>
+    /// <inheritdoc/>
     public int Scale => _network.Scale;
 
     /// <summary>Loads a network: RRDBNet or Real-ESRGAN's compact one, of any depth and scale.</summary>
@@ -58,17 +58,14 @@ public sealed class Upscaler : IDisposable
         }
     }
 
-    /// <summary>Enlarges a picture.</summary>
-    /// <param name="picture">Of any size.</param>
-    /// <param name="tile">Side of a tile in pixels of <paramref name="picture"/>, at least 32. Neighbours overlap by a quarter and fade into each other.</param>
-    /// <param name="onTile">Told (tiles done, tiles in all) after each.</param>
-    /// <param name="cancel">Ends the run before the next tile.</param>
-    /// <returns>The picture, <see cref="Scale"/> times as wide and high.</returns>
-    /// <exception cref="InvalidRequestException">The tile is too small.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <inheritdoc/>
     public RgbImage Upscale(RgbImage picture, int tile = DefaultTile, Action<int, int>? onTile = null, CancellationToken cancel = default) =>
         _network.Upscale(picture, tile, onTile, cancel);
 
-    /// <summary>Lets the network go.</summary>
-    public void Dispose() => _network.Dispose();
+    /// <summary>Lets the network go and gives its memory back to the system.</summary>
+    public void Dispose()
+    {
+        _network.Dispose();
+        NativeRuntime.Trim();
+    }
 }

@@ -1,5 +1,3 @@
-using Easel.Imaging;
-
 namespace Easel.Server.Jobs;
 
 /// <summary>Where models come from: the files of this machine, or what tests put in their place.</summary>
@@ -17,22 +15,4 @@ internal interface IModelSource
     /// <param name="options">How.</param>
     /// <exception cref="EaselException">It cannot be loaded.</exception>
     IUpscaler Upscaler(string path, LoadOptions options);
-
-    /// <summary>Gives what a model that was let go of leaves free back to the system.</summary>
-    void Trim();
-}
-
-/// <summary>Enlarges pictures with one network.</summary>
-internal interface IUpscaler : IDisposable
-{
-    /// <summary>Pixels out for each pixel in, along a side.</summary>
-    int Scale { get; }
-
-    /// <summary>Enlarges a picture.</summary>
-    /// <param name="picture">Of any size.</param>
-    /// <param name="onTile">Told (tiles done, tiles in all) after each.</param>
-    /// <param name="cancel">Ends it before the next tile.</param>
-    /// <returns>The picture, <see cref="Scale"/> times as wide and high.</returns>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    RgbImage Upscale(RgbImage picture, Action<int, int> onTile, CancellationToken cancel);
 }

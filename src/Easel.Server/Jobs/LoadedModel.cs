@@ -54,10 +54,7 @@ internal sealed class LoadedModel(IModelSource source, ServerOptions options) : 
         _generator?.Dispose();
         _upscaler?.Dispose();
         (_generator, _upscaler, _key, Stamp, Name) = (null, null, null, null, null);
-        // The tensors are freed; what the two heaps keep of them for later use would be there twice once the next model is loaded.
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        source.Trim();
+        GC.Collect(); // what the managed heap keeps for later would be there beside the next model
     }
 
     public void Dispose() => Unload();

@@ -59,9 +59,10 @@ public sealed class ComponentTests : IDisposable
     [Fact]
     public void AnUnknownSamplerIsToldAndTheRestIsTaken()
     {
-        var settings = new PageSettings { Sampler = "euler" };
+        var settings = new PageSettings { Turned = { ["Sampler"] = "euler" } };
         var remark = settings.Take(Infotext.Parse("a\nSteps: 9, Sampler: exp_heun_2_x0, Seed: 3, Size: 513x515"));
         Assert.Contains("exp_heun_2_x0", remark);
-        Assert.Equal(("euler", 9, 3L, true, 512, 512), (settings.Sampler, settings.Steps, settings.Seed, settings.SeedIsLocked, settings.Width, settings.Height));
+        var request = settings.Request;
+        Assert.Equal(("euler", 9, 3L, true, 512, 512), (request.Sampler, request.Steps, request.Seed, settings.SeedIsLocked, request.Width, request.Height));
     }
 }

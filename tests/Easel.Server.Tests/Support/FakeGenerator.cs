@@ -32,19 +32,15 @@ internal sealed class FakeModels : IModelSource
 
     public IUpscaler Upscaler(string path, LoadOptions options) => new Twice();
 
-    public void Trim()
-    {
-    }
-
     /// <summary>Doubles the sides, as the network of the tests does.</summary>
     private sealed class Twice : IUpscaler
     {
         public int Scale => 2;
 
-        public RgbImage Upscale(RgbImage picture, Action<int, int> onTile, CancellationToken cancel)
+        public RgbImage Upscale(RgbImage picture, int tile, Action<int, int>? onTile, CancellationToken cancel)
         {
             cancel.ThrowIfCancellationRequested();
-            onTile(1, 1);
+            onTile?.Invoke(1, 1);
             return Resampling.Resize(picture, 2 * picture.Width, 2 * picture.Height, ResampleFilter.Nearest);
         }
 

@@ -1,5 +1,5 @@
+using Easel.Weights;
 using Easel.Imaging;
-using Easel.Models.Upscaling;
 using Easel.Server.Jobs;
 using Easel.Server.Tests.Support;
 using Easel.Tests.Support;
@@ -43,7 +43,7 @@ public sealed class DrawnByAServerTests : IDisposable
             model = "sharp",
             request = new { initImage = Convert.ToBase64String(ImageFile.Encode(picture, ImageFormat.Png)) },
         });
-        using var network = Esrgan.Load(upscaler, ScalarType.Float32, CPU);
+        using var network = UpscalerFile.Load(upscaler, ScalarType.Float32, CPU);
         var file = await server.Client.GetByteArrayAsync($"api/pictures/{enlarged}-0000/file");
         Assert.Equal(network.Upscale(picture).Pixels, ImageFile.Load(new MemoryStream(file), "picture").Pixels);
 
