@@ -102,7 +102,8 @@ public sealed record ModelFile
             Model = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction),
             Networks =
             [
-                new("UNet", values.UNet, $"{unet.InChannels} channels in, {unet.OutChannels} out, levels of {List(unet.Channels)}, context of {unet.ContextWidth}"),
+                new("UNet", values.UNet,
+                    $"{unet.InChannels} channels in, {unet.OutChannels} out, levels of {List(unet.Channels)}, context of {unet.ContextWidth}"),
                 new("autoencoder", values.Autoencoder, checkpoint.Autoencoder is { } coder
                     ? $"{coder.LatentChannels} latent channels, {coder.Factor} pixels per latent, levels of {List(coder.Channels)}" : null),
                 new("text encoder", values.Text, checkpoint.Text is { } text ? $"{text.Layers} layers of {text.Width}" : null),

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Easel.Tests;
 
-/// <summary>Guards the order of the library's folders: each uses only those below it, so that a reader who begins anywhere never comes back to where he was.</summary>
+/// <summary>Guards the order of the library's folders: each uses only those below it, so that no reader is led in a circle.</summary>
 public sealed partial class ArchitectureTests
 {
     /// <summary>From the ground up. Folders of one row know nothing of one another. The root's types, which all may use, are the vocabulary.</summary>
@@ -52,7 +52,8 @@ public sealed partial class ArchitectureTests
         from path in Directory.EnumerateFiles(Library, "*.cs", SearchOption.AllDirectories)
         let parts = Path.GetRelativePath(Library, path).Split(Path.DirectorySeparatorChar)
         where parts[0] is not ("bin" or "obj")
-        select (string.Join('/', parts), parts.Length > 1 ? parts[0] : null, string.Join('.', parts[..^1].Prepend("Easel")), Comments().Replace(File.ReadAllText(path), ""));
+        select (string.Join('/', parts), parts.Length > 1 ? parts[0] : null, string.Join('.', parts[..^1].Prepend("Easel")),
+            Comments().Replace(File.ReadAllText(path), ""));
 
     private static IEnumerable<string> Used(string text) => Uses().Matches(text).Select(match => match.Groups[1].Value);
 

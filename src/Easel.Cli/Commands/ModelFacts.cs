@@ -27,7 +27,8 @@ internal static class ModelFacts
     private static void Describe(Facts facts, ModelFile file, ModelInfo model)
     {
         facts.Add("family", model.Family);
-        facts.Add("task", model.TakesMask ? "inpainting" : model.TakesDepth ? "depth to image" : model.NeedsPicture ? "enlarging four times" : "text to image, image to image");
+        facts.Add("task", model.TakesMask ? "inpainting" : model.TakesDepth ? "depth to image"
+            : model.NeedsPicture ? "enlarging four times" : "text to image, image to image");
         facts.Add("precision", string.Join(", ", file.Formats));
         facts.Add("prediction", model.Prediction?.ToString().ToLowerInvariant() ?? "the file does not say; found by a trial when the model is loaded");
         foreach (var (name, values, shape) in file.Networks)
@@ -54,7 +55,8 @@ internal static class ModelFacts
 
     private static void AddTensors(Facts facts, ModelFile file, bool all)
     {
-        var shown = file.Tensors.Take(all ? int.MaxValue : Shown).Select(tensor => $"{tensor.Name} [{string.Join(", ", tensor.Shape)}] {tensor.Format}").ToList();
+        var shown = file.Tensors.Take(all ? int.MaxValue : Shown)
+            .Select(tensor => $"{tensor.Name} [{string.Join(", ", tensor.Shape)}] {tensor.Format}").ToList();
         if (shown.Count < file.Tensors.Count) shown.Add($"and {file.Tensors.Count - shown.Count} more (--all lists them)");
         facts.Add("tensors", shown);
     }

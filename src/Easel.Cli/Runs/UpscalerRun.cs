@@ -15,7 +15,8 @@ internal static class UpscalerRun
         var watch = Stopwatch.StartNew();
         using var progress = settings.Quiet ? new SilentProgress(shell) : IProgressDisplay.For(shell, quiet: false);
         using var upscaler = Upscaler.Load(model, new LoadOptions { Device = settings.Device ?? "auto", Precision = settings.Precision ?? Precision.Auto });
-        var enlarged = upscaler.Upscale(picture, onTile: (done, all) => progress.Working($"enlarging {upscaler.Scale} times", (double)done / all), cancel: shell.Cancel);
+        var enlarged = upscaler.Upscale(picture, onTile: (done, all) => progress.Working($"enlarging {upscaler.Scale} times", (double)done / all),
+            cancel: shell.Cancel);
 
         var request = new GenerationRequest { InitImage = picture, Width = enlarged.Width, Height = enlarged.Height, Watermark = false };
         var made = new GeneratedImage(enlarged, request, "", Seed: 0, Index: 0, HasWatermark: false);

@@ -27,7 +27,8 @@ internal sealed class LoraShelf(string? folder) : IDisposable
     private LoraFile Find(string name)
     {
         if (_open.TryGetValue(name, out var known)) return known;
-        if (_files is null) throw new InvalidRequestException("Prompt", $"The prompt asks for the LoRA \"{name}\", but no folder of LoRAs was named (--lora-dir FOLDER).");
+        if (_files is null)
+            throw new InvalidRequestException("Prompt", $"The prompt asks for the LoRA \"{name}\", but no folder of LoRAs was named when the model was loaded.");
         var path = _files.Find(name) ?? throw new InvalidRequestException("Prompt",
             $"The prompt asks for the LoRA \"{name}\", which is not in {_files.Folder}; there are {(_files.Names.Count == 0 ? "none" : string.Join(", ", _files.Names.Take(20)))}.");
         return _open[name] = LoraFile.Open(path);

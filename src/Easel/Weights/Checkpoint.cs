@@ -117,16 +117,21 @@ internal sealed class Checkpoint : IDisposable
         _remarks.AddRange(file.Remarks);
         _settings = _settings.WithMarks(file);
 
-        var parts = CheckpointLayout.Original.Select(part => (Part: part, Keys: file.Tensors.Keys.Where(key => key.StartsWith(part.Place, StringComparison.Ordinal)).ToList()))
+        var parts = CheckpointLayout.Original
+            .Select(part => (Part: part, Keys: file.Tensors.Keys.Where(key => key.StartsWith(part.Place, StringComparison.Ordinal)).ToList()))
             .Where(part => part.Keys.Count > 0).ToList();
         if (!parts.Any(part => part.Part.Network == CheckpointNetwork.UNet))
-            throw new CheckpointException($"{Path} is {FileKind.Of(file)?.What ?? "no Stable Diffusion checkpoint: none of its tensors is named model.diffusion_model.*"}.");
+            throw new CheckpointException($"{Path} is "
+                + $"{FileKind.Of(file)?.What ?? "no Stable Diffusion checkpoint: none of its tensors is named model.diffusion_model.*"}.");
 
         foreach (var (part, keys) in parts)
         {
             var names = part.NamesOf([.. keys.Select(key => key[part.Place.Length..])]);
             foreach (var key in keys)
-                TensorsOf(part).Add(names, key[part.Place.Length..], file, ema && CheckpointLayout.Averaged(key) is { } average && file.Tensors.ContainsKey(average) ? average : key);
+            {
+                var source = ema && CheckpointLayout.Averaged(key) is { } average && file.Tensors.ContainsKey(average) ? average : key;
+                TensorsOf(part).Add(names, key[part.Place.Length..], file, source);
+            }
             _isWholeTower |= part.IsWholeTower;
         }
 

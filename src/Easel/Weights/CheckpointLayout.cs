@@ -53,7 +53,8 @@ internal static class CheckpointLayout
     public static (string Name, long[] Shape) ToOriginal(CheckpointNetwork network, NameTable names, string own, long[] shape)
     {
         var (name, isConvolution) = names.Stored(own);
-        return (Original.First(part => part.Network == network).Place + name, isConvolution && shape is [var rows, var columns] ? [rows, columns, 1, 1] : shape);
+        var place = Original.First(part => part.Network == network).Place;
+        return (place + name, isConvolution && shape is [var rows, var columns] ? [rows, columns, 1, 1] : shape);
     }
 
     /// <summary>Before the names of averaged weights in a single file.</summary>

@@ -8,8 +8,8 @@ namespace Easel.Weights;
 internal sealed record FileKind(ModelKind Kind, string What)
 {
     /// <summary>
-    /// The kinds, the most telling first, each with the signs by any of which it is known: parts of a tensor's name, "^" for where it begins and "$" for where it
-    /// ends; "&amp;" between two of which the file must have both.
+    /// The kinds, the most telling first, each with the signs by any of which it is known: parts of a tensor's name, "^" for where it begins and "$" for
+    /// where it ends; "&amp;" between two of which the file must have both.
     /// </summary>
     private static readonly (ModelKind Kind, string What, string[] Signs)[] Kinds =
     [

@@ -12,7 +12,8 @@ internal sealed class ModelConversion : IDisposable
     private readonly OrderedDictionary<string, (TensorInfo Info, Slot Slot)> _tensors = [];
     private Slot? _last;
 
-    private ModelConversion(IDisposable owner, IReadOnlyDictionary<string, string>? metadata = null) => (_owner, _metadata) = (owner, metadata ?? new Dictionary<string, string>());
+    private ModelConversion(IDisposable owner, IReadOnlyDictionary<string, string>? metadata = null) =>
+        (_owner, _metadata) = (owner, metadata ?? new Dictionary<string, string>());
 
     /// <summary>Opens a model: a file keeps its names, a folder is given those of the original single file.</summary>
     /// <param name="path">A file of tensors, or a diffusers folder.</param>
@@ -64,7 +65,8 @@ internal sealed class ModelConversion : IDisposable
                 throw new CheckpointException($"{path} holds a Stable Diffusion 2 model; a diffusers folder lacks the last layer of its text encoder, "
                     + "without which the original file is not whole.");
             conversion.Add(CheckpointNetwork.UNet, checkpoint.UNetTensors, UNetNames.Original(checkpoint.UNet));
-            if (checkpoint.Autoencoder is { } autoencoder) conversion.Add(CheckpointNetwork.Autoencoder, checkpoint.AutoencoderTensors, AutoencoderNames.Original(autoencoder));
+            if (checkpoint.Autoencoder is { } autoencoder)
+                conversion.Add(CheckpointNetwork.Autoencoder, checkpoint.AutoencoderTensors, AutoencoderNames.Original(autoencoder));
             conversion.Add(CheckpointNetwork.Text, checkpoint.TextTensors, TextNames.Clip);
             return conversion;
         }

@@ -11,8 +11,8 @@ internal static class TinyVaeFile
     private const string Decoder = "decoder.";
 
     /// <summary>
-    /// Loads the decoder from a file that holds it alone or beside the encoder: the original's lists ("1.weight", "3.conv.0.weight"), or those under "decoder.",
-    /// "taesd_decoder." and the like, or diffusers' AutoencoderTiny ("decoder.layers.0.weight"). Of a file with the encoder alone the decoder is taken from the
+    /// Loads the decoder from a file that holds it alone or beside the encoder: the original's lists ("1.weight", "3.conv.0.weight"), or those under
+    /// "decoder.", "taesd_decoder." and the like, or diffusers' AutoencoderTiny ("decoder.layers.0.weight"). Of a file with the encoder alone the decoder is taken from the
     /// file beside it whose name says "decoder" in place of "encoder", if there is one.
     /// </summary>
     /// <param name="path">The file.</param>

@@ -39,7 +39,8 @@ internal static class UpscalerFile
         return tensors;
     }
 
-    private static (Func<Module<Tensor, Tensor>> Build, int Scale, int Unshuffle)? Recognised(StateDict tensors, string path) => Rrdb(tensors, path) ?? Compact(tensors);
+    private static (Func<Module<Tensor, Tensor>> Build, int Scale, int Unshuffle)? Recognised(StateDict tensors, string path) =>
+        Rrdb(tensors, path) ?? Compact(tensors);
 
     private static (Func<Module<Tensor, Tensor>> Build, int Scale, int Unshuffle)? Rrdb(StateDict tensors, string path)
     {

@@ -40,10 +40,12 @@ internal static class AutoencoderNames
             var (down, up) = ($"encoder.down_blocks.{level}", $"decoder.up_blocks.{levels - 1 - level}");
             rows.AddRange(
             [
-                new($"encoder.down.{level}.downsample.conv", $"{down}.downsamplers.0.conv"), new($"decoder.up.{level}.upsample.conv", $"{up}.upsamplers.0.conv"),
+                new($"encoder.down.{level}.downsample.conv", $"{down}.downsamplers.0.conv"),
+                new($"decoder.up.{level}.upsample.conv", $"{up}.upsamplers.0.conv"),
             ]);
             for (var i = 0; i < blocks; i++)
-                rows.AddRange([.. Block($"encoder.down.{level}.block.{i}", $"{down}.resnets.{i}"), .. Block($"decoder.up.{level}.block.{i}", $"{up}.resnets.{i}")]);
+                rows.AddRange([.. Block($"encoder.down.{level}.block.{i}", $"{down}.resnets.{i}"),
+                    .. Block($"decoder.up.{level}.block.{i}", $"{up}.resnets.{i}")]);
         }
         return new NameTable(rows);
 

@@ -28,7 +28,7 @@ internal static class UNetNames
 
     /// <param name="levels">Resolutions.</param>
     /// <param name="blocks">Residual blocks in each on the way down; there is one more on the way up.</param>
-    /// <param name="hasTransformers">Whether a level on the way up, counted from the coarsest, has transformers: the upsampler's number comes after theirs.</param>
+    /// <param name="hasTransformers">Whether a level on the way up, counted from the coarsest, has transformers, whose number the upsampler's follows.</param>
     private static NameTable Original(int levels, int blocks, Func<int, bool> hasTransformers)
     {
         var stage = blocks + 1;
@@ -36,19 +36,21 @@ internal static class UNetNames
         [
             new("input_blocks.0.0", "conv_in"), new("out.0", "conv_norm_out"), new("out.2", "conv_out"),
             new("time_embed.0", "time_embedding.linear_1"), new("time_embed.2", "time_embedding.linear_2"), new("label_emb", "class_embedding"),
-            new("middle_block.1", "mid_block.attentions.0"), .. Block("middle_block.0", "mid_block.resnets.0"), .. Block("middle_block.2", "mid_block.resnets.1"),
+            new("middle_block.1", "mid_block.attentions.0"),
+            .. Block("middle_block.0", "mid_block.resnets.0"), .. Block("middle_block.2", "mid_block.resnets.1"),
         ];
         for (var level = 0; level < levels; level++)
         {
             for (var i = 0; i < stage; i++)
             {
                 var (down, up) = ($"input_blocks.{1 + level * stage + i}", $"output_blocks.{level * stage + i}");
-                if (i < blocks) rows.AddRange([.. Block(down + ".0", $"down_blocks.{level}.resnets.{i}"), new(down + ".1", $"down_blocks.{level}.attentions.{i}")]);
+                if (i < blocks) rows.AddRange(
+                    [.. Block(down + ".0", $"down_blocks.{level}.resnets.{i}"), new(down + ".1", $"down_blocks.{level}.attentions.{i}")]);
                 else rows.Add(new(down + ".0.op", $"down_blocks.{level}.downsamplers.0.conv"));
                 rows.AddRange([.. Block(up + ".0", $"up_blocks.{level}.resnets.{i}"), new(up + ".1", $"up_blocks.{level}.attentions.{i}")]);
             }
             var (last, after) = ($"output_blocks.{(level + 1) * stage - 1}", hasTransformers(level) ? 2 : 1);
-            rows.AddRange([new($"{last}.{after}.conv", $"up_blocks.{level}.upsamplers.0.conv"), new($"{last}.{3 - after}.conv", $"up_blocks.{level}.upsamplers.0.conv")]);
+            foreach (var place in (int[])[after, 3 - after]) rows.Add(new($"{last}.{place}.conv", $"up_blocks.{level}.upsamplers.0.conv"));
         }
         return new NameTable(rows);
 
