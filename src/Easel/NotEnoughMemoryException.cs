@@ -1,6 +1,8 @@
 namespace Easel;
 
-/// <summary>There is less memory than a model or a run needs. The message is neutral; what would help is told as data too, for a shell to say in its own terms.</summary>
+/// <summary>
+/// There is less memory than a model or a run needs. The message is neutral; what would help is told as data too, for a shell to say in its own terms.
+/// </summary>
 public sealed class NotEnoughMemoryException : EaselException
 {
     private NotEnoughMemoryException(string message, Exception? inner = null) : base(message, inner) { }
@@ -11,7 +13,9 @@ public sealed class NotEnoughMemoryException : EaselException
     /// <summary>Bytes that there are; null where memory ran out on the way.</summary>
     public long? Available { get; private init; }
 
-    /// <summary>The property of <see cref="GenerationRequest"/> or <see cref="LoadOptions"/> to be changed; null where only another model or machine helps.</summary>
+    /// <summary>
+    /// The property of <see cref="GenerationRequest"/> or <see cref="LoadOptions"/> to be changed; null where only another model or machine helps.
+    /// </summary>
     public string? Field { get; private init; }
 
     /// <summary>A value of it that fits, where one is known: pixels along a side, or a <see cref="Precision"/>.</summary>
@@ -23,7 +27,8 @@ public sealed class NotEnoughMemoryException : EaselException
         NotEnoughMemoryException own => own,
         EaselException => null,
         _ when exception is OutOfMemoryException || Phrases.Any(phrase => exception.Message.Contains(phrase, StringComparison.OrdinalIgnoreCase)) =>
-            new("Memory ran out; a smaller picture, fewer pictures at once or weights in half the memory (fp16) may fit, and so may closing other programs.", exception),
+            new("Memory ran out; a smaller picture, fewer pictures at once or weights in half the memory (fp16) may fit, and so may closing other programs.",
+                exception),
         _ => null,
     };
 
@@ -53,7 +58,8 @@ public sealed class NotEnoughMemoryException : EaselException
     /// <param name="fitting">A precision in which it fits; null where there is none.</param>
     internal static NotEnoughMemoryException ForModel(string path, double needed, double available, Precision? fitting)
     {
-        var remedy = fitting is { } precision ? $"in {precision.ShortName()} it takes half and would fit" : "a smaller model or a machine with more memory is needed";
+        var remedy = fitting is { } precision ? $"in {precision.ShortName()} it takes half and would fit"
+            : "a smaller model or a machine with more memory is needed";
         return new($"{path} needs {Readable.Gigabytes(needed)} of memory for its weights and {Readable.Gigabytes(available)} are free; {remedy}.")
         {
             Needed = (long)needed,

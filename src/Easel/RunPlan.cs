@@ -77,6 +77,7 @@ public sealed record RunPlan
         var time = Drawing is { } drawing ? $"about {(drawing.TotalSeconds < 10 ? Readable.Seconds(drawing) : Readable.Clock(drawing))} and " : "";
         var many = Pictures > 1 ? string.Create(CultureInfo.InvariantCulture, $"{Pictures} pictures of ") : "";
         var choices = Choices.Count > 0 ? "; " + string.Join("; ", Choices) : "";
-        return $"{many}{Width}x{Height} in {Precision.ShortName()}: {time}{Readable.Gigabytes(MemoryNeeded)} of {Readable.Gigabytes(MemoryAvailable)} free{choices}";
+        return $"{many}{Width}x{Height} in {Precision.ShortName()}: {time}" +
+            $"{Readable.Gigabytes(MemoryNeeded)} of {Readable.Gigabytes(MemoryAvailable)} free{choices}";
     }
 }

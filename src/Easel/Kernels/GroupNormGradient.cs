@@ -13,12 +13,12 @@ internal static class GroupNormGradient
 }
 
 /// <summary>
-/// What <see cref="GroupNormSilu"/> computes, with its gradient, for training. libtorch's norm of a channels-last picture in bf16 and its gradient take a fifth of a training step; here
-/// each picture is gone over twice on the way there and twice on the way back.
+/// What <see cref="GroupNormSilu"/> computes, with its gradient, for training. libtorch's norm of a channels-last picture in bf16 and its gradient take a fifth
+/// of a training step; here each picture is gone over twice on the way there and twice on the way back.
 /// </summary>
 /// <remarks>
-/// With y = f x + o for each channel, and dy what comes back through the SiLU, the gradient is dx = (γ / σ) dy - A / σ - B / σ² (x - μ), where A and B are the group's means of γ dy and
-/// of γ dy (x - μ) / σ: again a line for each channel, whose coefficients follow from each channel's sums of dy and dy x.
+/// With y = f x + o for each channel, and dy what comes back through the SiLU, the gradient is dx = (γ / σ) dy - A / σ - B / σ² (x - μ), where A and B are the
+/// group's means of γ dy and of γ dy (x - μ) / σ: again a line for each channel, whose coefficients follow from each channel's sums of dy and dy x.
 /// </remarks>
 internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorFunction<GroupNormGradient<TVector>> where TVector : unmanaged, ISingles<TVector>
 {
@@ -74,7 +74,8 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
         return gradients;
     }
 
-    private static void Forward<TElement>(Tensor x, Tensor addend, Tensor weight, Tensor bias, Tensor result, Tensor lines, Tensor moments, Layer layer) where TElement : unmanaged
+    private static void Forward<TElement>(Tensor x, Tensor addend, Tensor weight, Tensor bias, Tensor result, Tensor lines, Tensor moments, Layer layer)
+        where TElement : unmanaged
     {
         TElement* source = Address<TElement>(x), target = Address<TElement>(result);
         float* addends = Address<float>(addend), gains = Address<float>(weight), shifts = Address<float>(bias), line = Address<float>(lines);
@@ -89,7 +90,8 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
             for (var chunk = 0; chunk < chunks; chunk++)
             {
                 var first = chunk * (long)shape.PixelsAtOnce;
-                GroupNormSilu.Sum<TElement, TVector>(from + first * channels, from, Math.Min(shape.PixelsAtOnce, pixels - first), channels, sums + 2L * channels * chunk);
+                var count = Math.Min(shape.PixelsAtOnce, pixels - first);
+                GroupNormSilu.Sum<TElement, TVector>(from + first * channels, from, count, channels, sums + 2L * channels * chunk);
             }
             GroupNormSilu.Solve(sums, chunks, from, addends + picture * (long)channels, gains, shifts, shape, factors, moment + 2L * picture * layer.Groups);
             NativeMemory.AlignedFree(sums);
@@ -97,7 +99,8 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
         });
     }
 
-    private static void Backward<TElement>(Tensor x, Tensor gradient, Tensor weight, Tensor addend, Tensor lines, Tensor moments, Tensor result, Tensor sums, Layer layer)
+    private static void Backward<TElement>(Tensor x, Tensor gradient, Tensor weight, Tensor addend, Tensor lines, Tensor moments,
+        Tensor result, Tensor sums, Layer layer)
         where TElement : unmanaged
     {
         TElement* source = Address<TElement>(x), arriving = Address<TElement>(gradient), target = Address<TElement>(result);
@@ -164,7 +167,9 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
         });
     }
 
-    /// <summary>For each channel the sums of dy, behind those of dy x, and behind those of x: x as differences from the picture's first pixel, as on the way there.</summary>
+    /// <summary>
+    /// For each channel the sums of dy, behind those of dy x, and behind those of x: x as differences from the picture's first pixel, as on the way there.
+    /// </summary>
     private static void Sums<TElement>(TElement* arriving, TElement* xs, long pixels, int channels, float* sums) where TElement : unmanaged
     {
         for (var c = 0; c < channels; c += TVector.Count)

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Easel.Kernels;
 
 /// <summary>
-/// GroupNorm ("Group Normalization", arXiv 1803.08494) of a channels-last picture, what is added to each channel before it and the SiLU after it, in two passes over memory in place of
-/// six. Sums are taken for each channel, so an addend that is the same for all pixels of a channel changes them by arithmetic alone.
+/// GroupNorm ("Group Normalization", arXiv 1803.08494) of a channels-last picture, what is added to each channel before it and the SiLU after it, in two passes
+/// over memory in place of six. Sums are taken for each channel, so an addend that is the same for all pixels of a channel changes them by arithmetic alone.
 /// </summary>
 internal static unsafe class GroupNormSilu
 {
@@ -16,11 +16,14 @@ internal static unsafe class GroupNormSilu
     private const int ValuesAtOnce = 1 << 16;
 
     /// <summary>Whether the kernel serves this picture: on the CPU, channels last, a multiple of 16 channels.</summary>
-    public static bool Serves(Tensor x) => (Singles512.IsSupported || Singles256.IsSupported) && x.device_type == TorchSharp.DeviceType.CPU && x.dtype is ScalarType.Float32 or ScalarType.BFloat16
+    public static bool Serves(Tensor x) => (Singles512.IsSupported || Singles256.IsSupported)
+        && x.device_type == TorchSharp.DeviceType.CPU && x.dtype is ScalarType.Float32 or ScalarType.BFloat16
         && x.dim() == 4 && x.shape[1] % ChannelsAtOnce == 0 && x.stride(1) == 1 && x.stride(3) == x.shape[1] && x.stride(2) == x.shape[1] * x.shape[3]
         && x.stride(0) == x.shape[1] * x.shape[2] * x.shape[3];
 
-    /// <summary>Normalises each group of channels of x + addend to mean 0 and variance 1, scales and shifts each channel, and applies SiLU where asked.</summary>
+    /// <summary>
+    /// Normalises each group of channels of x + addend to mean 0 and variance 1, scales and shifts each channel, and applies SiLU where asked.
+    /// </summary>
     /// <param name="x">[n, c, h, w], channels last.</param>
     /// <param name="addend">[n, c], or null.</param>
     /// <param name="groups">Number of groups; divides c.</param>
@@ -29,8 +32,8 @@ internal static unsafe class GroupNormSilu
     /// <param name="epsilon">Added to the variance.</param>
     /// <param name="silu">Whether y · sigmoid(y) follows.</param>
     /// <param name="overwrites">Whether the result takes the place of <paramref name="x"/>.</param>
-    public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu, bool overwrites = false) => Singles512.IsSupported
-        ? Apply<Singles512>(x, addend, groups, weight, bias, epsilon, silu, overwrites)
+    public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu, bool overwrites = false) =>
+        Singles512.IsSupported ? Apply<Singles512>(x, addend, groups, weight, bias, epsilon, silu, overwrites)
         : Apply<Singles256>(x, addend, groups, weight, bias, epsilon, silu, overwrites);
 
     /// <summary>The same in these vectors.</summary>
@@ -62,7 +65,8 @@ internal static unsafe class GroupNormSilu
         where TVector : unmanaged, ISingles<TVector>
     {
         TElement* source = (TElement*)TensorMemory.Address(x), target = (TElement*)TensorMemory.Address(result);
-        float* gains = (float*)TensorMemory.Address(gain), shifts = (float*)TensorMemory.Address(shift), addends = addend is null ? null : (float*)TensorMemory.Address(addend);
+        float* gains = (float*)TensorMemory.Address(gain), shifts = (float*)TensorMemory.Address(shift);
+        var addends = addend is null ? null : (float*)TensorMemory.Address(addend);
         var (channels, pixels) = (shape.Channels, shape.Pixels);
         var (pixelsAtOnce, chunks) = (shape.PixelsAtOnce, shape.Chunks);
         var partial = (float*)NativeMemory.AlignedAlloc((nuint)(sizeof(float) * 2L * channels * (chunks + 1) * shape.Pictures), 64);
@@ -74,7 +78,8 @@ internal static unsafe class GroupNormSilu
                 var (picture, chunk) = (index / chunks, index % chunks);
                 var first = chunk * (long)pixelsAtOnce;
                 var picturesFirst = source + picture * pixels * channels;
-                Sum<TElement, TVector>(picturesFirst + first * channels, picturesFirst, Math.Min(pixelsAtOnce, pixels - first), channels, PartialOf(picture, chunk));
+                var count = Math.Min(pixelsAtOnce, pixels - first);
+                Sum<TElement, TVector>(picturesFirst + first * channels, picturesFirst, count, channels, PartialOf(picture, chunk));
             });
 
             // y = factor · x + offset for each channel
@@ -89,7 +94,8 @@ internal static unsafe class GroupNormSilu
                 var (picture, chunk) = (index / chunks, index % chunks);
                 var first = chunk * (long)pixelsAtOnce;
                 var start = (picture * pixels + first) * channels;
-                Normalise<TElement, TVector>(source + start, target + start, Math.Min(pixelsAtOnce, pixels - first), channels, PartialOf(picture, chunks), shape.Silu);
+                var count = Math.Min(pixelsAtOnce, pixels - first);
+                Normalise<TElement, TVector>(source + start, target + start, count, channels, PartialOf(picture, chunks), shape.Silu);
             });
         }
         finally
@@ -100,8 +106,8 @@ internal static unsafe class GroupNormSilu
     }
 
     /// <summary>
-    /// The sum and behind it the sum of squares of each channel, in fp32, as differences from a pixel (the picture's first), so that a spread far smaller than the mean is not lost in
-    /// rounding.
+    /// The sum and behind it the sum of squares of each channel, in fp32, as differences from a pixel (the picture's first), so that a spread far smaller than
+    /// the mean is not lost in rounding.
     /// </summary>
     internal static void Sum<TElement, TVector>(TElement* source, TElement* pivot, long pixels, int channels, float* sums)
         where TElement : unmanaged

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Planning;
 
-/// <summary>How a run is done in the memory there is: everything at once where that fits, otherwise with networks let go in turn, and at last with the decoder in tiles.</summary>
+/// <summary>
+/// How a run is done in the memory there is: everything at once where that fits, otherwise with networks let go in turn, and at last with the decoder in tiles.
+/// </summary>
 /// <param name="Residency">Which networks are in memory together.</param>
 /// <param name="DecoderTile">The side of the autoencoder's tiles in latent positions; null for the whole picture at once.</param>
 /// <param name="Needed">Bytes that it takes at its height, the weights included.</param>
@@ -22,7 +24,10 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     /// <summary>What the allocator and the operators take beyond the layers' inputs and outputs: benchmarks/ compares the plan with what was taken.</summary>
     private const double Slack = 1.1;
 
-    /// <summary>A text encoder of more bytes than this is always let go: a seventh of SD 2.1's memory lies idle otherwise, and loading it anew takes less than a hundredth of a picture's time.</summary>
+    /// <summary>
+    /// A text encoder of more bytes than this is always let go: a seventh of SD 2.1's memory lies idle otherwise, and loading it anew takes less than a
+    /// hundredth of a picture's time.
+    /// </summary>
     private const double LargeText = 100e6;
 
     /// <summary>Bytes of libtorch, .NET and the pictures themselves.</summary>
@@ -59,13 +64,14 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     }
 
     /// <summary>
-    /// The formats in which a model can be loaded under a precision, the best first. On a processor without half-precision arithmetic, weights kept in half the memory still give
-    /// the picture of fp32 (of a file that stores fp16), a little slower: the way out where fp32 does not fit.
+    /// The formats in which a model can be loaded under a precision, the best first. On a processor without half-precision arithmetic, weights kept in half the
+    /// memory still give the picture of fp32 (of a file that stores fp16), a little slower: the way out where fp32 does not fit.
     /// </summary>
     public static IReadOnlyList<NumberFormat> Formats(Precision precision, Device device)
     {
         var best = Hardware.NumberFormat(precision, device);
-        return precision == Precision.Auto && device.type == DeviceType.CPU && best.Kept == ScalarType.Float32 ? [best, Hardware.NumberFormat(Precision.Float16, device)] : [best];
+        var narrower = precision == Precision.Auto && device.type == DeviceType.CPU && best.Kept == ScalarType.Float32;
+        return narrower ? [best, Hardware.NumberFormat(Precision.Float16, device)] : [best];
     }
 
     /// <summary>Bytes there are for a model and its run.</summary>
@@ -101,7 +107,8 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
         if (device.type != DeviceType.CPU) return;
         var needed = Weights(size.Networks.Max(network => network.Values), format);
         if (needed <= available) return;
-        throw NotEnoughMemoryException.ForModel(path, needed, available, format.Kept == ScalarType.Float32 && needed / 2 <= available ? Precision.Float16 : null);
+        var fitting = format.Kept == ScalarType.Float32 && needed / 2 <= available ? Precision.Float16 : (Precision?)null;
+        throw NotEnoughMemoryException.ForModel(path, needed, available, fitting);
     }
 
     /// <summary>The most that is held in any stage: the weights that are in memory then, and what the passes of its networks hold.</summary>

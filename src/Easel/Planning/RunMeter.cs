@@ -23,6 +23,10 @@ internal sealed class RunMeter(MachineSpeed speed, NumberFormat format, Device d
     /// <summary>Hands on what was seen, at the end of a run.</summary>
     public void Learn()
     {
-        foreach (var (work, (passes, flops, seconds)) in _done) speed.Learn(work, format, device, flops, seconds, flops / Math.Max(1, work == MachineSpeed.Work.UNet ? passes - 1 : passes));
+        foreach (var (work, (passes, flops, seconds)) in _done)
+        {
+            var timed = Math.Max(1, work == MachineSpeed.Work.UNet ? passes - 1 : passes);
+            speed.Learn(work, format, device, flops, seconds, flops / timed);
+        }
     }
 }

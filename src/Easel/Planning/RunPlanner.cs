@@ -18,7 +18,8 @@ internal static class RunPlanner
     /// <param name="device">Where it runs.</param>
     /// <param name="decodesTiny">Whether a tiny autoencoder decodes, which costs next to nothing.</param>
     /// <param name="speed">What the machine can do.</param>
-    public static RunPlan Of(GenerationRequest request, RunShape shape, ModelSize size, MemoryPlan memory, NumberFormat format, Device device, bool decodesTiny, MachineSpeed speed)
+    public static RunPlan Of(GenerationRequest request, RunShape shape, ModelSize size, MemoryPlan memory, NumberFormat format, Device device,
+        bool decodesTiny, MachineSpeed speed)
     {
         var savings = Savings.Of(request.Fast);
         var largest = shape.Batches.Max(batch => batch.Prompts.Count);
@@ -26,13 +27,16 @@ internal static class RunPlanner
         var evaluations = shape.Plan.Sampler.EvaluationsPerStep;
         var whole = size.LookFlops(new RunSize(shape.Rows, shape.Latent));
         var exact = evaluations * shape.Plan.StepCount * whole;
-        var done = Evaluations(shape, savings).Sum(look => size.LookFlops(new RunSize(look.Guided ? shape.Rows : largest, shape.Latent, OuterBlocks: look.Deep ? null : savings.OuterBlocks)));
-        var (decode, encode) = decodesTiny || size.Autoencoder is null ? (0, 0) : AutoencoderWork(size.Autoencoder, shape, memory.DecoderTile, size.Family.Task);
+        var done = Evaluations(shape, savings).Sum(look =>
+            size.LookFlops(new RunSize(look.Guided ? shape.Rows : largest, shape.Latent, OuterBlocks: look.Deep ? null : savings.OuterBlocks)));
+        var (decode, encode) = decodesTiny || size.Autoencoder is null ? (0, 0)
+            : AutoencoderWork(size.Autoencoder, shape, memory.DecoderTile, size.Family.Task);
 
         // The batches but the last are as large as the largest, which is close enough to say that all work is shared out by pictures.
         var unetRate = speed.Expected(MachineSpeed.Work.UNet, format, device, whole);
         var vaeRate = decode + encode == 0 ? unetRate : speed.Expected(MachineSpeed.Work.Autoencoder, format, device, decode);
-        var drawing = unetRate is { } steps && vaeRate is { } pixels ? done * pictures / largest / steps + (pictures * decode + encode) / pixels : (double?)null;
+        var drawing = unetRate is { } steps && vaeRate is { } pixels
+            ? done * pictures / largest / steps + (pictures * decode + encode) / pixels : (double?)null;
         var loading = speed.Learnt(MachineSpeed.Work.Loading, format, device, size.Values()) is { } values ? size.Values() / values : (double?)null;
         if (memory.Residency == Residency.OneAtATime) drawing += (loading ?? 0) * shape.Batches.Count;
         return new RunPlan

@@ -18,7 +18,8 @@ internal static class Hardware
         if (name != "cuda" && !name.StartsWith("cuda:", StringComparison.Ordinal))
             throw new InvalidRequestException("Device", $"The device is \"{name}\"; it must be auto, cpu, cuda or cuda:N.");
         if (!cuda.is_available())
-            throw new InvalidRequestException("Device", $"The device \"{name}\" is not at hand: there is no NVIDIA card that this build can use (a CUDA build is made with -p:EaselBackend=cuda).");
+            throw new InvalidRequestException("Device",
+                $"The device \"{name}\" is not at hand: there is no NVIDIA card that this build can use (a CUDA build is made with -p:EaselBackend=cuda).");
         var index = 0;
         if (name.Length > 4 && (!int.TryParse(name.AsSpan(5), out index) || index < 0 || index >= cuda.device_count()))
             throw new InvalidRequestException("Device", $"The device \"{name}\" is not at hand: there are {cuda.device_count()} CUDA devices, counted from 0.");
@@ -26,8 +27,8 @@ internal static class Hardware
     }
 
     /// <summary>
-    /// The formats for a precision on a device. A processor without bf16 or fp16 arithmetic would compute them in software, a hundred times slower than fp32; there they only
-    /// halve the memory that weights take, and fp32 is computed with.
+    /// The formats for a precision on a device. A processor without bf16 or fp16 arithmetic would compute them in software, a hundred times slower than fp32;
+    /// there they only halve the memory that weights take, and fp32 is computed with.
     /// </summary>
     public static NumberFormat NumberFormat(Precision precision, Device device)
     {

@@ -3,7 +3,9 @@ using Easel.Cli;
 
 namespace Easel.Tests.Planning;
 
-/// <summary>Guards what is said where memory does not suffice: in neutral words by the library, with what would help as data, and with flags by the command line.</summary>
+/// <summary>
+/// Guards what is said where memory does not suffice: in neutral words by the library, with what would help as data, and with flags by the command line.
+/// </summary>
 public sealed class NotEnoughMemoryTests
 {
     [Fact]
@@ -31,7 +33,13 @@ public sealed class NotEnoughMemoryTests
     [Fact]
     public void WhatLibtorchSaysIsUnderstood()
     {
-        foreach (var e in (Exception[])[new OutOfMemoryException(), new ExternalException("DefaultCPUAllocator: can't allocate memory: you tried ..."), new ExternalException("CUDA out of memory.")])
+        Exception[] said =
+        [
+            new OutOfMemoryException(),
+            new ExternalException("DefaultCPUAllocator: can't allocate memory: you tried ..."),
+            new ExternalException("CUDA out of memory."),
+        ];
+        foreach (var e in said)
         {
             var told = NotEnoughMemoryException.Of(e)!;
             Assert.Same(e, told.InnerException);

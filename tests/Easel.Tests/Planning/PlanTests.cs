@@ -11,7 +11,10 @@ using static TorchSharp.torch;
 
 namespace Easel.Tests.Planning;
 
-/// <summary>Guards what is done where memory is short, with limits in place of the machine's own memory: the least that helps, in an order that keeps the picture the same as long as it can.</summary>
+/// <summary>
+/// Guards what is done where memory is short, with limits in place of the machine's own memory: the least that helps, in an order that keeps the picture the
+/// same as long as it can.
+/// </summary>
 public sealed class PlanTests
 {
     private static readonly NumberFormat Full = new(ScalarType.Float32, ScalarType.Float32);
