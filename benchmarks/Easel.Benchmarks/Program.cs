@@ -4,14 +4,12 @@ using System.Reflection;
 using Easel;
 using Easel.Benchmarks;
 using Easel.Imaging;
-using Easel.Runtime;
 
 // Speed and memory. All of it on models of full size with random weights, which are written once into the temporary folder.
 //   dotnet run -c Release --project benchmarks/Easel.Benchmarks                the tables of docs/performance.md, one after another
 //   ... -- networks [rounds]      how near the networks come to the processor's limit, beside libtorch's own layers
 //   ... -- attention              attention alone
 //   ... -- breakdown              where the time of a step goes
-//   ... -- int8                   what int8 would bring to a step
 //   ... -- models                 load, step, decoding and peak memory of each kind of model, a process for each
 //   ... -- sizes [steps]          the same over sizes and batches
 //   ... -- sd15|sd21|x4 fp32|bf16|fp16 [side] [steps] [batch]     one such row; for x4 the side is that of the small picture, drawn without guidance
@@ -57,17 +55,12 @@ if (args is ["breakdown"])
     SpeedTable.PrintBreakdown(Output);
     return;
 }
-if (args is ["int8"])
-{
-    Int8Table.Print();
-    return;
-}
 if (args is ["breakdown-run", var ofPrecision])
 {
     SpeedTable.RunForBreakdown(ofPrecision);
     return;
 }
-var half = Hardware.HasBFloat16 ? "bf16" : "fp16";
+var half = Processor.HasBFloat16 ? "bf16" : "fp16";
 if (args is ["models"])
 {
     Rows([["sd15", "fp32", "512", "5"], ["sd15", half, "512", "5"], ["sd21", half, "768", "3"], ["x4", half, "128", "2"]]);

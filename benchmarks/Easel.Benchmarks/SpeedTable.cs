@@ -146,7 +146,7 @@ internal static class SpeedTable
 
     public static LoadedNetworks Load(string name, ScalarType type, bool plain)
     {
-        NativeRuntime.Prepare();
+        NativeRuntime.Load();
         return LoadedNetworks.Load(Checkpoint.Open(RandomModel.Folder(name)), new LoadOptions { PlainKernels = plain }, new NumberFormat(type, type), CPU);
     }
 
@@ -160,7 +160,7 @@ internal static class SpeedTable
 
     private static void Decode(LoadedNetworks model) => model.Decode(randn([1, 4, 64, 64]) * model.Family.Latent.Scale, null).Dispose();
 
-    private static IEnumerable<ScalarType> Types() => Hardware.HasBFloat16 ? [ScalarType.BFloat16, ScalarType.Float32] : [ScalarType.Float32];
+    private static IEnumerable<ScalarType> Types() => Processor.HasBFloat16 ? [ScalarType.BFloat16, ScalarType.Float32] : [ScalarType.Float32];
 
     private static string Name(ScalarType type) => type == ScalarType.Float32 ? "fp32" : "bf16";
 

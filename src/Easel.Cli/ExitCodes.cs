@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Easel.Cli;
 
 /// <summary>What the command returns to the shell.</summary>
@@ -24,23 +22,25 @@ internal static class ExitCodes
         InvalidRequestException { Finding: { } finding } refused when Knobs.Find(refused.Field) is { } knob && knob.Flags.Concat(knob.ScriptFlags).FirstOrDefault() is { } flag =>
             (BadInput, $"{flag} {finding}"),
         UsageException or InvalidRequestException or CheckpointException => (BadInput, exception.Message),
+        NotEnoughMemoryException lack => (Failed, $"{lack.Message} {FlagsFor(lack)}".TrimEnd()),
         EaselException => (Failed, exception.Message),
         AggregateException { InnerException: { } inner } => Of(inner),
         TypeInitializationException { InnerException: { } inner } => Of(inner),
         DllNotFoundException or BadImageFormatException or EntryPointNotFoundException =>
             (Failed, $"libtorch, which does the arithmetic, could not be loaded: {FirstLine(exception)}"),
-        OutOfMemoryException => (Failed, NoMemory),
-        ExternalException when IsLackOfMemory(exception.Message) => (Failed, NoMemory),
+        _ when NotEnoughMemoryException.Of(exception) is { } lack => Of(lack),
         IOException or UnauthorizedAccessException => (Failed, FirstLine(exception)),
         _ => (Failed, $"Something unforeseen happened: {FirstLine(exception)} EASEL_DEBUG=1 shows where."),
     };
 
-    private const string NoMemory =
-        "There is not enough memory; a smaller --width and --height, --batch 1 or --precision bf16 need less, and so does closing other programs.";
-
-    private static bool IsLackOfMemory(string message) =>
-        message.Contains("not enough memory", StringComparison.OrdinalIgnoreCase) || message.Contains("out of memory", StringComparison.OrdinalIgnoreCase)
-        || message.Contains("can't allocate memory", StringComparison.OrdinalIgnoreCase);
+    private static string FlagsFor(NotEnoughMemoryException lack) => lack switch
+    {
+        { Needed: null } => "See --width and --height, --batch and --precision.",
+        { Field: nameof(GenerationRequest.BatchSize) } => "See --batch.",
+        { Field: nameof(GenerationRequest.Width) } => "See --width and --height.",
+        { Field: nameof(LoadOptions.Precision), Fitting: Precision fitting } => $"See --precision {fitting.ShortName()}.",
+        _ => "",
+    };
 
     private static string FirstLine(Exception exception) => exception.Message.ReplaceLineEndings("\n").Split('\n')[0].TrimEnd('.') + ".";
 }

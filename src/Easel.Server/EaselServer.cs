@@ -25,7 +25,10 @@ public static class EaselServer
 {
     /// <summary>Makes a server, ready to start.</summary>
     /// <exception cref="EaselException">It cannot be run so: an address without a login, a folder that cannot be written, a damaged database.</exception>
-    public static WebApplication Build(ServerOptions options)
+    public static WebApplication Build(ServerOptions options) => Build(options, new ModelFiles());
+
+    /// <summary>Makes a server that draws with the models of a source.</summary>
+    internal static WebApplication Build(ServerOptions options, IModelSource source)
     {
         options.Validate();
         // Neither configuration files nor variables: what the server does is what its command line says.
@@ -46,7 +49,7 @@ public static class EaselServer
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.StopPatience + TimeSpan.FromSeconds(20));
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true); // so that its sentence reaches the caller
         builder.Services.ConfigureHttpJsonOptions(json => ServerJson.Apply(json.SerializerOptions));
-        AddCore(builder.Services, options);
+        AddCore(builder.Services, options, source);
         Operations.Add(builder.Services);
         Documentation.Add(builder.Services);
         SdapiRoutes.Add(builder.Services);
@@ -115,7 +118,7 @@ public static class EaselServer
         await app.WaitForShutdownAsync(cancel);
     }
 
-    private static void AddCore(IServiceCollection services, ServerOptions options)
+    private static void AddCore(IServiceCollection services, ServerOptions options, IModelSource source)
     {
         services.AddSingleton(options);
         services.AddSingleton(TimeProvider.System);
@@ -124,16 +127,17 @@ public static class EaselServer
         services.AddSingleton<LoginAttempts>();
         services.AddSingleton(_ => new PictureFolder(options.OutputFolder));
         services.AddSingleton(s => Database.Open(s.GetRequiredService<PictureFolder>().Database));
+        services.AddSingleton(options.Limits);
+        services.AddSingleton(source);
         services.AddSingleton<JobStore>();
         services.AddSingleton<InputPictures>();
-        services.AddSingleton(s => new Gallery(s.GetRequiredService<Database>(), s.GetRequiredService<PictureFolder>(), s.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(s => new ModelLibrary(options));
-        services.AddSingleton(s => new JobRules(options.Limits, s.GetRequiredService<ModelLibrary>()));
-        services.AddSingleton(s => new JobQueue(s.GetRequiredService<JobStore>(), s.GetRequiredService<InputPictures>(), s.GetRequiredService<JobRules>(), options,
-            s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Gallery>();
+        services.AddSingleton<ModelLibrary>();
+        services.AddSingleton<JobRules>();
+        services.AddSingleton<JobQueue>();
         services.AddSingleton<PictureWriter>();
-        services.AddSingleton(s => new ModelThread(s.GetRequiredService<JobQueue>(), s.GetRequiredService<ModelLibrary>(), s.GetRequiredService<InputPictures>(),
-            s.GetRequiredService<PictureWriter>(), options, s.GetRequiredService<ServerMetrics>(), s.GetRequiredService<ILogger<ModelThread>>()));
+        services.AddSingleton<LoadedModel>();
+        services.AddSingleton<ModelThread>();
         services.AddHostedService(s => s.GetRequiredService<ModelThread>());
         services.AddSingleton<IHostLifetime, SilentLifetime>();
         services.AddHostedService<Housekeeping>();

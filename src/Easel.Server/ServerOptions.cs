@@ -20,6 +20,9 @@ public sealed record ServerOptions
     /// <summary>The model to draw with where a request names none: its name or path; null for the first that is found.</summary>
     public string? DefaultModel { get; init; }
 
+    /// <summary>The small model to draw with where there is no other; null for none. Default is the one that comes with Easel.</summary>
+    public string? SpareModel { get; init; } = BuiltInModel.Path;
+
     /// <summary>How models are loaded: device and precision, the folders of LoRAs and embeddings, a tiny autoencoder for previews.</summary>
     public LoadOptions Load { get; init; } = new();
 

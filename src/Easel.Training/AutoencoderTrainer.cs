@@ -45,7 +45,7 @@ internal sealed class AutoencoderTrainer
     public AutoencoderTrainer(AutoencoderOptions options, TrainingSet gallery)
     {
         (_options, _gallery) = (options, gallery);
-        NativeRuntime.Prepare();
+        NativeRuntime.Load();
         _network = new Autoencoder(new AutoencoderConfig { Channels = options.Channels, LatentChannels = SmoothStart.LatentChannels, BlocksPerLevel = 1, NormGroups = SmoothStart.Groups });
         _weights = new FlatWeights([("autoencoder", _network)], options.Seed);
         SmoothStart.Set(_network);

@@ -66,7 +66,7 @@ internal sealed class DiffusionTrainer
     {
         (_options, _gallery) = (options, gallery);
         Directory.CreateDirectory(options.Out);
-        NativeRuntime.Prepare();
+        NativeRuntime.Load();
         _round = [.. Enumerable.Range(0, gallery.Drawings.Count).SelectMany(drawing => Enumerable.Repeat(drawing, gallery.Drawings[drawing].MustSayStyle ? 1 : 2))];
         using var from = options.From is null ? null : Checkpoint.Open(options.From);
         var names = gallery.Drawings.DistinctBy(drawing => drawing.Concept).ToDictionary(drawing => drawing.Concept, drawing => drawing.Names[0]);

@@ -18,7 +18,8 @@ internal static class SketchFile
     public static void WriteAutoencoder(string path, Autoencoder network, FlatWeights weights)
     {
         using var scope = NewDisposeScope();
-        SafeTensorsWriter.Write(path, weights.Split(weights.Values).ToDictionary(w => Original(w.Name, null, network), w => Shaped(w.Name, w.Value)), metadata: Groups(network));
+        var original = Original(null, network);
+        SafeTensorsWriter.Write(path, weights.Split(weights.Values).Select(w => original(w.Name, w.Value)).ToDictionary(), metadata: Groups(network));
     }
 
     /// <summary>Writes a whole model, in fp16.</summary>
@@ -33,8 +34,9 @@ internal static class SketchFile
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var tensors = weights.Split(values).ToDictionary(w => Original(w.Name, unet, autoencoder), w => IsTokenTable(w.Name) ? WholeTable(w.Value, words, meanings) : w.Value);
-        foreach (var (name, value) in autoencoder.named_parameters()) tensors.Add(Original("autoencoder." + name, unet, autoencoder), Shaped(name, value));
+        var original = Original(unet, autoencoder);
+        var tensors = weights.Split(values).Select(w => original(w.Name, IsTokenTable(w.Name) ? WholeTable(w.Value, words, meanings) : w.Value))
+            .Concat(autoencoder.named_parameters().Select(p => original("autoencoder." + p.name, p.parameter))).ToDictionary();
         tensors.Add("v_pred", empty(0));
         tensors.Add("ztsnr", empty(0));
         SafeTensorsWriter.Write(path, tensors, ScalarType.Float16, new Dictionary<string, string>(Groups(autoencoder))
@@ -68,16 +70,20 @@ internal static class SketchFile
         }
     }
 
-    /// <summary>The original name of a parameter that begins with its network: "unet.conv_in.weight".</summary>
-    public static string Original(string name, UNet? unet, Autoencoder autoencoder)
+    /// <summary>Gives a parameter, whose name begins with its network ("unet.conv_in.weight"), its name and shape in the original layout.</summary>
+    private static Func<string, Tensor, KeyValuePair<string, Tensor>> Original(UNet? unet, Autoencoder autoencoder)
     {
-        var (network, own) = Parted(name);
-        var dot = own.LastIndexOf('.');
-        return network switch
+        var (unetNames, autoencoderNames) = (unet is null ? null : UNetNames.Original(unet.Config), AutoencoderNames.Original(autoencoder.Config));
+        return (name, value) =>
         {
-            "unet" => $"model.diffusion_model.{OriginalNames.UNetLayer(own[..dot], unet!.Config)}{own[dot..]}",
-            "text" => "cond_stage_model.transformer." + own,
-            _ => "first_stage_model." + AutoencoderNames.Original(own, autoencoder.Config.Channels.Count),
+            var (network, own) = Parted(name);
+            var (original, shape) = network switch
+            {
+                "unet" => CheckpointLayout.ToOriginal(CheckpointNetwork.UNet, unetNames!, own, value.shape),
+                "text" => CheckpointLayout.ToOriginal(CheckpointNetwork.Text, TextNames.Clip, own, value.shape),
+                _ => CheckpointLayout.ToOriginal(CheckpointNetwork.Autoencoder, autoencoderNames, own, value.shape),
+            };
+            return new(original, value.reshape(shape));
         };
     }
 
@@ -97,7 +103,4 @@ internal static class SketchFile
             if (tokenizer.Encode(word) is [var token]) table[token].copy_(trained.index_select(0, tensor(words.NumbersOf(name).ToArray())).mean([0]));
         return table.index_copy_(0, tensor(words.Tokens.Select(token => (long)token).ToArray()), trained);
     }
-
-    /// <summary>The original keeps the matrices of the autoencoder's attention as 1x1 convolutions.</summary>
-    private static Tensor Shaped(string name, Tensor value) => AutoencoderNames.IsProjection(name) ? value.unsqueeze(-1).unsqueeze(-1) : value;
 }

@@ -9,17 +9,6 @@ public class EaselException : Exception
     public EaselException(string message, Exception? inner = null) : base(message, inner) { }
 }
 
-/// <summary>What the system says of a failed write, without the temporary name under which it was tried.</summary>
-internal static class WriteFailure
-{
-    public static string Reason(Exception error)
-    {
-        if (error is DirectoryNotFoundException) return "its folder does not exist.";
-        var path = error.Message.IndexOf(" : '", StringComparison.Ordinal); // .NET puts the path behind the sentence
-        return path < 0 ? error.Message : error.Message[..path] + ".";
-    }
-}
-
 /// <summary>A setting that cannot be honoured.</summary>
 public sealed class InvalidRequestException : EaselException
 {
@@ -52,7 +41,8 @@ public sealed class CheckpointException : EaselException
 /// <summary>A model computed infinities or no numbers at all, as fp16 does where it overflows and any precision does on damaged weights.</summary>
 public sealed class NonFiniteException : EaselException
 {
-    private NonFiniteException() : base("The model computed values that are not finite numbers, so there is no picture; its file may be damaged (easel info tells), or full precision may help.") { }
+    private NonFiniteException() : base(
+        "The model computed values that are not finite numbers, so there is no picture; its file may be damaged, or full precision may help.") { }
 
     internal static void ThrowIfAny(TorchSharp.torch.Tensor values)
     {

@@ -42,5 +42,18 @@ public enum GenerationStage
 /// <param name="StepCount">Steps of each batch.</param>
 /// <param name="Preview">Makes small pictures of the state of the batch; null while there is nothing to see.</param>
 /// <param name="Part">The share done of the step, or of the decoding, that is running, 0 to 1: above 0 only where it is done in tiles.</param>
-public readonly record struct GenerationProgress(GenerationStage Stage, int Batch, int BatchCount, int Step, int StepCount, Func<IReadOnlyList<RgbImage>>? Preview,
-    double Part = 0);
+public readonly record struct GenerationProgress(GenerationStage Stage, int Batch, int BatchCount, int Step, int StepCount,
+    Func<IReadOnlyList<RgbImage>>? Preview, double Part = 0)
+{
+    /// <summary>Time left in the whole run, judged by what it took so far, text encoding and decoding included; null before the first step.</summary>
+    public TimeSpan? Left { get; init; }
+
+    /// <summary>Seconds for a step lately; null before there is one.</summary>
+    public double? SecondsPerStep { get; init; }
+
+    /// <summary>Steps done in the whole run, the running one by its share.</summary>
+    public double StepsDone => Batch * StepCount + Step + (Stage == GenerationStage.Sampling ? Part : 0);
+
+    /// <summary>The share of the run's steps that is done, 0 to 1.</summary>
+    public double Share => StepsDone / Math.Max(1, BatchCount * StepCount);
+}

@@ -69,7 +69,7 @@ public sealed record Margins(int Left = 0, int Top = 0, int Right = 0, int Botto
     {
         foreach (var margin in (int[])[Left, Top, Right, Bottom])
             if (margin is < 0 or > GenerationRequest.LargestSide)
-                throw new InvalidRequestException(Knobs.Find(nameof(GenerationRequest.Extend))!, $"is {margin}; it must be from 0 to {GenerationRequest.LargestSide} pixels.");
+                throw Knobs.Find(nameof(GenerationRequest.Extend))!.Refused($"is {margin}; it must be from 0 to {GenerationRequest.LargestSide} pixels.");
         if (Any && picture is null)
             throw new InvalidRequestException(nameof(GenerationRequest.Extend), "Margins need a picture to extend: give an input picture too.");
     }
@@ -185,7 +185,8 @@ public sealed record GenerationRequest
     public const int SideStep = 8;
 
     /// <summary>The request with what the model decides filled in, where nothing else is asked for.</summary>
-    internal GenerationRequest With(ModelDefaults model) => this with
+    /// <param name="model">What the model decides.</param>
+    public GenerationRequest With(ModelDefaults model) => this with
     {
         Steps = Steps ?? model.Steps,
         GuidanceScale = GuidanceScale ?? model.GuidanceScale,

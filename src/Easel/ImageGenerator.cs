@@ -45,7 +45,7 @@ public sealed class ImageGenerator : IImageGenerator
     public ModelInfo Model => ModelInfo.Of(_model.Family, _model.Noise.Prediction);
 
     /// <summary>The family of the loaded model.</summary>
-    public ModelFamily Family => _model.Family;
+    internal ModelFamily Family => _model.Family;
 
     /// <summary>What the UNet predicts.</summary>
     public PredictionType Prediction => _model.Noise.Prediction!.Value;
@@ -54,7 +54,7 @@ public sealed class ImageGenerator : IImageGenerator
     public string Device => _model.Device.ToString();
 
     /// <summary>The number format in which the model runs.</summary>
-    public Precision Precision => _model.Format.Kept switch { ScalarType.Float32 => Precision.Full, ScalarType.BFloat16 => Precision.BFloat16, _ => Precision.Float16 };
+    public Precision Precision => Precisions.Of(_model.Format.Kept);
 
     /// <summary>Loads a model.</summary>
     /// <param name="path">A <c>.ckpt</c>, <c>.safetensors</c>, <c>.pt</c> or <c>.bin</c> file in the original layout, or a diffusers folder.</param>
@@ -65,23 +65,31 @@ public sealed class ImageGenerator : IImageGenerator
     /// <exception cref="EaselException">There is not enough memory.</exception>
     public static ImageGenerator Load(string path, LoadOptions? options = null, Action<double>? onProgress = null)
     {
-        NativeRuntime.Prepare();
+        NativeRuntime.Load();
         options ??= new LoadOptions();
         var (speed, watch) = (new MachineSpeed(options.SpeedFile), Stopwatch.StartNew());
         var model = ModelLoader.Load(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device), onProgress);
         if (model.Residency != Residency.OneAtATime)
-            speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, model.Size.Values, watch.Elapsed.TotalSeconds, model.Size.Values);
+            speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, model.Size.Values(), watch.Elapsed.TotalSeconds, model.Size.Values());
         return new ImageGenerator(path, options, speed, model);
     }
 
     /// <summary>Tells what a run would take, without loading the model.</summary>
-    /// <param name="checkpoint">The model's file, opened.</param>
+    /// <param name="path">The model's file or folder.</param>
     /// <param name="request">What would be drawn.</param>
     /// <param name="options">How the model would be loaded; null for the best of this machine.</param>
+    /// <exception cref="CheckpointException">The path is no model that Easel can draw with; the message says what it is.</exception>
     /// <exception cref="InvalidRequestException">A setting cannot be honoured.</exception>
-    public static RunPlan Plan(Checkpoint checkpoint, GenerationRequest request, LoadOptions? options = null)
+    public static RunPlan Plan(string path, GenerationRequest request, LoadOptions? options = null)
     {
-        NativeRuntime.Prepare();
+        using var checkpoint = Checkpoint.Open(path, options?.Config, options?.Ema ?? false);
+        return Plan(checkpoint, request, options);
+    }
+
+    /// <inheritdoc cref="Plan(string, GenerationRequest, LoadOptions?)"/>
+    internal static RunPlan Plan(Checkpoint checkpoint, GenerationRequest request, LoadOptions? options = null)
+    {
+        NativeRuntime.Load();
         request.Validate();
         request = request.With(checkpoint.Family.Defaults);
         options ??= new LoadOptions();
@@ -132,19 +140,20 @@ public sealed class ImageGenerator : IImageGenerator
             Reload([FullPrecision]);
             Draw(request, output, onProgress, cancel);
         }
-        catch (Exception e) when (e is not EaselException && MemoryPlan.RanOut(e))
+        catch (Exception e) when (e is not EaselException && NotEnoughMemoryException.Of(e) is { } lack)
         {
-            throw new EaselException("Memory ran out while drawing; a smaller picture, fewer at once (--batch) or weights in half the memory (--precision fp16) may fit.", e);
+            throw lack;
         }
         return new GenerationResult(output.Images, request.Seed!.Value, output.Remarks);
     }
 
-    /// <summary>Lets the model go.</summary>
+    /// <summary>Lets the model go and gives its memory back to the system.</summary>
     public void Dispose()
     {
         _model.Dispose();
         _loras.Dispose();
         _embeddings?.Dispose();
+        NativeRuntime.Trim();
     }
 
     /// <summary>The job, from words to pixels. Pictures that are already in the output are not delivered again.</summary>
@@ -155,19 +164,20 @@ public sealed class ImageGenerator : IImageGenerator
 
         // 1. What follows from the request alone
         var run = RunShape.Of(request, Family, _model.Noise);
+        var asked = request;
         var (canvas, plan, savings) = (run.Canvas, run.Plan, Savings.Of(request.Fast));
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
         var memory = FitIntoMemory(run, output);
         output.Remark([canvas.Remark, .. plan.Remarks]);
 
-        var meter = new RunMeter(_speed, _model);
+        var (pace, meter) = (new Pace(), new RunMeter(_speed, _model));
         var conditioning = new Conditioning(_model, _tokenizer, _embeddings);
         using var noise = new RunNoise(request, Family);
         TaskInputs? drawn = null;
         foreach (var batch in run.Batches)
         {
             using var batchScope = NewDisposeScope();
-            var progress = new BatchProgress(onProgress, cancel, batch.Number, run.Batches.Count, plan.StepCount);
+            var progress = new BatchProgress(onProgress, pace, cancel, batch.Number, run.Batches.Count, plan.StepCount);
 
             // 2. Words to vectors
             progress.Report(GenerationStage.Encoding, 0);
@@ -205,7 +215,7 @@ public sealed class ImageGenerator : IImageGenerator
                 var image = canvas.Finish(ImageTensor.ToImage(pixels));
                 var marked = request.Watermark && Watermark.CanCarry(image);
                 if (marked) image = Watermark.Write(image, Family.Watermark);
-                output.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked));
+                output.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked) { Asked = asked });
             }
         }
         output.Remark(conditioning.Remarks);

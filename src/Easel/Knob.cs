@@ -229,6 +229,10 @@ public sealed class Knob
         return copy;
     }
 
+    /// <summary>The exception for a value that this knob cannot have.</summary>
+    /// <param name="finding">What is wrong: "is 200; it must be from 0 to 100."</param>
+    public InvalidRequestException Refused(string finding) => new(this, finding);
+
     /// <summary>Whether a request has the default.</summary>
     public bool IsDefault(GenerationRequest request) => Equals(Get(request), Default);
 
@@ -288,16 +292,16 @@ public sealed class Knob
     {
         var value = Get(request);
         if (Kind == KnobKind.Choice && !Choices.Any(choice => choice.Value.Equals(value)))
-            throw new InvalidRequestException(this, $"is {value}; it must be {ValueKind}.");
+            throw Refused($"is {value}; it must be {ValueKind}.");
         if (Range is var (least, most) && value is int or long or double)
         {
             var number = Convert.ToDouble(value, CultureInfo.InvariantCulture);
             if (!(number >= least && number <= most))
-                throw new InvalidRequestException(this, FormattableString.Invariant($"is {number:0.####}; it must be from {least:0.##} to {most:0.##}{Unit}."));
+                throw Refused(FormattableString.Invariant($"is {number:0.####}; it must be from {least:0.##} to {most:0.##}{Unit}."));
             if (MultipleOf > 1 && number % MultipleOf != 0)
             {
                 var below = number - number % MultipleOf;
-                throw new InvalidRequestException(this,
+                throw Refused(
                     FormattableString.Invariant($"is {number:0}, which is not a multiple of {MultipleOf}; the nearest are {below:0} and {below + MultipleOf:0}."));
             }
         }

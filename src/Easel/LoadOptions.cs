@@ -3,22 +3,6 @@ using Easel.Sampling;
 
 namespace Easel;
 
-/// <summary>The number format in which a model runs.</summary>
-public enum Precision
-{
-    /// <summary>bf16 where the processor multiplies it natively, fp16 on CUDA, otherwise fp32.</summary>
-    Auto,
-
-    /// <summary>fp32: exact, twice the memory.</summary>
-    Full,
-
-    /// <summary>bf16; on a processor without bf16 arithmetic the weights alone, at half the memory, and fp32 for the rest.</summary>
-    BFloat16,
-
-    /// <summary>fp16 on CUDA; on a CPU the weights alone, at half the memory, and fp32 for the rest: exact for a file that stores fp16.</summary>
-    Float16,
-}
-
 /// <summary>How a model is to be loaded.</summary>
 public sealed record LoadOptions
 {

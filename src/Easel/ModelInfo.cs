@@ -18,9 +18,6 @@ public sealed record ModelInfo
     /// <summary>The family's name: "Stable Diffusion 1".</summary>
     public required string Family { get; init; }
 
-    /// <summary>The word for what it does in lists of models: "plain", "inpainting", "depth" or "upscaler".</summary>
-    public required string Task { get; init; }
-
     /// <summary>What the model decides where a request says nothing.</summary>
     public required ModelDefaults Defaults { get; init; }
 
@@ -59,7 +56,6 @@ public sealed record ModelInfo
         Enlarges = family.Enlarges,
         LatentChannels = family.Latent.Channels,
         PixelsPerPosition = family.Latent.PixelsPerPosition,
-        Task = family.Task,
         Watermark = family.Watermark,
     };
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Easel.Planning;
 
 namespace Easel;
 
@@ -75,16 +74,10 @@ public sealed record RunPlan
     /// <summary>One line: "512x512 in bf16: about 1:50 and 2.6 GB of 18.3 GB free".</summary>
     public override string ToString()
     {
-        var time = Drawing is { } drawing ? $"about {Clock(drawing)} and " : "";
+        var time = Drawing is { } drawing ? $"about {(drawing.TotalSeconds < 10 ? Readable.Seconds(drawing) : Readable.Clock(drawing))} and " : "";
         var many = Pictures > 1 ? string.Create(CultureInfo.InvariantCulture, $"{Pictures} pictures of ") : "";
         var choices = Choices.Count > 0 ? "; " + string.Join("; ", Choices) : "";
-        return $"{many}{Width}x{Height} in {PrecisionName}: {time}{MemoryPlan.Gigabytes(MemoryNeeded)} of {MemoryPlan.Gigabytes(MemoryAvailable)} free{choices}";
+        return $"{many}{Width}x{Height} in {Precision.ShortName()}: {time}" +
+            $"{Readable.Gigabytes(MemoryNeeded)} of {Readable.Gigabytes(MemoryAvailable)} free{choices}";
     }
-
-    /// <summary>"fp32", "bf16" or "fp16".</summary>
-    internal string PrecisionName => Precision switch { Precision.Full => "fp32", Precision.BFloat16 => "bf16", _ => "fp16" };
-
-    private static string Clock(TimeSpan time) => time.TotalSeconds < 10
-        ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s")
-        : time.TotalHours >= 1 ? $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}" : $"{(int)time.TotalMinutes}:{time.Seconds:00}";
 }

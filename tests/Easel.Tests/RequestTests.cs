@@ -157,8 +157,8 @@ public sealed class RequestTests : IDisposable
     [Fact]
     public void KeepingWeightsInHalfTheMemoryGivesTheSamePicture()
     {
-        using var half = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), new LoadOptions { Precision = Precision.Float16, Device = "cpu" });
-        using var full = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), new LoadOptions { Precision = Precision.Full, Device = "cpu", PlainKernels = true });
+        using var half = ImageGenerator.Load(LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Float16, Device = "cpu" });
+        using var full = ImageGenerator.Load(LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full, Device = "cpu", PlainKernels = true });
         Assert.Equal(full.Generate(Plain).Images[0].Image.Pixels, half.Generate(Plain).Images[0].Image.Pixels);
     }
 
@@ -166,8 +166,9 @@ public sealed class RequestTests : IDisposable
     [Fact]
     public void FastAndPlainLayersDrawTheSamePicture()
     {
-        using var plain = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), new LoadOptions { Precision = Precision.Full, Device = "cpu", PlainKernels = true });
-        var (expected, actual) = (plain.Generate(Plain).Images[0].Image.Pixels, _generator.Generate(Plain).Images[0].Image.Pixels);
+        using var plain = ImageGenerator.Load(LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full, Device = "cpu", PlainKernels = true });
+        using var fast = ImageGenerator.Load(LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full, Device = "cpu" });
+        var (expected, actual) = (plain.Generate(Plain).Images[0].Image.Pixels, fast.Generate(Plain).Images[0].Image.Pixels);
         Assert.All(expected.Zip(actual), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
     }
 
@@ -191,9 +192,11 @@ public sealed class RequestTests : IDisposable
     [Fact]
     public void APictureThatCannotFitIntoMemoryIsRefusedBeforeItIsBegun()
     {
-        var refusal = Assert.Throws<EaselException>(() => _generator.Generate(Plain with { Width = 8192, Height = 8192, BatchSize = 64 }));
+        var refusal = Assert.Throws<NotEnoughMemoryException>(() => _generator.Generate(Plain with { Width = 8192, Height = 8192, BatchSize = 64 }));
         Assert.Contains("GB of memory", refusal.Message);
         Assert.Contains("would fit", refusal.Message);
+        Assert.Equal(nameof(GenerationRequest.BatchSize), refusal.Field);
+        Assert.True(refusal.Needed > refusal.Available);
     }
 
     /// <summary>scripts/img2img.py goes down to multiples of 32 for SD 1 and of 64 for SD 2.</summary>

@@ -46,11 +46,11 @@ internal static class AgainCommand
 
     private static Infotext Read(string file)
     {
-        var parameters = Inputs.Read(() => ImageFile.ReadMetadata(file)).Parameters;
-        if (string.IsNullOrWhiteSpace(parameters))
-            throw new UsageException($"{file} holds no settings: the program that made it, or one that saved it since, left them out.");
-        var text = Infotext.Parse(parameters);
-        return text["Steps"] is not null ? text : throw new UsageException($"The text in {file} is not one of settings that Easel can read.");
+        var metadata = Inputs.Read(() => ImageFile.ReadMetadata(file));
+        if (PictureSettings.Read(metadata) is { } told && told.Text["Steps"] is not null) return told.Text;
+        throw new UsageException(string.IsNullOrWhiteSpace(metadata.Parameters)
+            ? $"{file} holds no settings: the program that made it, or one that saved it since, left them out."
+            : $"The text in {file} is not one of settings that Easel can read.");
     }
 
     private static IEnumerable<string> NotesOn(Infotext text, bool vaeIsGiven)

@@ -1,8 +1,6 @@
 using System.Globalization;
 using Easel.Cli.Terminal;
 using Easel.Metadata;
-using Easel.Weights;
-using Easel.Weights.Formats;
 
 namespace Easel.Cli.Commands;
 
@@ -14,67 +12,51 @@ internal static class ModelFacts
     /// <exception cref="CheckpointException">It is no file of tensors, or a damaged one.</exception>
     public static Facts Of(string path, string? config, bool all, Shell shell)
     {
+        var file = ModelFile.Read(path, new LoadOptions { Config = config });
         var facts = new Facts();
         facts.Add("file", path);
         if (File.Exists(path)) facts.Add("bytes", new FileInfo(path).Length);
-        try
-        {
-            using var checkpoint = Checkpoint.Open(path, config);
-            Describe(facts, checkpoint);
-        }
-        catch (CheckpointException unknown) when (File.Exists(path))
-        {
-            // A sound file of another kind: say what it is. One that is not sound throws again here.
-            using var file = TensorFile.Open(path);
-            var kind = ModelKind.Describe(file.Tensors.Keys);
-            facts.Add("family", kind is null ? "none that Easel knows" : "none that Easel draws with: " + kind);
-            if (kind is null) facts.Add("remark", unknown.Message);
-            facts.Add("precision", string.Join(", ", file.Tensors.Values.Select(tensor => tensor.Stored).Distinct()));
-            facts.Add("values", file.Tensors.Values.Sum(tensor => tensor.ElementCount));
-            facts.Add("remarks", file.Remarks);
-            AddTensors(facts, file, all);
-        }
+        if (file.Model is { } model) Describe(facts, file, model);
+        else DescribeOther(facts, file);
+        if (file.Model is null) AddTensors(facts, file, all);
         AddHash(facts, path, shell);
-        if (all && !facts.Has("tensors") && File.Exists(path))
-        {
-            using var file = TensorFile.Open(path);
-            AddTensors(facts, file, all);
-        }
+        if (file.Model is not null && all) AddTensors(facts, file, all);
         return facts;
     }
 
-    private static void Describe(Facts facts, Checkpoint checkpoint)
+    private static void Describe(Facts facts, ModelFile file, ModelInfo model)
     {
-        var (unet, vae, text) = checkpoint.ParameterCounts;
-        facts.Add("family", checkpoint.Family.Name);
-        facts.Add("task", checkpoint.Family.Purpose);
-        facts.Add("precision", string.Join(", ", checkpoint.StoredTypes.Select(type => type.ToString())));
-        facts.Add("prediction", checkpoint.Prediction?.ToString().ToLowerInvariant() ?? "the file does not say; found by a trial when the model is loaded");
-        var net = checkpoint.UNet;
-        facts.Add("UNet", Network(unet, $"{net.InChannels} channels in, {net.OutChannels} out, levels of {List(net.Channels)}, context of {net.ContextWidth}"));
-        facts.Add("autoencoder", checkpoint.Autoencoder is { } coder
-            ? Network(vae, $"{coder.LatentChannels} latent channels, {coder.Factor} pixels per latent, levels of {List(coder.Channels)}")
-            : "missing");
-        facts.Add("text encoder", checkpoint.Text is { } encoder ? Network(text, $"{encoder.Layers} layers of {encoder.Width}") : "missing");
-        facts.Add("remarks", Remarks(checkpoint));
+        facts.Add("family", model.Family);
+        facts.Add("task", model.TakesMask ? "inpainting" : model.TakesDepth ? "depth to image"
+            : model.NeedsPicture ? "enlarging four times" : "text to image, image to image");
+        facts.Add("precision", string.Join(", ", file.Formats));
+        facts.Add("prediction", model.Prediction?.ToString().ToLowerInvariant() ?? "the file does not say; found by a trial when the model is loaded");
+        foreach (var (name, values, shape) in file.Networks)
+            facts.Add(name, shape is null ? "missing" : string.Create(CultureInfo.InvariantCulture, $"{values / 1e6:0.0} M values, {shape}"));
+        facts.Add("remarks", Remarks(file));
     }
 
-    private static List<string> Remarks(Checkpoint checkpoint)
+    private static void DescribeOther(Facts facts, ModelFile file)
     {
-        var remarks = checkpoint.Remarks.ToList();
-        if (checkpoint.Autoencoder is null) remarks.Add("there is no autoencoder in it: give one with --vae");
-        if (checkpoint.Text is null) remarks.Add("there is no text encoder in it, so it cannot draw");
+        facts.Add("family", file.Description is { } kind ? "none that Easel draws with: " + kind : "none that Easel knows");
+        if (file.Description is null) facts.Add("remark", file.Problem);
+        facts.Add("precision", string.Join(", ", file.Formats));
+        facts.Add("values", file.Values);
+        facts.Add("remarks", file.Remarks);
+    }
+
+    private static List<string> Remarks(ModelFile file)
+    {
+        var remarks = file.Remarks.ToList();
+        foreach (var missing in file.Networks.Where(network => network.Shape is null))
+            remarks.Add($"there is no {missing.Name} in it" + (missing.Name == "autoencoder" ? ": give one with --vae" : ", so it cannot draw"));
         return remarks;
     }
 
-    private static string Network(long values, string shape) => string.Create(CultureInfo.InvariantCulture, $"{values / 1e6:0.0} M values, {shape}");
-
-    private static string List(IEnumerable<int> channels) => string.Join(", ", channels);
-
-    private static void AddTensors(Facts facts, TensorFile file, bool all)
+    private static void AddTensors(Facts facts, ModelFile file, bool all)
     {
         var shown = file.Tensors.Take(all ? int.MaxValue : Shown)
-            .Select(tensor => $"{tensor.Key} [{string.Join(", ", tensor.Value.Shape)}] {tensor.Value.Stored}").ToList();
+            .Select(tensor => $"{tensor.Name} [{string.Join(", ", tensor.Shape)}] {tensor.Format}").ToList();
         if (shown.Count < file.Tensors.Count) shown.Add($"and {file.Tensors.Count - shown.Count} more (--all lists them)");
         facts.Add("tensors", shown);
     }

@@ -20,15 +20,16 @@ internal static class PictureFacts
         facts.Add("size", $"{image.Width}x{image.Height}");
         facts.Add("bytes", stream.Length);
         facts.Add("watermark", WatermarkCommand.InWords(Watermark.CanCarry(image) ? Watermark.Examine(image)[0] : null));
-        if (metadata.Parameters is { } parameters)
+        var told = PictureSettings.Read(metadata);
+        if ((told?.Text ?? (metadata.Parameters is { } parameters ? Infotext.Parse(parameters) : null)) is { } text)
         {
-            var text = Infotext.Parse(parameters);
+            if (told is not null) facts.Add("made with", told.Program);
             facts.Add("prompt", text.Prompt);
             facts.Add("negative prompt", text.NegativePrompt);
             facts.Add("settings", (IReadOnlyList<string>)[.. text.Settings.Select(setting => $"{setting.Key}: {setting.Value}")]);
-            facts.Add("parameters", parameters);
+            facts.Add("parameters", metadata.Parameters);
         }
-        foreach (var (key, value) in metadata.Others) facts.Add(key, value);
+        foreach (var (key, value) in metadata.Others) facts.Add(facts.Has(key) ? $"{key} text" : key, value);
         return facts;
     }
 }

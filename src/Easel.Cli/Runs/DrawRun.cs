@@ -5,8 +5,6 @@ using Easel.Cli.Terminal;
 using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Models;
-using Easel.Models.Upscaling;
-using Easel.Planning;
 using Easel.Runtime;
 using Easel.Weights;
 
@@ -40,7 +38,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         }
         var files = new OutputFiles(settings, profile);
         if (!settings.SkipSave || GridIsWanted(profile)) files.Prepare(Again is null ? Batch.Of(request).Sum(batch => batch.Prompts.Count) : 1);
-        if (settings.Task == DrawTask.Upscale && inputs.Picture is { } picture && Esrgan.IsIn(path)) PlainEnlargement.Execute(path, picture, settings, files, shell);
+        if (settings.Task == DrawTask.Upscale && inputs.Picture is { } picture && Upscaler.IsIn(path)) UpscalerRun.Execute(path, picture, settings, files, shell);
         else if (settings.Quiet) Draw(path, options, inputs, files, new SilentProgress(shell));
         else Draw(path, options, inputs, files, IProgressDisplay.For(shell, quiet: false));
     }
@@ -106,13 +104,13 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         // 4. Report
         if (settings.Json) shell.Out.WriteLine(JsonLines.End(result, _saved, sheet is null ? null : _saved[^1], path, watch.Elapsed));
         if (settings.Show) TerminalImage.Show(sheet ?? result.Images[^1].Image, shell);
-        if (!settings.Quiet) shell.Error.WriteLine($"{Counted(Again is null ? result.Images.Count : 1)} in {Pace.Clock(watch.Elapsed)}, seed {result.Seed}");
+        if (!settings.Quiet) shell.Error.WriteLine($"{Counted(Again is null ? result.Images.Count : 1)} in {Readable.Clock(watch.Elapsed)}, seed {result.Seed}");
     }
 
     /// <summary>What the run would take, and nothing drawn: of the model only what its file says of it is read.</summary>
     private void TellPlan(string path, LoadOptions options, Inputs inputs)
     {
-        if (settings.Task == DrawTask.Upscale && Esrgan.IsIn(path)) throw new UsageException($"--plan is for diffusion models; {Path.GetFileName(path)} enlarges in one pass.");
+        if (settings.Task == DrawTask.Upscale && Upscaler.IsIn(path)) throw new UsageException($"--plan is for diffusion models; {Path.GetFileName(path)} enlarges in one pass.");
         using var checkpoint = Checkpoint.Open(path, options.Config, options.Ema, options.Vae);
         CheckModel(checkpoint.Family, path);
         var request = RequestFor(Profile.For(settings, checkpoint.Family), inputs);

@@ -42,7 +42,7 @@ internal static class JsonLines
     {
         Type = "plan",
         Model = Path.GetFullPath(model),
-        Precision = plan.PrecisionName,
+        Precision = plan.Precision.ShortName(),
         plan.Device,
         plan.Width,
         plan.Height,

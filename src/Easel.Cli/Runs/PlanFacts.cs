@@ -1,6 +1,5 @@
 using System.Globalization;
 using Easel.Cli.Commands;
-using Easel.Planning;
 
 namespace Easel.Cli.Runs;
 
@@ -10,17 +9,18 @@ internal static class PlanFacts
     public static Facts Of(RunPlan plan, string model, GenerationRequest request)
     {
         var facts = new Facts();
-        facts.Add("model", $"{model}, {plan.PrecisionName} on {plan.Device}");
+        facts.Add("model", $"{model}, {plan.Precision.ShortName()} on {plan.Device}");
         var count = plan.Pictures == 1 ? "1 picture" : $"{plan.Pictures} pictures";
         facts.Add("drawing", $"{count} of {plan.Width}x{plan.Height}, {plan.Steps} steps of {plan.Sampler}{(plan.IsGuided ? "" : " without guidance")}");
-        facts.Add("memory", $"{Gigabytes(plan.MemoryNeeded)} of {Gigabytes(plan.MemoryAvailable)} free{(plan.Fits ? "" : ": it does not fit, and would be refused")}");
+        var fits = plan.Fits ? "" : ": it does not fit, and would be refused";
+        facts.Add("memory", $"{Readable.Gigabytes(plan.MemoryNeeded)} of {Readable.Gigabytes(plan.MemoryAvailable)} free{fits}");
         facts.Add("chosen", plan.Choices.Count > 0 ? plan.Choices : "everything stays in memory, and pictures are decoded whole");
         facts.Add("work", string.Create(CultureInfo.InvariantCulture, $"{plan.StepGigaflops:#,0} GFLOP a step, {plan.DecodeGigaflops:#,0} to decode a picture"));
         if (request.Fast != FastLevel.Exact) facts.Add("left out", string.Create(CultureInfo.InvariantCulture, $"{1 - plan.UNetShare:0%} of the UNet's work (--fast {request.Fast.ToString().ToLowerInvariant()})"));
         if (plan is { Drawing: { } drawing, Step: { } step })
         {
-            var loading = plan.Loading is { } load ? $", after {Seconds(load)} of loading" : "";
-            facts.Add("time", $"about {Pace.Clock(drawing)} ({Seconds(step)} a whole step){loading}; "
+            var loading = plan.Loading is { } load ? $", after {Readable.Seconds(load)} of loading" : "";
+            facts.Add("time", $"about {Readable.Clock(drawing)} ({Readable.Seconds(step)} a whole step){loading}; "
                 + (plan.IsLearnt ? "from earlier runs on this machine" : "from a short trial of this machine: a first run will tell better"));
         }
         else
@@ -29,8 +29,4 @@ internal static class PlanFacts
         }
         return facts;
     }
-
-    private static string Gigabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1 << 30):0.0} GB");
-
-    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");
 }

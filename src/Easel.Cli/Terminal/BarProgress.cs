@@ -1,4 +1,3 @@
-using Easel.Planning;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -7,7 +6,6 @@ namespace Easel.Cli.Terminal;
 /// <summary>A bar at the foot of the terminal. It is drawn on a thread of its own, so that the thread that draws pictures is never held up by it.</summary>
 internal sealed class BarProgress : IProgressDisplay
 {
-    private readonly Pace _pace = new();
     private readonly Shell _shell;
     private readonly IAnsiConsole _console;
     private readonly ManualResetEventSlim _done = new();
@@ -35,11 +33,7 @@ internal sealed class BarProgress : IProgressDisplay
 
     public void Working(string what, double share) => Show(what, what, share);
 
-    public void Drawing(GenerationProgress progress)
-    {
-        _pace.Step(progress);
-        Show("drawing", _pace.ToString(), _pace.Share);
-    }
+    public void Drawing(GenerationProgress progress) => Show("drawing", ProgressLine.Of(progress), progress.Share);
 
     public void Result(string line)
     {

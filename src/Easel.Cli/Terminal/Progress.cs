@@ -1,5 +1,3 @@
-using Easel.Planning;
-
 namespace Easel.Cli.Terminal;
 
 /// <summary>Tells the person how far the work is.</summary>
@@ -41,7 +39,6 @@ internal sealed class SilentProgress(Shell shell) : IProgressDisplay
 /// <summary>A plain line for about every tenth of the work, for logs.</summary>
 internal sealed class LineProgress(Shell shell) : IProgressDisplay
 {
-    private readonly Pace _pace = new();
     private string? _what;
     private int _tenth = -1;
 
@@ -52,9 +49,8 @@ internal sealed class LineProgress(Shell shell) : IProgressDisplay
 
     public void Drawing(GenerationProgress progress)
     {
-        _pace.Step(progress);
         if (progress.Stage == GenerationStage.Sampling && IsNew($"batch {progress.Batch}", (double)progress.Step / Math.Max(1, progress.StepCount)))
-            shell.Error.WriteLine(_pace.ToString());
+            shell.Error.WriteLine(ProgressLine.Of(progress));
     }
 
     public void Result(string line) => shell.Out.WriteLine(line);

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Easel.Imaging;
+using Easel.Server.Json;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.OpenApi;
 using Scalar.AspNetCore;
@@ -22,6 +23,7 @@ internal static class Documentation
         openApi.AddSchemaTransformer((schema, context, _) =>
         {
             var type = context.JsonTypeInfo.Type;
+            if (type == typeof(GenerationRequest)) Describe(schema);
             if (type != typeof(RgbImage) && type != typeof(GrayImage) && type != typeof(DepthImage)) return Task.CompletedTask;
             schema.Type = JsonSchemaType.String | JsonSchemaType.Null;
             schema.Format = "byte";
@@ -35,6 +37,20 @@ internal static class Documentation
             return Task.CompletedTask;
         });
     });
+
+    /// <summary>What the table of knobs says of the members of a request.</summary>
+    private static void Describe(OpenApiSchema request)
+    {
+        foreach (var (name, member) in request.Properties ?? new Dictionary<string, IOpenApiSchema>())
+        {
+            if (Knobs.Find(name) is not { } knob || member is not OpenApiSchema schema) continue;
+            schema.Description = KnobSchema.DescriptionOf(knob);
+            if (knob.Range is var (least, most)) (schema.Minimum, schema.Maximum) = (Number(least), Number(most));
+            if (knob.MultipleOf > 1) schema.MultipleOf = knob.MultipleOf;
+        }
+
+        static string Number(double number) => number.ToString(System.Globalization.CultureInfo.InvariantCulture);
+    }
 
     public static void Map(IEndpointRouteBuilder app)
     {

@@ -13,6 +13,12 @@ internal enum Protocol
 
     /// <summary>OpenAI's.</summary>
     OpenAi,
+
+    /// <summary>The tools of the Model Context Protocol.</summary>
+    Mcp,
+
+    /// <summary>The page: what stands on its fields.</summary>
+    Page,
 }
 
 /// <summary>The library's names of settings, as a protocol calls them.</summary>
@@ -21,20 +27,24 @@ internal static class ParameterNames
     /// <summary>A property of the request, as a protocol calls it.</summary>
     /// <param name="property">As an <see cref="InvalidRequestException"/> names it.</param>
     /// <param name="protocol">Whose name is wanted.</param>
-    public static string Of(string property, Protocol protocol) => protocol switch
+    public static string Of(string property, Protocol protocol) => Own(Knobs.Find(property), protocol) ?? protocol switch
     {
         Protocol.Easel => JsonNamingPolicy.CamelCase.ConvertName(property),
-        Protocol.OpenAi => OpenAi(property),
         _ => JsonNamingPolicy.SnakeCaseLower.ConvertName(property),
     };
 
-    private static string OpenAi(string property) => string.Concat(property[..1].ToUpperInvariant(), property[1..]) switch
+    /// <summary>What an exception says, in the protocol's own words.</summary>
+    public static string Sentence(InvalidRequestException refused, Protocol protocol) => refused.Finding is { } finding ? $"{Of(refused.Field, protocol)} {finding}" : refused.Message;
+
+    private static string? Own(Knob? knob, Protocol protocol) => (protocol, knob) switch
     {
-        nameof(GenerationRequest.GuidanceScale) => "guidance",
-        nameof(GenerationRequest.BatchCount) => "n",
-        nameof(GenerationRequest.Width) or nameof(GenerationRequest.Height) => "size",
-        nameof(GenerationRequest.InitImage) => "image",
-        nameof(GenerationRequest.Prompts) => "prompt",
-        _ => JsonNamingPolicy.SnakeCaseLower.ConvertName(property),
+        (Protocol.OpenAi, { Property: nameof(GenerationRequest.Width) or nameof(GenerationRequest.Height) }) => "size",
+        (Protocol.OpenAi, { Property: nameof(GenerationRequest.InitImage) }) => "image",
+        (Protocol.OpenAi, _) => knob?.OpenAiName,
+        (Protocol.Sdapi, { Property: nameof(GenerationRequest.InitImage) }) => "init_images",
+        (Protocol.Sdapi, _) => knob?.SdapiName,
+        (Protocol.Mcp, _) => knob?.McpName,
+        (Protocol.Page, _) => knob?.Label,
+        _ => null,
     };
 }

@@ -23,7 +23,8 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
     internal static Problem? Known(Exception exception, Protocol protocol = Protocol.Easel) => exception switch
     {
         ServerException e => new(e.Status, TitleOf(e.Status), e.Message),
-        InvalidRequestException e => new(StatusCodes.Status400BadRequest, "A setting cannot be honoured", e.Message, ParameterNames.Of(e.Field, protocol)),
+        InvalidRequestException e => new(protocol == Protocol.Sdapi && e.Finding is not null ? StatusCodes.Status422UnprocessableEntity : StatusCodes.Status400BadRequest, "A setting cannot be honoured",
+            ParameterNames.Sentence(e, protocol), ParameterNames.Of(e.Field, protocol)),
         BadHttpRequestException { InnerException: JsonException inner } => Known(inner, protocol),
         BadHttpRequestException { InnerException: EaselException inner } => Known(inner, protocol),
         BadHttpRequestException e => new(e.StatusCode, TitleOf(e.StatusCode), e.StatusCode == StatusCodes.Status413PayloadTooLarge

@@ -3,8 +3,11 @@ using Microsoft.Extensions.Hosting;
 
 namespace Easel.Server.Jobs;
 
-/// <summary>Clears away what is past, on start and once a day: the trash, old jobs with the pictures they began from, and what a sudden end left half written.</summary>
-internal sealed class Housekeeping(Gallery gallery, JobStore jobs, InputPictures inputs, PictureFolder folder, TimeProvider clock, ILogger<Housekeeping> log) : BackgroundService
+/// <summary>
+/// Clears away what is past, on start and once a day: the trash, old jobs with the pictures they began from, and what a sudden end left half written.
+/// </summary>
+internal sealed class Housekeeping(Gallery gallery, JobStore jobs, InputPictures inputs, PictureFolder folder, TimeProvider clock, ILogger<Housekeeping> log)
+    : BackgroundService
 {
     private static readonly TimeSpan KeepTrash = TimeSpan.FromDays(7), KeepJobs = TimeSpan.FromDays(30), HalfWritten = TimeSpan.FromHours(1);
 

@@ -16,7 +16,7 @@ internal sealed class InputPictures(PictureFolder folder)
         var kept = new List<string>();
         if (request.InitImage is { } init) Keep(Init, () => ImageFile.Encode(init, ImageFormat.Png));
         if (request.Mask is { } mask) Keep(Mask, () => ImageFile.Encode(mask.ToRgb(), ImageFormat.Png));
-        if (request.Depth is { } depth) Keep(Depth, () => PngDepthWriter.Encode(depth));
+        if (request.Depth is { } depth) Keep(Depth, () => ImageFile.EncodeDepth(depth));
         return kept;
 
         void Keep(string name, Func<byte[]> encode)

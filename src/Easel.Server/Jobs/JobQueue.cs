@@ -4,34 +4,36 @@ using Easel.Server.Storage;
 namespace Easel.Server.Jobs;
 
 /// <summary>
-/// The one queue: first in, first out, but clients take turns, so that nobody waits behind somebody else's hundred jobs. What is in it survives the process.
-/// All members may be called from any thread; none waits for drawing.
+/// The one queue: jobs in their <see cref="JobOrder"/>, kept on disk, watched and steered. What is in it survives the process. All members may be called
+/// from any thread; none waits for drawing. Whoever draws uses <see cref="Take"/>, <see cref="Wake"/>, <see cref="WantsPreview"/>, <see cref="Report"/>,
+/// <see cref="Saved"/>, <see cref="Finish"/> and <see cref="PutBack"/>, and nothing else.
 /// </summary>
-public sealed class JobQueue
+internal sealed class JobQueue
 {
-    private const double Gap = 1024;
     private const int RememberedJobs = 500;
 
     private readonly JobStore _store;
     private readonly InputPictures _inputs;
     private readonly JobRules _rules;
-    private readonly ServerOptions _options;
     private readonly TimeProvider _clock;
     private readonly JobWatchers _watchers = new();
-    private readonly object _lock = new(); // what is below; never held while a disk is waited for
-    private readonly Lock _turn = new();   // whoever changes the order and its record
-    private readonly List<Waiting> _waiting = [];
+    private readonly object _lock = new(); // all that is below, and its record on disk where the order of the two matters
+    private readonly JobOrder _order;
+    private readonly Dictionary<string, Job> _waiting = [];
     private readonly Dictionary<string, JobRun> _running = [];
     private readonly Dictionary<string, Job> _over = [];
     private readonly Queue<string> _overByAge = [];
-    private double _lastPosition;
 
-    private sealed record Waiting(Job Job, double Position);
-
-    internal JobQueue(JobStore store, InputPictures inputs, JobRules rules, ServerOptions options, TimeProvider clock)
+    /// <summary>Opens the queue; jobs that an earlier process left open wait again.</summary>
+    public JobQueue(JobStore store, InputPictures inputs, JobRules rules, ServerLimits limits, TimeProvider clock)
     {
-        (_store, _inputs, _rules, _options, _clock) = (store, inputs, rules, options, clock);
-        foreach (var (job, position) in store.Open()) Insert(new Waiting(job, position));
+        (_store, _inputs, _rules, _clock) = (store, inputs, rules, clock);
+        _order = new JobOrder(limits.QueuedPerClient, limits.Queued);
+        foreach (var (job, position) in store.Open())
+        {
+            _waiting[job.Id] = job;
+            _order.Restore(new JobOrder.Entry(job.Id, job.Client, position));
+        }
     }
 
     /// <summary>Takes a job in. When this returns, the job is on disk.</summary>
@@ -42,7 +44,7 @@ public sealed class JobQueue
     public Job Submit(JobRequest request, string client)
     {
         request = _rules.Check(request);
-        lock (_lock) CheckRoom(client);
+        lock (_lock) CheckRoom(client); // again below, when the pictures are kept
         var id = JobId.New(_clock.GetUtcNow());
         var job = new Job
         {
@@ -78,7 +80,14 @@ public sealed class JobQueue
     /// <summary>Those that run, then those that wait, in the order in which they will be drawn.</summary>
     public IReadOnlyList<Job> Snapshot()
     {
-        lock (_lock) return [.. _running.Values.Select(run => run.Job).OrderBy(job => job.Started), .. _waiting.Select((waiting, place) => waiting.Job with { Position = place })];
+        lock (_lock)
+        {
+            return
+            [
+                .. _running.Values.Select(run => run.Job).OrderBy(job => job.Started),
+                .. _order.Waiting.Select((entry, place) => _waiting[entry.Id] with { Position = place }),
+            ];
+        }
     }
 
     /// <summary>Jobs that are over, the youngest first.</summary>
@@ -90,20 +99,11 @@ public sealed class JobQueue
     /// <returns>False where there is no such job or it was over already.</returns>
     public bool Cancel(string id)
     {
-        lock (_turn)
+        lock (_lock)
         {
-            Job? cancelled = null;
-            lock (_lock)
-            {
-                if (_running.TryGetValue(id, out var run))
-                {
-                    run.Cancel();
-                    return true;
-                }
-                if (_waiting.FindIndex(waiting => waiting.Job.Id == id) is >= 0 and var place) cancelled = TakeOut(place);
-            }
-            if (cancelled is null) return false;
-            End([cancelled]);
+            if (_running.TryGetValue(id, out var run)) run.Cancel();
+            else if (_waiting.TryGetValue(id, out var waiting)) Drop([waiting]);
+            else return false;
             return true;
         }
     }
@@ -113,22 +113,13 @@ public sealed class JobQueue
     /// <returns>How many jobs.</returns>
     public int StopAll(string? client = null)
     {
-        lock (_turn)
+        lock (_lock)
         {
-            var cancelled = new List<Job>();
-            var running = 0;
-            lock (_lock)
-            {
-                for (var place = _waiting.Count - 1; place >= 0; place--)
-                    if (client is null || _waiting[place].Job.Client == client) cancelled.Add(TakeOut(place));
-                foreach (var run in _running.Values.Where(run => client is null || run.Job.Client == client))
-                {
-                    run.Cancel();
-                    running++;
-                }
-            }
-            End(cancelled);
-            return cancelled.Count + running;
+            var waiting = _waiting.Values.Where(job => client is null || job.Client == client).ToList();
+            var running = _running.Values.Where(run => client is null || run.Job.Client == client).ToList();
+            foreach (var run in running) run.Cancel();
+            Drop(waiting);
+            return waiting.Count + running.Count;
         }
     }
 
@@ -139,22 +130,14 @@ public sealed class JobQueue
     /// <exception cref="ServerException">No such job waits (404 or 409).</exception>
     public Job Move(string id, int place)
     {
-        lock (_turn)
+        lock (_lock)
         {
-            (string, double)[] places;
-            lock (_lock)
-            {
-                var from = _waiting.FindIndex(waiting => waiting.Job.Id == id);
-                if (from < 0) throw NotWaiting(id);
-                var moved = _waiting[from];
-                _waiting.RemoveAt(from);
-                place = Math.Clamp(place, 0, _waiting.Count);
-                _waiting.Insert(place, moved);
-                places = Renumber();
-                for (var i = Math.Min(from, place); i <= Math.Max(from, place); i++) Tell(JobEventKind.Queued, _waiting[i].Job with { Position = i });
-            }
-            _store.Place(places);
-            return Find(id)!;
+            var from = _order.PlaceOf(id);
+            if (from < 0) throw NotWaiting(id);
+            (place, var changed) = _order.Move(from, place);
+            _store.Place(changed);
+            for (var i = Math.Min(from, place); i <= Math.Max(from, place); i++) Tell(JobEventKind.Queued, Placed(_order.Waiting[i].Id)!);
+            return Placed(id)!;
         }
     }
 
@@ -201,18 +184,18 @@ public sealed class JobQueue
     /// <param name="idle">How long to wait.</param>
     /// <param name="otherWork">Whether something else is to be done; asked again after <see cref="Wake"/>.</param>
     /// <returns>The next job, begun; null after the time, or when there is other work.</returns>
-    internal JobRun? Take(TimeSpan idle, Func<bool> otherWork)
+    public JobRun? Take(TimeSpan idle, Func<bool> otherWork)
     {
         var until = idle == Timeout.InfiniteTimeSpan ? (DateTimeOffset?)null : _clock.GetUtcNow() + idle;
         lock (_lock)
         {
             while (!otherWork())
             {
-                if (_waiting.Count > 0)
+                if (_order.Begin() is { } next)
                 {
-                    var job = _waiting[0].Job with { State = JobState.Running, Started = _clock.GetUtcNow(), Position = null, Progress = new JobProgress(JobStage.Loading) };
-                    var run = _running[job.Id] = new JobRun(job, _waiting[0].Position);
-                    _waiting.RemoveAt(0);
+                    _waiting.Remove(next.Id, out var job);
+                    job = job! with { State = JobState.Running, Started = _clock.GetUtcNow(), Position = null, Progress = new JobProgress(JobStage.Loading) };
+                    var run = _running[job.Id] = new JobRun(job);
                     Tell(JobEventKind.Started, job);
                     return run;
                 }
@@ -225,16 +208,16 @@ public sealed class JobQueue
     }
 
     /// <summary>Has <see cref="Take"/> look for other work.</summary>
-    internal void Wake()
+    public void Wake()
     {
         lock (_lock) Monitor.PulseAll(_lock);
     }
 
     /// <summary>Whether a preview of a running job would be looked at.</summary>
-    internal bool WantsPreview(JobRun run) =>
+    public bool WantsPreview(JobRun run) =>
         _watchers.Any(run.Job.Id) || run.PreviewWanted is { } asked && _clock.GetElapsedTime(asked) < TimeSpan.FromSeconds(15);
 
-    internal void Report(JobRun run, JobProgress progress, byte[]? preview = null)
+    public void Report(JobRun run, JobProgress progress, byte[]? preview = null)
     {
         lock (_lock)
         {
@@ -247,7 +230,7 @@ public sealed class JobQueue
     }
 
     /// <summary>One of a job's pictures is on disk.</summary>
-    internal void Saved(JobRun run, string pictureId)
+    public void Saved(JobRun run, string pictureId)
     {
         lock (_lock)
         {
@@ -257,7 +240,7 @@ public sealed class JobQueue
     }
 
     /// <summary>A job is over, its pictures on disk.</summary>
-    internal void Finish(JobRun run, JobState state, string? error, IReadOnlyList<string> remarks)
+    public void Finish(JobRun run, JobState state, string? error, IReadOnlyList<string> remarks)
     {
         var over = run.Job with { State = state, Error = error, Remarks = remarks, Finished = _clock.GetUtcNow(), Progress = null };
         try
@@ -275,27 +258,27 @@ public sealed class JobQueue
         lock (_lock)
         {
             _running.Remove(over.Id);
+            _order.End(over.Id);
             Remember(over);
-            Tell(KindOf(over.State), over);
         }
         run.Dispose();
     }
 
-    /// <summary>Puts a job that had begun back to the head of the queue; its place on disk was never given up.</summary>
-    internal void PutBack(JobRun run)
+    /// <summary>Puts a job that had begun back into the queue, where it was; its place on disk was never given up.</summary>
+    public void PutBack(JobRun run)
     {
         lock (_lock)
         {
             _running.Remove(run.Job.Id);
-            var waiting = run.Job with { State = JobState.Queued, Started = null, Progress = null };
-            _waiting.Insert(0, new Waiting(waiting, run.Position));
-            Tell(JobEventKind.Queued, waiting with { Position = 0 });
+            _order.PutBack(run.Job.Id);
+            _waiting[run.Job.Id] = run.Job with { State = JobState.Queued, Started = null, Progress = null };
+            Tell(JobEventKind.Queued, Placed(run.Job.Id)!);
         }
         run.Dispose();
     }
 
     /// <summary>Ends all watching, so that a stop does not wait for those who watch.</summary>
-    internal void EndWatching() => _watchers.End();
+    public void EndWatching() => _watchers.End();
 
     private static JobEventKind KindOf(JobState state) => state switch
     {
@@ -318,120 +301,57 @@ public sealed class JobQueue
 
     private Job? Active(string id) => _running.TryGetValue(id, out var run) ? run.Job : Placed(id);
 
-    private Job? Placed(string id) => _waiting.FindIndex(waiting => waiting.Job.Id == id) is >= 0 and var place ? _waiting[place].Job with { Position = place } : null;
+    private Job? Placed(string id) => _waiting.TryGetValue(id, out var job) ? job with { Position = _order.PlaceOf(id) } : null;
 
     private Job Add(Job job)
     {
-        lock (_turn)
+        lock (_lock)
         {
-            lock (_lock) CheckRoom(job.Client);
-            var position = MakeRoom(job.Client);
-            _store.Add(job, position);
-            lock (_lock)
+            CheckRoom(job.Client);
+            var (position, changed) = _order.Add(job.Id, job.Client);
+            try
             {
-                Insert(new Waiting(job, position));
-                job = Placed(job.Id)!;
-                Tell(JobEventKind.Queued, job);
-                Monitor.PulseAll(_lock);
-                return job;
+                _store.Add(job, position, changed);
             }
+            catch
+            {
+                _order.Remove(job.Id);
+                throw;
+            }
+            _waiting[job.Id] = job;
+            job = Placed(job.Id)!;
+            Tell(JobEventKind.Queued, job);
+            Monitor.PulseAll(_lock);
+            return job;
         }
     }
 
     private void CheckRoom(string client)
     {
-        var (limits, own) = (_options.Limits, _waiting.Count(waiting => waiting.Job.Client == client));
-        if (own >= limits.QueuedPerClient) throw TooMany($"{own} of your jobs", limits.QueuedPerClient);
-        if (_waiting.Count >= limits.Queued) throw TooMany($"{_waiting.Count} jobs", limits.Queued);
-
-        static ServerException TooMany(string jobs, int most) => new(StatusCodes.Status429TooManyRequests, $"{jobs} wait already; this server allows {most}.");
+        if (_order.WhyFull(client) is { } full) throw new ServerException(StatusCodes.Status429TooManyRequests, full);
     }
 
-    /// <summary>
-    /// The position of a client's new job: behind its own jobs, but before the first of another client's that has more of its own before it. With one client that is the end.
-    /// </summary>
-    private double MakeRoom(string client)
+    /// <summary>Ends jobs that wait.</summary>
+    private void Drop(IReadOnlyList<Job> waiting)
     {
-        (string, double)[] places;
-        double position;
-        lock (_lock)
+        if (waiting.Count == 0) return;
+        var cancelled = waiting.Select(job => job with { State = JobState.Cancelled, Finished = _clock.GetUtcNow() }).ToList();
+        _store.Finish(cancelled);
+        foreach (var job in cancelled)
         {
-            var place = PlaceOf(client);
-            position = Between(place);
-            if (place == _waiting.Count || position > Before(place) && position < _waiting[place].Position) return position;
-            places = Renumber(); // halved so often that no number is left between the two
-            position = Between(place);
-        }
-        _store.Place(places);
-        return position;
-    }
-
-    private int PlaceOf(string client)
-    {
-        var turns = _running.Values.GroupBy(run => run.Job.Client).ToDictionary(group => group.Key, group => group.Count());
-        var mine = turns.GetValueOrDefault(client) + _waiting.Count(waiting => waiting.Job.Client == client);
-        var behindOwn = _waiting.FindLastIndex(waiting => waiting.Job.Client == client) + 1;
-        foreach (var (place, waiting) in _waiting.Index())
-        {
-            var turn = turns.GetValueOrDefault(waiting.Job.Client);
-            turns[waiting.Job.Client] = turn + 1;
-            if (place >= behindOwn && turn > mine) return place;
-        }
-        return _waiting.Count;
-    }
-
-    private double Between(int place)
-    {
-        if (place == _waiting.Count) return _lastPosition + Gap;
-        return Before(place) + (_waiting[place].Position - Before(place)) / 2;
-    }
-
-    /// <summary>The position before a place: a waiting job's, or that of one which runs and would be the first again after a sudden end.</summary>
-    private double Before(int place)
-    {
-        if (place > 0) return _waiting[place - 1].Position;
-        return _running.Count > 0 ? _running.Values.Max(run => run.Position) : _waiting[0].Position - Gap;
-    }
-
-    private void Insert(Waiting waiting)
-    {
-        _lastPosition = Math.Max(_lastPosition, waiting.Position);
-        var place = _waiting.FindIndex(other => other.Position > waiting.Position);
-        _waiting.Insert(place < 0 ? _waiting.Count : place, waiting);
-    }
-
-    private (string Id, double Position)[] Renumber()
-    {
-        for (var place = 0; place < _waiting.Count; place++) _waiting[place] = _waiting[place] with { Position = _lastPosition + (place + 1) * Gap };
-        if (_waiting.Count > 0) _lastPosition = _waiting[^1].Position;
-        return [.. _waiting.Select(waiting => (waiting.Job.Id, waiting.Position))];
-    }
-
-    private Job TakeOut(int place)
-    {
-        var job = _waiting[place].Job with { State = JobState.Cancelled, Finished = _clock.GetUtcNow(), Position = null };
-        _waiting.RemoveAt(place);
-        return job;
-    }
-
-    private void End(IReadOnlyList<Job> cancelled)
-    {
-        if (cancelled.Count > 0) _store.Finish(cancelled);
-        lock (_lock)
-        {
-            foreach (var job in cancelled)
-            {
-                Remember(job);
-                Tell(JobEventKind.Cancelled, job);
-            }
+            _waiting.Remove(job.Id);
+            _order.Remove(job.Id);
+            Remember(job);
         }
     }
 
+    /// <summary>Keeps how a job ended at hand, and tells of it.</summary>
     private void Remember(Job over)
     {
         _over[over.Id] = over;
         _overByAge.Enqueue(over.Id);
         while (_overByAge.Count > RememberedJobs) _over.Remove(_overByAge.Dequeue());
+        Tell(KindOf(over.State), over);
     }
 
     private ServerException NotWaiting(string id) => Find(id) is { } job

@@ -12,8 +12,10 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
     public JobRequest Check(JobRequest job)
     {
         CheckLengths(job.Request);
+        // The server's own limits first, which may be narrower than the library's.
+        if (job.Request.Steps is { } steps && steps > limits.Steps)
+            throw Knobs.Find(nameof(job.Request.Steps))!.Refused($"is {steps}; this server allows {limits.Steps}.");
         job.Request.Validate();
-        if (job.Request.Steps is { } steps) Most(nameof(job.Request.Steps), "number of steps", steps, limits.Steps);
         if (job.Request.InitImage is { } init) Most(nameof(job.Request.InitImage), "number of pixels of the input picture", Area(init), limits.InputPixels);
         return job.Task == JobTask.Enlarge ? Enlargement(job) : Drawing(job);
     }
@@ -32,20 +34,20 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
         if (job.Vae is { } vae) _ = library.Vae(vae);
         if (job.Scale is not null) throw Refused("Scale", "A scale goes with the task \"enlarge\"; what is drawn has a width and a height.");
         Most(nameof(request.BatchCount), "number of pictures", PicturesOf(job), limits.Images);
-        if (model.Info is { Enlarges: > 1 and var times })
+        if (model.Model is { Enlarges: > 1 and var enlarges })
         {
             if (request.InitImage is not { } small) throw Refused(nameof(request.InitImage), $"{model.Name} is an upscaler: give the picture to enlarge.");
-            Most(nameof(request.InitImage), "number of pixels of the enlarged picture", (long)times * times * Area(small), limits.EnlargedPixels);
+            Most(nameof(request.InitImage), "number of pixels of the enlarged picture", enlarges * enlarges * Area(small), limits.EnlargedPixels);
         }
         else
         {
             var (wide, high) = request.InitImage is { } init
                 ? (init.Width + request.Extend.Left + request.Extend.Right, init.Height + request.Extend.Top + request.Extend.Bottom)
-                : (model.NativeSize ?? 512, model.NativeSize ?? 512);
+                : (model.Model!.Defaults.Size, model.Model.Defaults.Size);
             Most(nameof(request.Width), "number of pixels", (long)(request.Width ?? wide) * (request.Height ?? high), limits.Pixels);
             if (request.Extend.Any || request.Mask is not null) Most(nameof(request.Extend), "number of pixels of the whole picture", (long)wide * high, limits.InputPixels);
         }
-        return job with { Model = model.Name, Request = request with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) } };
+        return job with { Model = model.Name, Request = request.With(model.Model!.Defaults) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) } };
     }
 
     private JobRequest Enlargement(JobRequest job)

@@ -1,16 +1,13 @@
 namespace Easel.Server.Jobs;
 
 /// <summary>A job at work: shared by the thread that draws and the one that writes.</summary>
-internal sealed class JobRun(Job job, double position) : IDisposable
+internal sealed class JobRun(Job job) : IDisposable
 {
     private readonly CancellationTokenSource _cancel = new();
     private volatile bool _disposed;
 
     /// <summary>The job as it stands; changed under the queue's lock.</summary>
     public Job Job { get; set; } = job;
-
-    /// <summary>Its place on disk, which it keeps until it is over.</summary>
-    public double Position => position;
 
     /// <summary>Ends the drawing within a step.</summary>
     public CancellationToken Token => _cancel.Token;

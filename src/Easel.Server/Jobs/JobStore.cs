@@ -13,26 +13,29 @@ internal sealed class JobStore(Database database)
 
     /// <summary>Keeps a new job.</summary>
     /// <param name="position">Its place: a queue goes by rising numbers.</param>
-    public void Add(Job job, double position) => database.Write(connection => Database.Run(connection,
-        """
-        INSERT INTO jobs (id, state, client, position, created, request, inputs, count, remarks)
-        VALUES ($id, 'queued', $client, $position, $created, $request, $inputs, $count, '[]')
-        """,
-        ("$id", job.Id), ("$client", job.Client), ("$position", position), ("$created", job.Created.ToUnixTimeMilliseconds()),
-        ("$request", JsonSerializer.Serialize(job.Request, ServerJson.Options)), ("$inputs", string.Join(' ', job.Inputs)), ("$count", job.PictureCount)));
+    /// <param name="changed">Other jobs, whose places changed with it.</param>
+    public void Add(Job job, double position, IReadOnlyList<JobOrder.Entry> changed) => database.Write(connection =>
+    {
+        Place(connection, changed);
+        Database.Run(connection,
+            """
+            INSERT INTO jobs (id, state, client, position, created, request, inputs, count, remarks)
+            VALUES ($id, 'queued', $client, $position, $created, $request, $inputs, $count, '[]')
+            """,
+            ("$id", job.Id), ("$client", job.Client), ("$position", position), ("$created", job.Created.ToUnixTimeMilliseconds()),
+            ("$request", JsonSerializer.Serialize(job.Request, ServerJson.Options)), ("$inputs", string.Join(' ', job.Inputs)), ("$count", job.PictureCount));
+    });
 
     /// <summary>Keeps new places in the queue.</summary>
-    public void Place(IEnumerable<(string Id, double Position)> places) => database.Write(connection =>
-    {
-        foreach (var (id, position) in places) Database.Run(connection, "UPDATE jobs SET position = $position WHERE id = $id", ("$id", id), ("$position", position));
-    });
+    public void Place(IReadOnlyList<JobOrder.Entry> changed) => database.Write(connection => Place(connection, changed));
 
     /// <summary>Keeps how jobs ended.</summary>
     public void Finish(params IReadOnlyList<Job> jobs) => database.Write(connection =>
     {
         foreach (var job in jobs)
         {
-            Database.Run(connection, "UPDATE jobs SET state = $state, started = $started, finished = $finished, error = $error, remarks = $remarks WHERE id = $id",
+            Database.Run(connection,
+                "UPDATE jobs SET state = $state, started = $started, finished = $finished, error = $error, remarks = $remarks WHERE id = $id",
                 ("$id", job.Id), ("$state", job.State.ToString().ToLowerInvariant()), ("$started", job.Started?.ToUnixTimeMilliseconds()),
                 ("$finished", job.Finished?.ToUnixTimeMilliseconds()), ("$error", job.Error), ("$remarks", JsonSerializer.Serialize(job.Remarks)));
         }
@@ -61,6 +64,12 @@ internal sealed class JobStore(Database database)
         database.Write(connection => ids = Database.Query(connection, "DELETE FROM jobs WHERE finished < $before RETURNING id", row => row.GetString(0),
             ("$before", before.ToUnixTimeMilliseconds())));
         return ids;
+    }
+
+    private static void Place(SqliteConnection connection, IReadOnlyList<JobOrder.Entry> changed)
+    {
+        foreach (var entry in changed)
+            Database.Run(connection, "UPDATE jobs SET position = $position WHERE id = $id", ("$id", entry.Id), ("$position", entry.Position));
     }
 
     private static Job WithPictures(SqliteDataReader row) =>

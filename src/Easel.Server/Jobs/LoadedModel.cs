@@ -1,17 +1,14 @@
 using Easel.Metadata;
-using Easel.Models.Upscaling;
-using Easel.Runtime;
 using Easel.Server.Library;
 
 namespace Easel.Server.Jobs;
 
 /// <summary>The one model in memory. Used on the model thread alone; another one is loaded only after it was let go, so that memory stays flat.</summary>
-internal sealed class LoadedModel(ServerOptions options) : IDisposable
+internal sealed class LoadedModel(IModelSource source, ServerOptions options) : IDisposable
 {
-    private readonly ModelHashes _hashes = ModelHashes.OfUser(Environment.GetEnvironmentVariable);
     private Key? _key;
-    private ImageGenerator? _generator;
-    private Esrgan? _upscaler;
+    private IImageGenerator? _generator;
+    private IUpscaler? _upscaler;
 
     private sealed record Key(string Path, string? Vae, long Bytes, DateTime Changed);
 
@@ -26,29 +23,26 @@ internal sealed class LoadedModel(ServerOptions options) : IDisposable
     /// <param name="vae">Another autoencoder; null for the model's own.</param>
     /// <param name="onProgress">Told the share loaded; throws to cancel.</param>
     /// <exception cref="EaselException">It cannot be loaded.</exception>
-    public ImageGenerator Generator(ModelEntry model, ModelEntry? vae, Action<double> onProgress)
+    public IImageGenerator Generator(ModelEntry model, ModelEntry? vae, Action<double> onProgress)
     {
         var key = KeyOf(model, vae);
         if (_generator is not null && key == _key) return _generator;
         Unload();
         var load = options.Load with { Vae = vae?.Path ?? options.Load.Vae };
-        _generator = ImageGenerator.Load(model.Path, load, onProgress);
-        Stamp = new ModelStamp(model.Path, load, _generator.Precision, Task.Run(() => HashOf(model.Path)));
+        _generator = source.Generator(model.Path, load, onProgress);
+        Stamp = ModelStamp.Of(model.Path, load, _generator.Precision);
         (_key, Name) = (key, model.Name);
         return _generator;
     }
 
     /// <summary>The upscaler in a file, loaded now unless it is the one at hand.</summary>
     /// <exception cref="EaselException">It cannot be loaded.</exception>
-    public Esrgan Upscaler(ModelEntry model)
+    public IUpscaler Upscaler(ModelEntry model)
     {
         var key = KeyOf(model, null);
         if (_upscaler is not null && key == _key) return _upscaler;
         Unload();
-        NativeRuntime.Prepare();
-        var device = Hardware.Device(options.Load.Device);
-        var precision = options.Load.Precision == Precision.Auto ? Precision.Full : options.Load.Precision;
-        _upscaler = Esrgan.Load(model.Path, Hardware.NumberFormat(precision, device).Run, device);
+        _upscaler = source.Upscaler(model.Path, options.Load);
         (_key, Name) = (key, model.Name);
         return _upscaler;
     }
@@ -60,10 +54,7 @@ internal sealed class LoadedModel(ServerOptions options) : IDisposable
         _generator?.Dispose();
         _upscaler?.Dispose();
         (_generator, _upscaler, _key, Stamp, Name) = (null, null, null, null, null);
-        // The tensors are freed; what the two heaps keep of them for later use would be there twice once the next model is loaded.
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        NativeRuntime.Trim();
+        GC.Collect(); // what the managed heap keeps for later would be there beside the next model
     }
 
     public void Dispose() => Unload();
@@ -72,18 +63,5 @@ internal sealed class LoadedModel(ServerOptions options) : IDisposable
     {
         var file = new FileInfo(model.Path); // a file that was replaced is another model
         return new Key(model.Path, vae?.Path, file.Exists ? file.Length : 0, file.LastWriteTimeUtc);
-    }
-
-    /// <summary>A file that went away while it was read leaves its pictures without a hash.</summary>
-    private string? HashOf(string path)
-    {
-        try
-        {
-            return _hashes.Of(path);
-        }
-        catch (CheckpointException)
-        {
-            return null;
-        }
     }
 }

@@ -1,13 +1,12 @@
 using Easel.Imaging;
 using Easel.Metadata;
-using Easel.Planning;
 using Easel.Server.Library;
 using Microsoft.Extensions.Hosting;
 
 namespace Easel.Server.Jobs;
 
 /// <summary>The one long-lived thread that owns the model and draws, job after job.</summary>
-public sealed class ModelThread : IHostedService
+internal sealed class ModelThread : IHostedService
 {
     /// <summary>Prompts nest, and what reads them calls itself.</summary>
     private const int StackBytes = 16 << 20;
@@ -25,10 +24,10 @@ public sealed class ModelThread : IHostedService
     private volatile bool _stopping;
     private volatile JobRun? _run;
 
-    internal ModelThread(JobQueue queue, ModelLibrary library, InputPictures inputs, PictureWriter writer, ServerOptions options, ServerMetrics metrics, ILogger<ModelThread> log)
+    public ModelThread(JobQueue queue, ModelLibrary library, InputPictures inputs, PictureWriter writer, LoadedModel model, ServerOptions options,
+        ServerMetrics metrics, ILogger<ModelThread> log)
     {
-        (_queue, _library, _inputs, _writer, _options, _metrics, _log) = (queue, library, inputs, writer, options, metrics, log);
-        _model = new LoadedModel(options);
+        (_queue, _library, _inputs, _writer, _model, _options, _metrics, _log) = (queue, library, inputs, writer, model, options, metrics, log);
         metrics.Observe(queue, () => LoadedModel is not null);
     }
 
@@ -156,7 +155,7 @@ public sealed class ModelThread : IHostedService
         catch (Exception e)
         {
             _log.LogError(e, "The job {Job} failed.", run.Job.Id);
-            _writer.End(run, JobState.Failed, MemoryPlan.RanOut(e) ? "Memory ran out; a smaller picture may fit." : "Something unforeseen happened; the server's log has it.");
+            _writer.End(run, JobState.Failed, NotEnoughMemoryException.Of(e)?.Message ?? "Something unforeseen happened; the server's log has it.");
             _model.Unload(); // in what state it is nobody knows
         }
     }

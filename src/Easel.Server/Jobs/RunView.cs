@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Easel.Imaging;
-using Easel.Planning;
 
 namespace Easel.Server.Jobs;
 
@@ -10,12 +9,10 @@ internal sealed class RunView(JobQueue queue, JobRun run, ServerMetrics metrics)
     /// <summary>Between two previews, so that they cost nothing beside the drawing.</summary>
     private static readonly TimeSpan PreviewPause = TimeSpan.FromMilliseconds(250);
 
-    private readonly Pace _pace = new();
     private long _lastPreview, _lastStep = Stopwatch.GetTimestamp();
 
     public void Show(GenerationProgress progress)
     {
-        _pace.Step(progress);
         if (progress is { Stage: GenerationStage.Sampling, Part: 0 })
         {
             var now = Stopwatch.GetTimestamp();
@@ -23,7 +20,7 @@ internal sealed class RunView(JobQueue queue, JobRun run, ServerMetrics metrics)
             _lastStep = now;
         }
         var stage = progress.Stage switch { GenerationStage.Encoding => JobStage.Encoding, GenerationStage.Decoding => JobStage.Decoding, _ => JobStage.Sampling };
-        var job = new JobProgress(stage, progress.Batch, progress.BatchCount, progress.Step, progress.StepCount, _pace.Share, _pace.Left?.TotalSeconds);
+        var job = new JobProgress(stage, progress.Batch, progress.BatchCount, progress.Step, progress.StepCount, progress.Share, progress.Left?.TotalSeconds);
         queue.Report(run, job, PreviewOf(progress));
     }
 

@@ -23,7 +23,7 @@ internal static class ServerJson
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
         options.Converters.Add(new PictureConverter<RgbImage>(ImageFile.Load, image => ImageFile.Encode(image, ImageFormat.Png)));
         options.Converters.Add(new PictureConverter<GrayImage>(ImageFile.LoadMask, image => ImageFile.Encode(image.ToRgb(), ImageFormat.Png)));
-        options.Converters.Add(new PictureConverter<DepthImage>(ImageFile.LoadGray16, PngDepthWriter.Encode));
+        options.Converters.Add(new PictureConverter<DepthImage>(ImageFile.LoadGray16, ImageFile.EncodeDepth));
         options.TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { OnePrompt } };
         return options;
     }

@@ -30,18 +30,21 @@ public sealed record ModelEntry
     /// <summary>What it is good for.</summary>
     public ModelUse Use { get; init; }
 
+    /// <summary>What it takes and what it decides; null where it is no checkpoint.</summary>
+    [JsonIgnore]
+    public ModelInfo? Model { get; init; }
+
     /// <summary>The family, as "Stable Diffusion 1"; null where it is no checkpoint.</summary>
-    public string? Family { get; init; }
+    public string? Family => Model?.Family;
 
     /// <summary>What the model takes beside a prompt, in a word: "plain", "inpainting", "depth" or "upscaler"; null where it is no checkpoint.</summary>
-    public string? Task => Info?.Task;
-
-    /// <summary>What is known of the model; null where it is no checkpoint.</summary>
-    [JsonIgnore]
-    public ModelInfo? Info { get; init; }
+    public string? Task => Model switch { null => null, { Enlarges: > 1 } => "upscaler", { TakesDepth: true } => "depth", { TakesMask: true } => "inpainting", _ => "plain" };
 
     /// <summary>The side in pixels that it was trained at; null where it is no checkpoint.</summary>
-    public int? NativeSize { get; init; }
+    public int? NativeSize => Model?.Defaults.Size;
+
+    /// <summary>What it decides where a request says nothing; null where it is no checkpoint.</summary>
+    public ModelDefaults? Defaults => Model?.Defaults;
 
     /// <summary>Bytes on disk.</summary>
     public long Bytes { get; init; }

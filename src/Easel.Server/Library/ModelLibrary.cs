@@ -1,16 +1,13 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Easel.Metadata;
-using Easel.Models.Upscaling;
 using Easel.Server.Errors;
-using Easel.Weights;
-using Easel.Weights.Formats;
 using Easel.Weights.Names;
 
 namespace Easel.Server.Library;
 
 /// <summary>What is in the model folders. A request names a model by its name here and can reach no other file.</summary>
-public sealed class ModelLibrary
+internal sealed class ModelLibrary
 {
     private static readonly string[] Endings = [".safetensors", ".ckpt", ".pt", ".pth", ".bin"];
 
@@ -18,13 +15,12 @@ public sealed class ModelLibrary
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(2);
 
     private readonly ServerOptions _options;
-    private readonly ModelHashes _hashes = ModelHashes.OfUser(Environment.GetEnvironmentVariable);
     private readonly ConcurrentDictionary<(string Path, long Bytes, DateTime Changed), ModelEntry> _known = new();
     private readonly Lock _turn = new();
     private volatile IReadOnlyList<ModelEntry>? _entries;
     private long _read;
 
-    internal ModelLibrary(ServerOptions options) => _options = options;
+    public ModelLibrary(ServerOptions options) => _options = options;
 
     /// <summary>Told when the folders were read again.</summary>
     public event Action? Changed;
@@ -38,13 +34,13 @@ public sealed class ModelLibrary
     /// <summary>The model of a request that names none; null where there is no model at all.</summary>
     public ModelEntry? Default => _options.DefaultModel is { } name
         ? Find(name, ModelUse.Checkpoint) ?? Checkpoints.FirstOrDefault(entry => entry.Path == Path.GetFullPath(name))
-        : Checkpoints.FirstOrDefault(entry => entry.Info is { NeedsPicture: false, TakesMask: false, TakesDepth: false }) ?? Checkpoints.FirstOrDefault();
+        : Checkpoints.FirstOrDefault(entry => entry.Model is { Enlarges: 1, TakesDepth: false, TakesMask: false }) ?? Checkpoints.FirstOrDefault();
 
     /// <summary>The LoRAs that prompts can call by name.</summary>
-    public IReadOnlyList<string> Loras => NamesIn(_options.Load.LoraFolder, ".safetensors", ".pt", ".bin", ".ckpt");
+    public IReadOnlyList<string> Loras => _options.Load.LoraFolder is { } folder ? NamedFiles.Loras(folder).Names : [];
 
     /// <summary>The textual inversions that prompts can call by name.</summary>
-    public IReadOnlyList<string> Embeddings => NamesIn(_options.Load.EmbeddingFolder, ".pt", ".bin", ".safetensors");
+    public IReadOnlyList<string> Embeddings => _options.Load.EmbeddingFolder is { } folder ? NamedFiles.Embeddings(folder).Names : [];
 
     /// <summary>Reads the folders again; files that did not change are not opened again.</summary>
     public IReadOnlyList<ModelEntry> Refresh()
@@ -54,7 +50,7 @@ public sealed class ModelLibrary
             _read = Stopwatch.GetTimestamp();
             var files = Files().ToList();
             var names = Names(files);
-            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path], Sha256 = _hashes.Known(file.Path), IsBuiltIn = file.Path == BuiltIn });
+            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path], Sha256 = ModelStamp.KnownHashOf(file.Path), IsBuiltIn = file.Path == BuiltInModel.Path });
             _entries = [.. entries.OrderBy(entry => entry.Use == ModelUse.None).ThenBy(entry => entry.IsBuiltIn).ThenBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)];
         }
         Changed?.Invoke();
@@ -93,9 +89,6 @@ public sealed class ModelLibrary
     /// <exception cref="ServerException">There is none of that name (422).</exception>
     public ModelEntry Vae(string name) => Fresh(() => Find(name, ModelUse.Vae)) ?? throw Missing("autoencoder", name, ModelUse.Vae);
 
-    /// <summary>The small model beside the program, where there is one.</summary>
-    internal static string BuiltIn { get; } = Path.Combine(AppContext.BaseDirectory, "models", "sketch.safetensors");
-
     /// <summary>What is not known may have been put into a folder since they were read.</summary>
     private ModelEntry? Fresh(Func<ModelEntry?> find)
     {
@@ -116,7 +109,7 @@ public sealed class ModelLibrary
     private IEnumerable<(string Folder, string Path)> Files()
     {
         var seen = new HashSet<string>();
-        foreach (var place in _options.Models.Append(_options.DefaultModel).Append(BuiltIn).OfType<string>().Select(Path.GetFullPath))
+        foreach (var place in _options.Models.Append(_options.DefaultModel).Append(_options.SpareModel).OfType<string>().Select(Path.GetFullPath))
         {
             if (File.Exists(place) || IsDiffusers(place))
             {
@@ -182,40 +175,26 @@ public sealed class ModelLibrary
         var entry = new ModelEntry { Name = ModelStamp.NameOf(path), Path = path, Bytes = bytes };
         try
         {
-            using var checkpoint = Easel.Weights.Checkpoint.Open(path);
+            var file = ModelFile.Read(path);
+            var use = file.Kind switch
+            {
+                ModelKind.Checkpoint when file.Problem is null => ModelUse.Checkpoint,
+                ModelKind.Upscaler => ModelUse.Upscaler,
+                ModelKind.Autoencoder => ModelUse.Vae,
+                _ => ModelUse.None,
+            };
             return entry with
             {
-                Use = checkpoint.Text is null ? ModelUse.None : ModelUse.Checkpoint,
-                Family = checkpoint.Family.Name,
-                Info = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction),
-                NativeSize = checkpoint.Family.NativeSize,
-                Precision = string.Join(", ", checkpoint.StoredTypes),
-                Remarks = checkpoint.Remarks,
-                Problem = checkpoint.Text is null ? "it holds no text encoder, without which it cannot follow a prompt." : null,
+                Use = use,
+                Model = file.Model,
+                Precision = string.Join(", ", file.Formats),
+                Remarks = file.Remarks,
+                Problem = use == ModelUse.None ? file.Problem ?? $"it is {file.Description}." : null,
             };
-        }
-        catch (CheckpointException unknown)
-        {
-            return Directory.Exists(path) ? entry with { Use = ModelUse.None, Problem = unknown.Message } : Other(entry, unknown);
-        }
-    }
-
-    /// <summary>A sound file of another kind, or one that cannot be read.</summary>
-    private static ModelEntry Other(ModelEntry entry, CheckpointException unknown)
-    {
-        try
-        {
-            using var file = TensorFile.Open(entry.Path);
-            entry = entry with { Precision = string.Join(", ", file.Tensors.Values.Select(tensor => tensor.Stored).Distinct()), Remarks = file.Remarks };
-            if (Esrgan.IsIn(file)) return entry with { Use = ModelUse.Upscaler };
-            if (VaeFile.IsIn(file)) return entry with { Use = ModelUse.Vae };
-            return entry with { Use = ModelUse.None, Problem = ModelKind.Describe(file.Tensors.Keys) is { } kind ? $"it is {kind}." : unknown.Message };
         }
         catch (CheckpointException damaged)
         {
             return entry with { Use = ModelUse.None, Problem = damaged.Message };
         }
     }
-
-    private static IReadOnlyList<string> NamesIn(string? folder, params string[] endings) => folder is null ? [] : new NamedFiles(folder, endings).Names;
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Easel.Server.Json;
 
 namespace Easel.Server.OpenAi;
 
@@ -94,6 +95,15 @@ internal sealed class ImageFields
         JsonValue value when Files is not null && bool.TryParse(value.ToString(), out var truth) => truth,
         _ => throw Wrong(name, "a boolean"),
     };
+
+    /// <summary>A request with the knobs that the parameters name.</summary>
+    /// <exception cref="InvalidRequestException">A value is of the wrong kind.</exception>
+    public GenerationRequest Knobs(GenerationRequest request)
+    {
+        var given = new JsonObject();
+        foreach (var name in Easel.Knobs.All.Select(knob => knob.OpenAiName).OfType<string>()) given[name] = Value(name)?.DeepClone();
+        return KnobJson.Take(given, request, knob => knob.OpenAiName);
+    }
 
     /// <summary>Parameters that decide nothing here.</summary>
     public void Ignore(params ReadOnlySpan<string> names)

@@ -24,16 +24,16 @@ internal sealed record ImageOrder
     /// <exception cref="EaselException">It asks for something that cannot be done.</exception>
     public static ImageOrder Generation(ImageFields fields, ModelLibrary library)
     {
-        var prompt = fields.Text("prompt") ?? throw Missing("prompt");
+        if (fields.Text("prompt") is null) throw Missing("prompt");
         fields.Ignore("style");
-        return Of(fields, library, new GenerationRequest { Prompt = prompt });
+        return Of(fields, library, new GenerationRequest());
     }
 
     /// <summary>A picture drawn on: where the mask is transparent, or else where the picture is, or else as a whole.</summary>
     /// <exception cref="EaselException">It asks for something that cannot be done.</exception>
     public static ImageOrder Edit(ImageFields fields, ModelLibrary library)
     {
-        var prompt = fields.Text("prompt") ?? throw Missing("prompt");
+        if (fields.Text("prompt") is null) throw Missing("prompt");
         var (picture, transparency) = Picture(fields);
         var strength = fields.Word("input_fidelity", "low", "high") == "high" ? FaithfulStrength : EditStrength;
         var mask = fields.Files!.GetFile("mask") is { } file ? Opaque(file) ?? throw new OpenAiException(StatusCodes.Status400BadRequest,
@@ -43,7 +43,6 @@ internal sealed record ImageOrder
                 $"The mask is {mask.Width}x{mask.Height} but the picture is {picture.Width}x{picture.Height}; they must be of one size.", "mask");
         var request = new GenerationRequest
         {
-            Prompt = prompt,
             InitImage = picture,
             Mask = mask is null ? null : MaskTools.Invert(mask),
             // Under a mask something else is wanted than what is there; a picture without one is to be kept recognisable.
@@ -60,7 +59,7 @@ internal sealed record ImageOrder
         var (picture, _) = Picture(fields);
         var known = Infotext.Parse(ImageFile.ReadMetadata(Open(File(fields)), "the picture").Parameters ?? "");
         return Of(fields, library,
-            new GenerationRequest { Prompt = fields.Text("prompt") ?? known.Prompt, NegativePrompt = known.NegativePrompt, InitImage = picture, Strength = VariationStrength });
+            new GenerationRequest { Prompt = known.Prompt, NegativePrompt = known.NegativePrompt, InitImage = picture, Strength = VariationStrength });
     }
 
     /// <summary>The size asked for or, where that is open, the one drawn.</summary>
@@ -80,17 +79,8 @@ internal sealed record ImageOrder
             throw new OpenAiException(StatusCodes.Status400BadRequest, "Compression less than 100 is not supported for png.", "output_compression", "invalid_value");
         var sent = fields.Word("response_format", "url", "b64_json") ?? (model?.StartsWith("gpt-image", StringComparison.Ordinal) == true ? "b64_json" : "url");
         var (stream, partials) = (fields.Truth("stream") ?? false, fields.Whole("partial_images", 0, 3) ?? 0);
-        request = request with
-        {
-            BatchCount = fields.Whole("n", 1, 10) ?? 1,
-            Steps = fields.Whole("steps", 1, 1000) ?? StepsOf(quality, request.Steps),
-            Seed = fields.Whole("seed"),
-            NegativePrompt = fields.Text("negative_prompt") ?? request.NegativePrompt,
-            GuidanceScale = fields.Number("guidance") ?? request.GuidanceScale,
-            Sampler = fields.Text("sampler") ?? request.Sampler,
-            Schedule = fields.Text("schedule"),
-        };
-        if (request.InitImage is not null) request = request with { Strength = fields.Number("strength") ?? request.Strength };
+        _ = fields.Whole("n", 1, 10); // fewer than the knob allows
+        request = fields.Knobs(request with { Steps = StepsOf(quality) });
         fields.RefuseOthers();
         return new ImageOrder
         {
@@ -123,7 +113,7 @@ internal sealed record ImageOrder
     }
 
     /// <summary>Quality is bought with time, so it goes into steps.</summary>
-    private static int? StepsOf(string quality, int? usual) => quality switch { "low" => 12, "high" or "hd" => 50, _ => usual };
+    private static int? StepsOf(string quality) => quality switch { "low" => 12, "high" or "hd" => 50, _ => null };
 
     private static (int?, int?) Size(string? size)
     {

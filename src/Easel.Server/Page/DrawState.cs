@@ -12,10 +12,10 @@ namespace Easel.Server.Page;
 /// <param name="Image">Its pixels.</param>
 /// <param name="Settings">What its text tells; null for nothing.</param>
 /// <param name="Parameters">Its text as it stands, which goes on with it where it is enlarged.</param>
-public sealed record InputPicture(string Name, RgbImage Image, ForeignSettings? Settings, string? Parameters);
+public sealed record InputPicture(string Name, RgbImage Image, PictureSettings? Settings, string? Parameters);
 
 /// <summary>What one open tab is about to draw: its settings and its input picture, which outlive a visit to another page of it.</summary>
-public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gallery, Browser browser)
+internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gallery, Browser browser)
 {
     private const string Key = "easel.draw";
     private bool _isRead;
@@ -53,17 +53,38 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     public ModelEntry? Model => (Settings.Model is { } name ? library.Find(name, ModelUse.Checkpoint) : null) ?? library.Default;
 
     /// <summary>Whether nothing can be drawn without a picture.</summary>
-    public bool NeedsPicture => Model?.Info is { NeedsPicture: true } or { TakesDepth: true };
+    public bool NeedsPicture => Model?.Model is { NeedsPicture: true } or { TakesDepth: true };
 
     /// <summary>Width and height of the next picture; null where the input picture decides.</summary>
     public (int Width, int Height)? Size
     {
         get
         {
-            if (Input is not null && (Settings.SizeOfPicture || Model?.Info is { Enlarges: > 1 })) return null;
+            if (Input is not null && (Settings.SizeOfPicture || Model?.Model is { Enlarges: > 1 })) return null;
             var own = Model?.NativeSize ?? 512;
-            return (Settings.Width ?? own, Settings.Height ?? own);
+            var request = Settings.Request;
+            return (request.Width ?? own, request.Height ?? own);
         }
+    }
+
+    /// <summary>What is set, with what the model decides filled in.</summary>
+    public GenerationRequest Asked => Model?.Defaults is { } defaults ? Settings.Request.With(defaults) : Settings.Request;
+
+    /// <summary>Whether a knob does anything with the model and the picture that are chosen.</summary>
+    public bool Applies(Knob knob) => knob.Needs switch
+    {
+        KnobNeeds.Picture => Input is not null && Model?.Model is not { Enlarges: > 1 },
+        KnobNeeds.Mask => Input is not null && Settings.Use == InputUse.Mask,
+        KnobNeeds.Upscaler => Model?.Model is { Enlarges: > 1 },
+        KnobNeeds.DepthModel => Model?.Model is { TakesDepth: true },
+        _ => true,
+    };
+
+    /// <summary>Chooses a size.</summary>
+    public void SetSize(int? width, int? height)
+    {
+        Settings.Turn(nameof(GenerationRequest.Width), width);
+        Settings.Turn(nameof(GenerationRequest.Height), height);
     }
 
     /// <summary>Reads what the browser remembers, once.</summary>
@@ -93,7 +114,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     {
         var image = ImageFile.Load(new MemoryStream(file, writable: false), name);
         var metadata = ImageFile.ReadMetadata(new MemoryStream(file, writable: false), name);
-        Input = new InputPicture(name, image, ForeignSettings.Read(metadata), metadata.Parameters);
+        Input = new InputPicture(name, image, PictureSettings.Read(metadata), metadata.Parameters);
         Extend = new Margins();
         Refusal = null;
         // A photograph of twelve million pixels is drawn at a size that the model is at home in.
@@ -101,7 +122,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
         Settings.SizeOfPicture = (double)image.Width * image.Height <= 2.5 * own * own && Math.Min(image.Width, image.Height) >= 64;
         if (Settings.SizeOfPicture) return;
         var scale = Math.Sqrt(1.5 * own * own / ((double)image.Width * image.Height));
-        (Settings.Width, Settings.Height) = (Rounded(image.Width * scale), Rounded(image.Height * scale));
+        SetSize(Rounded(image.Width * scale), Rounded(image.Height * scale));
 
         static int Rounded(double side) => Math.Clamp((int)Math.Round(side / 64) * 64, 64, 2048);
     }
@@ -127,7 +148,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     /// <exception cref="EaselException">Its text does not tell them.</exception>
     public async Task TakeSettings(Picture picture)
     {
-        Settings.Take(RequestInfotext.FromInfotext(Infotext.Parse(picture.Parameters ?? "")) with { Width = picture.Width / 8 * 8, Height = picture.Height / 8 * 8 });
+        Settings.Take(SettingsOf(picture).ToRequest() with { Width = picture.Width / 8 * 8, Height = picture.Height / 8 * 8 });
         if (picture.Model is { } model && library.Find(model, ModelUse.Checkpoint) is { } entry) Settings.Model = entry.Name;
         await Remember();
     }
@@ -139,7 +160,7 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     public Job? Draw(GrayImage? mask, string client)
     {
         Refusal = null;
-        if (!Settings.SeedIsLocked || Settings.Seed is null) Settings.Seed = Random.Shared.NextInt64(1L << 32);
+        if (!Settings.SeedIsLocked || Settings.Request.Seed is null) Settings.Turn(nameof(GenerationRequest.Seed), Random.Shared.NextInt64(1L << 32));
         try
         {
             if (Input is null && NeedsPicture && Settings.Use != InputUse.Enlarge)
@@ -160,9 +181,9 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     /// <exception cref="EaselException">Its text does not tell its settings, or the queue refuses.</exception>
     public Job DrawSimilar(Picture picture, string client)
     {
-        var text = Infotext.Parse(picture.Parameters ?? "");
-        if (RequestInfotext.NeedsPicture(text)) throw new EaselException("This picture was made from another one, which its settings do not hold: use it as input instead.");
-        var request = RequestInfotext.FromInfotext(text) with { Seed = null, BatchSize = 1, BatchCount = 4 };
+        var told = SettingsOf(picture);
+        if (told.NeedsPicture) throw new EaselException("This picture was made from another one, which its settings do not hold: use it as input instead.");
+        var request = told.ToRequest() with { Seed = null, BatchSize = 1, BatchCount = 4 };
         Shown = null;
         return queue.Submit(new JobRequest { Model = picture.Model is { } name ? library.Find(name, ModelUse.Checkpoint)?.Name : null, Request = request }, client);
     }
@@ -176,6 +197,9 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
         return queue.Submit(Enlargement(new InputPicture(picture.File, ImageFile.Load(file, picture.File), null, picture.Parameters), Settings.Upscaler, scale: null), client);
     }
 
+    private static PictureSettings SettingsOf(Picture picture) => PictureSettings.Read(new ImageMetadata(picture.Parameters))
+        ?? throw new EaselException("The text in this picture does not tell how it was made.");
+
     private static JobRequest Enlargement(InputPicture input, string? upscaler, double? scale) => new()
     {
         Task = JobTask.Enlarge,
@@ -188,36 +212,22 @@ public sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gall
     private JobRequest Drawing(GrayImage? mask)
     {
         var size = Size;
-        var request = new GenerationRequest
-        {
-            Prompts = Settings.Prompts,
-            NegativePrompt = Settings.NegativePrompt.Trim(),
-            Width = size?.Width,
-            Height = size?.Height,
-            Steps = Settings.Steps,
-            Sampler = Settings.Sampler,
-            Schedule = Settings.Schedule,
-            GuidanceScale = Settings.Guidance,
-            Seed = Settings.Seed,
-            BatchCount = Settings.Count,
-            ClipSkip = Settings.ClipSkip,
-            NoiseLevel = Settings.NoiseLevel,
-        };
+        var request = Settings.Request with { Prompts = Settings.Prompts, NegativePrompt = Settings.NegativePrompt.Trim(), Width = size?.Width, Height = size?.Height };
         if (Input is { } input) request = WithInput(request, input, mask);
         return new JobRequest { Model = Model?.Name ?? Settings.Model, Vae = Settings.Vae, Request = request };
     }
 
     private GenerationRequest WithInput(GenerationRequest request, InputPicture input, GrayImage? mask)
     {
-        request = request with { InitImage = input.Image, Strength = Settings.Strength };
-        if (Model?.Info is { Enlarges: > 1 }) return request;
+        request = request with { InitImage = input.Image };
+        if (Model?.Model is { Enlarges: > 1 }) return request;
         if (Settings.Use == InputUse.Extend)
         {
             if (!Extend.Any) throw new InvalidRequestException(nameof(request.Extend), "Nothing is added to the picture yet: drag an edge outwards, or write how many pixels.");
-            return request with { Extend = Extend, Strength = Math.Max(Settings.Strength, 0.9), MaskBlur = Settings.MaskBlur };
+            return request with { Extend = Extend, Strength = Math.Max(request.Strength, 0.9) };
         }
         if (Settings.Use != InputUse.Mask) return request;
         if (mask is null) throw new InvalidRequestException(nameof(request.Mask), "Nothing is painted yet: paint over what is to be drawn anew.");
-        return request with { Mask = mask, OnlyMasked = Settings.OnlyMasked, Fill = Settings.Fill, MaskBlur = Settings.MaskBlur };
+        return request with { Mask = mask };
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Easel.Metadata;
 using Easel.Sampling;
 using Easel.Server.Library;
 
@@ -29,9 +30,6 @@ public sealed class PageSettings
     /// <summary>What to draw; one prompt, or one on each line.</summary>
     public string Prompt { get; set; } = "";
 
-    /// <summary>What not to draw.</summary>
-    public string NegativePrompt { get; set; } = "";
-
     /// <summary>Whether each line is a prompt of its own.</summary>
     public bool PromptPerLine { get; set; }
 
@@ -44,56 +42,25 @@ public sealed class PageSettings
     /// <summary>The name of another autoencoder; null for the model's own.</summary>
     public string? Vae { get; set; }
 
-    /// <summary>The sampler's name.</summary>
-    public string Sampler { get; set; } = "dpmpp_2m";
+    /// <summary>The knobs that were turned, as texts, by their property. One that is not here is the model's or Easel's to choose.</summary>
+    public Dictionary<string, string> Turned { get; set; } = [];
 
-    /// <summary>The schedule's name; null for the one that suits the sampler.</summary>
-    public string? Schedule { get; set; }
+    /// <summary>What not to draw.</summary>
+    [JsonIgnore]
+    public string NegativePrompt
+    {
+        get => Turned.GetValueOrDefault(nameof(GenerationRequest.NegativePrompt), "");
+        set => Turn(nameof(GenerationRequest.NegativePrompt), value);
+    }
 
-    /// <summary>Sampling steps.</summary>
-    public int Steps { get; set; } = 25;
-
-    /// <summary>How strongly the prompt pulls.</summary>
-    public double Guidance { get; set; } = 7.5;
-
-    /// <summary>Width in pixels; null for the model's own.</summary>
-    public int? Width { get; set; }
-
-    /// <summary>Height in pixels; null for the model's own.</summary>
-    public int? Height { get; set; }
-
-    /// <summary>Whether an input picture's size is kept, whatever <see cref="Width"/> and <see cref="Height"/> say.</summary>
+    /// <summary>Whether an input picture's size is kept, whatever width and height say.</summary>
     public bool SizeOfPicture { get; set; } = true;
-
-    /// <summary>The seed; a new one for each drawing unless <see cref="SeedIsLocked"/>.</summary>
-    public long? Seed { get; set; }
 
     /// <summary>Whether the seed stays.</summary>
     public bool SeedIsLocked { get; set; }
 
-    /// <summary>Pictures of each prompt.</summary>
-    public int Count { get; set; } = 1;
-
-    /// <summary>The text encoder's layers counted from the end.</summary>
-    public int ClipSkip { get; set; } = 1;
-
     /// <summary>What happens to the input picture.</summary>
     public InputUse Use { get; set; }
-
-    /// <summary>How far the result may stray from the input picture.</summary>
-    public double Strength { get; set; } = new GenerationRequest().Strength;
-
-    /// <summary>Whether only the painted region is drawn, at the whole size.</summary>
-    public bool OnlyMasked { get; set; }
-
-    /// <summary>What stands under the mask.</summary>
-    public MaskFill Fill { get; set; } = MaskFill.Original;
-
-    /// <summary>The softness of the mask's edge in pixels.</summary>
-    public double MaskBlur { get; set; } = 4;
-
-    /// <summary>Noise added to the picture that the x4 upscaler enlarges.</summary>
-    public int NoiseLevel { get; set; } = 20;
 
     /// <summary>What enlarges: an upscaler's name, "lanczos" or "nearest"; null for the server's choice.</summary>
     public string? Upscaler { get; set; }
@@ -112,6 +79,32 @@ public sealed class PageSettings
         }
     }
 
+    /// <summary>A request in which all that is turned is set.</summary>
+    [JsonIgnore]
+    public GenerationRequest Request
+    {
+        get
+        {
+            var request = new GenerationRequest();
+            foreach (var (property, text) in Turned)
+                if (Knobs.Find(property) is { } knob && knob.TryParse(text, out var value)) request = knob.Set(request, value);
+            return request;
+        }
+    }
+
+    /// <summary>What a knob was turned to; null where it was not.</summary>
+    public object? Value(Knob knob) => Turned.TryGetValue(knob.Property, out var text) && knob.TryParse(text, out var value) ? value : null;
+
+    /// <summary>Turns a knob; null lets it go again.</summary>
+    public void Turn(Knob knob, object? value)
+    {
+        if (value is null || value.Equals(knob.Default)) Turned.Remove(knob.Property);
+        else Turned[knob.Property] = knob.Format(value);
+    }
+
+    /// <inheritdoc cref="Turn(Knob, object?)"/>
+    public void Turn(string property, object? value) => Turn(Knobs.Find(property)!, value);
+
     /// <summary>What the browser remembers.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
@@ -121,7 +114,7 @@ public sealed class PageSettings
         try
         {
             var read = json is null ? null : JsonSerializer.Deserialize<PageSettings>(json, Json);
-            return read is { Prompt: not null, NegativePrompt: not null, Styles: not null, Sampler: not null } ? read : new PageSettings();
+            return read is { Prompt: not null, Styles: not null, Turned: not null } && !read.Turned.ContainsValue(null!) ? read : new PageSettings();
         }
         catch (JsonException)
         {
@@ -133,11 +126,51 @@ public sealed class PageSettings
     /// <param name="request">The request that made the picture.</param>
     public void Take(GenerationRequest request)
     {
-        var (sampler, schedule) = Samplers.Resolve(request.Sampler ?? Sampler);
-        (Prompt, NegativePrompt, PromptPerLine, Styles) = (request.Prompt, request.NegativePrompt, false, []);
-        (Sampler, Schedule) = (sampler.Name, (request.Schedule is { } named ? Schedules.Get(named) : schedule)?.Name);
-        (Steps, Guidance, ClipSkip) = (request.Steps ?? Steps, request.GuidanceScale ?? Guidance, request.ClipSkip);
-        if (request.Width is not null) (Width, Height) = (request.Width, request.Height);
-        if (request.Seed is { } seed) (Seed, SeedIsLocked) = (seed, true);
+        (Prompt, PromptPerLine, Styles) = (request.Prompt, false, []);
+        var (width, height) = (Value(Knobs.Find(nameof(request.Width))!), Value(Knobs.Find(nameof(request.Height))!));
+        foreach (var knob in Knobs.All.Where(knob => knob is { OnPage: true, Kind: not (KnobKind.Picture or KnobKind.Texts or KnobKind.Margins) } && knob.Needs == KnobNeeds.Nothing))
+            Turn(knob, knob.Get(request));
+        if (request.Sampler is { } name)
+        {
+            var (sampler, schedule) = Samplers.Resolve(name);
+            Turn(nameof(request.Sampler), sampler.Name);
+            Turn(nameof(request.Schedule), (request.Schedule is { } named ? Schedules.Get(named) : schedule)?.Name);
+        }
+        if (request.Width is null)
+        {
+            Turn(nameof(request.Width), width);
+            Turn(nameof(request.Height), height);
+        }
+        if (request.Seed is not null) SeedIsLocked = true;
+    }
+
+    /// <summary>Takes over the settings that a picture tells, whichever program wrote them; the rest stays as it is.</summary>
+    /// <param name="told">What it tells.</param>
+    /// <returns>What could not be taken over, as a sentence; null where all could.</returns>
+    public string? Take(Infotext told)
+    {
+        if (told.Prompt.Length > 0) Prompt = told.Prompt;
+        (NegativePrompt, PromptPerLine, Styles) = (told.NegativePrompt, false, []);
+        foreach (var knob in Knobs.All.Where(knob => knob is { OnPage: true, Needs: KnobNeeds.Nothing, Kind: KnobKind.Whole or KnobKind.Number }))
+            if (knob.InfotextKey is { } key && told[key] is { } text && knob.TryParse(text, out var value)) Turn(knob, value);
+        if (told["Seed"] is not null) SeedIsLocked = Request.Seed is not null;
+        if (told["Size"]?.Split('x') is [var wide, var high] && int.TryParse(wide, out var width) && int.TryParse(high, out var height))
+        {
+            Turn(nameof(GenerationRequest.Width), width / GenerationRequest.SideStep * GenerationRequest.SideStep);
+            Turn(nameof(GenerationRequest.Height), height / GenerationRequest.SideStep * GenerationRequest.SideStep);
+        }
+        if (told["Sampler"] is not { } named) return null;
+        try
+        {
+            var (sampler, schedule) = Samplers.Resolve(named);
+            var spacing = Schedules.IsAutomatic(told["Schedule type"]) ? schedule : Schedules.Get(told["Schedule type"]!);
+            Turn(nameof(GenerationRequest.Sampler), sampler.Name);
+            Turn(nameof(GenerationRequest.Schedule), spacing?.Name);
+            return null;
+        }
+        catch (InvalidRequestException unknown)
+        {
+            return $"Its sampler was left as it is here. {unknown.Message}";
+        }
     }
 }

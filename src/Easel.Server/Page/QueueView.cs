@@ -6,7 +6,7 @@ namespace Easel.Server.Page;
 /// The queue as one open tab sees it: everybody's jobs, so that a reload or another browser shows the same. Told of everything, it says so at most every
 /// <see cref="Pause"/>, however fast the steps are.
 /// </summary>
-public sealed class QueueView(JobQueue queue) : IAsyncDisposable
+internal sealed class QueueView(JobQueue queue) : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(80);
 

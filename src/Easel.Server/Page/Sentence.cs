@@ -7,8 +7,14 @@ namespace Easel.Server.Page;
 /// <summary>How the page puts things into words.</summary>
 internal static class Sentence
 {
+    /// <summary>A text with a capital first.</summary>
+    public static string Capital(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..];
+
+    /// <summary>"ClipSkip" as "clip-skip".</summary>
+    public static string Kebab(string name) => string.Concat(name.Select((c, i) => char.IsUpper(c) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(c) : $"{c}"));
+
     /// <summary>What a person is told of an exception; never where it came from.</summary>
-    public static string Of(Exception exception) => Problem.Of(exception).Detail;
+    public static string Of(Exception exception) => Problem.Of(exception, Protocol.Page).Detail;
 
     /// <summary>How long something takes: "8 s", "2 min 10 s", "1 h 5 min".</summary>
     public static string Duration(double seconds)

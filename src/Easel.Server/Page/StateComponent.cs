@@ -7,7 +7,7 @@ public abstract class StateComponent : ComponentBase, IDisposable
 {
     /// <summary>What is set to be drawn.</summary>
     [Inject]
-    public required DrawState State { get; set; }
+    private protected DrawState State { get; set; } = null!; // set before the first drawing
 
     /// <inheritdoc/>
     protected override void OnInitialized() => State.Changed += Show;

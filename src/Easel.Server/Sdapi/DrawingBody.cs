@@ -1,32 +1,31 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Easel.Imaging;
 
 namespace Easel.Server.Sdapi;
 
-/// <summary>What txt2img and img2img have in common. Names, types and defaults are those of AUTOMATIC1111's web UI.</summary>
+/// <summary>
+/// What txt2img and img2img have in common. Names, types and defaults are those of AUTOMATIC1111's web UI, but for what the model decides: steps, guidance, sampler and size are the
+/// model's where a body leaves them out.
+/// </summary>
 internal abstract record DrawingBody
 {
-    public string Prompt { get; init; } = "";
-    public string NegativePrompt { get; init; } = "";
+    /// <summary>What holds where a body is silent.</summary>
+    public static GenerationRequest Silent { get; } = new() { Fit = ImageFit.Stretch, Fill = MaskFill.Blur, OnlyMasked = true, OnlyMaskedPadding = 0 };
+
+    /// <summary>What the knobs of the body say.</summary>
+    [JsonIgnore]
+    public GenerationRequest Request { get; init; } = Silent;
+
     public IReadOnlyList<string> Styles { get; init; } = [];
-    public long Seed { get; init; } = -1;
     public long Subseed { get; init; } = -1;
     public double SubseedStrength { get; init; }
     public int SeedResizeFromH { get; init; } = -1;
     public int SeedResizeFromW { get; init; } = -1;
-    public string? SamplerName { get; init; }
-    public string? Scheduler { get; init; }
-    public int BatchSize { get; init; } = 1;
-    public int NIter { get; init; } = 1;
-    public int Steps { get; init; } = 50;
-    public double CfgScale { get; init; } = 7;
-    public int Width { get; init; } = 512;
-    public int Height { get; init; } = 512;
     public bool? RestoreFaces { get; init; }
     public bool? Tiling { get; init; }
     public bool DoNotSaveSamples { get; init; }
     public bool DoNotSaveGrid { get; init; }
-    public double? Eta { get; init; }
-    public double DenoisingStrength { get; init; } = 0.75;
     public double? SMinUncond { get; init; }
     public double? SChurn { get; init; }
     public double? STmax { get; init; }
@@ -39,7 +38,6 @@ internal abstract record DrawingBody
     public bool DisableExtraNetworks { get; init; }
     public string? FirstpassImage { get; init; }
     public JsonObject? Comments { get; init; }
-    public string SamplerIndex { get; init; } = "Euler";
     public string? ScriptName { get; init; }
     public JsonArray ScriptArgs { get; init; } = [];
     public bool SendImages { get; init; } = true;
@@ -71,17 +69,9 @@ internal sealed record TextToImageBody : DrawingBody
 internal sealed record ImageToImageBody : DrawingBody
 {
     public IReadOnlyList<string>? InitImages { get; init; }
-    public int ResizeMode { get; init; }
     public double? ImageCfgScale { get; init; }
     public string? Mask { get; init; }
-    public double? MaskBlurX { get; init; } = 4;
-    public double? MaskBlurY { get; init; } = 4;
-    public double? MaskBlur { get; init; }
     public bool MaskRound { get; init; } = true;
-    public int InpaintingFill { get; init; }
-    public bool InpaintFullRes { get; init; } = true;
-    public int InpaintFullResPadding { get; init; }
-    public int InpaintingMaskInvert { get; init; }
     public double? InitialNoiseMultiplier { get; init; }
     public string? LatentMask { get; init; }
     public bool IncludeInitImages { get; init; }

@@ -1,7 +1,5 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
 using Easel.Imaging;
-using Easel.Sampling;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Library;
@@ -17,7 +15,7 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
     public IReadOnlyList<JobRequest> Of(TextToImageBody body)
     {
         CheckCommon(body);
-        return Batches(body, new GenerationRequest { Width = body.Width, Height = body.Height });
+        return Batches(body, body.Request);
     }
 
     /// <summary>The jobs of an img2img.</summary>
@@ -30,41 +28,24 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
         if (body.InitialNoiseMultiplier is not (null or 1)) throw Lacking("initial_noise_multiplier", "1");
         if (body.LatentMask is not null) throw Lacking("latent_mask", "null");
         if (!body.MaskRound) throw Lacking("mask_round", "true");
-        if (body.InpaintingFill is < 0 or > 3)
-            throw Refused($"inpainting_fill is {body.InpaintingFill}; it must be 0 (fill), 1 (original), 2 (latent noise) or 3 (latent nothing).");
-        var fit = body.ResizeMode switch
-        {
-            0 => ImageFit.Stretch,
-            1 => ImageFit.Crop,
-            2 => ImageFit.Pad,
-            3 => throw Refused("resize_mode 3, which enlarges latents, is not something that Easel does; choose 0 (stretch), 1 (crop) or 2 (fill)."),
-            _ => throw Refused($"resize_mode is {body.ResizeMode}; it must be 0 (stretch), 1 (crop) or 2 (fill)."),
-        };
-        var picture = SentPicture.Load(init[0], "the picture in init_images");
-        var request = new GenerationRequest { InitImage = picture, Strength = body.DenoisingStrength, Width = body.Width, Height = body.Height, Fit = fit };
-        return Batches(body, string.IsNullOrEmpty(body.Mask) ? request : Masked(body, request, SentPicture.LoadMask(body.Mask, "the mask")));
+        var request = body.Request with { InitImage = SentPicture.Load(init[0], "the picture in init_images") };
+        return Batches(body, string.IsNullOrEmpty(body.Mask) ? request : Masked(request, SentPicture.LoadMask(body.Mask, "the mask")));
     }
 
     /// <summary>The overrides of a request's settings.</summary>
     public static JsonObject Overrides(DrawingBody body) => body.OverrideSettings ?? [];
 
-    private static GenerationRequest Masked(ImageToImageBody body, GenerationRequest request, GrayImage mask)
+    private static GenerationRequest Masked(GenerationRequest request, GrayImage mask)
     {
-        var blur = body.MaskBlur ?? body.MaskBlurX ?? 4;
-        if (body.MaskBlur is null && body.MaskBlurX != body.MaskBlurY) throw Refused("mask_blur_x and mask_blur_y differ; Easel blurs a mask alike in both directions.");
-        request = request with
+        var picture = request.InitImage!;
+        if (!request.OnlyMasked && request is { Width: { } width, Height: { } height })
         {
-            MaskBlur = blur,
-            InvertMask = body.InpaintingMaskInvert != 0,
-            Fill = (MaskFill)body.InpaintingFill,
-            OnlyMasked = body.InpaintFullRes,
-            OnlyMaskedPadding = body.InpaintFullResPadding,
-        };
-        if (body.InpaintFullRes) return request with { Mask = Fitted(mask, request.InitImage!.Width, request.InitImage.Height, request.Fit) };
-        // There, picture and mask are brought to the size asked for first, and the result has that size; here a masked picture keeps its own.
-        CheckSides(body);
-        var picture = Resampling.Fit(request.InitImage!, body.Width, body.Height, request.Fit);
-        return request with { InitImage = picture, Mask = Fitted(mask, body.Width, body.Height, request.Fit), Width = null, Height = null };
+            // There, picture and mask are brought to the size asked for first, and the result has that size; here a masked picture keeps its own.
+            request.Validate();
+            picture = Resampling.Fit(picture, width, height, request.Fit);
+            request = request with { Width = null, Height = null };
+        }
+        return request with { InitImage = picture, Mask = Fitted(mask, picture.Width, picture.Height, request.Fit) };
     }
 
     private static GrayImage Fitted(GrayImage mask, int width, int height, ImageFit fit) =>
@@ -74,47 +55,34 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
     {
         var overrides = Overrides(body);
         options.Check(overrides);
-        CheckSides(body);
-        if (body.BatchSize < 1 || body.NIter < 1) throw Refused("batch_size and n_iter must be 1 or more.");
-        var count = (long)body.BatchSize * body.NIter;
+        var styled = request with
+        {
+            Prompt = PromptStyles.Apply(request.Prompt, body.Styles.ToHashSet()),
+            ClipSkip = request.ClipSkip != DrawingBody.Silent.ClipSkip ? request.ClipSkip : options.ClipSkip(overrides),
+            Like = options.Noise(overrides),
+            Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32),
+        };
+        try
+        {
+            styled.Validate();
+        }
+        catch (InvalidRequestException e) when (Knobs.Find(e.Field)?.Property == nameof(styled.Sampler))
+        {
+            throw new ServerException(StatusCodes.Status400BadRequest, $"Sampler not found: {e.Message}", e);
+        }
+        var count = (long)styled.BatchSize * styled.BatchCount;
         if (count > server.Limits.Images) throw Refused($"The number of pictures is {count}; this server allows {server.Limits.Images}.");
-        var seed = body.Seed == -1 ? Random.Shared.NextInt64(1L << 32) : body.Seed;
         var job = new JobRequest
         {
             Model = options.Checkpoint(overrides),
             Vae = options.Vae(overrides),
-            Request = request with
-            {
-                Prompt = PromptStyles.Apply(body.Prompt, body.Styles.ToHashSet()),
-                NegativePrompt = body.NegativePrompt,
-                Steps = body.Steps,
-                Sampler = SamplerOf(body),
-                Schedule = IsAutomatic(body.Scheduler) ? null : body.Scheduler,
-                GuidanceScale = body.CfgScale,
-                Eta = body.Eta,
-                ClipSkip = options.ClipSkip(overrides),
-                Like = options.Noise(overrides),
-                BatchSize = body.BatchSize,
-            },
+            Request = styled with { BatchCount = 1 },
         };
-        job.Request.Validate();
-        return [.. Enumerable.Range(0, body.NIter).Select(number => job with { Request = job.Request with { Seed = unchecked(seed + (long)number * body.BatchSize) } })];
-    }
-
-    /// <summary>The sampler that a body names.</summary>
-    /// <exception cref="ServerException">There is none of that name (400).</exception>
-    public static string SamplerOf(DrawingBody body)
-    {
-        var name = body.SamplerName is { Length: > 0 } given ? given : body.SamplerIndex;
-        try
-        {
-            _ = Samplers.Resolve(name);
-            return name;
-        }
-        catch (InvalidRequestException e)
-        {
-            throw new ServerException(StatusCodes.Status400BadRequest, $"Sampler not found: {e.Message}", e);
-        }
+        return
+        [
+            .. Enumerable.Range(0, styled.BatchCount)
+                .Select(number => job with { Request = job.Request with { Seed = unchecked(styled.Seed + (long)number * styled.BatchSize) } }),
+        ];
     }
 
     private static void CheckCommon(DrawingBody body)
@@ -130,7 +98,7 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
         if (body.SNoise is not (null or 1)) throw Lacking("s_noise", "1");
         if (body.FirstpassImage is not null) throw Lacking("firstpass_image", "null");
         if (body.RefinerCheckpoint is not (null or "" or "None") && body.RefinerSwitchAt is not >= 1) throw Lacking("refiner_checkpoint", "None");
-        if (body.DisableExtraNetworks && body.Prompt.Contains("<lora:", StringComparison.OrdinalIgnoreCase))
+        if (body.DisableExtraNetworks && body.Request.Prompt.Contains("<lora:", StringComparison.OrdinalIgnoreCase))
             throw Refused("disable_extra_networks is set, but the prompt calls a LoRA; take the one or the other out.");
         if (body.Styles.FirstOrDefault(name => name.Length > 0 && PromptStyles.All.All(style => style.Name != name)) is { } style)
             throw Refused($"There is no prompt style \"{style}\" here; /sdapi/v1/prompt-styles lists those there are.");
@@ -139,17 +107,7 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
         var scripts = body.AlwaysonScripts.Where(named => named.Value is not JsonObject script || script["args"] is not JsonArray { Count: 0 });
         if (scripts.FirstOrDefault().Key is { } always) throw Refused($"always on script {always} not found: Easel has no scripts.");
         if (!string.IsNullOrEmpty(body.Infotext)) throw Refused("Easel does not take settings from infotext; png-info reads it, and its values can be sent one by one.");
-        if (!IsAutomatic(body.Scheduler)) _ = Schedules.Get(body.Scheduler!);
     }
-
-    private static void CheckSides(DrawingBody body)
-    {
-        foreach (var (name, side) in (ReadOnlySpan<(string, int)>)[("width", body.Width), ("height", body.Height)])
-            if (side % 8 != 0) throw Refused($"The {name} is {side}, which is not a multiple of 8; the nearest are {side / 8 * 8} and {side / 8 * 8 + 8}.");
-    }
-
-    /// <summary>Whether the sampler's own schedule is meant.</summary>
-    public static bool IsAutomatic([NotNullWhen(false)] string? schedule) => string.IsNullOrEmpty(schedule) || schedule.Equals("automatic", StringComparison.OrdinalIgnoreCase);
 
     private static ServerException Lacking(string setting, string only) => Refused($"Easel does not do what {setting} asks for; it can only be {only}.");
 }

@@ -1,5 +1,4 @@
 using Easel.Imaging;
-using Easel.Sampling;
 using Easel.Server.Jobs;
 using Easel.Server.Library;
 using Easel.Server.Storage;
@@ -19,7 +18,7 @@ internal sealed record HiresFix(int Width, int Height, string Upscaler, int Step
 {
     /// <summary>The second pass that a body asks for; null where it asks for none.</summary>
     /// <exception cref="EaselException">It cannot be done.</exception>
-    public static HiresFix? Of(TextToImageBody body, ModelLibrary library)
+    public static HiresFix? Of(TextToImageBody body, JobRequest first, ModelLibrary library)
     {
         if (!body.EnableHr) return null;
         if (body.FirstphaseWidth > 0 || body.FirstphaseHeight > 0)
@@ -32,12 +31,13 @@ internal sealed record HiresFix(int Width, int Height, string Upscaler, int Step
         if (upscaler.Equals(Extras.None, StringComparison.OrdinalIgnoreCase)) upscaler = PlainEnlargement.Lanczos;
         if (!PlainEnlargement.IsOne(upscaler)) upscaler = library.Upscaler(upscaler).Name;
         if (body.HrSecondPassSteps < 0) throw Refused($"hr_second_pass_steps is {body.HrSecondPassSteps}; it must be 0, for as many as in the first, or more.");
-        var (width, height) = SizeOf(body);
-        var steps = body.HrSecondPassSteps > 0 ? body.HrSecondPassSteps : body.Steps;
-        var sampler = Given(body.HrSamplerName, "Use same sampler") ?? DrawingJobs.SamplerOf(body);
-        var schedule = ScheduleOf(Given(body.HrScheduler, "Use same scheduler") ?? body.Scheduler);
-        var (prompt, negative) = (Given(body.HrPrompt) ?? body.Prompt, Given(body.HrNegativePrompt) ?? body.NegativePrompt);
-        return new HiresFix(width, height, upscaler, steps, sampler, schedule, prompt, negative, body.DenoisingStrength);
+        var asked = body.Request.With(library.Checkpoint(first.Model).Model!.Defaults);
+        var (width, height) = SizeOf(body, library.Checkpoint(first.Model).Model!.Defaults.Size);
+        var steps = body.HrSecondPassSteps > 0 ? body.HrSecondPassSteps : asked.Steps!.Value;
+        var sampler = Given(body.HrSamplerName, "Use same sampler") ?? asked.Sampler!;
+        var schedule = Given(body.HrScheduler, "Use same scheduler") ?? asked.Schedule;
+        var (prompt, negative) = (Given(body.HrPrompt) ?? asked.Prompt, Given(body.HrNegativePrompt) ?? asked.NegativePrompt);
+        return new HiresFix(width, height, upscaler, steps, sampler, schedule, prompt, negative, asked.Strength);
     }
 
     /// <summary>Checks what can be checked before the first pass is drawn.</summary>
@@ -111,25 +111,19 @@ internal sealed record HiresFix(int Width, int Height, string Upscaler, int Step
     };
 
     /// <summary>Where only one side is given the other follows; where both are, what is too much is cut off.</summary>
-    private static (int, int) SizeOf(TextToImageBody body)
+    private static (int, int) SizeOf(TextToImageBody body, int own)
     {
+        var (wide, high) = (body.Request.Width ?? own, body.Request.Height ?? own);
         if (body.HrResizeX < 0 || body.HrResizeY < 0) throw Refused("hr_resize_x and hr_resize_y must be 0 or more.");
         if (body is { HrResizeX: 0, HrResizeY: 0 } && body.HrScale is not (>= 1 and <= 16)) throw Refused($"hr_scale is {body.HrScale}; it must be from 1 to 16.");
         var (width, height) = (body.HrResizeX, body.HrResizeY) switch
         {
-            (0, 0) => ((int)(body.Width * body.HrScale), (int)(body.Height * body.HrScale)),
-            (0, var y) => (body.Width * y / body.Height, y),
-            (var x, 0) => (x, body.Height * x / body.Width),
+            (0, 0) => ((int)(wide * body.HrScale), (int)(high * body.HrScale)),
+            (0, var y) => (wide * y / high, y),
+            (var x, 0) => (x, high * x / wide),
             var both => both,
         };
         return (width / 8 * 8, height / 8 * 8);
-    }
-
-    private static string? ScheduleOf(string? schedule)
-    {
-        if (DrawingJobs.IsAutomatic(schedule)) return null;
-        _ = Schedules.Get(schedule);
-        return schedule;
     }
 
     private static string? Given(string? value, string same = "") => string.IsNullOrEmpty(value) || value == same ? null : value;

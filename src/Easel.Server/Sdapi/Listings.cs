@@ -45,7 +45,7 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
     public object Loras()
     {
         if (server.Load.LoraFolder is not { } folder) return Array.Empty<object>();
-        var files = new NamedFiles(folder, ".safetensors", ".pt", ".bin", ".ckpt");
+        var files = NamedFiles.Loras(folder);
         return library.Loras.Select(name => new { name, alias = name, path = files.Find(name), metadata = new Dictionary<string, string>() });
     }
 
@@ -54,7 +54,7 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
         var loaded = new Dictionary<string, object>();
         if (server.Load.EmbeddingFolder is { } folder)
         {
-            var files = new NamedFiles(folder, ".pt", ".bin", ".safetensors");
+            var files = NamedFiles.Embeddings(folder);
             foreach (var name in library.Embeddings)
             {
                 if (files.Find(name) is { } path && Measured(path) is var (width, count))

@@ -10,7 +10,7 @@ internal sealed record PngInfoBody
     public string Image { get; init; } = "";
 }
 
-/// <summary>The text inside a picture, read as AUTOMATIC1111's parse_generation_parameters reads it.</summary>
+/// <summary>The settings inside a picture, of whichever program, read as AUTOMATIC1111's parse_generation_parameters reads it.</summary>
 internal static partial class PngInfo
 {
     public static async Task<IResult> AnswerAsync(HttpContext context)
@@ -21,13 +21,12 @@ internal static partial class PngInfo
         {
             info = metadata.Parameters ?? "",
             items = metadata.Others.GroupBy(other => other.Key).ToDictionary(same => same.Key, same => same.Last().Value),
-            parameters = Parse(metadata.Parameters ?? ""),
+            parameters = Parameters(PictureSettings.Read(metadata)?.Text ?? Infotext.Parse(metadata.Parameters ?? "")),
         });
     }
 
-    private static Dictionary<string, string> Parse(string text)
+    private static Dictionary<string, string> Parameters(Infotext read)
     {
-        var read = Infotext.Parse(text);
         var parameters = new Dictionary<string, string> { ["Prompt"] = read.Prompt, ["Negative prompt"] = read.NegativePrompt };
         foreach (var (name, value) in read.Settings)
         {

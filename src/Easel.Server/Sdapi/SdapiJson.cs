@@ -3,6 +3,8 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Easel.Server.Errors;
+using Easel.Server.Json;
 
 namespace Easel.Server.Sdapi;
 
@@ -27,6 +29,29 @@ internal static class SdapiJson
         // There, null means the default for almost every member; records here say their defaults by leaving a member out.
         foreach (var name in body.Where(member => member.Value is null).Select(member => member.Key).ToList()) body.Remove(name);
         return body.Deserialize<T>(Options)!;
+    }
+
+    /// <summary>The body of a request to draw.</summary>
+    /// <exception cref="JsonException">It is no JSON object, or a member is of the wrong kind.</exception>
+    /// <exception cref="EaselException">A setting is of the wrong kind.</exception>
+    public static async Task<T> ReadDrawingAsync<T>(HttpContext context) where T : DrawingBody
+    {
+        var body = await ReadObjectAsync(context);
+        foreach (var name in body.Where(member => member.Value is null).Select(member => member.Key).ToList()) body.Remove(name);
+        // Two older spellings: a sampler by "sampler_index", and the mask's blur by its two directions.
+        foreach (var name in (string[])["sampler_name", "sampler_index", "scheduler"])
+            if (body[name] is JsonValue value && value.TryGetValue<string>(out var text) && text.Length == 0) body.Remove(name);
+        if (body.Remove("sampler_index", out var index) && !body.ContainsKey("sampler_name")) body["sampler_name"] = index;
+        body.Remove("mask_blur_x", out var across);
+        body.Remove("mask_blur_y", out var down);
+        if (body["mask_blur"] is null && (across ?? down) is { } blur)
+        {
+            if (across is not null && down is not null && !JsonNode.DeepEquals(across, down))
+                throw ServerException.Refused("mask_blur_x and mask_blur_y differ; Easel blurs a mask alike in both directions.");
+            body["mask_blur"] = blur;
+        }
+        var request = KnobJson.Take(body, DrawingBody.Silent, knob => knob.SdapiName);
+        return body.Deserialize<T>(Options)! with { Request = request };
     }
 
     /// <summary>The body of a request as it is.</summary>

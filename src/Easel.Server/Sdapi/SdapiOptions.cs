@@ -21,7 +21,7 @@ internal sealed class SdapiOptions
         ["sd_model_checkpoint"] = "",
         ["sd_vae"] = Automatic,
         ["CLIP_stop_at_last_layers"] = 1,
-        ["randn_source"] = "GPU",
+        ["randn_source"] = "CPU",
         ["samples_format"] = "png",
         ["jpeg_quality"] = 80,
         ["webp_lossless"] = false,

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Easel.Imaging;
 using Easel.Sampling;
 using Easel.Server.Jobs;
+using Easel.Server.Json;
 using Easel.Server.Library;
 using Easel.Server.Storage;
 
@@ -23,7 +24,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         return SdapiJson.Answer(new
         {
             images = body.SendImages ? pictures.Select(picture => Encode(gallery.Read(picture.Id), overrides)).ToList() : [],
-            parameters = Parameters(body),
+            parameters = Parameters(body, requests[0]),
             info = JsonSerializer.Serialize(Info(body, requests, pictures, started), SdapiJson.Options),
         });
     }
@@ -38,37 +39,45 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
     }
 
     /// <summary>The request with its defaults filled in; pictures are sent back only where that was asked for.</summary>
-    private static JsonObject Parameters(DrawingBody body)
+    private JsonObject Parameters(DrawingBody body, JobRequest first)
     {
         var sent = JsonSerializer.SerializeToNode(body, body.GetType(), SdapiJson.Options)!.AsObject();
+        var request = Asked(body, first);
+        foreach (var knob in Knobs.All.Where(knob => knob.SdapiName is not null))
+            if (body is ImageToImageBody || knob.Needs == KnobNeeds.Nothing || knob.Property == nameof(request.Strength)) sent[knob.SdapiName!] = KnobJson.Write(knob, request);
         if (body is not ImageToImageBody image) return sent;
         sent.Remove("include_init_images");
         if (!image.IncludeInitImages) (sent["init_images"], sent["mask"]) = (null, null);
         return sent;
     }
 
+    private ModelEntry? ModelOf(JobRequest request) => request.Model is { } name ? library.Find(name, ModelUse.Checkpoint) : library.Default;
+
+    /// <summary>What a body asks for, with what the model decides filled in.</summary>
+    private GenerationRequest Asked(DrawingBody body, JobRequest first) => ModelOf(first)?.Defaults is { } defaults ? body.Request.With(defaults) : body.Request;
+
     private object Info(DrawingBody body, IReadOnlyList<JobRequest> requests, List<Picture> pictures, DateTimeOffset started)
     {
         var (first, count) = (requests[0], requests.Sum(request => request.Request.BatchSize));
         var (seed, subseed) = (first.Request.Seed!.Value, body.Subseed == -1 ? Random.Shared.NextInt64(1L << 32) : body.Subseed);
-        var model = first.Model is { } name ? library.Find(name, ModelUse.Checkpoint) : library.Default;
+        var (model, request) = (ModelOf(first), Asked(body, first));
         return new
         {
-            prompt = body.Prompt,
-            all_prompts = Enumerable.Repeat(body.Prompt, count),
-            negative_prompt = body.NegativePrompt,
-            all_negative_prompts = Enumerable.Repeat(body.NegativePrompt, count),
+            prompt = request.Prompt,
+            all_prompts = Enumerable.Repeat(request.Prompt, count),
+            negative_prompt = request.NegativePrompt,
+            all_negative_prompts = Enumerable.Repeat(request.NegativePrompt, count),
             seed,
             all_seeds = Enumerable.Range(0, count).Select(i => unchecked(seed + i)),
             subseed,
             all_subseeds = Enumerable.Range(0, count).Select(i => unchecked(subseed + i)),
             subseed_strength = 0,
-            width = body.Width,
-            height = body.Height,
-            sampler_name = Samplers.Get(first.Request.Sampler!).DisplayName,
-            cfg_scale = body.CfgScale,
-            steps = body.Steps,
-            batch_size = body.BatchSize,
+            width = request.Width ?? pictures.FirstOrDefault()?.Width ?? model?.NativeSize,
+            height = request.Height ?? pictures.FirstOrDefault()?.Height ?? model?.NativeSize,
+            sampler_name = request.Sampler is { } sampler ? Samplers.Get(sampler).DisplayName : null,
+            cfg_scale = request.GuidanceScale,
+            steps = request.Steps,
+            batch_size = request.BatchSize,
             restore_faces = false,
             face_restoration_model = (string?)null,
             sd_model_name = model?.Name,
@@ -77,14 +86,14 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             sd_vae_hash = (string?)null,
             seed_resize_from_w = body.SeedResizeFromW,
             seed_resize_from_h = body.SeedResizeFromH,
-            denoising_strength = body is ImageToImageBody or TextToImageBody { EnableHr: true } ? body.DenoisingStrength : (double?)null,
+            denoising_strength = body is ImageToImageBody or TextToImageBody { EnableHr: true } ? request.Strength : (double?)null,
             extra_generation_params = new Dictionary<string, string>(),
             index_of_first_image = 0,
             infotexts = pictures.Select(picture => picture.Parameters ?? ""),
             styles = body.Styles,
             job_timestamp = SdapiTasks.Timestamp(started),
             clip_skip = first.Request.ClipSkip,
-            is_using_inpainting_conditioning = model?.Info is { TakesMask: true },
+            is_using_inpainting_conditioning = model?.Model is { TakesMask: true },
             version = $"Easel {typeof(SdapiReply).Assembly.GetName().Version?.ToString(3)}",
         };
     }

@@ -35,8 +35,9 @@ internal static class SdapiRoutes
         api.MapPost("/txt2img",
             async (HttpContext context, DrawingJobs drawing, ModelLibrary library, Gallery gallery, ServerOptions server, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
         {
-            var body = await SdapiJson.ReadAsync<TextToImageBody>(context);
-            var (requests, hires) = (drawing.Of(body), HiresFix.Of(body, library));
+            var body = await SdapiJson.ReadDrawingAsync<TextToImageBody>(context);
+            var requests = drawing.Of(body);
+            var hires = HiresFix.Of(body, requests[0], library);
             hires?.Check(requests[0], server.Limits);
             using var task = Begin(context, body, "txt2img", tasks, options);
             var jobs = hires is null ? await task.RunAsync(requests, context.RequestAborted) : await hires.RunAsync(task, requests, gallery, context.RequestAborted);
@@ -44,7 +45,7 @@ internal static class SdapiRoutes
         });
         api.MapPost("/img2img", async (HttpContext context, DrawingJobs drawing, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
         {
-            var body = await SdapiJson.ReadAsync<ImageToImageBody>(context);
+            var body = await SdapiJson.ReadDrawingAsync<ImageToImageBody>(context);
             var requests = drawing.Of(body);
             using var task = Begin(context, body, "img2img", tasks, options);
             return reply.Of(body, requests, await task.RunAsync(requests, context.RequestAborted), task.Started);

@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace Easel.Server.Storage;
 
 /// <summary>The finished pictures: found by words and settings, deleted and brought back. The files are the truth; the database is their index.</summary>
-public sealed class Gallery
+internal sealed class Gallery
 {
     private const string All = "id, job, file, created, width, height, prompt, negative, seed, steps, sampler, model, parameters, deleted";
     private const int ThumbnailSide = 320;
@@ -16,7 +16,7 @@ public sealed class Gallery
     private readonly TimeProvider _clock;
     private readonly SemaphoreSlim _shrinking = new(2);
 
-    internal Gallery(Database database, PictureFolder folder, TimeProvider clock) => (_database, _folder, _clock) = (database, folder, clock);
+    public Gallery(Database database, PictureFolder folder, TimeProvider clock) => (_database, _folder, _clock) = (database, folder, clock);
 
     /// <summary>Told when a picture came, went or came back.</summary>
     public event Action? Changed;
@@ -124,14 +124,14 @@ public sealed class Gallery
     }
 
     /// <summary>Takes pictures in; those that are known already stay as they are.</summary>
-    internal void Add(params IReadOnlyList<Picture> pictures)
+    public void Add(params IReadOnlyList<Picture> pictures)
     {
         _database.Write(connection => Insert(connection, pictures));
         Changed?.Invoke();
     }
 
     /// <summary>Puts pictures in the place of all that are known.</summary>
-    internal void Replace(IReadOnlyList<Picture> pictures, int together)
+    public void Replace(IReadOnlyList<Picture> pictures, int together)
     {
         _database.Write(connection => Database.Run(connection, "DELETE FROM pictures"));
         foreach (var some in pictures.OrderBy(picture => picture.Created).ThenBy(picture => picture.Id, StringComparer.Ordinal).Chunk(together))
@@ -139,10 +139,10 @@ public sealed class Gallery
     }
 
     /// <summary>The pictures in the trash.</summary>
-    internal IReadOnlyList<Picture> Deleted() => _database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE deleted IS NOT NULL", PictureOf));
+    public IReadOnlyList<Picture> Deleted() => _database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE deleted IS NOT NULL", PictureOf));
 
     /// <summary>Finishes what a sudden end may have left half done: moves to and from the trash.</summary>
-    internal void Reconcile()
+    public void Reconcile()
     {
         foreach (var picture in Deleted())
             MoveIfThere(_folder.PathOf(picture.File), _folder.TrashOf(picture.Id, picture.File));

@@ -27,6 +27,9 @@ public static partial class ImageFile
     public static byte[] Encode(RgbImage image, ImageFormat format, ImageMetadata? metadata = null, int quality = 95, bool lossless = false) =>
         ImageEncoder.Encode(image, format, metadata, quality, lossless);
 
+    /// <summary>A depth map as a PNG file of 16 bits, which <see cref="LoadGray16(string)"/> reads back as it was.</summary>
+    public static byte[] EncodeDepth(DepthImage depth) => PngDepthWriter.Encode(depth);
+
     /// <summary>Writes a picture, in the format its extension names, over any file of that name. The file appears whole or not at all.</summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <param name="image">The picture.</param>

@@ -1,10 +1,8 @@
-using Easel.Metadata;
-
 namespace Easel.Imaging;
 
 /// <summary>The text that travels inside a picture file.</summary>
 /// <param name="Parameters">
-/// The generation parameters: AUTOMATIC1111's infotext (see <see cref="Infotext"/>), or whatever else the program that painted the picture keeps in that place;
+/// The generation parameters: AUTOMATIC1111's infotext, or whatever else the program that painted the picture keeps in that place;
 /// null when there are none.
 /// </param>
 public sealed record ImageMetadata(string? Parameters)

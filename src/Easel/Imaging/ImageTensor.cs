@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Easel.Imaging;
 
 /// <summary>Between pictures and the tensors the autoencoder works on: [n, 3, height, width], float32, -1 = black, 1 = full.</summary>
-public static class ImageTensor
+internal static class ImageTensor
 {
     /// <summary>The picture as the autoencoder wants it: [1, 3, height, width], 2 * (x / 255) - 1 in float32 (CompVis scripts/img2img.py, load_img).</summary>
     public static Tensor FromImage(RgbImage image)

@@ -26,19 +26,9 @@ internal static class PngDepthWriter
 
         using var file = new MemoryStream();
         file.Write(PngFile.Signature);
-        Chunk("IHDR"u8, header);
-        Chunk("IDAT"u8, packed.GetBuffer().AsSpan(0, (int)packed.Length));
-        Chunk("IEND"u8, []);
+        PngFile.WriteChunk(file, "IHDR", header);
+        PngFile.WriteChunk(file, "IDAT", packed.GetBuffer().AsSpan(0, (int)packed.Length));
+        PngFile.WriteChunk(file, "IEND", []);
         return file.ToArray();
-
-        void Chunk(ReadOnlySpan<byte> type, ReadOnlySpan<byte> data)
-        {
-            var chunk = new byte[12 + data.Length];
-            BinaryPrimitives.WriteInt32BigEndian(chunk, data.Length);
-            type.CopyTo(chunk.AsSpan(4));
-            data.CopyTo(chunk.AsSpan(8));
-            BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(8 + data.Length), Crc32.Of(chunk.AsSpan(4, 4 + data.Length)));
-            file.Write(chunk);
-        }
     }
 }

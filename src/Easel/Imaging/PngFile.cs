@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.IO.Hashing;
 using System.Text;
 
 namespace Easel.Imaging;
@@ -29,7 +30,7 @@ internal static class PngFile
             if (length > file.Length - at - 12) throw new EaselException($"'{name}' is cut short inside a PNG chunk.");
 
             var type = Encoding.Latin1.GetString(file, at + 4, 4);
-            if (BinaryPrimitives.ReadUInt32BigEndian(file.AsSpan(at + 8 + (int)length)) != Crc32.Of(file.AsSpan(at + 4, (int)length + 4)))
+            if (BinaryPrimitives.ReadUInt32BigEndian(file.AsSpan(at + 8 + (int)length)) != Crc32.HashToUInt32(file.AsSpan(at + 4, (int)length + 4)))
                 throw new EaselException($"'{name}' is damaged: the checksum of its PNG chunk at byte {at} is wrong.");
             if (type == "IEND") return chunks;
             chunks.Add(new Chunk(type, at + 8, (int)length));
@@ -100,13 +101,14 @@ internal static class PngFile
         WriteChunk(file, latin ? "tEXt" : "iTXt", data);
     }
 
-    private static void WriteChunk(MemoryStream file, string type, ReadOnlySpan<byte> data)
+    /// <summary>Writes a chunk with its checksum.</summary>
+    public static void WriteChunk(MemoryStream file, string type, ReadOnlySpan<byte> data)
     {
         var chunk = new byte[data.Length + 12];
         BinaryPrimitives.WriteInt32BigEndian(chunk, data.Length);
         Encoding.Latin1.GetBytes(type, chunk.AsSpan(4));
         data.CopyTo(chunk.AsSpan(8));
-        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(8 + data.Length), Crc32.Of(chunk.AsSpan(4, data.Length + 4)));
+        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(8 + data.Length), Crc32.HashToUInt32(chunk.AsSpan(4, data.Length + 4)));
         file.Write(chunk);
     }
 

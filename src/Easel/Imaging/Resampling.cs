@@ -51,24 +51,28 @@ public static class Resampling
         }
 
         var inner = Resize(image, wide ? width : Share(height, image.Width, image.Height), wide ? Share(width, image.Height, image.Width) : height, filter);
-        return PadByEdge(inner, width, height);
+        var pixels = PadByEdge(inner.Pixels, inner.Width, inner.Height, 3, (width - inner.Width) / 2, (height - inner.Height) / 2, width, height);
+        return new RgbImage(width, height, pixels);
     }
 
     /// <summary>length * numerator / denominator, rounded, at least 1.</summary>
     private static int Share(int length, int numerator, int denominator) =>
         Math.Max(1, (int)(((long)length * numerator * 2 + denominator) / (2L * denominator)));
 
-    private static RgbImage PadByEdge(RgbImage image, int width, int height)
+    /// <summary>A picture on a larger sheet, its edge pixels repeated to the sheet's edges.</summary>
+    /// <param name="source">[height, width, channels].</param>
+    /// <param name="left">Where its left edge comes to lie.</param>
+    /// <param name="top">Where its top edge comes to lie.</param>
+    internal static byte[] PadByEdge(byte[] source, int width, int height, int channels, int left, int top, int newWidth, int newHeight)
     {
-        var (left, top) = ((width - image.Width) / 2, (height - image.Height) / 2);
-        var padded = new RgbImage(width, height);
-        for (var y = 0; y < height; y++)
+        var padded = new byte[ImageLimits.Samples(newWidth, newHeight, channels)];
+        for (var y = 0; y < newHeight; y++)
         {
-            var from = image.Pixels.AsSpan(Math.Clamp(y - top, 0, image.Height - 1) * image.Width * 3, image.Width * 3);
-            var to = padded.Pixels.AsSpan(y * width * 3, width * 3);
-            from.CopyTo(to[(left * 3)..]);
-            for (var x = 0; x < left; x++) from[..3].CopyTo(to[(x * 3)..]);
-            for (var x = left + image.Width; x < width; x++) from[^3..].CopyTo(to[(x * 3)..]);
+            var from = source.AsSpan(Math.Clamp(y - top, 0, height - 1) * width * channels, width * channels);
+            var to = padded.AsSpan(y * newWidth * channels, newWidth * channels);
+            from.CopyTo(to[(left * channels)..]);
+            for (var x = 0; x < left; x++) from[..channels].CopyTo(to[(x * channels)..]);
+            for (var x = left + width; x < newWidth; x++) from[^channels..].CopyTo(to[(x * channels)..]);
         }
         return padded;
     }

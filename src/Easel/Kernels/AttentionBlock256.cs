@@ -6,12 +6,13 @@ using Vector = System.Runtime.Intrinsics.Vector256<float>;
 namespace Easel.Kernels;
 
 /// <summary>
-/// The block in fp32 for processors whose vectors have eight lanes (AVX2 and FMA). Both products run over tiles of six rows by two vectors: 12 accumulators, two vectors of queries
-/// (or of probabilities) and a broadcast fit the 16 registers.
+/// The block in fp32 for processors whose vectors have eight lanes (AVX2 and FMA). Both products run over tiles of six rows by two vectors: 12 accumulators,
+/// two vectors of queries (or of probabilities) and a broadcast fit the 16 registers.
 /// </summary>
 /// <remarks>
-/// The 64 queries are four strips of sixteen, and a strip's queries, scores and outputs lie together: they stay in the first-level cache with the keys and values that all four strips
-/// take in turn. Keys and values lie in the order in which the tiles read them: the six numbers that are multiplied by the same vectors side by side.
+/// The 64 queries are four strips of sixteen, and a strip's queries, scores and outputs lie together: they stay in the first-level cache with the keys and
+/// values that all four strips take in turn. Keys and values lie in the order in which the tiles read them: the six numbers that are multiplied by the same
+/// vectors side by side.
 /// </remarks>
 internal sealed unsafe class AttentionBlock256(int width) : IAttentionBlock
 {
@@ -20,7 +21,7 @@ internal sealed unsafe class AttentionBlock256(int width) : IAttentionBlock
     private const int Tile = 6;
     private const int KeysAtOnce = 14 * Tile; // the 77 of a prompt fit at once
 
-    private readonly int _filledWidth = Fill(width); // of values and outputs
+    private readonly int _filledWidth = Numbers.Filled(width, Tile); // of values and outputs
     private readonly float _scale = (float)(Math.Log2(Math.E) / Math.Sqrt(width)); // scores are powers of two, which cost less than powers of e
 
     /// <summary>Whether this processor can run it.</summary>
@@ -28,14 +29,14 @@ internal sealed unsafe class AttentionBlock256(int width) : IAttentionBlock
 
     public long WorkspaceBytes => sizeof(float) * (long)Strip * (Strips * (width + _filledWidth + 2) + KeysAtOnce);
 
-    public long KeyBytes(int keys) => sizeof(float) * (long)Fill(keys) * width;
+    public long KeyBytes(int keys) => sizeof(float) * (long)Numbers.Filled(keys, Tile) * width;
 
     public long ValueBytes(int keys) => sizeof(float) * (long)keys * _filledWidth;
 
     public void PrepareKeys<TElement>(TElement* source, long stride, int keys, byte* prepared) where TElement : unmanaged
     {
         // The last tile is filled up with copies of the last key: they do not move the maximum, and their probabilities are never used.
-        for (var key = 0; key < Fill(keys); key++)
+        for (var key = 0; key < Numbers.Filled(keys, Tile); key++)
         {
             var row = source + Math.Min(key, keys - 1) * stride;
             var target = (float*)prepared + key / Tile * (long)(Tile * width) + key % Tile; // [tiles, width, 6]
@@ -54,7 +55,8 @@ internal sealed unsafe class AttentionBlock256(int width) : IAttentionBlock
         }
     }
 
-    public void Attend<TElement>(TElement* queries, long queryStride, int count, byte* preparedKeys, byte* preparedValues, int keys, TElement* result, long resultStride, byte* workspace)
+    public void Attend<TElement>(TElement* queries, long queryStride, int count, byte* preparedKeys, byte* preparedValues, int keys,
+        TElement* result, long resultStride, byte* workspace)
         where TElement : unmanaged
     {
         var strips = (count + Strip - 1) / Strip;
@@ -140,8 +142,6 @@ internal sealed unsafe class AttentionBlock256(int width) : IAttentionBlock
         for (var tile = 0; tile < _filledWidth; tile += Tile) Multiply(scores, v + tile * (long)keys, present, output + tile * Strip, accumulate: true);
     }
 
-    private static int Fill(int count) => (count + Tile - 1) / Tile * Tile;
-
     /// <summary>sum[r, 16] (+)= Σᵢ b[i, r] · a[i, 16] for six rows r and i below <paramref name="count"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Multiply(float* a, float* b, int count, float* sum, bool accumulate)
@@ -210,7 +210,8 @@ internal sealed unsafe class AttentionBlock256(int width) : IAttentionBlock
                 if (r + 8 <= rows && c + 8 <= columns) TurnEight(from, sourceStride, to, targetStride, Singles256.Create(scale));
                 else
                     for (var i = 0; i < Math.Min(8, rows - r); i++)
-                        for (var j = 0; j < Math.Min(8, columns - c); j++) to[j * targetStride + i] = Numbers.FromSingle<TTarget>(scale * Numbers.ToSingle(from[i * sourceStride + j]));
+                        for (var j = 0; j < Math.Min(8, columns - c); j++)
+                            to[j * targetStride + i] = Numbers.FromSingle<TTarget>(scale * Numbers.ToSingle(from[i * sourceStride + j]));
             }
     }
 

@@ -6,8 +6,8 @@ using Vector = System.Runtime.Intrinsics.Vector512<float>;
 namespace Easel.Kernels;
 
 /// <summary>
-/// The block in fp32. Both products run over tiles of five rows by four vectors: 20 accumulators, four vectors of queries (or of probabilities) and a broadcast fit the 32
-/// registers. Five divides the head widths of Stable Diffusion 1 (40, 80, 160); other widths are filled up with zeros.
+/// The block in fp32. Both products run over tiles of five rows by four vectors: 20 accumulators, four vectors of queries (or of probabilities) and a broadcast
+/// fit the 32 registers. Five divides the head widths of Stable Diffusion 1 (40, 80, 160); other widths are filled up with zeros.
 /// </summary>
 internal sealed unsafe class AttentionBlock512(int width) : IAttentionBlock
 {
@@ -15,20 +15,20 @@ internal sealed unsafe class AttentionBlock512(int width) : IAttentionBlock
     private const int Tile = 5;
     private const int KeysAtOnce = 12 * Tile;
 
-    private readonly int _filledWidth = Fill(width); // of values and outputs
+    private readonly int _filledWidth = Numbers.Filled(width, Tile); // of values and outputs
     private readonly float _scale = (float)(Math.Log2(Math.E) / Math.Sqrt(width)); // scores are powers of two, which cost less than powers of e
 
     public long WorkspaceBytes => sizeof(float) * (long)Queries * (width + _filledWidth + KeysAtOnce);
 
-    public long KeyBytes(int keys) => sizeof(float) * (long)Fill(keys) * width;
+    public long KeyBytes(int keys) => sizeof(float) * (long)Numbers.Filled(keys, Tile) * width;
 
-    public long ValueBytes(int keys) => sizeof(float) * (long)Fill(keys) * _filledWidth;
+    public long ValueBytes(int keys) => sizeof(float) * (long)Numbers.Filled(keys, Tile) * _filledWidth;
 
     public void PrepareKeys<TElement>(TElement* source, long stride, int keys, byte* prepared) where TElement : unmanaged
     {
         // The last tile is filled up with copies of the last key: they do not move the maximum, and their probabilities are set to zero.
         var target = (float*)prepared;
-        for (var key = 0; key < Fill(keys); key++, target += width)
+        for (var key = 0; key < Numbers.Filled(keys, Tile); key++, target += width)
         {
             var row = source + Math.Min(key, keys - 1) * stride;
             for (var i = 0; i < width; i++) target[i] = Numbers.ToSingle(row[i]);
@@ -38,14 +38,15 @@ internal sealed unsafe class AttentionBlock512(int width) : IAttentionBlock
     public void PrepareValues<TElement>(TElement* source, long stride, int keys, byte* prepared) where TElement : unmanaged
     {
         var target = (float*)prepared;
-        for (var key = 0; key < Fill(keys); key++, target += _filledWidth)
+        for (var key = 0; key < Numbers.Filled(keys, Tile); key++, target += _filledWidth)
         {
             var row = source + key * stride;
             for (var i = 0; i < _filledWidth; i++) target[i] = key < keys && i < width ? Numbers.ToSingle(row[i]) : 0;
         }
     }
 
-    public void Attend<TElement>(TElement* queries, long queryStride, int count, byte* preparedKeys, byte* preparedValues, int keys, TElement* result, long resultStride, byte* workspace)
+    public void Attend<TElement>(TElement* queries, long queryStride, int count, byte* preparedKeys, byte* preparedValues, int keys,
+        TElement* result, long resultStride, byte* workspace)
         where TElement : unmanaged
     {
         var q = (float*)workspace; // [width, 64], scaled
@@ -69,7 +70,7 @@ internal sealed unsafe class AttentionBlock512(int width) : IAttentionBlock
         for (var first = 0; first < keys; first += KeysAtOnce)
         {
             var present = Math.Min(KeysAtOnce, keys - first);
-            var filled = Fill(present);
+            var filled = Numbers.Filled(present, Tile);
             var (x0, x1, x2, x3) = (m0, m1, m2, m3);
             for (var tile = 0; tile < filled; tile += Tile)
             {
@@ -106,25 +107,28 @@ internal sealed unsafe class AttentionBlock512(int width) : IAttentionBlock
             }
 
             for (var tile = 0; tile < _filledWidth; tile += Tile)
-                Multiply(scores, Queries, (float*)preparedValues + first * (long)_filledWidth + tile, 1, _filledWidth, present, output + tile * Queries, accumulate: true);
+            {
+                var values = (float*)preparedValues + first * (long)_filledWidth + tile;
+                Multiply(scores, Queries, values, 1, _filledWidth, present, output + tile * Queries, accumulate: true);
+            }
         }
 
         ScaleRows(output, _filledWidth, Vector.One / l0, Vector.One / l1, Vector.One / l2, Vector.One / l3);
-        if (typeof(TElement) == typeof(float) && Avx512F.IsSupported) Transposed.FromLanes((uint*)output, (byte*)result, sizeof(float) * resultStride, count, width);
+        if (typeof(TElement) == typeof(float) && Avx512F.IsSupported)
+            Transposed.FromLanes((uint*)output, (byte*)result, sizeof(float) * resultStride, count, width);
         else
             for (var row = 0; row < count; row++)
                 for (var i = 0; i < width; i++)
                     result[row * resultStride + i] = Numbers.FromSingle<TElement>(output[i * Queries + row]);
     }
 
-    private static int Fill(int count) => (count + Tile - 1) / Tile * Tile;
-
     /// <summary>sum[r, 64] (+)= Σᵢ b[r · rowStep + i · step] · a[i, 64] for five rows r and i below <paramref name="count"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Multiply(float* a, int aStep, float* b, long rowStep, long step, int count, float* sum, bool accumulate)
     {
-        Vector s00 = default, s01 = default, s02 = default, s03 = default, s10 = default, s11 = default, s12 = default, s13 = default, s20 = default, s21 = default;
-        Vector s22 = default, s23 = default, s30 = default, s31 = default, s32 = default, s33 = default, s40 = default, s41 = default, s42 = default, s43 = default;
+        Vector s00 = default, s01 = default, s02 = default, s03 = default, s10 = default, s11 = default, s12 = default, s13 = default;
+        Vector s20 = default, s21 = default, s22 = default, s23 = default, s30 = default, s31 = default, s32 = default, s33 = default;
+        Vector s40 = default, s41 = default, s42 = default, s43 = default;
         if (accumulate)
         {
             (s00, s01, s02, s03) = (Vector512.Load(sum), Vector512.Load(sum + 16), Vector512.Load(sum + 32), Vector512.Load(sum + 48));

@@ -6,8 +6,8 @@ using Vector = System.Runtime.Intrinsics.Vector512<float>;
 namespace Easel.Kernels;
 
 /// <summary>
-/// The block with bf16 in and out and both products by <see cref="BFloat16Product"/>: scores and outputs are fp32, probabilities are rounded to bf16. Numbers come in pairs along
-/// the dimension that is summed over: queries and keys along the width, where they lie side by side already, values along the keys.
+/// The block with bf16 in and out and both products by <see cref="BFloat16Product"/>: scores and outputs are fp32, probabilities are rounded to bf16. Numbers
+/// come in pairs along the dimension that is summed over: queries and keys along the width, where they lie side by side already, values along the keys.
 /// </summary>
 internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
 {
@@ -17,17 +17,17 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
     private const int KeysAtOnce = 16 * Tile; // an even number, as values come in pairs; the 77 of a prompt fit at once
 
     private readonly int _pairs = (width + 1) / 2; // along the width
-    private readonly int _filledWidth = Fill(width); // of values and outputs
+    private readonly int _filledWidth = Numbers.Filled(width, Tile); // of values and outputs
     private readonly float _scale = (float)(Math.Log2(Math.E) / Math.Sqrt(width));
     private readonly BFloat16Product _scores = BFloat16Product.For(4 * ((width + 1) / 2), 4, accumulates: false, findsMaximum: true)!;
-    private readonly BFloat16Product _outputs = BFloat16Product.For(4, 4 * Fill(width), accumulates: true, findsMaximum: false)!;
+    private readonly BFloat16Product _outputs = BFloat16Product.For(4, 4 * Numbers.Filled(width, Tile), accumulates: true, findsMaximum: false)!;
 
     /// <summary>Whether this processor and system can run it.</summary>
     public static bool IsSupported => BFloat16Product.IsSupported;
 
     public long WorkspaceBytes => 4L * Queries * (_pairs + _filledWidth + KeysAtOnce + 1);
 
-    public long KeyBytes(int keys) => 4L * Fill(keys) * _pairs;
+    public long KeyBytes(int keys) => 4L * Numbers.Filled(keys, Tile) * _pairs;
 
     public long ValueBytes(int keys) => 4L * ((keys + 1) / 2) * _filledWidth;
 
@@ -35,7 +35,7 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
     {
         // The last tile is filled up with copies of the last key: they do not move the maximum, and their probabilities are never used.
         var target = (ushort*)prepared;
-        for (var key = 0; key < Fill(keys); key++, target += 2 * _pairs)
+        for (var key = 0; key < Numbers.Filled(keys, Tile); key++, target += 2 * _pairs)
         {
             var row = (ushort*)(source + Math.Min(key, keys - 1) * stride);
             new ReadOnlySpan<ushort>(row, width).CopyTo(new Span<ushort>(target, width));
@@ -52,12 +52,16 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
             var hasOdd = key + 1 < keys;
             var i = 0;
             for (; hasOdd && i + Values <= width; i += Values)
-                (Avx512F.ConvertToVector512UInt32(Vector256.Load(even + i)) | Avx512F.ConvertToVector512UInt32(Vector256.Load(odd + i)) << 16).Store(target + i);
+            {
+                var (low, high) = (Avx512F.ConvertToVector512UInt32(Vector256.Load(even + i)), Avx512F.ConvertToVector512UInt32(Vector256.Load(odd + i)));
+                (low | high << 16).Store(target + i);
+            }
             for (; i < _filledWidth; i++) target[i] = i < width ? even[i] | (hasOdd ? (uint)odd[i] << 16 : 0) : 0;
         }
     }
 
-    public void Attend<TElement>(TElement* queries, long queryStride, int count, byte* preparedKeys, byte* preparedValues, int keys, TElement* result, long resultStride, byte* workspace)
+    public void Attend<TElement>(TElement* queries, long queryStride, int count, byte* preparedKeys, byte* preparedValues, int keys,
+        TElement* result, long resultStride, byte* workspace)
         where TElement : unmanaged
     {
         var q = (uint*)workspace; // [pairs, 64]
@@ -65,7 +69,8 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
         var scores = output + Queries * _filledWidth; // [keys at once, 64], then the probabilities in pairs
         var largest = scores + Queries * KeysAtOnce; // [64]
         Transposed.ToLanes((byte*)queries, sizeof(TElement) * queryStride, count, width / 2, q);
-        for (var row = 0; row < (width % 2 == 1 ? Queries : 0); row++) q[width / 2 * Queries + row] = row < count ? ((ushort*)(queries + row * queryStride))[width - 1] : 0u;
+        for (var row = 0; row < (width % 2 == 1 ? Queries : 0); row++)
+            q[width / 2 * Queries + row] = row < count ? ((ushort*)(queries + row * queryStride))[width - 1] : 0u;
         new Span<float>(output, Queries * _filledWidth).Clear();
         new Span<float>(largest, Queries).Fill(FlashAttention.Lowest);
 
@@ -75,13 +80,14 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
         for (var first = 0; first < keys; first += KeysAtOnce)
         {
             var present = Math.Min(KeysAtOnce, keys - first);
-            _scores.Run(q, (uint*)preparedKeys + first * (long)_pairs, scores, Fill(present) / Tile, _pairs, largest);
+            _scores.Run(q, (uint*)preparedKeys + first * (long)_pairs, scores, Numbers.Filled(present, Tile) / Tile, _pairs, largest);
 
             // Where a maximum rose, what was added under the old one shrinks.
             Vector x0 = Vector512.Load(largest), x1 = Vector512.Load(largest + 16), x2 = Vector512.Load(largest + 32), x3 = Vector512.Load(largest + 48);
             if (x0 != m0 || x1 != m1 || x2 != m2 || x3 != m3)
             {
-                Vector c0 = Numbers.Exp2((m0 - x0) * scale), c1 = Numbers.Exp2((m1 - x1) * scale), c2 = Numbers.Exp2((m2 - x2) * scale), c3 = Numbers.Exp2((m3 - x3) * scale);
+                Vector c0 = Numbers.Exp2((m0 - x0) * scale), c1 = Numbers.Exp2((m1 - x1) * scale);
+                Vector c2 = Numbers.Exp2((m2 - x2) * scale), c3 = Numbers.Exp2((m3 - x3) * scale);
                 (l0, l1, l2, l3) = (l0 * c0, l1 * c1, l2 * c2, l3 * c3);
                 (m0, m1, m2, m3) = (x0, x1, x2, x3);
                 AttentionBlock512.ScaleRows(output, _filledWidth, c0, c1, c2, c3);
@@ -100,13 +106,15 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
             for (var v = 0; v < Queries; v += 16) Numbers.PairOfBFloat16(Vector512.Load(even + v), Vector512.Load(odd + v)).Store(rounded + pair * Queries + v);
         }
         Transposed.FromLanes(rounded, (byte*)result, sizeof(TElement) * resultStride, count, width / 2);
-        for (var row = 0; row < (width % 2 == 1 ? count : 0); row++) ((ushort*)(result + row * resultStride))[width - 1] = (ushort)rounded[width / 2 * Queries + row];
+        for (var row = 0; row < (width % 2 == 1 ? count : 0); row++)
+            ((ushort*)(result + row * resultStride))[width - 1] = (ushort)rounded[width / 2 * Queries + row];
     }
 
     /// <summary>Turns scores [keys, 64] into probabilities, rounded to bf16 in pairs [keys / 2, 64], in their place, and adds them to the sums.</summary>
     /// <remarks>A method of its own, so that all it works with finds place in registers.</remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Probabilities(float* scores, int keys, Vector scale, Vector n0, Vector n1, Vector n2, Vector n3, ref Vector l0, ref Vector l1, ref Vector l2, ref Vector l3)
+    private static void Probabilities(float* scores, int keys, Vector scale, Vector n0, Vector n1, Vector n2, Vector n3,
+        ref Vector l0, ref Vector l1, ref Vector l2, ref Vector l3)
     {
         var (s0, s1, s2, s3) = (l0, l1, l2, l3);
         var pairs = (uint*)scores;
@@ -132,6 +140,4 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
         (low | high).Store(pairs);
         return even + odd;
     }
-
-    private static int Fill(int count) => (count + Tile - 1) / Tile * Tile;
 }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
-using Easel.Runtime;
 using static Easel.Kernels.MachineCode.Register;
 
 namespace Easel.Kernels;
@@ -37,7 +36,8 @@ internal sealed unsafe class BFloat16Product
     /// Whether the processor has AVX512-BF16, the system calls functions in the way that the code expects (not Windows), and the person has not switched it off
     /// (EASEL_MACHINE_CODE=0).
     /// </summary>
-    public static bool IsSupported { get; } = !OperatingSystem.IsWindows() && RuntimeInformation.ProcessArchitecture == Architecture.X64 && Hardware.HasAvx512BFloat16
+    public static bool IsSupported { get; } = !OperatingSystem.IsWindows() && RuntimeInformation.ProcessArchitecture == Architecture.X64
+        && Processor.HasAvx512BFloat16
         && Environment.GetEnvironmentVariable("EASEL_MACHINE_CODE") != "0"
         && For(4, 4, accumulates: false, findsMaximum: false) is not null;
 

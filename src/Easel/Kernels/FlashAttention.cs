@@ -7,23 +7,29 @@ using static TorchSharp.torch;
 namespace Easel.Kernels;
 
 /// <summary>
-/// softmax(Q Kᵀ / √d) V on the CPU without ever holding Q Kᵀ: keys are taken a block at a time and a running maximum and sum correct what was added before ("FlashAttention",
-/// arXiv 2205.14135, algorithm 1; "Online normalizer calculation for softmax", arXiv 1805.02867). libtorch's own reaches a quarter of what the processor can do in the UNet's
-/// shapes.
+/// softmax(Q Kᵀ / √d) V on the CPU without ever holding Q Kᵀ: keys are taken a block at a time and a running maximum and sum correct what was added before
+/// ("FlashAttention", arXiv 2205.14135, algorithm 1; "Online normalizer calculation for softmax", arXiv 1805.02867). libtorch's own reaches a quarter of what
+/// the processor can do in the UNet's shapes.
 /// </summary>
 /// <remarks>
-/// The lanes of a vector are queries: a block is 64 of them, and scores and outputs are held transposed, [keys, 64] and [d, 64]. So a key's or a value's number is one broadcast,
-/// rows are read in their natural order, and maximum and sum over the keys need no step across lanes.
+/// The lanes of a vector are queries: a block is 64 of them, and scores and outputs are held transposed, [keys, 64] and [d, 64]. So a key's or a value's number
+/// is one broadcast, rows are read in their natural order, and maximum and sum over the keys need no step across lanes.
 /// </remarks>
 internal static unsafe class FlashAttention
 {
     /// <summary>Queries in a block: four vectors of sixteen.</summary>
     public const int Queries = 64;
 
-    /// <summary>Scores of a head below which handing work to threads costs more than is won: 64 tokens among themselves are libtorch's, 256 with a prompt of 77 are ours.</summary>
+    /// <summary>
+    /// Scores of a head below which handing work to threads costs more than is won: 64 tokens among themselves are libtorch's, 256 with a prompt of 77 are
+    /// ours.
+    /// </summary>
     private const int WorthTheThreads = 10_000;
 
-    /// <summary>The widest head in which the block for AVX2 was seen to win: an autoencoder's single head of 512 does not fit the cache beside it, and libtorch is as fast.</summary>
+    /// <summary>
+    /// The widest head in which the block for AVX2 was seen to win: an autoencoder's single head of 512 does not fit the cache beside it, and libtorch is as
+    /// fast.
+    /// </summary>
     private const int WidestOf256 = 160;
 
     private const int PartsOfAThread = 32;
@@ -37,7 +43,8 @@ internal static unsafe class FlashAttention
     /// <param name="heads">Number of heads.</param>
     public static bool Serves(Tensor q, Tensor k, long heads) =>
         (Vector512.IsHardwareAccelerated || AttentionBlock256.IsSupported && q.shape[2] / heads <= WidestOf256)
-        && q.device_type == DeviceType.CPU && q.dtype is ScalarType.Float32 or ScalarType.BFloat16 && q.shape[1] * k.shape[1] >= WorthTheThreads && k.shape[1] > 0 && q.shape[2] % heads == 0;
+        && q.device_type == DeviceType.CPU && q.dtype is ScalarType.Float32 or ScalarType.BFloat16
+        && q.shape[1] * k.shape[1] >= WorthTheThreads && k.shape[1] > 0 && q.shape[2] % heads == 0;
 
     /// <summary>Attends in each of <paramref name="heads"/> equal slices of the last dimension.</summary>
     /// <param name="q">[n, tokens, heads · d], fp32 or bf16; a row's numbers lie side by side.</param>
@@ -124,7 +131,8 @@ internal static unsafe class FlashAttention
         public long Stride { get; }
 
         /// <summary>
-        /// Has the second-level cache fetch a head's part of a block of rows that is needed soon: rows lie far apart, and each would be waited for. It does no harm where there are none.
+        /// Has the second-level cache fetch a head's part of a block of rows that is needed soon: rows lie far apart, and each would be waited for. It does no
+        /// harm where there are none.
         /// </summary>
         public void Fetch(int picture, int column, int token, int width)
         {

@@ -13,12 +13,12 @@ internal static class GroupNormGradient
 }
 
 /// <summary>
-/// What <see cref="GroupNormSilu"/> computes, with its gradient, for training. libtorch's norm of a channels-last picture in bf16 and its gradient take a fifth of a training step; here
-/// each picture is gone over twice on the way there and twice on the way back.
+/// What <see cref="GroupNormSilu"/> computes, with its gradient, for training. libtorch's norm of a channels-last picture in bf16 and its gradient take a fifth
+/// of a training step; here each picture is gone over twice on the way there and twice on the way back.
 /// </summary>
 /// <remarks>
-/// With y = f x + o for each channel, and dy what comes back through the SiLU, the gradient is dx = (γ / σ) dy - A / σ - B / σ² (x - μ), where A and B are the group's means of γ dy and
-/// of γ dy (x - μ) / σ: again a line for each channel, whose coefficients follow from each channel's sums of dy and dy x.
+/// With y = f x + o for each channel, and dy what comes back through the SiLU, the gradient is dx = (γ / σ) dy - A / σ - B / σ² (x - μ), where A and B are the
+/// group's means of γ dy and of γ dy (x - μ) / σ: again a line for each channel, whose coefficients follow from each channel's sums of dy and dy x.
 /// </remarks>
 internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorFunction<GroupNormGradient<TVector>> where TVector : unmanaged, ISingles<TVector>
 {
@@ -47,7 +47,7 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
         var addend = vars.Length > 4 ? ((Tensor)vars[4]).to(ScalarType.Float32).contiguous() : zeros(pictures, channels);
         var result = empty_like(x);
         var lines = empty(pictures, 2, channels); // factor and offset of each channel
-        var moments = empty(pictures, layer.Groups, 2); // mean and 1 / deviation of each group
+        var moments = empty(pictures, layer.Groups, 2, ScalarType.Float64); // mean and 1 / deviation of each group
         if (x.dtype == ScalarType.Float32) Forward<float>(x, addend, weight, bias, result, lines, moments, layer);
         else Forward<ushort>(x, addend, weight, bias, result, lines, moments, layer);
         context.save_for_backward([x, weight, addend, lines, moments]);
@@ -74,47 +74,38 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
         return gradients;
     }
 
-    private static void Forward<TElement>(Tensor x, Tensor addend, Tensor weight, Tensor bias, Tensor result, Tensor lines, Tensor moments, Layer layer) where TElement : unmanaged
+    private static void Forward<TElement>(Tensor x, Tensor addend, Tensor weight, Tensor bias, Tensor result, Tensor lines, Tensor moments, Layer layer)
+        where TElement : unmanaged
     {
         TElement* source = Address<TElement>(x), target = Address<TElement>(result);
-        float* addends = Address<float>(addend), gains = Address<float>(weight), shifts = Address<float>(bias), line = Address<float>(lines), moment = Address<float>(moments);
-        var (channels, pixels) = ((int)x.shape[1], x.shape[2] * x.shape[3]);
-        SharedWork.Run((int)x.shape[0], picture =>
+        float* addends = Address<float>(addend), gains = Address<float>(weight), shifts = Address<float>(bias), line = Address<float>(lines);
+        var moment = Address<double>(moments);
+        var shape = new GroupNormSilu.Shape((int)x.shape[0], (int)x.shape[1], x.shape[2] * x.shape[3], layer.Groups, layer.Epsilon, layer.Silu);
+        var (channels, pixels, chunks) = (shape.Channels, shape.Pixels, shape.Chunks);
+        SharedWork.Run(shape.Pictures, picture =>
         {
             var from = source + picture * pixels * channels;
-            float* factors = line + 2L * picture * channels, extra = addends + picture * (long)channels;
-            var sums = (float*)NativeMemory.AlignedAlloc((nuint)(2 * channels * sizeof(float)), 64);
-            Sums(from, from, pixels, channels, sums);
-            for (var group = 0; group < layer.Groups; group++)
+            var factors = line + 2L * picture * channels;
+            var sums = (float*)NativeMemory.AlignedAlloc((nuint)(2L * channels * chunks * sizeof(float)), 64);
+            for (var chunk = 0; chunk < chunks; chunk++)
             {
-                var (first, past) = (group * channels / layer.Groups, (group + 1) * channels / layer.Groups);
-                double mean = 0, square = 0;
-                for (var c = first; c < past; c++)
-                {
-                    mean += sums[c] + (double)extra[c] * pixels;
-                    square += sums[channels + c] + 2.0 * extra[c] * sums[c] + (double)extra[c] * extra[c] * pixels;
-                }
-                var count = (double)(past - first) * pixels;
-                mean /= count;
-                var scale = 1 / Math.Sqrt(Math.Max(0, square / count - mean * mean) + layer.Epsilon);
-                var own = moment + 2L * (picture * layer.Groups + group);
-                (own[0], own[1]) = ((float)mean, (float)scale);
-                for (var c = first; c < past; c++)
-                {
-                    factors[c] = (float)(gains[c] * scale);
-                    factors[channels + c] = (float)(shifts[c] + (extra[c] - mean) * gains[c] * scale);
-                }
+                var first = chunk * (long)shape.PixelsAtOnce;
+                var count = Math.Min(shape.PixelsAtOnce, pixels - first);
+                GroupNormSilu.Sum<TElement, TVector>(from + first * channels, from, count, channels, sums + 2L * channels * chunk);
             }
+            GroupNormSilu.Solve(sums, chunks, from, addends + picture * (long)channels, gains, shifts, shape, factors, moment + 2L * picture * layer.Groups);
             NativeMemory.AlignedFree(sums);
             GroupNormSilu.Normalise<TElement, TVector>(from, target + picture * pixels * channels, pixels, channels, factors, layer.Silu);
         });
     }
 
-    private static void Backward<TElement>(Tensor x, Tensor gradient, Tensor weight, Tensor addend, Tensor lines, Tensor moments, Tensor result, Tensor sums, Layer layer)
+    private static void Backward<TElement>(Tensor x, Tensor gradient, Tensor weight, Tensor addend, Tensor lines, Tensor moments,
+        Tensor result, Tensor sums, Layer layer)
         where TElement : unmanaged
     {
         TElement* source = Address<TElement>(x), arriving = Address<TElement>(gradient), target = Address<TElement>(result);
-        float* addends = Address<float>(addend), gains = Address<float>(weight), line = Address<float>(lines), moment = Address<float>(moments), sum = Address<float>(sums);
+        float* addends = Address<float>(addend), gains = Address<float>(weight), line = Address<float>(lines), sum = Address<float>(sums);
+        var moment = Address<double>(moments);
         var (pictures, channels, pixels) = (x.shape[0], (int)x.shape[1], x.shape[2] * x.shape[3]);
         SharedWork.Run((int)x.shape[0], picture =>
         {
@@ -140,9 +131,8 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
                 }
                 incoming = to;
             }
-            var both = (float*)NativeMemory.AlignedAlloc((nuint)(3 * channels * sizeof(float)), 64); // sums of dy and dy x, then of x
+            var both = (float*)NativeMemory.AlignedAlloc((nuint)(3 * channels * sizeof(float)), 64);
             Sums(incoming, xs, pixels, channels, both);
-            Sums(xs, null, pixels, channels, both + 2 * channels);
             for (var group = 0; group < layer.Groups; group++)
             {
                 var (first, past) = (group * channels / layer.Groups, (group + 1) * channels / layer.Groups);
@@ -151,7 +141,7 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
                 for (var c = first; c < past; c++)
                 {
                     ofBias[c] = both[c];
-                    ofWeight[c] = (float)((both[channels + c] + (extra[c] - mean) * both[c]) * scale); // Σ dy (x + addend - μ) / σ
+                    ofWeight[c] = (float)((both[channels + c] + Origin(c) * both[c]) * scale); // Σ dy (x + addend - μ) / σ
                     a += gains[c] * (double)ofBias[c];
                     b += gains[c] * (double)ofWeight[c];
                 }
@@ -161,9 +151,11 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
                 {
                     // dx = gradients' factor · dy + own factor · x + rest
                     double times = gains[c] * scale, back = -scale * scale * b, rest = -scale * a - back * (mean - extra[c]);
-                    ofAddend[c] = (float)(times * both[c] + back * both[2 * channels + c] + rest * pixels);
+                    ofAddend[c] = (float)(times * both[c] + back * (both[2 * channels + c] + Origin(c) * pixels) - scale * a * pixels);
                     (both[c], both[channels + c], both[2 * channels + c]) = ((float)times, (float)back, (float)rest);
                 }
+
+                double Origin(int c) => Numbers.ToSingle(xs[c]) + (double)extra[c] - mean; // the first pixel's distance from the mean
             }
             for (var p = 0L; p < pixels; p++, xs += channels, incoming += channels, to += channels)
                 for (var c = 0; c < channels; c += TVector.Count)
@@ -175,20 +167,25 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
         });
     }
 
-    /// <summary>For each channel the sum over all pixels, and behind those the sums of products with another picture, where there is one.</summary>
-    private static void Sums<TElement>(TElement* values, TElement* others, long pixels, int channels, float* sums) where TElement : unmanaged
+    /// <summary>
+    /// For each channel the sums of dy, behind those of dy x, and behind those of x: x as differences from the picture's first pixel, as on the way there.
+    /// </summary>
+    private static void Sums<TElement>(TElement* arriving, TElement* xs, long pixels, int channels, float* sums) where TElement : unmanaged
     {
         for (var c = 0; c < channels; c += TVector.Count)
         {
-            TVector sum = default, product = default;
+            var pivot = TVector.Load(xs + c);
+            TVector ofArriving = default, products = default, ofXs = default;
             for (long p = 0, at = c; p < pixels; p++, at += channels)
             {
-                var value = TVector.Load(values + at);
-                sum += value;
-                if (others != null) product = TVector.MultiplyAdd(value, TVector.Load(others + at), product);
+                TVector dy = TVector.Load(arriving + at), x = TVector.Load(xs + at) - pivot;
+                ofArriving += dy;
+                products = TVector.MultiplyAdd(dy, x, products);
+                ofXs += x;
             }
-            sum.Store(sums + c);
-            if (others != null) product.Store(sums + channels + c);
+            ofArriving.Store(sums + c);
+            products.Store(sums + channels + c);
+            ofXs.Store(sums + 2 * channels + c);
         }
     }
 

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Easel.Kernels;
 
 /// <summary>
-/// GroupNorm ("Group Normalization", arXiv 1803.08494) of a channels-last picture, what is added to each channel before it and the SiLU after it, in two passes over memory in place of
-/// six. Sums are taken for each channel, so an addend that is the same for all pixels of a channel changes them by arithmetic alone.
+/// GroupNorm ("Group Normalization", arXiv 1803.08494) of a channels-last picture, what is added to each channel before it and the SiLU after it, in two passes
+/// over memory in place of six. Sums are taken for each channel, so an addend that is the same for all pixels of a channel changes them by arithmetic alone.
 /// </summary>
 internal static unsafe class GroupNormSilu
 {
@@ -16,11 +16,14 @@ internal static unsafe class GroupNormSilu
     private const int ValuesAtOnce = 1 << 16;
 
     /// <summary>Whether the kernel serves this picture: on the CPU, channels last, a multiple of 16 channels.</summary>
-    public static bool Serves(Tensor x) => (Singles512.IsSupported || Singles256.IsSupported) && x.device_type == TorchSharp.DeviceType.CPU && x.dtype is ScalarType.Float32 or ScalarType.BFloat16
+    public static bool Serves(Tensor x) => (Singles512.IsSupported || Singles256.IsSupported)
+        && x.device_type == TorchSharp.DeviceType.CPU && x.dtype is ScalarType.Float32 or ScalarType.BFloat16
         && x.dim() == 4 && x.shape[1] % ChannelsAtOnce == 0 && x.stride(1) == 1 && x.stride(3) == x.shape[1] && x.stride(2) == x.shape[1] * x.shape[3]
         && x.stride(0) == x.shape[1] * x.shape[2] * x.shape[3];
 
-    /// <summary>Normalises each group of channels of x + addend to mean 0 and variance 1, scales and shifts each channel, and applies SiLU where asked.</summary>
+    /// <summary>
+    /// Normalises each group of channels of x + addend to mean 0 and variance 1, scales and shifts each channel, and applies SiLU where asked.
+    /// </summary>
     /// <param name="x">[n, c, h, w], channels last.</param>
     /// <param name="addend">[n, c], or null.</param>
     /// <param name="groups">Number of groups; divides c.</param>
@@ -29,8 +32,8 @@ internal static unsafe class GroupNormSilu
     /// <param name="epsilon">Added to the variance.</param>
     /// <param name="silu">Whether y · sigmoid(y) follows.</param>
     /// <param name="overwrites">Whether the result takes the place of <paramref name="x"/>.</param>
-    public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu, bool overwrites = false) => Singles512.IsSupported
-        ? Apply<Singles512>(x, addend, groups, weight, bias, epsilon, silu, overwrites)
+    public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu, bool overwrites = false) =>
+        Singles512.IsSupported ? Apply<Singles512>(x, addend, groups, weight, bias, epsilon, silu, overwrites)
         : Apply<Singles256>(x, addend, groups, weight, bias, epsilon, silu, overwrites);
 
     /// <summary>The same in these vectors.</summary>
@@ -47,20 +50,25 @@ internal static unsafe class GroupNormSilu
         return result.MoveToOuterDisposeScope();
     }
 
-    private readonly record struct Shape(int Pictures, int Channels, long Pixels, int Groups, double Epsilon, bool Silu);
+    /// <summary>What is normalised, and how.</summary>
+    internal readonly record struct Shape(int Pictures, int Channels, long Pixels, int Groups, double Epsilon, bool Silu)
+    {
+        /// <summary>Pixels that one task takes.</summary>
+        public int PixelsAtOnce { get; } = Math.Max(1, ValuesAtOnce / Channels);
+
+        /// <summary>Into how many parts a picture falls.</summary>
+        public int Chunks => (int)((Pixels + PixelsAtOnce - 1) / PixelsAtOnce);
+    }
 
     private static void Run<TElement, TVector>(Tensor x, Tensor? addend, Tensor gain, Tensor shift, Tensor result, Shape shape)
         where TElement : unmanaged
         where TVector : unmanaged, ISingles<TVector>
     {
         TElement* source = (TElement*)TensorMemory.Address(x), target = (TElement*)TensorMemory.Address(result);
-        float* gains = (float*)TensorMemory.Address(gain), shifts = (float*)TensorMemory.Address(shift), addends = addend is null ? null : (float*)TensorMemory.Address(addend);
+        float* gains = (float*)TensorMemory.Address(gain), shifts = (float*)TensorMemory.Address(shift);
+        var addends = addend is null ? null : (float*)TensorMemory.Address(addend);
         var (channels, pixels) = (shape.Channels, shape.Pixels);
-        var pixelsAtOnce = Math.Max(1, ValuesAtOnce / channels);
-        var chunks = (int)((pixels + pixelsAtOnce - 1) / pixelsAtOnce);
-
-        // Sum and sum of squares of each channel in each chunk, in fp32, as differences from the picture's first pixel, so that a spread far smaller than the mean is not lost in
-        // rounding; chunks are added in double.
+        var (pixelsAtOnce, chunks) = (shape.PixelsAtOnce, shape.Chunks);
         var partial = (float*)NativeMemory.AlignedAlloc((nuint)(sizeof(float) * 2L * channels * (chunks + 1) * shape.Pictures), 64);
         try
         {
@@ -70,19 +78,24 @@ internal static unsafe class GroupNormSilu
                 var (picture, chunk) = (index / chunks, index % chunks);
                 var first = chunk * (long)pixelsAtOnce;
                 var picturesFirst = source + picture * pixels * channels;
-                Sum<TElement, TVector>(picturesFirst + first * channels, picturesFirst, Math.Min(pixelsAtOnce, pixels - first), channels, PartialOf(picture, chunk));
+                var count = Math.Min(pixelsAtOnce, pixels - first);
+                Sum<TElement, TVector>(picturesFirst + first * channels, picturesFirst, count, channels, PartialOf(picture, chunk));
             });
 
             // y = factor · x + offset for each channel
             for (var picture = 0; picture < shape.Pictures; picture++)
-                Solve(PartialOf(picture, 0), chunks, source + picture * pixels * channels, addends is null ? null : addends + picture * channels, gains, shifts, shape, PartialOf(picture, chunks));
+            {
+                var extra = addends is null ? null : addends + picture * channels;
+                Solve(PartialOf(picture, 0), chunks, source + picture * pixels * channels, extra, gains, shifts, shape, PartialOf(picture, chunks));
+            }
 
             SharedWork.Run(shape.Pictures * chunks, index =>
             {
                 var (picture, chunk) = (index / chunks, index % chunks);
                 var first = chunk * (long)pixelsAtOnce;
                 var start = (picture * pixels + first) * channels;
-                Normalise<TElement, TVector>(source + start, target + start, Math.Min(pixelsAtOnce, pixels - first), channels, PartialOf(picture, chunks), shape.Silu);
+                var count = Math.Min(pixelsAtOnce, pixels - first);
+                Normalise<TElement, TVector>(source + start, target + start, count, channels, PartialOf(picture, chunks), shape.Silu);
             });
         }
         finally
@@ -92,7 +105,11 @@ internal static unsafe class GroupNormSilu
         GC.KeepAlive(x);
     }
 
-    private static void Sum<TElement, TVector>(TElement* source, TElement* pivot, long pixels, int channels, float* sums)
+    /// <summary>
+    /// The sum and behind it the sum of squares of each channel, in fp32, as differences from a pixel (the picture's first), so that a spread far smaller than
+    /// the mean is not lost in rounding.
+    /// </summary>
+    internal static void Sum<TElement, TVector>(TElement* source, TElement* pivot, long pixels, int channels, float* sums)
         where TElement : unmanaged
         where TVector : unmanaged, ISingles<TVector>
     {
@@ -121,7 +138,18 @@ internal static unsafe class GroupNormSilu
         }
     }
 
-    private static void Solve<TElement>(float* partial, int chunks, TElement* pivot, float* addends, float* gains, float* shifts, Shape shape, float* factors) where TElement : unmanaged
+    /// <summary>From the sums of all chunks of a picture, added in double, to the factor and the offset of each channel.</summary>
+    /// <param name="partial">For each chunk what <see cref="Sum"/> gives.</param>
+    /// <param name="chunks">Chunks.</param>
+    /// <param name="pivot">The pixel that was taken off.</param>
+    /// <param name="addends">What is added to each channel; null for nothing.</param>
+    /// <param name="gains">The layer's weights.</param>
+    /// <param name="shifts">The layer's biases.</param>
+    /// <param name="shape">What is normalised, and how.</param>
+    /// <param name="factors">Given the factors of all channels, then their offsets.</param>
+    /// <param name="moments">Given each group's mean and 1 / deviation; null where nobody asks.</param>
+    internal static void Solve<TElement>(float* partial, int chunks, TElement* pivot, float* addends, float* gains, float* shifts, Shape shape, float* factors,
+        double* moments = null) where TElement : unmanaged
     {
         var (channels, perGroup) = (shape.Channels, shape.Channels / shape.Groups);
         Span<double> sums = stackalloc double[perGroup], squares = stackalloc double[perGroup], origins = stackalloc double[perGroup];
@@ -147,6 +175,7 @@ internal static unsafe class GroupNormSilu
                 variance += (squares[i] / shape.Pixels + 2 * distance * (sums[i] / shape.Pixels) + distance * distance) / perGroup;
             }
             var deviation = Math.Sqrt(Math.Max(0, variance) + shape.Epsilon);
+            if (moments != null) (moments[2 * group], moments[2 * group + 1]) = (mean, 1 / deviation);
             for (var c = group * perGroup; c < (group + 1) * perGroup; c++)
             {
                 var factor = gains[c] / deviation;

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace Easel.Kernels;
 
 /// <summary>
-/// oneDNN's convolutions and linear layers on weights that were laid out for the processor beforehand, with what follows (bias, GELU, a residual) done in the same pass. libtorch
-/// registers these operators; <see cref="ScriptOperators"/> calls them.
+/// oneDNN's convolutions and linear layers on weights that were laid out for the processor beforehand, with what follows (bias, GELU, a residual) done in the
+/// same pass. libtorch registers these operators; <see cref="ScriptOperators"/> calls them.
 /// </summary>
 /// <remarks>Pictures [n, c, h, w] must lie channels-last; inference only: no gradient is recorded.</remarks>
 internal static class OneDnn
@@ -45,7 +45,8 @@ internal static class OneDnn
     public static Tensor PackConvolution(Tensor weight, long padding, long stride) => Call("pack_convolution", weight, (int)padding, (int)stride);
 
     /// <summary>x [n, inputs, h, w] convolved, plus the bias.</summary>
-    public static Tensor Convolution(Tensor x, Tensor packed, Tensor? bias, long padding, long stride) => Call("convolution", x, packed, bias, (int)padding, (int)stride);
+    public static Tensor Convolution(Tensor x, Tensor packed, Tensor? bias, long padding, long stride) =>
+        Call("convolution", x, packed, bias, (int)padding, (int)stride);
 
     /// <summary>Adds the convolution of <paramref name="x"/> and the bias to <paramref name="sum"/>, in place; returns it.</summary>
     public static Tensor AddConvolution(Tensor sum, Tensor x, Tensor packed, Tensor? bias, long padding, long stride) =>

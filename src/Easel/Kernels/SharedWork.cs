@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Easel.Kernels;
 
 /// <summary>
-/// Shares parts of work among as many threads as libtorch uses. Each thread takes the next part when it is free with the one before, so that none waits for longer than a part at the end;
-/// Parallel.For gives several at a time, and a thread that got the last ones works on while the others wait.
+/// Shares parts of work among as many threads as libtorch uses. Each thread takes the next part when it is free with the one before, so that none waits for
+/// longer than a part at the end; Parallel.For gives several at a time, and a thread that got the last ones works on while the others wait.
 /// </summary>
 internal static unsafe class SharedWork
 {

@@ -38,7 +38,9 @@ internal unsafe interface ISingles<TSelf> where TSelf : unmanaged, ISingles<TSel
     /// <summary>Where a number is above zero one value, elsewhere the other.</summary>
     static abstract TSelf WherePositive(TSelf a, TSelf positive, TSelf other);
 
-    /// <summary>x ≤ 0 as the nearest whole number and what is left, within [-1/2, 1/2]. What stands for the whole number only <see cref="Scale"/> understands.</summary>
+    /// <summary>
+    /// x ≤ 0 as the nearest whole number and what is left, within [-1/2, 1/2]. What stands for the whole number only <see cref="Scale"/> understands.
+    /// </summary>
     static abstract TSelf Split(TSelf x, out TSelf part);
 
     /// <summary>a · 2^whole; 0 where that is below the smallest normal number.</summary>
@@ -165,8 +167,9 @@ internal readonly unsafe struct Singles256(Vector256<float> value) : ISingles<Si
 
     /// <inheritdoc/>
     /// <remarks>
-    /// A number of this size has no digits after the point, so adding it rounds, and the sum's last eight bits are the whole number + 127: the exponent of the power of two. Below
-    /// -127, where it would leave the eight bits, the power is zero anyway. The number comes second, as it is the one that is kept where it is not a number.
+    /// A number of this size has no digits after the point, so adding it rounds, and the sum's last eight bits are the whole number + 127: the exponent of the
+    /// power of two. Below -127, where it would leave the eight bits, the power is zero anyway. The number comes second, as it is the one that is kept where it
+    /// is not a number.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Singles256 Split(Singles256 x, out Singles256 part)

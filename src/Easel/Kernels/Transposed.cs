@@ -76,10 +76,12 @@ internal static unsafe class Transposed
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector512<uint>, Vector512<uint>, Vector512<uint>, Vector512<uint>) Quarters(byte* source, long stride)
     {
-        Vector512<uint> r0 = Vector512.Load((uint*)source), r1 = Vector512.Load((uint*)(source + stride)), r2 = Vector512.Load((uint*)(source + 2 * stride)), r3 = Vector512.Load((uint*)(source + 3 * stride));
+        Vector512<uint> r0 = Vector512.Load((uint*)source), r1 = Vector512.Load((uint*)(source + stride));
+        Vector512<uint> r2 = Vector512.Load((uint*)(source + 2 * stride)), r3 = Vector512.Load((uint*)(source + 3 * stride));
         Vector512<ulong> low01 = Avx512F.UnpackLow(r0, r1).AsUInt64(), high01 = Avx512F.UnpackHigh(r0, r1).AsUInt64();
         Vector512<ulong> low23 = Avx512F.UnpackLow(r2, r3).AsUInt64(), high23 = Avx512F.UnpackHigh(r2, r3).AsUInt64();
-        return (Avx512F.UnpackLow(low01, low23).AsUInt32(), Avx512F.UnpackHigh(low01, low23).AsUInt32(), Avx512F.UnpackLow(high01, high23).AsUInt32(), Avx512F.UnpackHigh(high01, high23).AsUInt32());
+        return (Avx512F.UnpackLow(low01, low23).AsUInt32(), Avx512F.UnpackHigh(low01, low23).AsUInt32(),
+            Avx512F.UnpackLow(high01, high23).AsUInt32(), Avx512F.UnpackHigh(high01, high23).AsUInt32());
     }
 
     /// <summary>The quarters of four vectors to four rows: the first quarters of all to the first row, and so on.</summary>

@@ -1,15 +1,14 @@
-using System.Text.Json;
 using Easel.Runtime;
 
 namespace Easel.Metadata;
 
 /// <summary>
 /// The fingerprints of model files, remembered between runs: reading 4 GB takes seconds. A file counts as unchanged while its path, size and time of change
-/// are the same. What goes wrong with the memory itself is passed over, since all it can save is time.
+/// are the same.
 /// </summary>
 internal sealed class ModelHashes(string file)
 {
-    private const int Most = 500;
+    private readonly CacheFile<string> _remembered = new(file, most: 500, hash => hash is not null);
 
     /// <summary>Those in the person's cache folder.</summary>
     /// <param name="variable">The value of an environment variable, or null.</param>
@@ -25,10 +24,10 @@ internal sealed class ModelHashes(string file)
         var info = new FileInfo(model);
         if (!info.Exists) return null;
         var key = KeyOf(info);
-        if (Remembered().TryGetValue(key, out var known)) return known;
+        if (_remembered.TryGet(key, out var known)) return known;
 
         var hash = ModelHash.Sha256(model, read => progress?.Invoke((double)read / Math.Max(1, info.Length)), cancel);
-        Remember(key, hash);
+        _remembered.Set(key, hash);
         return hash;
     }
 
@@ -36,38 +35,8 @@ internal sealed class ModelHashes(string file)
     public string? Known(string model)
     {
         var info = new FileInfo(model);
-        return info.Exists ? Remembered().GetValueOrDefault(KeyOf(info)) : null;
+        return info.Exists && _remembered.TryGet(KeyOf(info), out var known) ? known : null;
     }
 
     private static string KeyOf(FileInfo model) => $"{model.FullName}|{model.Length}|{model.LastWriteTimeUtc.Ticks}";
-
-    private Dictionary<string, string> Remembered()
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllText(file)) ?? [];
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
-        {
-            return [];
-        }
-    }
-
-    private void Remember(string key, string hash)
-    {
-        try
-        {
-            var all = Remembered();
-            if (all.Count >= Most) all.Clear();
-            all[key] = hash;
-            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-            var beside = $"{file}.{Guid.NewGuid():N}";
-            File.WriteAllText(beside, JsonSerializer.Serialize(all));
-            File.Move(beside, file, overwrite: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // It will be computed again.
-        }
-    }
 }

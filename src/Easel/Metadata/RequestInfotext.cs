@@ -62,7 +62,7 @@ internal static class RequestInfotext
             Add("Init image hash", HashOf(init));
         }
         AddRun(image, Add);
-        Add("Precision", precision switch { Precision.Full => "fp32", Precision.BFloat16 => "bf16", Precision.Float16 => "fp16", _ => null });
+        Add("Precision", precision?.ShortName());
         Add("Version", $"{Program} {typeof(RequestInfotext).Assembly.GetName().Version?.ToString(3)}");
         return new Infotext { Prompt = image.Prompt, NegativePrompt = image.Request.NegativePrompt, Settings = settings };
 
@@ -116,13 +116,7 @@ internal static class RequestInfotext
     }
 
     /// <summary>The number format that the text names, or null.</summary>
-    public static Precision? PrecisionOf(Infotext text) => text["Precision"] switch
-    {
-        "fp32" => Precision.Full,
-        "bf16" => Precision.BFloat16,
-        "fp16" => Precision.Float16,
-        _ => null,
-    };
+    public static Precision? PrecisionOf(Infotext text) => Precisions.Named(text["Precision"]);
 
     /// <summary>Whether the picture was made from another one, which the text does not hold.</summary>
     public static bool NeedsPicture(Infotext text) => text["Denoising strength"] is not null && text["Hires upscale"] is null && text["Hires resize"] is null;

@@ -5,7 +5,7 @@ using static TorchSharp.torch.nn;
 namespace Easel.Models;
 
 /// <summary>The shape of an <see cref="Autoencoder"/>.</summary>
-public sealed record AutoencoderConfig
+internal sealed record AutoencoderConfig
 {
     /// <summary>Channels of each resolution level, finest first: 128, 256, 512, 512 in SD 1 and 2. Each level but the last halves the picture.</summary>
     public required IReadOnlyList<int> Channels { get; init; }
@@ -27,7 +27,7 @@ public sealed record AutoencoderConfig
 /// Turns pixels into latents and back. "Auto-Encoding Variational Bayes", arXiv 1312.6114, as AutoencoderKL in the original ldm/models/autoencoder.py.
 /// Field names are the diffusers parameter names. Latents here are the network's own: the family's latent scale is the caller's.
 /// </summary>
-public sealed class Autoencoder : Module
+internal sealed class Autoencoder : Module
 {
     private readonly Encoder encoder;
     private readonly Conv2d quant_conv;

@@ -5,7 +5,7 @@ using static TorchSharp.torch.nn;
 namespace Easel.Models;
 
 /// <summary>The activation inside a text encoder's feed-forward layers.</summary>
-public enum TextActivation
+internal enum TextActivation
 {
     /// <summary>x · sigmoid(1.702 x), as OpenAI's CLIP was trained (SD 1).</summary>
     QuickGelu,
@@ -15,7 +15,7 @@ public enum TextActivation
 }
 
 /// <summary>The shape of a <see cref="ClipTextModel"/>.</summary>
-public sealed record ClipTextConfig
+internal sealed record ClipTextConfig
 {
     /// <summary>Tokens known: 49,408.</summary>
     public required int Vocabulary { get; init; }
@@ -49,7 +49,7 @@ public sealed record ClipTextConfig
 /// The text half of CLIP: token ids to one vector per token. "Learning Transferable Visual Models From Natural Language Supervision", arXiv 2103.00020.
 /// Field names are those of transformers' CLIPTextModel; OpenCLIP's layout is a key table.
 /// </summary>
-public sealed class ClipTextModel : Module<Tensor, Tensor>
+internal sealed class ClipTextModel : Module<Tensor, Tensor>
 {
     private readonly TextTransformer text_model;
 

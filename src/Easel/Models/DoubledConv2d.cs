@@ -12,7 +12,7 @@ namespace Easel.Models;
 /// weights, and the four results
 /// are laid into each other. That is 4/9 of the multiplications.
 /// </summary>
-public sealed class DoubledConv2d : Layer
+internal sealed class DoubledConv2d : Layer
 {
     private Tensor[]? _packed; // [row parity * 2 + column parity]
     private Parameter weight; // [channels, channels, 3, 3]

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Easel.Models;
 
 /// <summary>The space in which a family draws: what its autoencoder makes of pixels.</summary>
-public sealed record LatentSpace
+internal sealed record LatentSpace
 {
     /// <summary>Channels of a latent.</summary>
     public int Channels { get; init; } = 4;

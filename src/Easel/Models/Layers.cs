@@ -11,7 +11,7 @@ namespace Easel.Models;
 /// format than
 /// the numbers that flow through: each is then widened while its layer runs.
 /// </summary>
-public abstract class Layer : Module<Tensor, Tensor>
+internal abstract class Layer : Module<Tensor, Tensor>
 {
     private protected Layer(string name) : base(name) { }
 
@@ -79,7 +79,7 @@ public abstract class Layer : Module<Tensor, Tensor>
 }
 
 /// <summary>y = x Wᵀ + b over the last dimension.</summary>
-public sealed class Linear : Layer
+internal sealed class Linear : Layer
 {
     private readonly int _parts;
     private Tensor[]? _packed; // one for each part
@@ -151,7 +151,7 @@ public sealed class Linear : Layer
 }
 
 /// <summary>A two-dimensional convolution with square kernels.</summary>
-public sealed class Conv2d : Layer
+internal sealed class Conv2d : Layer
 {
     private readonly long _stride;
     private readonly long _padding;
@@ -216,7 +216,7 @@ public sealed class Conv2d : Layer
 }
 
 /// <summary>Normalises each group of channels of each picture to mean 0 and variance 1, then scales and shifts each channel.</summary>
-public sealed class GroupNorm : Layer
+internal sealed class GroupNorm : Layer
 {
     private readonly long _groups;
     private readonly double _epsilon;
@@ -258,7 +258,7 @@ public sealed class GroupNorm : Layer
 }
 
 /// <summary>Normalises the last dimension to mean 0 and variance 1, then scales and shifts it.</summary>
-public sealed class LayerNorm : Layer
+internal sealed class LayerNorm : Layer
 {
     private readonly long[] _shape;
     private readonly double _epsilon;
@@ -285,7 +285,7 @@ public sealed class LayerNorm : Layer
 }
 
 /// <summary>A table of vectors, looked up by integer.</summary>
-public sealed class Embedding : Layer
+internal sealed class Embedding : Layer
 {
     private Parameter weight; // [count, width]
 

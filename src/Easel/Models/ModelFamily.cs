@@ -4,7 +4,7 @@ using Easel.Sampling;
 namespace Easel.Models;
 
 /// <summary>What a UNet sees beside the noisy latents.</summary>
-public enum BesideInput
+internal enum BesideInput
 {
     /// <summary>What is to be drawn anew, at latent size: 1 channel.</summary>
     Mask,
@@ -20,7 +20,7 @@ public enum BesideInput
 }
 
 /// <summary>The original repositories whose scripts' habits go with a model.</summary>
-public enum OriginalScripts
+internal enum OriginalScripts
 {
     /// <summary>github.com/CompVis/stable-diffusion.</summary>
     CompVis,
@@ -41,16 +41,10 @@ internal sealed record UNetSigns(int InChannels, int OutChannels, int ContextWid
 /// <summary>
 /// All that a family of models has in common and its tensors do not say. The rest of Easel never asks which family a model is of; it reads a fact here.
 /// </summary>
-public sealed record ModelFamily
+internal sealed record ModelFamily
 {
     /// <summary>The name people use.</summary>
     public required string Name { get; init; }
-
-    /// <summary>The word for what it does in lists of models: "plain", "inpainting".</summary>
-    public string Task { get; init; } = "plain";
-
-    /// <summary>What it does, for people to read.</summary>
-    public string Purpose { get; init; } = "text to image, image to image";
 
     /// <summary>Whether a UNet is of this family, beside having as many channels in as the latents and <see cref="Beside"/> need.</summary>
     internal Func<UNetSigns, bool> Recognises { get; init; } = _ => true;
@@ -169,8 +163,6 @@ public sealed record ModelFamily
     public static ModelFamily Sd2Depth { get; } = Sd2 with
     {
         Name = "Stable Diffusion 2 depth",
-        Task = "depth",
-        Purpose = "depth to image",
         Noise = Sd1.Noise,
         Beside = [BesideInput.Depth],
         ForgetsAtFullStrength = true,
@@ -181,8 +173,6 @@ public sealed record ModelFamily
     public static ModelFamily X4Upscaler { get; } = Sd2 with
     {
         Name = "Stable Diffusion x4 upscaler",
-        Task = "upscaler",
-        Purpose = "enlarging four times",
         Recognises = unet => unet is { LinearProjections: true, HasClasses: true },
         Latent = LatentSpace.Upscaler,
         Noise = new(NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.0001, 0.02), PredictionType.V),
@@ -212,8 +202,6 @@ public sealed record ModelFamily
     private static ModelFamily Inpainting(ModelFamily plain) => plain with
     {
         Name = plain.Name + " inpainting",
-        Task = "inpainting",
-        Purpose = "inpainting",
         Noise = Sd1.Noise,
         Beside = [BesideInput.Mask, BesideInput.MaskedPicture],
         ForgetsAtFullStrength = true,

@@ -4,7 +4,7 @@ using static TorchSharp.torch.nn;
 namespace Easel.Models;
 
 /// <summary>Two normalised convolutions added to their input, the timestep's embedding joining between them (in the UNet; the autoencoder has none).</summary>
-public sealed class ResnetBlock : Module<Tensor, Tensor?, Tensor>
+internal sealed class ResnetBlock : Module<Tensor, Tensor?, Tensor>
 {
     private readonly GroupNorm norm1;
     private readonly Conv2d conv1;
@@ -53,7 +53,7 @@ public sealed class ResnetBlock : Module<Tensor, Tensor?, Tensor>
 }
 
 /// <summary>Halves height and width.</summary>
-public sealed class Downsample : Module<Tensor, Tensor>
+internal sealed class Downsample : Module<Tensor, Tensor>
 {
     private readonly bool _padRightAndBottom;
     private readonly Conv2d conv;
@@ -75,7 +75,7 @@ public sealed class Downsample : Module<Tensor, Tensor>
 }
 
 /// <summary>Enlarges to a given size (the double, as a rule) by repeating the nearest pixel, then convolves.</summary>
-public sealed class Upsample : Module<Tensor, long[]?, Tensor>
+internal sealed class Upsample : Module<Tensor, long[]?, Tensor>
 {
     private readonly DoubledConv2d conv;
 

@@ -1,7 +1,7 @@
 namespace Easel.Models;
 
 /// <summary>How a family uses a text encoder: what the encoder's tensors do not say.</summary>
-public sealed record TextEncoderSpec
+internal sealed record TextEncoderSpec
 {
     /// <summary>The token that fills a prompt up.</summary>
     public required int PadToken { get; init; }

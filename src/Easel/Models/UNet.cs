@@ -8,10 +8,10 @@ namespace Easel.Models;
 /// <param name="Depth">Transformer blocks in each; 0 where the level has none.</param>
 /// <param name="Heads">Attention heads.</param>
 /// <param name="SelfAttention">False where the first attention of a block looks at the prompt too.</param>
-public sealed record AttentionLevel(int Depth, long Heads, bool SelfAttention);
+internal sealed record AttentionLevel(int Depth, long Heads, bool SelfAttention);
 
 /// <summary>The shape of a <see cref="UNet"/>.</summary>
-public sealed record UNetConfig
+internal sealed record UNetConfig
 {
     /// <summary>Channels in: 4 for the latent; 9 with a mask and the masked picture's latent; 5 with a depth map; 7 with a low-resolution picture.</summary>
     public required int InChannels { get; init; }
@@ -51,7 +51,7 @@ public sealed record UNetConfig
 /// 2112.10752;
 /// UNetModel in the original ldm/modules/diffusionmodules/openaimodel.py. Field names are the diffusers parameter names.
 /// </summary>
-public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
+internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
 {
     private readonly int _embeddingWidth;
     private readonly Conv2d conv_in;
@@ -165,7 +165,7 @@ public sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
 }
 
 /// <summary>Sines and cosines of the timestep, through two linear layers.</summary>
-public sealed class TimestepEmbedding : Module<Tensor, Tensor>
+internal sealed class TimestepEmbedding : Module<Tensor, Tensor>
 {
     private readonly Linear linear_1, linear_2;
 

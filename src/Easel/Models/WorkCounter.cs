@@ -4,9 +4,8 @@ namespace Easel.Models;
 
 /// <summary>
 /// Counts what networks do without their doing it, as PyTorch's FlopCounterMode does: a network without weights, on the meta device, is run as it always is,
-/// and its few kinds of layer
-/// note here what they would multiply and hold, and answer with a tensor that has a shape and no numbers. Where nothing is counted, asking costs a look at one
-/// field.
+/// and its few kinds of layer note here what they would multiply and hold, and answer with a tensor that has a shape and no numbers. Where nothing is counted,
+/// asking costs a look at one field.
 /// </summary>
 internal sealed class WorkCounter
 {

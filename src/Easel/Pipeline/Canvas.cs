@@ -152,25 +152,9 @@ internal sealed class Canvas
     }
 
     /// <summary>The picture with its last column and row repeated.</summary>
-    private static RgbImage Padded(RgbImage image, int width, int height)
-    {
-        if ((width, height) == (image.Width, image.Height)) return image;
-        var padded = new RgbImage(width, height);
-        Pad(image.Pixels, image.Width, image.Height, padded.Pixels, width, height, samples: 3);
-        return padded;
-    }
+    private static RgbImage Padded(RgbImage image, int width, int height) =>
+        new(width, height, Resampling.PadByEdge(image.Pixels, image.Width, image.Height, 3, 0, 0, width, height));
 
-    private static GrayImage Padded(GrayImage image, int width, int height)
-    {
-        var padded = new GrayImage(width, height);
-        Pad(image.Pixels, image.Width, image.Height, padded.Pixels, width, height, samples: 1);
-        return padded;
-    }
-
-    private static void Pad(byte[] from, int fromWidth, int fromHeight, byte[] to, int width, int height, int samples)
-    {
-        for (var y = 0; y < height; y++)
-            for (var x = 0; x < width; x++)
-                from.AsSpan(samples * (Math.Min(y, fromHeight - 1) * fromWidth + Math.Min(x, fromWidth - 1)), samples).CopyTo(to.AsSpan(samples * (y * width + x)));
-    }
+    private static GrayImage Padded(GrayImage image, int width, int height) =>
+        new(width, height, Resampling.PadByEdge(image.Pixels, image.Width, image.Height, 1, 0, 0, width, height));
 }

@@ -1,7 +1,7 @@
 using Easel.Imaging;
 using Easel.Kernels;
 using Easel.Models;
-using Easel.Models.Midas;
+using Easel.Planning;
 using Easel.Runtime;
 using Easel.Sampling;
 using Easel.Weights;
@@ -33,7 +33,7 @@ internal sealed class LoadedNetworks : IDisposable
         _packs = device.type == DeviceType.CPU && format.Kept == format.Run && !options.PlainKernels && OneDnn.IsAvailable;
 
         _unet = new UNet(checkpoint.UNet);
-        UNetSlot = new NetworkSlot("UNet", _unet, checkpoint.UNetTensors, loraName: name => OriginalNames.UNetLayer(name, checkpoint.UNet));
+        UNetSlot = new NetworkSlot("UNet", _unet, checkpoint.UNetTensors, loraNames: UNetNames.Original(checkpoint.UNet));
         if (checkpoint.Autoencoder is { } pixels)
         {
             _autoencoder = new Autoencoder(pixels);
@@ -42,7 +42,7 @@ internal sealed class LoadedNetworks : IDisposable
         if (checkpoint.Text is { } words)
         {
             _text = new ClipTextModel(words) { RunType = format.Run };
-            TextSlot = new NetworkSlot("text encoder", _text, checkpoint.TextTensors, servesBeforeDrawing: true, loraName: name => name);
+            TextSlot = new NetworkSlot("text encoder", _text, checkpoint.TextTensors, servesBeforeDrawing: true, loraNames: new NameTable());
         }
         _slots = [.. new[] { UNetSlot, AutoencoderSlot, TextSlot }.OfType<NetworkSlot>()];
         _loras = new LoraMerge(_slots);
@@ -51,8 +51,7 @@ internal sealed class LoadedNetworks : IDisposable
         var first = residency == Residency.OneAtATime ? [UNetSlot] : _slots;
         var (done, all) = (0, (double)first.Sum(slot => slot.TensorCount));
         foreach (var slot in first) Load(slot, () => onProgress?.Invoke(++done / all));
-        _tiny = options.TinyVae is null ? null : TinyAutoencoder.Load(options.TinyVae, Family.Latent, format.Run, device);
-        if (_tiny is { CanDecode: false }) throw new CheckpointException($"{options.TinyVae} holds no decoder of a tiny autoencoder.");
+        _tiny = options.TinyVae is null ? null : TinyVaeFile.Load(options.TinyVae, Family.Latent, format.Run, device);
         _depthModel = options.DepthModel;
     }
 
@@ -73,11 +72,11 @@ internal sealed class LoadedNetworks : IDisposable
     public bool DecodesTiny => _tiny is not null;
 
     /// <summary>Bytes of the weights that are in memory.</summary>
-    public double Taken => ModelSize.Bytes(_slots.Where(slot => slot.IsInMemory).Sum(slot => slot.Values), Format);
+    public double Taken => MemoryPlan.Weights(_slots.Where(slot => slot.IsInMemory).Sum(slot => slot.Values), Format);
 
     public UNet UNet => _unet;
     public Autoencoder Autoencoder => _autoencoder
-        ?? throw new CheckpointException($"{_checkpoint.Path} holds no autoencoder, without which there are no pictures; another file's can stand in for it.");
+        ?? throw new CheckpointException($"{_checkpoint.Path} holds no autoencoder, without which there are no pictures; LoadOptions.Vae can name one.");
     public ClipTextModel Text => _text ?? throw new CheckpointException($"{_checkpoint.Path} holds no text encoder, without which it cannot follow a prompt.");
 
     /// <summary>Loads the networks of a checkpoint and takes the checkpoint over.</summary>
@@ -190,7 +189,7 @@ internal sealed class LoadedNetworks : IDisposable
         using var scope = NewDisposeScope();
         using var own = _depthModel is null ? null : TensorFile.Open(_depthModel);
         if ((own ?? _checkpoint.DepthEstimator) is not { } file) return null;
-        using var estimator = MidasDepth.Load(file, ScalarType.Float32, Device);
+        using var estimator = DepthEstimatorFile.Load(file, ScalarType.Float32, Device);
         return estimator.Estimate(picture).cpu().MoveToOuterDisposeScope();
     }
 

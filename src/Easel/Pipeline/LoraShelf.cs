@@ -8,7 +8,7 @@ namespace Easel.Pipeline;
 /// <param name="folder">The folder; null where none was named.</param>
 internal sealed class LoraShelf(string? folder) : IDisposable
 {
-    private readonly NamedFiles? _files = folder is null ? null : new NamedFiles(folder, ".safetensors", ".pt", ".bin", ".ckpt");
+    private readonly NamedFiles? _files = folder is null ? null : NamedFiles.Loras(folder);
     private readonly Dictionary<string, LoraFile> _open = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Gives the model the changes that prompts ask for, and no others.</summary>
@@ -27,7 +27,8 @@ internal sealed class LoraShelf(string? folder) : IDisposable
     private LoraFile Find(string name)
     {
         if (_open.TryGetValue(name, out var known)) return known;
-        if (_files is null) throw new InvalidRequestException("Prompt", $"The prompt asks for the LoRA \"{name}\", but no folder of LoRAs was named (--lora-dir FOLDER).");
+        if (_files is null)
+            throw new InvalidRequestException("Prompt", $"The prompt asks for the LoRA \"{name}\", but no folder of LoRAs was named when the model was loaded.");
         var path = _files.Find(name) ?? throw new InvalidRequestException("Prompt",
             $"The prompt asks for the LoRA \"{name}\", which is not in {_files.Folder}; there are {(_files.Names.Count == 0 ? "none" : string.Join(", ", _files.Names.Take(20)))}.");
         return _open[name] = LoraFile.Open(path);

@@ -1,4 +1,5 @@
 using Easel.Imaging;
+using Easel.Planning;
 
 namespace Easel.Pipeline;
 
@@ -23,11 +24,11 @@ internal sealed class RunOutput(Action<GeneratedImage>? onImage)
 }
 
 /// <summary>Tells how far a batch is, and ends it where that is asked for.</summary>
-internal sealed record BatchProgress(Action<GenerationProgress>? OnProgress, CancellationToken Cancel, int Batch, int Batches, int Steps)
+internal sealed record BatchProgress(Action<GenerationProgress>? OnProgress, Pace Pace, CancellationToken Cancel, int Batch, int Batches, int Steps)
 {
     public void Report(GenerationStage stage, int step, Func<IReadOnlyList<RgbImage>>? preview = null, double part = 0)
     {
         Cancel.ThrowIfCancellationRequested();
-        OnProgress?.Invoke(new GenerationProgress(stage, Batch, Batches, step, Steps, preview, part));
+        OnProgress?.Invoke(Pace.Timed(new GenerationProgress(stage, Batch, Batches, step, Steps, preview, part)));
     }
 }

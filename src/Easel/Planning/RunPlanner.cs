@@ -18,26 +18,30 @@ internal static class RunPlanner
     /// <param name="device">Where it runs.</param>
     /// <param name="decodesTiny">Whether a tiny autoencoder decodes, which costs next to nothing.</param>
     /// <param name="speed">What the machine can do.</param>
-    public static RunPlan Of(GenerationRequest request, RunShape shape, ModelSize size, MemoryPlan memory, NumberFormat format, Device device, bool decodesTiny, MachineSpeed speed)
+    public static RunPlan Of(GenerationRequest request, RunShape shape, ModelSize size, MemoryPlan memory, NumberFormat format, Device device,
+        bool decodesTiny, MachineSpeed speed)
     {
         var savings = Savings.Of(request.Fast);
         var largest = shape.Batches.Max(batch => batch.Prompts.Count);
         var pictures = shape.Batches.Sum(batch => batch.Prompts.Count);
         var evaluations = shape.Plan.Sampler.EvaluationsPerStep;
-        var whole = UNetWork(size, shape, shape.Rows, null);
+        var whole = size.LookFlops(new RunSize(shape.Rows, shape.Latent));
         var exact = evaluations * shape.Plan.StepCount * whole;
-        var done = Evaluations(shape, savings).Sum(look => UNetWork(size, shape, look.Guided ? shape.Rows : largest, look.Deep ? null : savings.OuterBlocks));
-        var (decode, encode) = decodesTiny || size.Autoencoder is null ? (0, 0) : AutoencoderWork(size.Autoencoder, shape, memory.DecoderTile, size.Family.PicturesEncoded);
+        var done = Evaluations(shape, savings).Sum(look =>
+            size.LookFlops(new RunSize(look.Guided ? shape.Rows : largest, shape.Latent, OuterBlocks: look.Deep ? null : savings.OuterBlocks)));
+        var (decode, encode) = decodesTiny || size.Autoencoder is null ? (0, 0)
+            : AutoencoderWork(size.Autoencoder, shape, memory.DecoderTile, size.Family.PicturesEncoded);
 
         // The batches but the last are as large as the largest, which is close enough to say that all work is shared out by pictures.
         var unetRate = speed.Expected(MachineSpeed.Work.UNet, format, device, whole);
         var vaeRate = decode + encode == 0 ? unetRate : speed.Expected(MachineSpeed.Work.Autoencoder, format, device, decode);
-        var drawing = unetRate is { } steps && vaeRate is { } pixels ? done * pictures / largest / steps + (pictures * decode + encode) / pixels : (double?)null;
-        var loading = speed.Learnt(MachineSpeed.Work.Loading, format, device, size.Values) is { } values ? size.Values / values : (double?)null;
+        var drawing = unetRate is { } steps && vaeRate is { } pixels
+            ? done * pictures / largest / steps + (pictures * decode + encode) / pixels : (double?)null;
+        var loading = speed.Learnt(MachineSpeed.Work.Loading, format, device, size.Values()) is { } values ? size.Values() / values : (double?)null;
         if (memory.Residency == Residency.OneAtATime) drawing += (loading ?? 0) * shape.Batches.Count;
         return new RunPlan
         {
-            Precision = format.Kept switch { ScalarType.Float32 => Precision.Full, ScalarType.BFloat16 => Precision.BFloat16, _ => Precision.Float16 },
+            Precision = Precisions.Of(format.Kept),
             Device = device.ToString(),
             Width = shape.Canvas.Width,
             Height = shape.Canvas.Height,
@@ -67,13 +71,6 @@ internal static class RunPlanner
         var (each, sigmas) = (shape.Plan.Sampler.EvaluationsPerStep, shape.Plan.Sigmas);
         for (var i = 0; i < each * shape.Plan.StepCount; i++)
             yield return (savings.Guides(sigmas[Math.Min(i / each, sigmas.Count - 1)]), i % savings.DeepEvery == 0);
-    }
-
-    private static double UNetWork(ModelSize size, RunShape shape, int rows, int? outerBlocks)
-    {
-        if (size.Family.UNetTile is not { } side) return NetworkWork.OfUNet(size.UNet, rows, shape.Latent.Height, shape.Latent.Width, outerBlocks: outerBlocks).Flops;
-        var (height, width) = (Math.Min(side, shape.Latent.Height), Math.Min(side, shape.Latent.Width));
-        return Tiles.Count(shape.Latent, side) * NetworkWork.OfUNet(size.UNet, rows, height, width, outerBlocks: outerBlocks).Flops;
     }
 
     private static (double Decode, double Encode) AutoencoderWork(AutoencoderConfig config, RunShape shape, int? tile, int picturesEncoded)

@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics.X86;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,12 +9,6 @@ internal readonly record struct NumberFormat(ScalarType Kept, ScalarType Run);
 /// <summary>What the machine at hand can do.</summary>
 internal static class Hardware
 {
-    /// <summary>Whether the processor multiplies bf16 natively (AVX512-BF16 or AMX-BF16), so that bf16 is faster than fp32 and not slower.</summary>
-    public static bool HasBFloat16 { get; } = DetectBFloat16();
-
-    /// <summary>Whether the processor has AVX512-BF16, among them VDPBF16PS.</summary>
-    public static bool HasAvx512BFloat16 => Avx512F.IsSupported && X86Base.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 1).Eax & 1 << 5) != 0;
-
     /// <summary>The device for a name.</summary>
     /// <exception cref="InvalidRequestException">There is no such device here.</exception>
     public static Device Device(string name)
@@ -25,7 +18,8 @@ internal static class Hardware
         if (name != "cuda" && !name.StartsWith("cuda:", StringComparison.Ordinal))
             throw new InvalidRequestException("Device", $"The device is \"{name}\"; it must be auto, cpu, cuda or cuda:N.");
         if (!cuda.is_available())
-            throw new InvalidRequestException("Device", $"The device \"{name}\" is not at hand: there is no NVIDIA card that this build can use (a CUDA build is made with -p:EaselBackend=cuda).");
+            throw new InvalidRequestException("Device",
+                $"The device \"{name}\" is not at hand: there is no NVIDIA card that this build can use (a CUDA build is made with -p:EaselBackend=cuda).");
         var index = 0;
         if (name.Length > 4 && (!int.TryParse(name.AsSpan(5), out index) || index < 0 || index >= cuda.device_count()))
             throw new InvalidRequestException("Device", $"The device \"{name}\" is not at hand: there are {cuda.device_count()} CUDA devices, counted from 0.");
@@ -33,8 +27,8 @@ internal static class Hardware
     }
 
     /// <summary>
-    /// The formats for a precision on a device. A processor without bf16 or fp16 arithmetic would compute them in software, a hundred times slower than fp32; there they only
-    /// halve the memory that weights take, and fp32 is computed with.
+    /// The formats for a precision on a device. A processor without bf16 or fp16 arithmetic would compute them in software, a hundred times slower than fp32;
+    /// there they only halve the memory that weights take, and fp32 is computed with.
     /// </summary>
     public static NumberFormat NumberFormat(Precision precision, Device device)
     {
@@ -42,10 +36,10 @@ internal static class Hardware
         return precision switch
         {
             Precision.Full => new(ScalarType.Float32, ScalarType.Float32),
-            Precision.BFloat16 => new(ScalarType.BFloat16, onCard || HasBFloat16 ? ScalarType.BFloat16 : ScalarType.Float32),
+            Precision.BFloat16 => new(ScalarType.BFloat16, onCard || Processor.HasBFloat16 ? ScalarType.BFloat16 : ScalarType.Float32),
             Precision.Float16 => new(ScalarType.Float16, onCard ? ScalarType.Float16 : ScalarType.Float32),
             _ when onCard => new(ScalarType.Float16, ScalarType.Float16),
-            _ => HasBFloat16 ? new(ScalarType.BFloat16, ScalarType.BFloat16) : new(ScalarType.Float32, ScalarType.Float32),
+            _ => Processor.HasBFloat16 ? new(ScalarType.BFloat16, ScalarType.BFloat16) : new(ScalarType.Float32, ScalarType.Float32),
         };
     }
 
@@ -60,12 +54,5 @@ internal static class Hardware
                 return Math.Min(limit, kilobytes * 1024);
         }
         return limit;
-    }
-
-    private static bool DetectBFloat16()
-    {
-        if (!X86Base.IsSupported || X86Base.CpuId(0, 0).Eax < 7) return false;
-        var amx = (X86Base.CpuId(7, 0).Edx & 1 << 22) != 0;
-        return amx || HasAvx512BFloat16;
     }
 }

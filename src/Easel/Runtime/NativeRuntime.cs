@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using TorchSharp;
 
 namespace Easel.Runtime;
 
@@ -14,15 +15,17 @@ internal static partial class NativeRuntime
     private static bool? _keepsLargeBlocks;
 
     /// <summary>
-    /// For a process that draws with a small model alone: one thread, unless the person has said how many. Handing each of hundreds of small operations to others takes twice as long as doing it.
-    /// To be called before anything of torch is touched: changed later, oneDNN forgets its prepared operations.
+    /// For a process that draws with a small model alone: one thread, unless the person has said how many. Handing each of hundreds of small operations to
+    /// others takes twice as long as doing it. To be called before anything of torch is touched: changed later, oneDNN forgets its prepared operations.
     /// </summary>
     public static void UseOneThread()
     {
         if (OperatingSystem.IsLinux()) _ = SetEnv("OMP_NUM_THREADS", "1", 0);
     }
 
-    /// <summary>Sets what is read once, where the person has not set it. To be called before anything of torch is touched; a second call does nothing.</summary>
+    /// <summary>
+    /// Sets what is read once, where the person has not set it. To be called before anything of torch is touched; a second call does nothing.
+    /// </summary>
     public static void Prepare()
     {
         if (!OperatingSystem.IsLinux()) return;
@@ -34,20 +37,45 @@ internal static partial class NativeRuntime
             // By default idle threads spin so long that a step takes several times as long as soon as another program wants a processor.
             // Environment.SetEnvironmentVariable does not reach the C library, where these are read.
             _ = SetEnv("GOMP_SPINCOUNT", "2000", 0);
-            _allocatorIsOurs = Environment.GetEnvironmentVariable("MALLOC_MMAP_THRESHOLD_") is null && Environment.GetEnvironmentVariable("MALLOC_TRIM_THRESHOLD_") is null;
+            _allocatorIsOurs = Environment.GetEnvironmentVariable("MALLOC_MMAP_THRESHOLD_") is null
+                && Environment.GetEnvironmentVariable("MALLOC_TRIM_THRESHOLD_") is null;
         }
         KeepLargeBlocks();
     }
 
+    /// <summary>Prepares, and loads libtorch.</summary>
+    /// <exception cref="EaselException">It cannot be loaded; the message says why.</exception>
+    public static void Load() => Load(() =>
+    {
+        Prepare();
+        torch.InitializeDeviceType(DeviceType.CPU);
+    });
+
+    /// <inheritdoc cref="Load()"/>
+    /// <param name="first">Does the first thing with libtorch.</param>
+    internal static void Load(Action first)
+    {
+        try
+        {
+            first();
+        }
+        catch (Exception e)
+            when (e is TypeInitializationException or NotSupportedException or DllNotFoundException or BadImageFormatException or EntryPointNotFoundException)
+        {
+            var reason = ((e as TypeInitializationException)?.InnerException ?? e).Message.ReplaceLineEndings("\n").Split('\n')[0];
+            throw new EaselException($"libtorch, which does the arithmetic, could not be loaded: {reason.TrimEnd('.')}.", e);
+        }
+    }
+
     /// <summary>
-    /// For the steps, which ask for the same blocks of tens of megabytes again and again: what is freed stays with the process. Given back to the system each time, a step spends a sixth of
-    /// its time having pages cleared.
+    /// For the steps, which ask for the same blocks of tens of megabytes again and again: what is freed stays with the process. Given back to the system each
+    /// time, a step spends a sixth of its time having pages cleared.
     /// </summary>
     public static void KeepLargeBlocks() => Set(keeps: true);
 
     /// <summary>
-    /// For what comes once and is large, such as the decoder's layers: free memory goes back to the system now, and from here on every large block does as soon as it is freed, so that the
-    /// heap is not left in pieces that the next block does not fit.
+    /// For what comes once and is large, such as the decoder's layers: free memory goes back to the system now, and from here on every large block does as soon
+    /// as it is freed, so that the heap is not left in pieces that the next block does not fit.
     /// </summary>
     public static void ReturnLargeBlocks()
     {

@@ -14,7 +14,7 @@ namespace Easel.Text;
 /// nothing: the vocabulary is read when first needed. One tokenizer may be used by many threads at once. Original: <c>clip/simple_tokenizer.py</c> and
 /// <c>clip/clip.py</c> of openai/CLIP.
 /// </remarks>
-public sealed class ClipTokenizer
+internal sealed class ClipTokenizer
 {
     /// <summary>How many tokens there are; ids run from 0 to 49407.</summary>
     public const int VocabularySize = 49408;

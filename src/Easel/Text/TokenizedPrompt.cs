@@ -5,4 +5,4 @@ namespace Easel.Text;
 /// <param name="TokenCount">How many tokens the whole text has, without the two marks and the padding.</param>
 /// <param name="CutCount">How many of them did not fit; 0 for most prompts.</param>
 /// <param name="CutText">The text of those tokens as the model would have read it (repaired and in lower case); empty when nothing was cut.</param>
-public sealed record TokenizedPrompt(int[] Ids, int TokenCount, int CutCount, string CutText);
+internal sealed record TokenizedPrompt(int[] Ids, int TokenCount, int CutCount, string CutText);

@@ -1,8 +1,6 @@
 using Easel.Models;
-using Easel.Models.Midas;
 using Easel.Sampling;
 using Easel.Weights.Formats;
-using Easel.Weights.Names;
 using static TorchSharp.torch;
 
 namespace Easel.Weights;
@@ -12,10 +10,11 @@ namespace Easel.Weights;
 /// the names and
 /// shapes of the tensors; a configuration file beside the model is honoured where tensors cannot tell.
 /// </summary>
-public sealed class Checkpoint : IDisposable
+internal sealed class Checkpoint : IDisposable
 {
     private readonly List<TensorFile> _files = [];
     private ModelSettings _settings;
+    private bool _isWholeTower;
 
     private Checkpoint(string path, ModelSettings settings) => (Path, _settings) = (path, settings);
 
@@ -57,14 +56,17 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Values in the UNet, the autoencoder and the text encoder.</summary>
     public (long UNet, long Autoencoder, long Text) ParameterCounts => (UNetTensors.ParameterCount, AutoencoderTensors.ParameterCount, TextTensors.ParameterCount);
 
+    /// <summary>The files it is made of.</summary>
+    public IReadOnlyList<TensorFile> Files => _files;
+
     /// <summary>The file that holds a depth estimator, as the checkpoint of SD 2's depth model does; null where there is none.</summary>
-    internal TensorFile? DepthEstimator { get; private set; }
+    public TensorFile? DepthEstimator { get; private set; }
 
-    internal StateDict UNetTensors { get; } = new();
+    public StateDict UNetTensors { get; } = new();
 
-    internal StateDict AutoencoderTensors { get; private set; } = new();
+    public StateDict AutoencoderTensors { get; private set; } = new();
 
-    internal StateDict TextTensors { get; } = new();
+    public StateDict TextTensors { get; } = new();
 
     /// <summary>Opens a checkpoint.</summary>
     /// <param name="path">A <c>.ckpt</c>, <c>.pt</c>, <c>.bin</c> or <c>.safetensors</c> file, or a diffusers folder.</param>
@@ -97,7 +99,7 @@ public sealed class Checkpoint : IDisposable
     }
 
     /// <summary>How the model sees noise: as its configuration says, and its family where that is silent.</summary>
-    internal NoiseModel Noise()
+    public NoiseModel Noise()
     {
         var (kind, first, last) = Family.Noise.Schedule.Betas;
         kind = _settings.BetaSchedule switch { "linear" => BetaSchedule.Linear, "squaredcos_cap_v2" => BetaSchedule.Cosine, null => kind, _ => BetaSchedule.ScaledLinear };
@@ -113,7 +115,6 @@ public sealed class Checkpoint : IDisposable
         _vae?.Dispose();
     }
 
-    private bool _openClip;
     private VaeFile? _vae;
 
     private void ReadFile(bool ema)
@@ -123,55 +124,39 @@ public sealed class Checkpoint : IDisposable
         _remarks.AddRange(file.Remarks);
         _settings = _settings.WithMarks(file);
 
-        const string UNetPrefix = "model.diffusion_model.", VaePrefix = "first_stage_model.", ClipPrefix = "cond_stage_model.transformer.", OpenClipPrefix = "cond_stage_model.model.";
-        var unetKeys = file.Tensors.Keys.Where(k => k.StartsWith(UNetPrefix, StringComparison.Ordinal)).ToList();
-        if (unetKeys.Count == 0)
-            throw new CheckpointException($"{Path} is {ModelKind.Describe(file.Tensors.Keys) ?? "no Stable Diffusion checkpoint: none of its tensors is named model.diffusion_model.*"}.");
+        var parts = CheckpointLayout.Original
+            .Select(part => (Part: part, Keys: file.Tensors.Keys.Where(key => key.StartsWith(part.Place, StringComparison.Ordinal)).ToList()))
+            .Where(part => part.Keys.Count > 0).ToList();
+        if (!parts.Any(part => part.Part.Network == CheckpointNetwork.UNet))
+            throw new CheckpointException($"{Path} is "
+                + $"{FileKind.Of(file)?.What ?? "no Stable Diffusion checkpoint: none of its tensors is named model.diffusion_model.*"}.");
 
-        var blocks = KeyLayout.OriginalBlocksPerLevel(unetKeys);
-        var levels = 1 + file.Tensors.Keys.Select(k => k.Split('.')).Where(p => p is [_, "decoder", "up", _, ..] && p[0] + "." == VaePrefix && int.TryParse(p[3], out _))
-            .Select(p => int.Parse(p[3])).DefaultIfEmpty(-1).Max();
-
-        if (MidasDepth.IsIn(file)) DepthEstimator = file;
-
-        var (emaCount, others) = (0, new List<string>());
-        foreach (var key in file.Tensors.Keys)
+        foreach (var (part, keys) in parts)
         {
-            if (key.StartsWith(UNetPrefix, StringComparison.Ordinal))
-                Add(UNetTensors, key, KeyLayout.OriginalUNet(key[UNetPrefix.Length..], blocks), ema ? Averaged(file, key) : key);
-            else if (key.StartsWith(VaePrefix, StringComparison.Ordinal))
-                Add(AutoencoderTensors, key, KeyLayout.OriginalAutoencoder(key[VaePrefix.Length..], levels));
-            else if (key.StartsWith(ClipPrefix, StringComparison.Ordinal))
-                Add(TextTensors, key, KeyLayout.ClipText(key[ClipPrefix.Length..]));
-            else if (key.StartsWith(OpenClipPrefix, StringComparison.Ordinal))
-                AddOpenClip(key, KeyLayout.OpenClipText(key[OpenClipPrefix.Length..]));
-            else if (key.StartsWith("model_ema.", StringComparison.Ordinal))
-                emaCount++;
-            else if (!IsScheduleBuffer(key) && !ModelSettings.IsMark(key) && !key.StartsWith("depth_model.", StringComparison.Ordinal))
-                others.Add(key);
+            var names = part.NamesOf([.. keys.Select(key => key[part.Place.Length..])]);
+            foreach (var key in keys)
+            {
+                var source = ema && CheckpointLayout.Averaged(key) is { } average && file.Tensors.ContainsKey(average) ? average : key;
+                TensorsOf(part).Add(names, key[part.Place.Length..], file, source);
+            }
+            _isWholeTower |= part.IsWholeTower;
         }
+
+        if (DepthEstimatorFile.IsIn(file)) DepthEstimator = file;
+        var rest = file.Tensors.Keys.Except(parts.SelectMany(part => part.Keys)).ToList();
+        var emaCount = rest.RemoveAll(key => key.StartsWith(CheckpointLayout.Averages, StringComparison.Ordinal));
+        rest.RemoveAll(key => IsScheduleBuffer(key) || ModelSettings.IsMark(key) || key.StartsWith("depth_model.", StringComparison.Ordinal));
         if (emaCount > 0 && !ema) _remarks.Add($"averaged (EMA) weights left aside: {emaCount} tensors");
         if (ema && emaCount == 0) throw new CheckpointException($"{Path} holds no averaged (EMA) weights, which were asked for.");
-        if (others.Count > 0) _remarks.Add($"tensors of no known part: {others.Count} ({string.Join(", ", others.Take(3))}{(others.Count > 3 ? ", ..." : "")})");
-
-        void Add(StateDict tensors, string key, string? name, string? source = null)
-        {
-            if (name is not null) tensors.Add(name, new Slot(file, source ?? key));
-        }
-
-        void AddOpenClip(string key, IReadOnlyList<string> names)
-        {
-            _openClip = true;
-            for (var part = 0; part < names.Count; part++) TextTensors.Add(names[part], new Slot(file, key, part, names.Count));
-        }
+        if (rest.Count > 0) _remarks.Add($"tensors of no known part: {rest.Count} ({string.Join(", ", rest.Take(3))}{(rest.Count > 3 ? ", ..." : "")})");
     }
 
-    /// <summary>LitEma in the original ldm/modules/ema.py: the parameter's name without its dots.</summary>
-    private static string Averaged(TensorFile file, string key)
+    private StateDict TensorsOf(CheckpointPart part) => part.Network switch
     {
-        var averaged = "model_ema." + key["model.".Length..].Replace(".", "");
-        return file.Tensors.ContainsKey(averaged) ? averaged : key;
-    }
+        CheckpointNetwork.UNet => UNetTensors,
+        CheckpointNetwork.Autoencoder => AutoencoderTensors,
+        _ => TextTensors,
+    };
 
     /// <summary>Buffers of the training schedule, which follow from its first and last beta.</summary>
     private static bool IsScheduleBuffer(string key)
@@ -189,19 +174,13 @@ public sealed class Checkpoint : IDisposable
         if (Directory.Exists(System.IO.Path.Combine(Path, "text_encoder_2")))
             throw new CheckpointException($"The folder {Path} holds a Stable Diffusion XL model, which Easel does not run yet.");
 
-        Read("unet", UNetTensors, key => key);
-        Read("vae", AutoencoderTensors, KeyLayout.DiffusersAutoencoder);
-        Read("text_encoder", TextTensors, KeyLayout.ClipText);
-
-        void Read(string component, StateDict tensors, Func<string, string?> rename)
+        foreach (var part in CheckpointLayout.Diffusers)
         {
-            var file = DiffusersFolder.OpenComponent(Path, component);
+            var file = DiffusersFolder.OpenComponent(Path, part.Place);
             _files.Add(file);
             _remarks.AddRange(file.Remarks);
-            foreach (var key in file.Tensors.Keys)
-            {
-                if (rename(key) is { } name) tensors.Add(name, new Slot(file, key)); // others belong to no parameter, such as CLIP's position ids
-            }
+            var names = part.NamesOf([.. file.Tensors.Keys]);
+            foreach (var key in file.Tensors.Keys) TensorsOf(part).Add(names, key, file, key);
         }
     }
 
@@ -223,7 +202,7 @@ public sealed class Checkpoint : IDisposable
             GuidanceScale = _settings.GuidanceScale ?? family.GuidanceScale,
             Latent = family.Latent.As(UNet.OutChannels, Autoencoder?.Factor, _settings.LatentScale),
         };
-        Text = TextTensors.Count > 0 ? Shapes.Text(TextTensors, _openClip, Family.TextEncoders[0], _settings, Path) : null;
+        Text = TextTensors.Count > 0 ? Shapes.Text(TextTensors, _isWholeTower, Family.TextEncoders[0], _settings, Path) : null;
         if (Text is { } text && text.Width != UNet.ContextWidth)
             throw new CheckpointException($"The text encoder of {Path} gives vectors of width {text.Width}, but its UNet attends to {UNet.ContextWidth}.");
     }

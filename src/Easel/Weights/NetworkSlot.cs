@@ -1,4 +1,5 @@
 using Easel.Models;
+using Easel.Weights.Names;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -9,8 +10,8 @@ namespace Easel.Weights;
 /// <param name="module">The network.</param>
 /// <param name="tensors">Its weights in their files, which stay open.</param>
 /// <param name="servesBeforeDrawing">Whether its part is done before drawing begins, so that it may leave memory then.</param>
-/// <param name="loraName">A layer's name as LoRAs write it, where it is not ours; null where LoRAs do not reach the network.</param>
-internal sealed class NetworkSlot(string name, Module module, StateDict tensors, bool servesBeforeDrawing = false, Func<string, string>? loraName = null)
+/// <param name="loraNames">Its layers' names as LoRAs write them, where they are not ours; null where LoRAs do not reach the network.</param>
+internal sealed class NetworkSlot(string name, Module module, StateDict tensors, bool servesBeforeDrawing = false, NameTable? loraNames = null)
     : IDisposable
 {
     /// <inheritdoc cref="NetworkSlot" path="/param[@name='name']"/>
@@ -25,8 +26,8 @@ internal sealed class NetworkSlot(string name, Module module, StateDict tensors,
     /// <inheritdoc cref="NetworkSlot" path="/param[@name='servesBeforeDrawing']"/>
     public bool ServesBeforeDrawing => servesBeforeDrawing;
 
-    /// <inheritdoc cref="NetworkSlot" path="/param[@name='loraName']"/>
-    public Func<string, string>? LoraName => loraName;
+    /// <inheritdoc cref="NetworkSlot" path="/param[@name='loraNames']"/>
+    public NameTable? LoraNames => loraNames;
 
     /// <summary>Values of its weights.</summary>
     public long Values { get; } = tensors.ParameterCount;

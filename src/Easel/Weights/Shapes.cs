@@ -1,4 +1,5 @@
 using Easel.Models;
+using Easel.Models.Midas;
 
 namespace Easel.Weights;
 
@@ -57,7 +58,7 @@ internal static class Shapes
                 : channels[level] / family.HeadWidth;
             if (heads > 0 && channels[level] % heads == 0) return heads;
             throw new CheckpointException($"{path} would have {heads} attention heads over {channels[level]} channels, which do not divide; "
-                + "a configuration file beside it (or --config) can say how many it has.");
+                + "a configuration file beside it, or the one of LoadOptions.Config, can say how many it has.");
         }
     }
 
@@ -97,6 +98,30 @@ internal static class Shapes
             UnusedLayers = isWhole ? spec.SkippedLayers : 0,
             HasFinalNorm = spec.HasFinalNorm,
         };
+    }
+
+    /// <summary>The depth estimator's shape.</summary>
+    public static MidasConfig DepthEstimator(StateDict tensors, string path)
+    {
+        const string Backbone = "pretrained.model.patch_embed.backbone.";
+        var stages = tensors.CountChildren(Backbone + "stages.");
+        var positions = Sized("pretrained.model.tokens.pos_embed", 3);
+        return new MidasConfig
+        {
+            StemChannels = Sized(Backbone + "stem.conv.weight", 4)[0],
+            StageChannels = [.. Enumerable.Range(0, stages).Select(i => Sized($"{Backbone}stages.{i}.blocks.0.conv3.weight", 4)[0])],
+            StageDepths = [.. Enumerable.Range(0, stages).Select(i => tensors.CountChildren($"{Backbone}stages.{i}.blocks."))],
+            Width = positions[2],
+            Depth = tensors.CountChildren("pretrained.model.blocks."),
+            Grid = (long)Math.Sqrt(positions[1] - 1),
+            Reassembled = (Sized("pretrained.act_postprocess3.layers.3.weight", 4)[0], Sized("pretrained.act_postprocess4.layers.3.weight", 4)[0]),
+            Features = Sized("scratch.layer1_rn.weight", 4)[0],
+            HeadChannels = Sized("scratch.output_conv.4.weight", 4)[1],
+        };
+
+        long[] Sized(string name, int rank) => tensors.Shape(name) is { } shape && shape.Length == rank
+            ? shape
+            : throw new CheckpointException($"The depth estimator in {path} does not fit: its tensor {name} is missing or of another rank than {rank}.");
     }
 
     private static long[] Require(StateDict tensors, string name, int atLeastRank, string path)

@@ -1,5 +1,6 @@
 using Easel.Models;
 using Easel.Weights.Formats;
+using Easel.Weights.Names;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -36,6 +37,16 @@ internal sealed class StateDict
     public int Count => _slots.Count;
 
     public void Add(string name, Slot slot) => _slots[name] = slot;
+
+    /// <summary>Adds what our parameters have of a stored tensor.</summary>
+    /// <param name="names">How the file names the network's tensors.</param>
+    /// <param name="stored">What it calls this one, without what stands before all of the network's.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="key">The tensor to take the values from.</param>
+    public void Add(NameTable names, string stored, TensorFile file, string key)
+    {
+        foreach (var (name, part, parts) in names.Own(stored)) Add(name, new Slot(file, key, part, parts));
+    }
 
     /// <summary>The shape of a parameter, or null where there is none of that name.</summary>
     public long[]? Shape(string name) => _slots.TryGetValue(name, out var slot) ? slot.Shape : null;

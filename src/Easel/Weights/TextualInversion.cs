@@ -66,12 +66,10 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
     private static string FindVectors(TensorFile file)
     {
         var keys = file.Tensors.Keys.ToList();
-        if (keys.Any(key => key is "clip_g" or "clip_l"))
-            throw new CheckpointException($"{file.Path} is an embedding for Stable Diffusion XL or a later model, which Easel does not run yet.");
+        if (FileKind.Of(file) is { Kind: ModelKind.Other }) throw FileKind.IsNo(file, "textual-inversion embedding");
         if (keys.Find(key => key.StartsWith("string_to_param.", StringComparison.Ordinal)) is { } trained) return trained;
         if (keys.Contains("emb_params")) return "emb_params";
         if (keys is [var only]) return only;
-        throw new CheckpointException($"{file.Path} is no textual-inversion embedding"
-            + (ModelKind.Describe(keys) is { } kind ? $" but {kind}." : $": it holds {keys.Count} tensors."));
+        throw FileKind.IsNo(file, "textual-inversion embedding");
     }
 }

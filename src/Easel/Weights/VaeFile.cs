@@ -13,15 +13,12 @@ internal sealed class VaeFile : IDisposable
     {
         _file = file;
         const string Prefix = "first_stage_model.";
-        var prefix = file.Tensors.Keys.Any(k => k.StartsWith(Prefix, StringComparison.Ordinal)) ? Prefix : "";
-        var names = file.Tensors.Keys.Where(k => k.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(k => k, k => k[prefix.Length..]);
-        var original = names.Values.Any(n => n.StartsWith("decoder.up.", StringComparison.Ordinal));
-        if (!original && !names.Values.Any(n => n.StartsWith("decoder.up_blocks.", StringComparison.Ordinal)))
-            throw new CheckpointException($"{file.Path} holds no autoencoder: it is {ModelKind.Describe(file.Tensors.Keys) ?? "of a kind unknown to Easel"}.");
+        var prefix = file.Tensors.Keys.Any(key => key.StartsWith(Prefix, StringComparison.Ordinal)) ? Prefix : "";
+        var keys = file.Tensors.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).ToList();
+        if (!keys.Any(key => key.AsSpan(prefix.Length).StartsWith("decoder.up"))) throw FileKind.IsNo(file, "autoencoder");
 
-        var levels = 1 + names.Values.Select(n => n.Split('.')).Where(p => p is ["decoder", "up", _, ..] && int.TryParse(p[2], out _)).Select(p => int.Parse(p[2])).DefaultIfEmpty(0).Max();
-        foreach (var (key, name) in names)
-            if ((original ? KeyLayout.OriginalAutoencoder(name, levels) : KeyLayout.DiffusersAutoencoder(name)) is { } own) Tensors.Add(own, new Slot(file, key));
+        var names = AutoencoderNames.Of([.. keys.Select(key => key[prefix.Length..])]);
+        foreach (var key in keys) Tensors.Add(names, key[prefix.Length..], file, key);
         Config = Shapes.Autoencoder(Tensors, new ModelSettings().WithMarks(file).VaeNormGroups, file.Path);
     }
 
@@ -42,11 +39,6 @@ internal sealed class VaeFile : IDisposable
             throw;
         }
     }
-
-    /// <summary>Whether a file holds one.</summary>
-    public static bool IsIn(TensorFile file) => file.Tensors.Keys.Any(key =>
-        key.StartsWith("decoder.up.", StringComparison.Ordinal) || key.StartsWith("decoder.up_blocks.", StringComparison.Ordinal)
-        || key.StartsWith("first_stage_model.decoder.up.", StringComparison.Ordinal));
 
     public void Dispose() => _file.Dispose();
 }

@@ -1,5 +1,4 @@
 using Easel.Cli;
-using Easel.Cli.Commands;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
 using Easel.Tests.Weights;
@@ -82,11 +81,11 @@ public sealed class ConvertTests : IDisposable
     public void NamesAreTheInverseOfTheLibrarys(string area, string precision)
     {
         using var checkpoint = Checkpoint.Open(LoadedModel.Path(area, $"model.{precision}.safetensors", config: null));
-        var levels = checkpoint.AutoencoderTensors.CountChildren("decoder.up_blocks.");
+        var (unet, autoencoder) = (UNetNames.Original(checkpoint.UNet), AutoencoderNames.Original(checkpoint.Autoencoder!));
         foreach (var (name, slot) in checkpoint.UNetTensors.Slots)
-            Assert.Equal(slot.Key, "model.diffusion_model." + TensorSource.UNetName(name, checkpoint.UNet));
+            Assert.Equal(slot.Key, "model.diffusion_model." + unet.Stored(name).Name);
         foreach (var (name, slot) in checkpoint.AutoencoderTensors.Slots)
-            Assert.Equal(slot.Key, "first_stage_model." + AutoencoderNames.Original(name, levels));
+            Assert.Equal(slot.Key, "first_stage_model." + autoencoder.Stored(name).Name);
     }
 
     [Fact]

@@ -17,16 +17,18 @@ public sealed class RunTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    /// <summary>With the model that is nearest to a real one: in "micro" norms over single channels hide the time embedding.</summary>
     [Fact]
     public void ScriptsLineGivesTheLibrarysPictures()
     {
-        var (code, output, _) = Run("txt2img", "--prompt", Prompt, "--ckpt", _model, "--H", "64", "--W", "64", "--ddim_steps", "2", "--n_samples", "2",
+        var model = LoadedModel.Path("sd1");
+        var (code, output, _) = Run("txt2img", "--prompt", Prompt, "--ckpt", model, "--H", "64", "--W", "64", "--ddim_steps", "2", "--n_samples", "2",
             "--n_iter", "2", "--precision", "full", "--outdir", _folder.Path("out"), "-q");
         Assert.Equal(ExitCodes.Ok, code);
         string[] names = ["samples/00000.png", "samples/00001.png", "samples/00002.png", "samples/00003.png", "grid-0000.png"];
         Assert.Equal(names.Select(name => _folder.Path(["out", .. name.Split('/')])), Lines(output));
 
-        using var generator = ImageGenerator.Load(_model, new LoadOptions { Precision = Precision.Full });
+        using var generator = ImageGenerator.Load(model, new LoadOptions { Precision = Precision.Full });
         var expected = generator.Generate(new GenerationRequest
         {
             Prompt = Prompt,
@@ -46,7 +48,7 @@ public sealed class RunTests : IDisposable
 
         // The third picture again, out of its own text.
         var again = _folder.Path("again.png");
-        Assert.Equal(ExitCodes.Ok, Run("again", Lines(output)[2], "-m", _model, "-o", again, "-q").Code);
+        Assert.Equal(ExitCodes.Ok, Run("again", Lines(output)[2], "-m", model, "-o", again, "-q").Code);
         Assert.Equal(ImageFile.Load(Lines(output)[2]).Pixels, ImageFile.Load(again).Pixels);
         Assert.Equal(ImageFile.ReadMetadata(Lines(output)[2]).Parameters, ImageFile.ReadMetadata(again).Parameters);
     }

@@ -70,21 +70,22 @@ public sealed class TerminalTests
     {
         var clock = new Clock();
         var pace = new Pace(clock);
-        pace.Step(new GenerationProgress(GenerationStage.Encoding, 0, 2, 0, 10, null));
-        Assert.Equal("batch 1 of 2, reading the prompt", pace.ToString());
+        var progress = pace.Timed(new GenerationProgress(GenerationStage.Encoding, 0, 2, 0, 10, null));
+        Assert.Equal("batch 1 of 2, reading the prompt", ProgressLine.Of(progress));
         for (var step = 1; step <= 5; step++)
         {
             clock.Now += TimeSpan.FromSeconds(2);
-            pace.Step(new GenerationProgress(GenerationStage.Sampling, 0, 2, step, 10, null));
+            progress = pace.Timed(new GenerationProgress(GenerationStage.Sampling, 0, 2, step, 10, null));
         }
-        Assert.Equal("batch 1 of 2, step 5/10, 2.00 s/step, 0:30 left", pace.ToString());
+        Assert.Equal("batch 1 of 2, step 5/10, 2.00 s/step, 0:30 left", ProgressLine.Of(progress));
+        Assert.Equal((TimeSpan.FromSeconds(30), 0.25), (progress.Left, progress.Share));
     }
 
     [Theory]
     [InlineData(0, "0:00")]
     [InlineData(61.2, "1:02")]
     [InlineData(3723, "1:02:03")]
-    public void Times(double seconds, string expected) => Assert.Equal(expected, Pace.Clock(TimeSpan.FromSeconds(seconds)));
+    public void Times(double seconds, string expected) => Assert.Equal(expected, Readable.Clock(TimeSpan.FromSeconds(seconds)));
 
     [Fact]
     public void PictureInCharacters()

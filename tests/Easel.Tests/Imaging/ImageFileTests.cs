@@ -267,7 +267,7 @@ public sealed class ImageFileTests : IDisposable
         BinaryPrimitives.WriteInt32BigEndian(chunk, data.Length);
         for (var i = 0; i < 4; i++) chunk[4 + i] = (byte)type[i];
         data.CopyTo(chunk, 8);
-        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(8 + data.Length), Crc32.Of(chunk.AsSpan(4, data.Length + 4)));
+        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(8 + data.Length), System.IO.Hashing.Crc32.HashToUInt32(chunk.AsSpan(4, data.Length + 4)));
         return chunk;
     }
 

@@ -1,6 +1,5 @@
 using Easel.Kernels;
 using Easel.Models;
-using Easel.Runtime;
 using Easel.Tests.Support;
 using static TorchSharp.torch;
 
@@ -92,7 +91,7 @@ public sealed class PackedLayerTests
         var expected = run(plain);
         foreach (var (type, tolerance) in ((ScalarType, double)[])[(ScalarType.Float32, 2e-6), (ScalarType.BFloat16, half)])
         {
-            if (type == ScalarType.BFloat16 && !Hardware.HasBFloat16) continue; // nor are layers packed in it then
+            if (type == ScalarType.BFloat16 && !Processor.HasBFloat16) continue; // nor are layers packed in it then
             using var packed = Filled(make, weight, bias, type, packs: true);
             var actual = run(packed);
             Assert.Equal(type, actual.dtype);

@@ -20,7 +20,8 @@ internal sealed class Blocks(Dictionary<string, Tensor> goldens, string prefix, 
     }
 
     /// <summary>Fails where an output is recorded that nobody looked at.</summary>
-    public void AssertAllRead() => Assert.Empty(goldens.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal) && !key.EndsWith("_input", StringComparison.Ordinal)).Except(_read));
+    public void AssertAllRead() => Assert.Empty(goldens.Keys
+        .Where(key => key.StartsWith(prefix, StringComparison.Ordinal) && !key.EndsWith("_input", StringComparison.Ordinal)).Except(_read));
 }
 
 /// <summary>The parts of a network by name, to be called one by one. What is handed to a part is copied, since some parts write over it.</summary>

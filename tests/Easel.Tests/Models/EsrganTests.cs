@@ -1,7 +1,10 @@
 using System.Text.RegularExpressions;
+using Easel.Cli;
 using Easel.Imaging;
 using Easel.Models.Upscaling;
+using Easel.Tests.Cli;
 using Easel.Tests.Support;
+using Easel.Weights;
 using Easel.Weights.Formats;
 using static TorchSharp.torch;
 
@@ -38,6 +41,20 @@ public sealed class EsrganTests : IDisposable
         Close.Relative(_goldens[kind + ".y"], upscaler.Network.call(_goldens[kind + ".x"]), 1e-4, kind);
         var expected = (upscaler.Network.call(x / 255).clamp(0, 1) * 255).round();
         Close.Absolute(expected, Tensor(upscaler.Upscale(Picture(x))), 1, kind);
+    }
+
+    /// <summary>From a file to a file, against the network's own numbers, which have goldens.</summary>
+    [Fact]
+    public void Enlarges_from_the_command_line()
+    {
+        using var upscaler = Load(Network("x4"));
+        var x = (_goldens["x4.x"] * 255).round();
+        var (small, large) = (Path.Combine(_folder, "small.png"), Path.Combine(_folder, "large.png"));
+        ImageFile.Save(small, Picture(x));
+        var (code, output, error) = Command.Run("upscale", "-i", small, "-m", Path.Combine(_folder, "network.safetensors"), "-o", large, "-q");
+        Assert.True(code == ExitCodes.Ok, error);
+        Assert.Equal(large, output.Trim());
+        Close.Absolute((upscaler.Network.call(x / 255).clamp(0, 1) * 255).round(), Tensor(ImageFile.Load(large)), 1, "picture");
     }
 
     [Theory]
@@ -78,7 +95,7 @@ public sealed class EsrganTests : IDisposable
     public void Takes_the_averaged_weights_out_of_their_wrapper()
     {
         using var bare = Load(Network("compact-x2"));
-        using var wrapped = Esrgan.Load(Goldens.Path("upscalers/compact-x2.wrapped.pth"), ScalarType.Float32, CPU);
+        using var wrapped = UpscalerFile.Load(Goldens.Path("upscalers/compact-x2.wrapped.pth"), ScalarType.Float32, CPU);
         var picture = Picture((_goldens["x4.x"] * 255).round());
         Assert.Equal(bare.Upscale(picture).Pixels, wrapped.Upscale(picture).Pixels);
     }
@@ -133,7 +150,7 @@ public sealed class EsrganTests : IDisposable
     {
         var path = Path.Combine(_folder, "network.safetensors");
         SafeTensorsWriter.Write(path, network.ToDictionary(t => rename?.Invoke(t.Key) ?? t.Key, t => t.Value));
-        return Esrgan.Load(path, ScalarType.Float32, CPU);
+        return UpscalerFile.Load(path, ScalarType.Float32, CPU);
     }
 
     /// <summary>The first layout: everything numbered, with gaps for what has no weights.</summary>

@@ -19,7 +19,8 @@ internal static class LoadedModel
     private static string Laid(string area, string file, string? config)
     {
         var packed = Goldens.Unpacked($"{area}/{file}");
-        var folder = Directory.CreateDirectory(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(packed)!, config is null ? "bare" : System.IO.Path.GetFileNameWithoutExtension(config)));
+        var name = config is null ? "bare" : System.IO.Path.GetFileNameWithoutExtension(config);
+        var folder = Directory.CreateDirectory(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(packed)!, name));
         var model = System.IO.Path.Combine(folder.FullName, file);
         Lay(model, beside => File.CreateSymbolicLink(beside, packed));
         if (File.Exists(Goldens.Path($"{area}/text_config.json"))) Copy("text_config.json", "text_config.json");

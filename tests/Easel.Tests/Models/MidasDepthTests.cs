@@ -1,6 +1,7 @@
 using Easel.Imaging;
 using Easel.Models.Midas;
 using Easel.Tests.Support;
+using Easel.Weights;
 using Easel.Weights.Formats;
 using static TorchSharp.torch;
 
@@ -29,7 +30,7 @@ public sealed class MidasDepthTests : IDisposable
     public void Estimates_as_the_original(string golden)
     {
         using var file = TensorFile.Open(Network);
-        using var model = MidasDepth.Load(file, ScalarType.Float32, CPU);
+        using var model = DepthEstimatorFile.Load(file, ScalarType.Float32, CPU);
         Close.Relative(_goldens[golden + ".depth"], model.Forward(_goldens[golden + ".x"]), 1e-4, golden);
     }
 
@@ -43,7 +44,7 @@ public sealed class MidasDepthTests : IDisposable
         SafeTensorsWriter.Write(path, tensors);
 
         using var file = TensorFile.Open(path);
-        using var model = MidasDepth.Load(file, ScalarType.Float32, CPU);
+        using var model = DepthEstimatorFile.Load(file, ScalarType.Float32, CPU);
         Close.Relative(_goldens["case1.depth"], model.Forward(_goldens["case1.x"]), 1e-4);
     }
 
@@ -68,7 +69,7 @@ public sealed class MidasDepthTests : IDisposable
     public void Estimates_a_picture_from_start_to_end()
     {
         using var file = TensorFile.Open(Network);
-        using var model = MidasDepth.Load(file, ScalarType.BFloat16, CPU);
+        using var model = DepthEstimatorFile.Load(file, ScalarType.BFloat16, CPU);
         var depth = model.Estimate(new RgbImage(120, 80));
         Assert.Equal([1, 1, 256, 384], depth.shape);
         Assert.Equal(ScalarType.Float32, depth.dtype);
@@ -81,8 +82,8 @@ public sealed class MidasDepthTests : IDisposable
         // A file with the real names and one value for each tensor's last dimension would take 490 MB; shapes are all that is needed to build the network.
         using var file = new ShapesOnly(Goldens.Json("midas/dpt-hybrid.keys.json").EnumerateObject()
             .ToDictionary(entry => entry.Name, entry => entry.Value.EnumerateArray().Select(n => n.GetInt64()).ToArray()));
-        Assert.True(MidasDepth.IsIn(file));
-        Assert.Equal("asked for values", Assert.Throws<NotSupportedException>(() => MidasDepth.Load(file, ScalarType.Float32, CPU)).Message);
+        Assert.True(DepthEstimatorFile.IsIn(file));
+        Assert.Equal("asked for values", Assert.Throws<NotSupportedException>(() => DepthEstimatorFile.Load(file, ScalarType.Float32, CPU)).Message);
     }
 
     [Fact]
@@ -91,7 +92,7 @@ public sealed class MidasDepthTests : IDisposable
         var path = Path.Combine(_folder, "other.safetensors");
         SafeTensorsWriter.Write(path, new Dictionary<string, Tensor> { ["decoder.up.0.block.0.norm1.weight"] = ones(3) });
         using var file = TensorFile.Open(path);
-        Assert.Contains("but is an autoencoder (VAE) alone", Assert.Throws<CheckpointException>(() => MidasDepth.Load(file, ScalarType.Float32, CPU)).Message);
+        Assert.Contains("but an autoencoder (VAE) alone", Assert.Throws<CheckpointException>(() => DepthEstimatorFile.Load(file, ScalarType.Float32, CPU)).Message);
     }
 
     /// <summary>

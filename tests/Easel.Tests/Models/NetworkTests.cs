@@ -8,7 +8,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Tests.Models;
 
-/// <summary>Guards every network against what the original code computes with the same tiny weights (tests/goldens/README.md: producers and tolerances).</summary>
+/// <summary>
+/// Guards every network against what the original code computes with the same tiny weights (tests/goldens/README.md: producers and tolerances).
+/// </summary>
 public sealed class NetworkTests
 {
     [Fact]
@@ -43,7 +45,8 @@ public sealed class NetworkTests
             var ids = golden[$"{p}.ids"];
             Close.Absolute(golden[$"{p}.embedding_penultimate"], model.Text.call(ids), 1e-4, $"{p}.embedding_penultimate");
             var states = model.Text.HiddenStates(ids);
-            for (var j = 0; golden.TryGetValue($"{p}.resblock_out.{j}", out var expected); j++) Close.Absolute(expected, states[j + 1], 1e-4, $"{p}.resblock_out.{j}");
+            for (var j = 0; golden.TryGetValue($"{p}.resblock_out.{j}", out var expected); j++)
+                Close.Absolute(expected, states[j + 1], 1e-4, $"{p}.resblock_out.{j}");
         }
     }
 
@@ -62,12 +65,13 @@ public sealed class NetworkTests
             var actual = model.UNet.call(x, golden[$"case{i}.t"].to(ScalarType.Float32), golden[$"case{i}.context"], null);
             Close.Absolute(expected, actual, 1e-3 * Math.Max(1, expected.abs().max().item<float>()) / 10, $"{area} case{i}");
         }
-        Close.Absolute(golden["timestep_embedding.out"], TimestepEmbedding.Sinusoids(golden["timestep_embedding.t"], (int)golden["timestep_embedding.out"].shape[1]), 1e-4);
+        var sinusoids = golden["timestep_embedding.out"];
+        Close.Absolute(sinusoids, TimestepEmbedding.Sinusoids(golden["timestep_embedding.t"], (int)sinusoids.shape[1]), 1e-4);
     }
 
     /// <summary>
-    /// Block by block: a fault shows where it is made. SD 1's transformers project with convolutions and SD 2's with linear layers; both models have several channels to a group, so that
-    /// the norms do not hide the time embedding.
+    /// Block by block: a fault shows where it is made. SD 1's transformers project with convolutions and SD 2's with linear layers; both models have several
+    /// channels to a group, so that the norms do not hide the time embedding.
     /// </summary>
     [Theory]
     [InlineData("sd1", "config.yaml")]
@@ -137,7 +141,8 @@ public sealed class NetworkTests
             var shift = unet.Call(Resnet + "time_emb_proj", time);
             golden.Check("input_blocks.1.0.in_layers", convolved);
             golden.Check("input_blocks.1.0.emb_layers", shift);
-            golden.Check("input_blocks.1.0.out_layers", unet.Call(Resnet + "conv2", nn.functional.silu(unet.Call(Resnet + "norm2", convolved + shift.unsqueeze(-1).unsqueeze(-1)))));
+            var shifted = unet.Call(Resnet + "norm2", convolved + shift.unsqueeze(-1).unsqueeze(-1));
+            golden.Check("input_blocks.1.0.out_layers", unet.Call(Resnet + "conv2", nn.functional.silu(shifted)));
 
             var normal = unet.Call(Transformer + "norm", golden.Of("case0.block.input_blocks.1.0"));
             var tokens = shape.LinearProjections ? unet.Call(Transformer + "proj_in", Tokens(normal)) : Tokens(unet.Call(Transformer + "proj_in", normal));
@@ -249,24 +254,27 @@ public sealed class NetworkTests
         Close.Absolute(picture, model.Decode(latents, null), 1e-3);
     }
 
-    /// <summary>The whole model in bf16, as a processor with such arithmetic runs it: the same path on every machine, only slower where there is none.</summary>
+    /// <summary>
+    /// The whole model in bf16, as a processor with such arithmetic runs it: the same path on every machine, only slower where there is none.
+    /// </summary>
     [Fact]
     public void Bfloat16StaysNearFullPrecision()
     {
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        var path = LoadedModel.Path("sd1-formats", "micro.fp16.safetensors");
+        var path = LoadedModel.Path("sd1");
         using var full = LoadedModel.Load(path);
         using var half = LoadedNetworks.Load(Checkpoint.Open(path), new LoadOptions(), new NumberFormat(ScalarType.BFloat16, ScalarType.BFloat16), CPU);
-        var golden = Goldens.Tensors("sd1-formats/goldens.safetensors");
+        var (unet, vae) = (Goldens.Tensors("sd1/unet.safetensors"), Goldens.Tensors("sd1/vae.safetensors"));
 
         var ids = full_like(zeros(1, 77), 49407).to(ScalarType.Int64);
         Assert.Equal(ScalarType.BFloat16, half.Text.call(ids).dtype);
         Near(full.Text.call(ids), half.Text.call(ids).to(ScalarType.Float32), "text encoder");
-        var contexts = golden["unet.context"];
-        var call = new NetworkCall(golden["unet.x"], 500, default, [.. Enumerable.Range(0, (int)contexts.shape[0]).Select(i => new GuidanceRow(i, new(contexts[i..(i + 1)], 1)))]);
+        var contexts = unet["case0.context"];
+        var rows = Enumerable.Range(0, (int)contexts.shape[0]).Select(i => new GuidanceRow(i, new(contexts[i..(i + 1)], 1))).ToList();
+        var call = new NetworkCall(unet["case0.x"], 500, default, rows);
         Near(full.Predict(call), half.Predict(call), "UNet");
-        Near(full.Decode(golden["vae.z_scaled"], null), half.Decode(golden["vae.z_scaled"], null), "decoder");
+        Near(full.Decode(vae["dec.z_scaled"], null), half.Decode(vae["dec.z_scaled"], null), "decoder");
 
         static void Near(Tensor expected, Tensor actual, string what)
         {

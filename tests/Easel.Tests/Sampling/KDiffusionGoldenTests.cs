@@ -45,8 +45,9 @@ public sealed class KDiffusionGoldenTests
         var pairs = Data.GetValueOrDefault(name + ".noise_sigma_pairs");
         var expectedSigmas = Data[name + ".call_sigmas"];
 
-        // The adaptive steps follow an error estimate, which single precision moves a little.
-        var near = function == "dpm_adaptive" ? 1e-3 : 2e-5;
+        // The adaptive steps follow the difference of two solutions that are nearly equal, of which single precision leaves few digits (measured: 1.3e-4 apart
+        // at the end of a run).
+        var near = function == "dpm_adaptive" ? 5e-4 : 1e-5;
         Tensor Denoise(Tensor x, Evaluation at)
         {
             var sigma = at.Sigma;

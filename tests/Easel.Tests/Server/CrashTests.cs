@@ -3,6 +3,7 @@ using System.Net.ServerSentEvents;
 using System.Text.Json;
 using Easel.Imaging;
 using Easel.Server.Storage;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 
 namespace Easel.Tests.Server;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
+using Easel.Server.Tests.Support;
 
 namespace Easel.Tests.Server;
 

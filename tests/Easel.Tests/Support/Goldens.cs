@@ -22,8 +22,8 @@ internal static class Goldens
     public static JsonElement Json(string name) => JsonDocument.Parse(File.ReadAllBytes(Path(name))).RootElement;
 
     /// <summary>
-    /// The unpacked path of a golden stored as .gz. The copy lies with the test's own build output, in a folder named by the packed file's bytes: another file of the same name is
-    /// another copy, and all test runs of a checkout share it.
+    /// The unpacked path of a golden stored as .gz. The copy lies with the test's own build output, in a folder named by the packed file's bytes: another file
+    /// of the same name is another copy, and all test runs of a checkout share it.
     /// </summary>
     public static string Unpacked(string name) => Copies.GetOrAdd(name, _ => new Lazy<string>(() => Unpack(name))).Value;
 

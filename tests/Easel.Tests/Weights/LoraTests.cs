@@ -109,12 +109,9 @@ public sealed class LoraTests : IDisposable
     public void Knows_the_original_name_of_every_layer()
     {
         using var micro = new Micro();
-        var config = micro.UNet.Config;
+        var names = UNetNames.Original(micro.UNet.Config);
         foreach (var (name, slot) in micro.Checkpoint.UNetTensors.Slots)
-        {
-            var dot = name.LastIndexOf('.');
-            Assert.Equal(slot.Key, "model.diffusion_model." + OriginalNames.UNetLayer(name[..dot], config) + name[dot..]);
-        }
+            Assert.Equal(slot.Key, "model.diffusion_model." + names.Stored(name).Name);
     }
 
     [Fact]
@@ -206,8 +203,8 @@ public sealed class LoraTests : IDisposable
 
     private static LoraMerge Merge(Micro micro) => new(
     [
-        new NetworkSlot("UNet", micro.UNet, micro.Checkpoint.UNetTensors, loraName: name => OriginalNames.UNetLayer(name, micro.UNet.Config)),
-        new NetworkSlot("text encoder", micro.Text, micro.Checkpoint.TextTensors, loraName: name => name),
+        new NetworkSlot("UNet", micro.UNet, micro.Checkpoint.UNetTensors, loraNames: UNetNames.Original(micro.UNet.Config)),
+        new NetworkSlot("text encoder", micro.Text, micro.Checkpoint.TextTensors, loraNames: new NameTable()),
     ]);
 
     private static Dictionary<string, byte[]> Bits(Micro micro) => new[] { ("unet.", (nn.Module)micro.UNet), ("text.", micro.Text) }
@@ -238,9 +235,9 @@ public sealed class LoraTests : IDisposable
         switch (layout)
         {
             case "original":
-                return isText ? key : "lora_unet_" + OriginalNames.UNetLayer(name, micro.UNet.Config).Replace('.', '_') + part;
+                return isText ? key : "lora_unet_" + UNetNames.Original(micro.UNet.Config).Stored(name).Name.Replace('.', '_') + part;
             case "original-dotted":
-                return isText ? key : "diffusion_model." + OriginalNames.UNetLayer(name, micro.UNet.Config) + part;
+                return isText ? key : "diffusion_model." + UNetNames.Original(micro.UNet.Config).Stored(name).Name + part;
             case "diffusers":
                 return (isText ? "text_encoder." : "unet.") + name + (down ? ".lora_A.weight" : up ? ".lora_B.weight" : part);
             case "diffusers-0.17":

@@ -1,6 +1,4 @@
 using Easel.Imaging;
-using Easel.Weights;
-using Easel.Weights.Formats;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -51,35 +49,16 @@ internal sealed class MidasDepth : Module
     private readonly ScalarType _type;
     private readonly Device _device;
 
-    private MidasDepth(MidasConfig config, ScalarType type, Device device) : base(nameof(MidasDepth))
+    /// <summary>A network without weights.</summary>
+    /// <param name="config">Its shape.</param>
+    /// <param name="type">The precision to run in; it runs once for a picture, so that full precision costs little.</param>
+    /// <param name="device">Where to run.</param>
+    public MidasDepth(MidasConfig config, ScalarType type, Device device) : base(nameof(MidasDepth))
     {
         (_type, _device) = (type, device);
         pretrained = new MidasPretrained(config);
         scratch = new MidasScratch(config);
         RegisterComponents();
-    }
-
-    /// <summary>Whether a file holds the estimator, alone or inside a checkpoint of SD 2's depth model (<c>depth_model.model.*</c>).</summary>
-    public static bool IsIn(TensorFile file) => Prefix(file) is not null;
-
-    /// <summary>Loads the estimator.</summary>
-    /// <param name="file">Its own checkpoint, or one of SD 2's depth model, which has it inside.</param>
-    /// <param name="type">The precision to run in; it runs once for a picture, so that full precision costs little.</param>
-    /// <param name="device">Where to run.</param>
-    /// <exception cref="CheckpointException">The file does not hold it.</exception>
-    public static MidasDepth Load(TensorFile file, ScalarType type, Device device)
-    {
-        var prefix = Prefix(file) ?? throw new CheckpointException($"{file.Path} holds no MiDaS depth estimator (DPT-Hybrid)"
-            + (ModelKind.Describe(file.Tensors.Keys) is { } kind ? $" but is {kind}." : "."));
-        var tensors = new StateDict();
-        foreach (var key in file.Tensors.Keys)
-        {
-            if (!key.StartsWith(prefix, StringComparison.Ordinal)) continue;
-            if (OurName(key[prefix.Length..]) is { } name) tensors.Add(name, new Slot(file, key));
-        }
-        var model = new MidasDepth(Shape(tensors, file.Path), type, device);
-        tensors.Load(model, "depth estimator", type, device);
-        return model;
     }
 
     /// <summary>Estimates a picture's depth.</summary>
@@ -125,47 +104,6 @@ internal sealed class MidasDepth : Module
         return (Rounded(scale * width), Rounded(scale * height));
 
         static int Rounded(double side) => Math.Max(Multiple, (int)Math.Round(side / Multiple, MidpointRounding.ToEven) * Multiple);
-    }
-
-    private static string? Prefix(TensorFile file)
-    {
-        const string Last = "scratch.output_conv.4.weight", First = "pretrained.model.patch_embed.backbone.stem.conv.weight";
-        var prefix = file.Tensors.Keys.FirstOrDefault(key => key.EndsWith(Last, StringComparison.Ordinal))?[..^Last.Length];
-        return prefix is not null && file.Tensors.ContainsKey(prefix + First) ? prefix : null;
-    }
-
-    /// <summary>
-    /// Null for what has weights and plays no part: the classifier, the last norm, and the half of the coarsest fusion that would join something coarser.
-    /// </summary>
-    private static string? OurName(string key) => key switch
-    {
-        "pretrained.model.cls_token" or "pretrained.model.pos_embed" => key.Replace("model.", "model.tokens."),
-        _ when key.StartsWith("pretrained.model.norm.", StringComparison.Ordinal) || key.StartsWith("pretrained.model.head", StringComparison.Ordinal) => null,
-        _ when key.StartsWith("scratch.refinenet4.resConfUnit1.", StringComparison.Ordinal) => null,
-        _ => key.Replace("act_postprocess3.", "act_postprocess3.layers.").Replace("act_postprocess4.", "act_postprocess4.layers."),
-    };
-
-    private static MidasConfig Shape(StateDict tensors, string path)
-    {
-        const string Backbone = "pretrained.model.patch_embed.backbone.";
-        var stages = tensors.CountChildren(Backbone + "stages.");
-        var positions = Require("pretrained.model.tokens.pos_embed", 3);
-        return new MidasConfig
-        {
-            StemChannels = Require(Backbone + "stem.conv.weight", 4)[0],
-            StageChannels = [.. Enumerable.Range(0, stages).Select(i => Require($"{Backbone}stages.{i}.blocks.0.conv3.weight", 4)[0])],
-            StageDepths = [.. Enumerable.Range(0, stages).Select(i => tensors.CountChildren($"{Backbone}stages.{i}.blocks."))],
-            Width = positions[2],
-            Depth = tensors.CountChildren("pretrained.model.blocks."),
-            Grid = (long)Math.Sqrt(positions[1] - 1),
-            Reassembled = (Require("pretrained.act_postprocess3.layers.3.weight", 4)[0], Require("pretrained.act_postprocess4.layers.3.weight", 4)[0]),
-            Features = Require("scratch.layer1_rn.weight", 4)[0],
-            HeadChannels = Require("scratch.output_conv.4.weight", 4)[1],
-        };
-
-        long[] Require(string name, int rank) => tensors.Shape(name) is { } shape && shape.Length == rank
-            ? shape
-            : throw new CheckpointException($"The depth estimator in {path} does not fit: its tensor {name} is missing or of another rank than {rank}.");
     }
 }
 

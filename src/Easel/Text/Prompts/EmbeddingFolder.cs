@@ -13,7 +13,7 @@ internal readonly record struct PromptPart(string Text, TextualInversion? Embedd
 /// <param name="folder">The folder; one that does not exist is an empty one.</param>
 internal sealed class EmbeddingFolder(string folder) : IDisposable
 {
-    private readonly NamedFiles _files = new(folder, ".pt", ".bin", ".safetensors");
+    private readonly NamedFiles _files = NamedFiles.Embeddings(folder);
     private readonly Dictionary<string, TextualInversion> _read = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>What there is, in alphabetical order.</summary>

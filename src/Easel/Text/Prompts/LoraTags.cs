@@ -4,7 +4,7 @@ namespace Easel.Text.Prompts;
 /// <param name="Name">Its name: the file's, without folder and extension.</param>
 /// <param name="TextEncoderWeight">The multiplier for its changes to the text encoder; 1 unless the prompt says otherwise.</param>
 /// <param name="UNetWeight">The multiplier for its changes to the UNet; that of the text encoder unless the prompt says otherwise.</param>
-public sealed record LoraTag(string Name, double TextEncoderWeight, double UNetWeight);
+internal sealed record LoraTag(string Name, double TextEncoderWeight, double UNetWeight);
 
 /// <summary>A prompt without its tags in angle brackets, and what they asked for.</summary>
 /// <param name="Text">The prompt with every tag taken out.</param>
@@ -12,4 +12,4 @@ public sealed record LoraTag(string Name, double TextEncoderWeight, double UNetW
 /// <param name="Ignored">
 /// Tags that mean nothing here, as written: other kinds (<c>&lt;hypernet:...&gt;</c>) and weights that are no numbers. Worth telling the user.
 /// </param>
-public sealed record LoraTags(string Text, IReadOnlyList<LoraTag> Loras, IReadOnlyList<string> Ignored);
+internal sealed record LoraTags(string Text, IReadOnlyList<LoraTag> Loras, IReadOnlyList<string> Ignored);

@@ -3,13 +3,13 @@ namespace Easel.Text.Prompts;
 /// <summary>One run of the text encoder: 77 ids and how much each counts.</summary>
 /// <param name="Ids">Begin of text, 75 tokens or padding, end of text or padding; 77 in all.</param>
 /// <param name="Weights">The weight of each id; 1 for marks and padding.</param>
-public sealed record PromptChunk(int[] Ids, float[] Weights);
+internal sealed record PromptChunk(int[] Ids, float[] Weights);
 
 /// <summary>
 /// Cuts a prompt of any length into chunks that the text encoder takes, as AUTOMATIC1111's web UI does: its encodings are then joined end to end.
 /// Original: <c>tokenize_line</c> in <c>modules/sd_hijack_clip.py</c> of AUTOMATIC1111/stable-diffusion-webui 1.10.
 /// </summary>
-public static class PromptChunks
+internal static class PromptChunks
 {
     /// <summary>Tokens in a chunk, without the marks of begin and end.</summary>
     public const int Length = ClipTokenizer.ContextLength - 2;

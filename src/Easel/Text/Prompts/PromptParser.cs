@@ -9,7 +9,7 @@ namespace Easel.Text.Prompts;
 /// <see cref="SplitComposition"/>, <see cref="Schedule"/>, <see cref="ParseWeights"/>, <see cref="PromptChunks"/>. Nothing is an error: what does not parse is
 /// text. Original: <c>modules/prompt_parser.py</c> and <c>modules/extra_networks.py</c> of AUTOMATIC1111/stable-diffusion-webui 1.10.
 /// </summary>
-public static partial class PromptParser
+internal static partial class PromptParser
 {
     private const double Emphasis = 1.1;
 
@@ -91,15 +91,12 @@ public static partial class PromptParser
     /// A prompt, or one part of its <see cref="SplitComposition"/>. Where "|" or a last backslash stands outside such brackets the whole is plain text.
     /// </param>
     /// <param name="steps">How many steps will be taken; at least 1.</param>
-    /// <param name="stepsBefore">
-    /// For the second pass of a hires fix, how many steps the first took: steps are then counted from its start, and parts of this pass from 1.0 on.
-    /// </param>
     /// <returns>Texts with the last step, counted from 1, that each is for; the last one's is <paramref name="steps"/>.</returns>
-    public static IReadOnlyList<(int UntilStep, string Text)> Schedule(string prompt, int steps, int? stepsBefore = null)
+    public static IReadOnlyList<(int UntilStep, string Text)> Schedule(string prompt, int steps)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
-        return PromptSchedule.Parse(prompt)?.Unroll(steps, stepsBefore) ?? [(steps, prompt)];
+        return PromptSchedule.Parse(prompt)?.Unroll(steps) ?? [(steps, prompt)];
     }
 
     /// <summary>

@@ -102,12 +102,9 @@ internal sealed partial class PromptSchedule
 
     /// <summary>The texts of all steps, each with the last step it is for.</summary>
     /// <param name="steps">How many steps there are.</param>
-    /// <param name="stepsBefore">How many came before in an earlier pass; null if this is the first.</param>
-    public List<(int UntilStep, string Text)> Unroll(int steps, int? stepsBefore)
+    public List<(int UntilStep, string Text)> Unroll(int steps)
     {
-        int StepOf(Change change) => (int)Math.Min(steps, change.IsPart
-            ? (change.When - (stepsBefore is null ? 0 : 1)) * steps
-            : change.When - (stepsBefore ?? 0));
+        int StepOf(Change change) => (int)Math.Min(steps, change.IsPart ? change.When * steps : change.When);
 
         var borders = new SortedSet<int> { steps };
         Visit(_nodes, node =>

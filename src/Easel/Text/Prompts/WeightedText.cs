@@ -4,7 +4,7 @@ namespace Easel.Text.Prompts;
 /// <param name="Text">The text, without the brackets and backslashes that gave it its weight; empty for a break.</param>
 /// <param name="Weight">How much attention it gets; 1 is plain.</param>
 /// <param name="IsBreak">Whether this is the word BREAK: no text, but the place where the next chunk of 75 tokens begins.</param>
-public readonly record struct WeightedText(string Text, double Weight, bool IsBreak = false)
+internal readonly record struct WeightedText(string Text, double Weight, bool IsBreak = false)
 {
     /// <summary>The word BREAK.</summary>
     public static WeightedText Break => new("", 1, IsBreak: true);

@@ -23,23 +23,6 @@ internal static class SafeTensorsWriter
         Write(path, infos, name => tensors[name], metadata);
     }
 
-    /// <summary>Writes the tensors of an open file, whatever its format, one after another.</summary>
-    /// <inheritdoc cref="Write(string, IReadOnlyDictionary{string, TensorInfo}, Func{string, Tensor}, IReadOnlyDictionary{string, string}?, Action{long}?,
-    /// CancellationToken)"/>
-    public static void Convert(TensorFile source, string path, ScalarType? floats = null, IReadOnlyDictionary<string, string>? metadata = null,
-        Action<long>? progress = null, CancellationToken cancel = default)
-    {
-        var infos = new OrderedDictionary<string, TensorInfo>();
-        foreach (var (name, info) in source.Tensors) infos.Add(name, TensorInfo.Of(As(info.DType, floats), info.Shape));
-        var last = (string?)null;
-        Write(path, infos, name =>
-        {
-            if (last is not null) source.Release(last);
-            return source.View(last = name);
-        }, metadata ?? source.Metadata, progress, cancel);
-        if (last is not null) source.Release(last);
-    }
-
     /// <summary>Writes tensors that are made when their turn comes.</summary>
     /// <param name="path">Where to; a file that is there is replaced once the new one is whole.</param>
     /// <param name="tensors">What is to be written, in the order of the header.</param>

@@ -43,10 +43,10 @@ internal abstract class TensorFile(string path) : IDisposable
         var file = MappedFile.Open(path);
         try
         {
-            return FileKinds.Of(file) switch
+            return FileFormats.Of(file) switch
             {
-                FileKind.SafeTensors => SafeTensors.Read(file),
-                FileKind.TorchZip => TorchZip.Read(file),
+                FileFormat.SafeTensors => SafeTensors.Read(file),
+                FileFormat.TorchZip => TorchZip.Read(file),
                 _ => LegacyTorch.Read(file),
             };
         }

@@ -51,7 +51,7 @@ internal sealed class LoraFile : IDisposable
 
     private void Read()
     {
-        if (LoraKeys.Refused(_file.Tensors.Keys) is { } other) throw new CheckpointException($"{Path} is {other}, which Easel does not use.");
+        if (FileKind.Of(_file) is { Kind: ModelKind.Other }) throw FileKind.IsNo(_file, "LoRA");
 
         var layers = new OrderedDictionary<(bool Text, string Layer), Dictionary<LoraPart, string>>();
         var unknown = new List<string>();
@@ -66,7 +66,7 @@ internal sealed class LoraFile : IDisposable
             parts[part.Part] = key;
         }
         if (!layers.Values.Any(parts => parts.ContainsKey(LoraPart.Down)))
-            throw new CheckpointException($"{Path} is no LoRA" + (ModelKind.Describe(_file.Tensors.Keys) is { } kind ? $" but {kind}." : "."));
+            throw FileKind.IsNo(_file, "LoRA");
 
         var alphas = (UNet: SettingsAlpha("unet"), Text: SettingsAlpha("text_encoder"));
         Layers = [.. layers.Select(l => LoraLayer.Of(_file, l.Key.Text, l.Key.Layer, l.Value, l.Key.Text ? alphas.Text : alphas.UNet))];

@@ -33,34 +33,6 @@ internal static partial class LoraKeys
         ("unet.", false), ("text_encoder.", true), ("model.diffusion_model.", false), ("diffusion_model.", false),
     ];
 
-    // What is no LoRA though its file is used like one, told by a part of a name.
-    private static readonly (string Sign, string Kind)[] Others =
-    [
-        ("hada_w1", "a LyCORIS adapter of the kind LoHa"),
-        ("hada_t1", "a LyCORIS adapter of the kind LoHa"),
-        ("lokr_w", "a LyCORIS adapter of the kind LoKr"),
-        ("dora_scale", "a LoRA of the kind DoRA"),
-        ("oft_blocks", "an adapter of the kind OFT"),
-        ("oft_diag", "an adapter of the kind OFT"),
-        (".on_input", "a LyCORIS adapter of the kind (IA)³"),
-        ("lora_te2_", "a LoRA for Stable Diffusion XL"),
-        ("lora_te3_", "a LoRA for Stable Diffusion 3"),
-        ("text_encoder_2.", "a LoRA for Stable Diffusion XL or a later model"),
-        ("double_blocks", "a LoRA for Flux"),
-        ("joint_blocks", "a LoRA for Stable Diffusion 3"),
-        ("transformer_blocks_0_attn_add_k_proj", "a LoRA for Stable Diffusion 3 or Flux"),
-        ("transformer.transformer_blocks.", "a LoRA for Stable Diffusion 3, Flux or the like"),
-    ];
-
-    /// <summary>What a file is, if it is a known adapter that is none of ours; to follow "is".</summary>
-    public static string? Refused(IEnumerable<string> keys)
-    {
-        var all = keys as ICollection<string> ?? [.. keys];
-        foreach (var (sign, kind) in Others)
-            if (all.Any(key => key.Contains(sign, StringComparison.Ordinal))) return kind;
-        return null;
-    }
-
     /// <summary>Takes a name apart; null where it is no part of a LoRA.</summary>
     /// <returns>Whether the layer is the text encoder's, the layer with "_" for ".", and which part of its change the tensor is.</returns>
     public static (bool Text, string Layer, LoraPart Part)? Parse(string key)

@@ -26,7 +26,7 @@ internal sealed class LoraMerge
 
     /// <summary>Prepares a model that was loaded from these tensors; their files must stay open.</summary>
     /// <param name="slots">Its networks.</param>
-    public LoraMerge(IEnumerable<NetworkSlot> slots) => _networks = [.. slots.Where(slot => slot.LoraName is not null).Select(slot => new Network(slot))];
+    public LoraMerge(IEnumerable<NetworkSlot> slots) => _networks = [.. slots.Where(slot => slot.LoraNames is not null).Select(slot => new Network(slot))];
 
     /// <summary>
     /// Makes the model what its checkpoint says with the changes of these LoRAs, and of no others, added. All are checked before the first weight is touched.
@@ -105,7 +105,7 @@ internal sealed class LoraMerge
                 if (module is not Layer layer || slot.Tensors.Shape(name + ".weight") is not { Length: > 1 }) continue; // a norm has but a row
                 var target = new Target($"{slot.Name}'s {name}", layer, slot.Tensors.Slots[name + ".weight"]);
                 _targets[name.Replace('.', '_')] = target;
-                _targets.TryAdd(slot.LoraName!(name).Replace('.', '_'), target);
+                _targets.TryAdd(slot.LoraNames!.Stored(name).Name.Replace('.', '_'), target);
             }
         }
 

@@ -1,29 +1,54 @@
-using System.Globalization;
+using Easel.Models;
 
 namespace Easel.Weights.Names;
 
-/// <summary>From the names of our autoencoder's parameters, which are those of diffusers, back to those of the original single file.</summary>
+/// <summary>How files name the autoencoder's tensors.</summary>
 internal static class AutoencoderNames
 {
-    private static readonly (string Ours, string Original)[] Parts =
-    [
-        (".mid_block.attentions.0.group_norm.", ".mid.attn_1.norm."),
-        (".mid_block.attentions.0.to_q.", ".mid.attn_1.q."), (".mid_block.attentions.0.to_k.", ".mid.attn_1.k."),
-        (".mid_block.attentions.0.to_v.", ".mid.attn_1.v."), (".mid_block.attentions.0.to_out.0.", ".mid.attn_1.proj_out."),
-        (".mid_block.resnets.0.", ".mid.block_1."), (".mid_block.resnets.1.", ".mid.block_2."),
-        (".conv_norm_out.", ".norm_out."), (".conv_shortcut.", ".nin_shortcut."),
-        (".resnets.", ".block."), (".downsamplers.0.conv.", ".downsample.conv."), (".upsamplers.0.conv.", ".upsample.conv."),
-    ];
+    /// <summary>The original layout, for an autoencoder of this shape.</summary>
+    public static NameTable Original(AutoencoderConfig config) => Original(config.Channels.Count, config.BlocksPerLevel + 1);
 
-    /// <summary>The original name of a parameter; the original numbers the decoder's <paramref name="levels"/> from the finest.</summary>
-    public static string Original(string name, int levels)
+    /// <summary>The original layout or that of diffusers, whichever these names are of.</summary>
+    public static NameTable Of(IReadOnlyCollection<string> names) => NameTable.Count(names, "decoder.up.") is > 0 and var levels
+        ? Original(levels, Enumerable.Range(0, levels).Max(level => NameTable.Count(names, $"decoder.up.{level}.block.")))
+        : Diffusers;
+
+    /// <summary>A diffusers folder, whose older exports named the attention's projections otherwise.</summary>
+    private static NameTable Diffusers { get; } = new(
+        from half in (string[])["encoder", "decoder"]
+        from part in ((string, string)[])[("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")]
+        select new NameRow($"{half}.mid_block.attentions.0.{part.Item1}", $"{half}.mid_block.attentions.0.{part.Item2}"));
+
+    // The original numbers the decoder's levels from the finest, we from the first to run.
+    private static NameTable Original(int levels, int blocks)
     {
-        var parts = name.Split('.');
-        if (parts is ["encoder", "down_blocks", ..]) parts[1] = "down";
-        if (parts is ["decoder", "up_blocks", ..]) (parts[1], parts[2]) = ("up", $"{levels - 1 - int.Parse(parts[2], CultureInfo.InvariantCulture)}");
-        return Parts.Aggregate(string.Join('.', parts), (text, part) => text.Replace(part.Ours, part.Original));
-    }
+        List<NameRow> rows = [new("loss", null), new("model_ema", null)];
+        foreach (var half in (string[])["encoder", "decoder"])
+        {
+            var (attention, own) = ($"{half}.mid.attn_1", $"{half}.mid_block.attentions.0");
+            rows.AddRange(
+            [
+                new($"{half}.norm_out", $"{half}.conv_norm_out"),
+                .. Block($"{half}.mid.block_1", $"{half}.mid_block.resnets.0"), .. Block($"{half}.mid.block_2", $"{half}.mid_block.resnets.1"),
+                new($"{attention}.norm", $"{own}.group_norm"), new($"{attention}.q", $"{own}.to_q", IsConvolution: true),
+                new($"{attention}.k", $"{own}.to_k", IsConvolution: true), new($"{attention}.v", $"{own}.to_v", IsConvolution: true),
+                new($"{attention}.proj_out", $"{own}.to_out.0", IsConvolution: true),
+            ]);
+        }
+        for (var level = 0; level < levels; level++)
+        {
+            var (down, up) = ($"encoder.down_blocks.{level}", $"decoder.up_blocks.{levels - 1 - level}");
+            rows.AddRange(
+            [
+                new($"encoder.down.{level}.downsample.conv", $"{down}.downsamplers.0.conv"),
+                new($"decoder.up.{level}.upsample.conv", $"{up}.upsamplers.0.conv"),
+            ]);
+            for (var i = 0; i < blocks; i++)
+                rows.AddRange([.. Block($"encoder.down.{level}.block.{i}", $"{down}.resnets.{i}"),
+                    .. Block($"decoder.up.{level}.block.{i}", $"{up}.resnets.{i}")]);
+        }
+        return new NameTable(rows);
 
-    /// <summary>Whether a parameter is a matrix of the attention, which the original keeps as a 1x1 convolution.</summary>
-    public static bool IsProjection(string name) => name.Contains(".mid_block.attentions.0.to_") && name.EndsWith(".weight", StringComparison.Ordinal);
+        static IEnumerable<NameRow> Block(string stored, string own) => [new($"{stored}.nin_shortcut", $"{own}.conv_shortcut"), new(stored, own)];
+    }
 }

@@ -1,0 +1,132 @@
+namespace Easel.Server.Jobs;
+
+/// <summary>
+/// The order of the jobs: first in, first out, but clients take turns, so that nobody waits behind somebody else's hundred jobs. It holds names and numbers
+/// alone and neither writes nor locks anything: whoever uses it does. Each job has a position, a number that rises along the order; written down and put
+/// back (<see cref="Restore"/>), the positions give the same order again.
+/// </summary>
+/// <param name="mostPerClient">Jobs that one client may have waiting.</param>
+/// <param name="most">Jobs that may wait in all.</param>
+internal sealed class JobOrder(int mostPerClient, int most)
+{
+    private const double Gap = 1024;
+
+    private readonly List<Entry> _waiting = [];
+    private readonly List<Entry> _running = [];
+    private double _lastPosition;
+
+    /// <summary>A job's place.</summary>
+    /// <param name="Id">The job.</param>
+    /// <param name="Client">Who asked for it.</param>
+    /// <param name="Position">The number that it is ordered by.</param>
+    public readonly record struct Entry(string Id, string Client, double Position);
+
+    /// <summary>The jobs that wait, by rising positions.</summary>
+    public IReadOnlyList<Entry> Waiting => _waiting;
+
+    /// <summary>A waiting job's place, from 0; -1 where none of that id waits.</summary>
+    public int PlaceOf(string id) => _waiting.FindIndex(entry => entry.Id == id);
+
+    /// <summary>Why a client may have no further job waiting; null where it may.</summary>
+    public string? WhyFull(string client)
+    {
+        var own = _waiting.Count(entry => entry.Client == client);
+        return own >= mostPerClient ? $"{own} of your jobs wait already; this server allows {mostPerClient}."
+            : _waiting.Count >= most ? $"{_waiting.Count} jobs wait already; this server allows {most}." : null;
+    }
+
+    /// <summary>Puts a job back in that has a position already.</summary>
+    public void Restore(Entry entry)
+    {
+        _lastPosition = Math.Max(_lastPosition, entry.Position);
+        var place = _waiting.FindIndex(other => other.Position > entry.Position);
+        _waiting.Insert(place < 0 ? _waiting.Count : place, entry);
+    }
+
+    /// <summary>
+    /// Takes a new job in: behind its client's own jobs, but before the first of another client's that has more of its own before it. With one client that
+    /// is the end.
+    /// </summary>
+    /// <returns>The job's position, and the other jobs whose positions changed.</returns>
+    public (double Position, IReadOnlyList<Entry> Changed) Add(string id, string client)
+    {
+        var place = TurnOf(client);
+        var position = Between(place);
+        IReadOnlyList<Entry> changed = [];
+        if (place < _waiting.Count && !(position > Before(place) && position < _waiting[place].Position))
+        {
+            changed = Renumber(); // halved so often that no number is left between the two
+            position = Between(place);
+        }
+        _lastPosition = Math.Max(_lastPosition, position);
+        _waiting.Insert(place, new Entry(id, client, position));
+        return (position, changed);
+    }
+
+    /// <summary>Puts a waiting job at another place.</summary>
+    /// <param name="from">Its place.</param>
+    /// <param name="to">The new place; beyond the last is the last.</param>
+    /// <returns>The new place, and all jobs, whose positions changed.</returns>
+    public (int Place, IReadOnlyList<Entry> Changed) Move(int from, int to)
+    {
+        var moved = _waiting[from];
+        _waiting.RemoveAt(from);
+        to = Math.Clamp(to, 0, _waiting.Count);
+        _waiting.Insert(to, moved);
+        return (to, Renumber());
+    }
+
+    /// <summary>Takes a waiting job out.</summary>
+    public void Remove(string id) => _waiting.RemoveAt(PlaceOf(id));
+
+    /// <summary>Begins the first job: it waits no more, but counts as its client's turn.</summary>
+    /// <returns>The job; null where none waits.</returns>
+    public Entry? Begin()
+    {
+        if (_waiting.Count == 0) return null;
+        var first = _waiting[0];
+        _waiting.RemoveAt(0);
+        _running.Add(first);
+        return first;
+    }
+
+    /// <summary>Ends a job that had begun.</summary>
+    public void End(string id) => _running.RemoveAll(entry => entry.Id == id);
+
+    /// <summary>Has a job that had begun wait again, where it was before.</summary>
+    public void PutBack(string id)
+    {
+        var entry = _running.Find(running => running.Id == id);
+        End(id);
+        Restore(entry);
+    }
+
+    /// <summary>The place of a client's next job.</summary>
+    private int TurnOf(string client)
+    {
+        var turns = _running.GroupBy(entry => entry.Client).ToDictionary(group => group.Key, group => group.Count());
+        var mine = turns.GetValueOrDefault(client) + _waiting.Count(entry => entry.Client == client);
+        var behindOwn = _waiting.FindLastIndex(entry => entry.Client == client) + 1;
+        foreach (var (place, entry) in _waiting.Index())
+        {
+            var turn = turns.GetValueOrDefault(entry.Client);
+            turns[entry.Client] = turn + 1;
+            if (place >= behindOwn && turn > mine) return place;
+        }
+        return _waiting.Count;
+    }
+
+    private double Between(int place) =>
+        place == _waiting.Count ? _lastPosition + Gap : Before(place) + (_waiting[place].Position - Before(place)) / 2;
+
+    /// <summary>The position before a place: a waiting job's, or that of one which runs and would be the first again after a sudden end.</summary>
+    private double Before(int place) => place > 0 ? _waiting[place - 1].Position
+        : _running.Count > 0 ? _running.Max(entry => entry.Position) : _waiting[0].Position - Gap;
+
+    private IReadOnlyList<Entry> Renumber()
+    {
+        for (var place = 0; place < _waiting.Count; place++) _waiting[place] = _waiting[place] with { Position = _lastPosition + (place + 1) * Gap };
+        if (_waiting.Count > 0) _lastPosition = _waiting[^1].Position;
+        return [.. _waiting];
+    }
+}

@@ -1,0 +1,108 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Easel.Imaging;
+using Easel.Server.Jobs;
+using Easel.Server.Json;
+using ModelContextProtocol;
+using ModelContextProtocol.Protocol;
+using ModelContextProtocol.Server;
+
+namespace Easel.Server.Mcp;
+
+/// <summary>A tool that draws: its arguments are the knobs that assistants may turn.</summary>
+internal sealed class DrawingTool : McpServerTool
+{
+    private const int MostPictures = 4;
+
+    private static readonly string Count = Knobs.Find(nameof(GenerationRequest.BatchCount))!.McpName!;
+
+    private readonly bool _edits;
+    private readonly HashSet<string> _names;
+
+    private DrawingTool(string name, string title, string description, bool edits)
+    {
+        _edits = edits;
+        var knobs = Knobs.All.Where(knob => knob.McpName is not null && (edits || knob.Kind != KnobKind.Picture && knob.Needs == KnobNeeds.Nothing)).ToList();
+        var schema = KnobSchema.Of(knobs, knob => knob.McpName!, edits ? ["prompt", "image"] : ["prompt"]);
+        var properties = schema["properties"]!.AsObject();
+        properties[Count]!["maximum"] = MostPictures;
+        properties["model"] = new JsonObject { ["type"] = "string", ["description"] = "A name that list_models gives; the default model if left out." };
+        if (edits)
+        {
+            properties["image"]!["description"] = "The picture: an id that another tool gave, or base64 of a PNG, JPEG or WebP file.";
+            properties["mask"]!["description"] = "Base64 of a picture as large as the first; white is drawn anew, black is kept. The whole picture if left out.";
+        }
+        _names = [.. properties.Select(property => property.Key)];
+        ProtocolTool = new Tool
+        {
+            Name = name,
+            Title = title,
+            Description = description,
+            InputSchema = JsonSerializer.SerializeToElement(schema),
+            Annotations = new ToolAnnotations { DestructiveHint = false, OpenWorldHint = false, ReadOnlyHint = false, Title = title },
+        };
+    }
+
+    /// <summary>The tools that draw.</summary>
+    public static IEnumerable<McpServerTool> All { get; } =
+    [
+        new DrawingTool("draw", "Draw a picture",
+            "Draws a picture from words with Stable Diffusion on this computer. Gives the picture, its seed and its id, which edit and upscale take. "
+            + "Short English phrases parted by commas work best.", edits: false),
+        new DrawingTool("edit", "Draw on a picture", "Draws a picture anew from words, beginning from another one; with a mask only the white part of it.", edits: true),
+    ];
+
+    /// <inheritdoc/>
+    public override Tool ProtocolTool { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<object> Metadata => [];
+
+    /// <inheritdoc/>
+    public override async ValueTask<CallToolResult> InvokeAsync(RequestContext<CallToolRequestParams> call, CancellationToken cancel = default)
+    {
+        var jobs = call.Services!.GetRequiredService<McpJobs>();
+        var arguments = new JsonObject();
+        foreach (var (name, value) in call.Params?.Arguments ?? new Dictionary<string, JsonElement>()) arguments[name] = JsonNode.Parse(value.GetRawText());
+        var unknown = arguments.Select(argument => argument.Key).Where(name => !_names.Contains(name)).ToList();
+        try
+        {
+            var result = await jobs.RunAsync(() => Request(jobs, arguments), new Told(call), cancel);
+            foreach (var name in unknown)
+                result.Content.Add(new TextContentBlock { Text = $"\"{name}\" is not something that {ProtocolTool.Name} takes; it was passed over." });
+            return result;
+        }
+        catch (McpException e)
+        {
+            return new CallToolResult { IsError = true, Content = [new TextContentBlock { Text = e.Message }] };
+        }
+    }
+
+    private JobRequest Request(McpJobs jobs, JsonObject arguments)
+    {
+        if (Text("prompt") is null) throw new EaselException("prompt is missing: say what the picture shows.");
+        var request = new GenerationRequest();
+        if (_edits)
+        {
+            var image = Text("image") ?? throw new EaselException("image is missing: give an id that another tool gave, or base64 of a picture.");
+            request = request with
+            {
+                InitImage = ImageFile.Load(jobs.Open(image), "the picture"),
+                Mask = Text("mask") is { } mask ? ImageFile.LoadMask(new MemoryStream(Base64Picture.Decode(mask, "the mask")), "the mask") : null,
+            };
+        }
+        request = KnobJson.Take(arguments, request, knob => knob.McpName is { } name && _names.Contains(name) ? name : null);
+        if (request.BatchCount is < 1 or > MostPictures) throw new EaselException($"{Count} is {request.BatchCount}; it must be from 1 to {MostPictures}.");
+        return new JobRequest { Model = Text("model"), Request = request };
+
+        string? Text(string name) => arguments[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+    }
+
+    private sealed class Told(RequestContext<CallToolRequestParams> call) : IProgress<ProgressNotificationValue>
+    {
+        public void Report(ProgressNotificationValue value)
+        {
+            if (call.Params?.ProgressToken is { } token) _ = call.Server.NotifyProgressAsync(token, value);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using Easel.Server.Errors;
+using Easel.Server.Jobs;
+using Easel.Server.Json;
+using Easel.Server.Security;
+using Easel.Server.Storage;
+using ModelContextProtocol;
+using ModelContextProtocol.Protocol;
+
+namespace Easel.Server.Mcp;
+
+/// <summary>Has a job done for an assistant, and gives its pictures.</summary>
+internal sealed class McpJobs(JobQueue queue, Gallery gallery, IHttpContextAccessor http)
+{
+    /// <summary>Submits a job and waits for it.</summary>
+    /// <param name="request">Makes the job; what it throws is told.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancel">Cancels it.</param>
+    /// <exception cref="McpException">It cannot be done; says why.</exception>
+    public async Task<CallToolResult> RunAsync(Func<JobRequest> request, IProgress<ProgressNotificationValue> progress, CancellationToken cancel)
+    {
+        try
+        {
+            var job = queue.Submit(request(), Caller.Of(http.HttpContext!));
+            try
+            {
+                await foreach (var happened in queue.Watch(job.Id, cancel))
+                {
+                    job = happened.Job;
+                    if (job.Progress is not { } now) continue;
+                    progress.Report(new ProgressNotificationValue { Progress = (float)now.Share, Total = 1, Message = $"{now.Stage} {now.Step}/{now.StepCount}" });
+                }
+            }
+            finally
+            {
+                queue.Cancel(job.Id); // nothing where it is over; else nobody is left to look at it
+            }
+            return job.State == JobState.Done ? Result(job) : throw new McpException(job.Error ?? "The job was cancelled.");
+        }
+        catch (InvalidRequestException e)
+        {
+            throw new McpException(ParameterNames.Sentence(e, Protocol.Mcp), e);
+        }
+        catch (EaselException e)
+        {
+            throw new McpException(e.Message, e);
+        }
+    }
+
+    /// <summary>A picture's file: that of an id which another tool gave, or what base64 holds.</summary>
+    /// <exception cref="EaselException">It is neither.</exception>
+    public MemoryStream Open(string image) =>
+        new(gallery.Find(image) is { Deleted: null } ? gallery.Read(image) : Base64Picture.Decode(image, "the picture"), writable: false);
+
+    private CallToolResult Result(Job job)
+    {
+        var content = new List<ContentBlock>();
+        foreach (var picture in job.Pictures.Select(id => gallery.Find(id)!))
+        {
+            content.Add(ImageContentBlock.FromBytes(gallery.Read(picture.Id), "image/png"));
+            var seed = picture.Seed is { } known ? $", seed {known}" : "";
+            content.Add(new TextContentBlock { Text = $"id {picture.Id}, {picture.Width}x{picture.Height}{seed}, model {job.Request.Model}" });
+        }
+        content.AddRange(job.Remarks.Select(remark => new TextContentBlock { Text = remark }));
+        return new CallToolResult { Content = content };
+    }
+}

@@ -1,0 +1,137 @@
+using Easel.Weights;
+using Easel.Weights.Formats;
+using static TorchSharp.torch;
+
+namespace Easel;
+
+/// <summary>A network inside a checkpoint.</summary>
+/// <param name="Name">"UNet", "autoencoder", "text encoder".</param>
+/// <param name="Values">The number of its weights.</param>
+/// <param name="Shape">Its shape in words; null where the checkpoint lacks it.</param>
+public sealed record NetworkInfo(string Name, long Values, string? Shape);
+
+/// <summary>A tensor in a model file.</summary>
+/// <param name="Name">What the file calls it.</param>
+/// <param name="Shape">Its dimensions.</param>
+/// <param name="Format">Its number format as safetensors spells it: "F16".</param>
+public sealed record StoredTensor(string Name, IReadOnlyList<long> Shape, string Format);
+
+/// <summary>A model on disk, told by its tensors, none of which is read; and what can be made of it without drawing.</summary>
+public sealed record ModelFile
+{
+    private ModelFile(string path, ModelKind kind) => (Path, Kind) = (path, kind);
+
+    /// <summary>The file or folder.</summary>
+    public string Path { get; }
+
+    /// <summary>What it is good for.</summary>
+    public ModelKind Kind { get; private init; }
+
+    /// <summary>What people call it: a checkpoint's family, or a phrase to follow "is"; null where nothing in it is known.</summary>
+    public string? Description { get; private init; }
+
+    /// <summary>Why it cannot be drawn with, as a sentence; null for a checkpoint that can, and for what serves a checkpoint or pictures.</summary>
+    public string? Problem { get; private init; }
+
+    /// <summary>What a checkpoint takes and decides; null for everything else.</summary>
+    public ModelInfo? Model { get; private init; }
+
+    /// <summary>The networks that a checkpoint holds or should; empty for everything else.</summary>
+    public IReadOnlyList<NetworkInfo> Networks { get; private init; } = [];
+
+    /// <summary>The number formats of its tensors; of a checkpoint those of the UNet.</summary>
+    public IReadOnlyList<string> Formats { get; private init; } = [];
+
+    /// <summary>The number of its values.</summary>
+    public long Values { get; private init; }
+
+    /// <summary>The tensors in the file's own order.</summary>
+    public IReadOnlyList<StoredTensor> Tensors { get; private init; } = [];
+
+    /// <summary>What was noticed and set aside: training state, averaged copies, tensors that no network has a place for.</summary>
+    public IReadOnlyList<string> Remarks { get; private init; } = [];
+
+    /// <summary>Tells what a model is.</summary>
+    /// <param name="path">A file of tensors of whatever kind, or a diffusers folder.</param>
+    /// <param name="options">Where its configuration is and whether its averaged weights count; the rest plays no part. Null for the defaults.</param>
+    /// <exception cref="CheckpointException">It is no file of tensors, or a damaged one; the message says what is wrong with it.</exception>
+    public static ModelFile Read(string path, LoadOptions? options = null)
+    {
+        try
+        {
+            using var checkpoint = Checkpoint.Open(path, options?.Config, options?.Ema ?? false);
+            return Of(checkpoint);
+        }
+        catch (CheckpointException unknown) when (File.Exists(path))
+        {
+            using var file = TensorFile.Open(path); // one that is not sound throws here again
+            return Of(file, unknown.Message);
+        }
+    }
+
+    /// <summary>Writes any model as one safetensors file, one tensor in memory at a time.</summary>
+    /// <param name="path">A file of tensors, which keeps its names, or a diffusers folder, which is given those of the original single file.</param>
+    /// <param name="output">Where to; a file that is there is replaced once the new one is whole.</param>
+    /// <param name="precision">The number format to store; <see cref="Precision.Auto"/> for the one it is stored in.</param>
+    /// <param name="ema">Whether the UNet's averaged (EMA) weights take the place of the live ones.</param>
+    /// <param name="onProgress">Told the share written.</param>
+    /// <param name="cancel">Stops the writing; nothing is left behind.</param>
+    /// <exception cref="CheckpointException">It is no model, holds no averaged weights, or cannot be told in the original names.</exception>
+    /// <exception cref="EaselException">The file cannot be written.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static void Convert(string path, string output, Precision precision = Precision.Auto, bool ema = false, Action<double>? onProgress = null,
+        CancellationToken cancel = default)
+    {
+        using var conversion = ModelConversion.Of(path, ema);
+        conversion.Write(output, precision switch
+        {
+            Precision.Full => ScalarType.Float32,
+            Precision.BFloat16 => ScalarType.BFloat16,
+            Precision.Float16 => ScalarType.Float16,
+            _ => (ScalarType?)null,
+        }, onProgress, cancel);
+    }
+
+    private static ModelFile Of(Checkpoint checkpoint)
+    {
+        var (values, unet) = (checkpoint.ParameterCounts, checkpoint.UNet);
+        return new ModelFile(checkpoint.Path, ModelKind.Checkpoint)
+        {
+            Description = checkpoint.Family.Name,
+            Problem = checkpoint.Text is null ? "it holds no text encoder, without which it cannot follow a prompt." : null,
+            Model = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction),
+            Networks =
+            [
+                new("UNet", values.UNet,
+                    $"{unet.InChannels} channels in, {unet.OutChannels} out, levels of {List(unet.Channels)}, context of {unet.ContextWidth}"),
+                new("autoencoder", values.Autoencoder, checkpoint.Autoencoder is { } coder
+                    ? $"{coder.LatentChannels} latent channels, {coder.Factor} pixels per latent, levels of {List(coder.Channels)}" : null),
+                new("text encoder", values.Text, checkpoint.Text is { } text ? $"{text.Layers} layers of {text.Width}" : null),
+            ],
+            Formats = [.. checkpoint.StoredTypes.Select(type => type.ToString())],
+            Values = values.UNet + values.Autoencoder + values.Text,
+            Tensors = [.. checkpoint.Files.SelectMany(TensorsOf)],
+            Remarks = [.. checkpoint.Remarks],
+        };
+
+        static string List(IEnumerable<int> channels) => string.Join(", ", channels);
+    }
+
+    private static ModelFile Of(TensorFile file, string notCheckpoint)
+    {
+        var known = FileKind.Of(file) is { Kind: not ModelKind.Checkpoint } found ? found : null;
+        if (known is { Kind: ModelKind.Upscaler } && !UpscalerFile.IsIn(file)) known = null;
+        return new ModelFile(file.Path, known?.Kind ?? ModelKind.Other)
+        {
+            Description = known?.What,
+            Problem = known is null ? notCheckpoint : known.Kind == ModelKind.Other ? $"it is {known.What}." : null,
+            Formats = [.. file.Tensors.Values.Select(tensor => tensor.Stored).Distinct()],
+            Values = file.Tensors.Values.Sum(tensor => tensor.ElementCount),
+            Tensors = [.. TensorsOf(file)],
+            Remarks = file.Remarks,
+        };
+    }
+
+    private static IEnumerable<StoredTensor> TensorsOf(TensorFile file) =>
+        file.Tensors.Select(tensor => new StoredTensor(tensor.Key, tensor.Value.Shape, tensor.Value.Stored));
+}

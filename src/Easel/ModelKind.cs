@@ -1,0 +1,29 @@
+namespace Easel;
+
+/// <summary>What a model file is good for.</summary>
+public enum ModelKind
+{
+    /// <summary>It draws.</summary>
+    Checkpoint,
+
+    /// <summary>An autoencoder (VAE), which can stand in for a checkpoint's own: <see cref="LoadOptions.Vae"/>.</summary>
+    Autoencoder,
+
+    /// <summary>A tiny autoencoder (TAESD): <see cref="LoadOptions.TinyVae"/>.</summary>
+    TinyAutoencoder,
+
+    /// <summary>It enlarges pictures (ESRGAN): <see cref="Upscaler"/>.</summary>
+    Upscaler,
+
+    /// <summary>It tells how near each point of a picture is: <see cref="LoadOptions.DepthModel"/>.</summary>
+    DepthEstimator,
+
+    /// <summary>A LoRA, which prompts call out of <see cref="LoadOptions.LoraFolder"/>.</summary>
+    Lora,
+
+    /// <summary>A textual inversion, which prompts call out of <see cref="LoadOptions.EmbeddingFolder"/>.</summary>
+    Embedding,
+
+    /// <summary>Easel has no use for it.</summary>
+    Other,
+}

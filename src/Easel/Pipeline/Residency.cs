@@ -1,0 +1,14 @@
+namespace Easel.Pipeline;
+
+/// <summary>Which of a model's networks are in memory together.</summary>
+internal enum Residency
+{
+    /// <summary>All, from loading to the end.</summary>
+    Together,
+
+    /// <summary>The text encoder goes when the prompt is read; a later prompt loads it again. The least for a model whose text encoder is large.</summary>
+    TextGoes,
+
+    /// <summary>Each is loaded when its turn comes and goes before the next.</summary>
+    OneAtATime,
+}

@@ -1,0 +1,74 @@
+using Easel.Models;
+using Easel.Weights;
+
+namespace Easel.Planning;
+
+/// <summary>When a network works. Those of one stage are in memory together.</summary>
+internal enum Stage
+{
+    /// <summary>Words to vectors.</summary>
+    Reading,
+
+    /// <summary>The steps.</summary>
+    Denoising,
+
+    /// <summary>Pixels to latents and back.</summary>
+    Pixels,
+}
+
+/// <summary>What networks are run on.</summary>
+/// <param name="Rows">Latents that are seen at once: the batch, twice where there is guidance.</param>
+/// <param name="Latent">Height and width of the latents.</param>
+/// <param name="Encodes">Whether the run begins from a picture.</param>
+/// <param name="DecoderTile">The side of the autoencoder's tiles in latent positions; null for the whole picture at once.</param>
+/// <param name="OuterBlocks">Blocks of the finest level to which a pass that reuses deep features is confined; null for the whole network.</param>
+internal readonly record struct RunSize(int Rows, (long Height, long Width) Latent, bool Encodes = false, int? DecoderTile = null, int? OuterBlocks = null)
+{
+    /// <summary>Height and width of what is seen at once through tiles of a side.</summary>
+    public (long Height, long Width) Seen(int? tile) => (Math.Min(Latent.Height, tile ?? Latent.Height), Math.Min(Latent.Width, tile ?? Latent.Width));
+}
+
+/// <summary>A network of a model as planning sees it.</summary>
+/// <param name="Stage">When it works.</param>
+/// <param name="Values">Values of its weights.</param>
+/// <param name="Passes">What its passes on something cost, each for as much as it is given at once; none where that is nothing beside its weights.</param>
+internal sealed record PlannedNetwork(Stage Stage, long Values, Func<RunSize, IEnumerable<NetworkWork>> Passes);
+
+/// <summary>What of a model decides how much memory it takes.</summary>
+/// <param name="Networks">Its networks.</param>
+/// <param name="Autoencoder">The autoencoder's shape; null where there is none, or a tiny one that needs next to nothing decodes.</param>
+internal sealed record ModelSize(ModelFamily Family, IReadOnlyList<PlannedNetwork> Networks, AutoencoderConfig? Autoencoder)
+{
+    /// <summary>The size of a model on disk.</summary>
+    public static ModelSize Of(Checkpoint checkpoint)
+    {
+        var (unet, autoencoder, text) = checkpoint.ParameterCounts;
+        var (family, config, pixels) = (checkpoint.Family, checkpoint.UNet, checkpoint.Autoencoder);
+        return new ModelSize(family,
+        [
+            new(Stage.Reading, text, _ => []),
+            new(Stage.Denoising, unet, run => [OfUNet(run)]),
+            new(Stage.Pixels, autoencoder, run => pixels is null ? [] : OfAutoencoder(pixels, run)),
+        ], pixels);
+
+        NetworkWork OfUNet(RunSize run)
+        {
+            var (height, width) = run.Seen(family.UNetTile);
+            return NetworkWork.OfUNet(config, run.Rows, height, width, outerBlocks: run.OuterBlocks);
+        }
+
+        IEnumerable<NetworkWork> OfAutoencoder(AutoencoderConfig pixels, RunSize run)
+        {
+            var (height, width) = run.Seen(run.DecoderTile);
+            yield return NetworkWork.OfDecoder(pixels, 1, height, width);
+            if (run.Encodes && family.PicturesEncoded > 0) yield return NetworkWork.OfEncoder(pixels, 1, height, width);
+        }
+    }
+
+    /// <summary>Values of the weights of a stage's networks; of all where none is named.</summary>
+    public long Values(Stage? stage = null) => Networks.Where(network => stage is null || network.Stage == stage).Sum(network => network.Values);
+
+    /// <summary>Operations of one look at the latents: a pass of every network of the steps, over all tiles.</summary>
+    public double LookFlops(RunSize run) => Tiles.Count(run.Latent, Family.UNetTile)
+        * Networks.Where(network => network.Stage == Stage.Denoising).SelectMany(network => network.Passes(run)).Sum(work => work.Flops);
+}

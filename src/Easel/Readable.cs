@@ -1,0 +1,20 @@
+using System.Globalization;
+
+namespace Easel;
+
+/// <summary>Times and sizes as people read them.</summary>
+public static class Readable
+{
+    /// <summary>"0:07", "12:34" or "1:02:03", rounded up.</summary>
+    public static string Clock(TimeSpan time)
+    {
+        var seconds = (long)Math.Ceiling(time.TotalSeconds);
+        return seconds >= 3600 ? $"{seconds / 3600}:{seconds / 60 % 60:00}:{seconds % 60:00}" : $"{seconds / 60}:{seconds % 60:00}";
+    }
+
+    /// <summary>"4.2 s".</summary>
+    public static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");
+
+    /// <summary>"2.9 GB", of 2^30 bytes.</summary>
+    public static string Gigabytes(double bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1 << 30):0.0} GB");
+}

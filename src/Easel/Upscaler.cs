@@ -1,0 +1,71 @@
+using Easel.Imaging;
+using Easel.Models.Upscaling;
+using Easel.Runtime;
+using Easel.Weights;
+using Easel.Weights.Formats;
+
+namespace Easel;
+
+/// <summary>
+/// Enlarges pictures with an ESRGAN or Real-ESRGAN network, of which people have trained hundreds: without a prompt and without chance. Memory follows the tile
+/// and not the picture. An upscaler is used from one thread at a time.
+/// </summary>
+/// <example>
+/// <code>
+/// using var upscaler = Upscaler.Load("RealESRGAN_x4plus.pth");
+/// ImageFile.Save("large.png", upscaler.Upscale(ImageFile.Load("small.png")));
+/// </code>
+/// </example>
+public sealed class Upscaler : IUpscaler
+{
+    /// <summary>The side of a tile where none is named.</summary>
+    public const int DefaultTile = 256;
+
+    private readonly Esrgan _network;
+
+    private Upscaler(Esrgan network) => _network = network;
+
+    /// <inheritdoc/>
+    public int Scale => _network.Scale;
+
+    /// <summary>Loads a network: RRDBNet or Real-ESRGAN's compact one, of any depth and scale.</summary>
+    /// <param name="path">A <c>.pth</c> or <c>.safetensors</c> file.</param>
+    /// <param name="options">Device and number format, where <see cref="Precision.Auto"/> is full precision here; null for the best of this machine.</param>
+    /// <exception cref="CheckpointException">It is something else, or damaged.</exception>
+    /// <exception cref="InvalidRequestException">A device or precision that is not at hand.</exception>
+    public static Upscaler Load(string path, LoadOptions? options = null)
+    {
+        NativeRuntime.Prepare();
+        options ??= new LoadOptions();
+        var device = Hardware.Device(options.Device);
+        var precision = options.Precision == Precision.Auto ? Precision.Full : options.Precision;
+        return new Upscaler(UpscalerFile.Load(path, Hardware.NumberFormat(precision, device).Run, device));
+    }
+
+    /// <summary>Whether a file holds such a network; false also for what cannot be read.</summary>
+    /// <param name="path">The file.</param>
+    public static bool IsIn(string path)
+    {
+        if (!File.Exists(path)) return false;
+        try
+        {
+            using var file = TensorFile.Open(path);
+            return UpscalerFile.IsIn(file);
+        }
+        catch (CheckpointException)
+        {
+            return false; // whoever loads it next says why
+        }
+    }
+
+    /// <inheritdoc/>
+    public RgbImage Upscale(RgbImage picture, int tile = DefaultTile, Action<int, int>? onTile = null, CancellationToken cancel = default) =>
+        _network.Upscale(picture, tile, onTile, cancel);
+
+    /// <summary>Lets the network go and gives its memory back to the system.</summary>
+    public void Dispose()
+    {
+        _network.Dispose();
+        NativeRuntime.Trim();
+    }
+}

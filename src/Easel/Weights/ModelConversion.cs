@@ -1,0 +1,106 @@
+using Easel.Weights.Formats;
+using Easel.Weights.Names;
+using static TorchSharp.torch;
+
+namespace Easel.Weights;
+
+/// <summary>A model as a single safetensors file is to hold it: every tensor under the name it is to have, read when its turn comes.</summary>
+internal sealed class ModelConversion : IDisposable
+{
+    private readonly IDisposable _owner;
+    private readonly IReadOnlyDictionary<string, string> _metadata;
+    private readonly OrderedDictionary<string, (TensorInfo Info, Slot Slot)> _tensors = [];
+    private Slot? _last;
+
+    private ModelConversion(IDisposable owner, IReadOnlyDictionary<string, string>? metadata = null) =>
+        (_owner, _metadata) = (owner, metadata ?? new Dictionary<string, string>());
+
+    /// <summary>Opens a model: a file keeps its names, a folder is given those of the original single file.</summary>
+    /// <param name="path">A file of tensors, or a diffusers folder.</param>
+    /// <param name="ema">Whether the UNet's averaged weights take the place of the live ones.</param>
+    /// <exception cref="CheckpointException">It is no model, holds no averaged weights, or cannot be told in the original names.</exception>
+    public static ModelConversion Of(string path, bool ema) => Directory.Exists(path) ? OfFolder(path, ema) : OfFile(path, ema);
+
+    /// <summary>Writes it.</summary>
+    /// <param name="output">Where to; a file that is there is replaced once the new one is whole.</param>
+    /// <param name="floats">The type to store numbers in; null for what they are stored in now.</param>
+    /// <param name="onProgress">Told the share written.</param>
+    /// <param name="cancel">Stops the writing; nothing is left behind.</param>
+    public void Write(string output, ScalarType? floats, Action<double>? onProgress, CancellationToken cancel)
+    {
+        var infos = new OrderedDictionary<string, TensorInfo>();
+        foreach (var (name, (info, _)) in _tensors) infos.Add(name, TensorInfo.Of(TypeOf(name, info, floats), info.Shape));
+        var bytes = infos.Values.Sum(info => TensorRules.Bytes(info.Shape, StoredType.Of(info.DType)!) ?? 0);
+        SafeTensorsWriter.Write(output, infos, View, _metadata, written => onProgress?.Invoke((double)written / Math.Max(1, bytes)), cancel);
+    }
+
+    public void Dispose() => _owner.Dispose();
+
+    private static ModelConversion OfFile(string path, bool ema)
+    {
+        var file = TensorFile.Open(path);
+        var conversion = new ModelConversion(file, file.Metadata);
+        if (ema && !file.Tensors.Keys.Any(key => key.StartsWith(CheckpointLayout.Averages, StringComparison.Ordinal)))
+        {
+            file.Dispose();
+            throw new CheckpointException($"{path} holds no averaged (EMA) weights, which were asked for.");
+        }
+        foreach (var name in file.Tensors.Keys)
+        {
+            if (ema && name.StartsWith(CheckpointLayout.Averages, StringComparison.Ordinal)) continue;
+            var key = ema && CheckpointLayout.Averaged(name) is { } average && file.Tensors.ContainsKey(average) ? average : name;
+            conversion.Add(name, new Slot(file, key), file.Tensors[key].Shape);
+        }
+        return conversion;
+    }
+
+    private static ModelConversion OfFolder(string path, bool ema)
+    {
+        if (ema) throw new CheckpointException($"{path} holds no averaged (EMA) weights: a diffusers folder has none beside the live ones.");
+        var checkpoint = Checkpoint.Open(path);
+        var conversion = new ModelConversion(checkpoint);
+        try
+        {
+            if (checkpoint.UNet.LinearProjections) // only Stable Diffusion 2 has them
+                throw new CheckpointException($"{path} holds a Stable Diffusion 2 model; a diffusers folder lacks the last layer of its text encoder, "
+                    + "without which the original file is not whole.");
+            conversion.Add(CheckpointNetwork.UNet, checkpoint.UNetTensors, UNetNames.Original(checkpoint.UNet));
+            if (checkpoint.Autoencoder is { } autoencoder)
+                conversion.Add(CheckpointNetwork.Autoencoder, checkpoint.AutoencoderTensors, AutoencoderNames.Original(autoencoder));
+            conversion.Add(CheckpointNetwork.Text, checkpoint.TextTensors, TextNames.Clip);
+            return conversion;
+        }
+        catch
+        {
+            conversion.Dispose();
+            throw;
+        }
+    }
+
+    private void Add(CheckpointNetwork network, StateDict tensors, NameTable names)
+    {
+        foreach (var (own, slot) in tensors.Slots)
+        {
+            var (name, shape) = CheckpointLayout.ToOriginal(network, names, own, slot.Shape);
+            Add(name, slot, shape);
+        }
+    }
+
+    private void Add(string name, Slot slot, long[] shape) => _tensors.Add(name, (slot.File.Tensors[slot.Key] with { Shape = shape }, slot));
+
+    private Tensor View(string name)
+    {
+        _last?.File.Release(_last.Value.Key); // its memory would otherwise count as ours until the system is short of it
+        var (info, slot) = _tensors[name];
+        _last = slot;
+        return slot.View().reshape(info.Shape);
+    }
+
+    /// <summary>Lone vectors without a part of the model before their name are the training schedule's, in which fp16 would lose what matters.</summary>
+    private static ScalarType TypeOf(string name, TensorInfo info, ScalarType? floats)
+    {
+        var isFloat = info.DType is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16;
+        var isSchedule = info.Shape.Length <= 1 && !name.Contains('.');
+        return isFloat && !isSchedule ? floats ?? info.DType : info.DType;
+    }
+}

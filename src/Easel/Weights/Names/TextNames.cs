@@ -1,0 +1,35 @@
+namespace Easel.Weights.Names;
+
+/// <summary>How files name the text encoder's tensors.</summary>
+internal static class TextNames
+{
+    /// <summary>OpenAI's CLIP as transformers stores it; before version 4.2x without "text_model.".</summary>
+    public static NameTable Clip { get; } = new(
+        new("text_model", "text_model"), new("", "text_model"), new("text_projection", null),
+        new("text_model.embeddings.position_ids", null), new("embeddings.position_ids", null));
+
+    /// <summary>OpenCLIP's text tower. Query, key and value are one tensor there.</summary>
+    public static NameTable OpenClip(IReadOnlyCollection<string> names)
+    {
+        List<NameRow> rows =
+        [
+            new("token_embedding", "text_model.embeddings.token_embedding"),
+            new("positional_embedding", "text_model.embeddings.position_embedding.weight"), new("ln_final", "text_model.final_layer_norm"),
+            new("text_projection", null), new("logit_scale", null), new("attn_mask", null),
+        ];
+        for (var layer = 0; layer < NameTable.Count(names, "transformer.resblocks."); layer++)
+        {
+            var (stored, own) = ($"transformer.resblocks.{layer}", $"text_model.encoder.layers.{layer}");
+            rows.AddRange(
+            [
+                new($"{stored}.ln_1", $"{own}.layer_norm1"), new($"{stored}.ln_2", $"{own}.layer_norm2"),
+                new($"{stored}.mlp.c_fc", $"{own}.mlp.fc1"), new($"{stored}.mlp.c_proj", $"{own}.mlp.fc2"),
+                new($"{stored}.attn.out_proj", $"{own}.self_attn.out_proj"),
+            ]);
+            foreach (var kind in (string[])["weight", "bias"])
+                for (var part = 0; part < 3; part++)
+                    rows.Add(new($"{stored}.attn.in_proj_{kind}", $"{own}.self_attn.{"qkv"[part]}_proj.{kind}", part, Parts: 3));
+        }
+        return new NameTable(rows);
+    }
+}

@@ -1,0 +1,237 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using Easel.Server.Tests.Support;
+using Easel.Tests.Weights;
+
+namespace Easel.Server.Tests;
+
+/// <summary>Guards that local means local: foreign pages, foreign names, strangers, hostile paths and bodies get nowhere.</summary>
+public sealed class SecurityTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("evil.example", 421)]
+    [InlineData("evil.example:7860", 421)]
+    [InlineData("127.0.0.1.evil.example", 421)]
+    [InlineData("localhost.evil.example", 421)]
+    [InlineData("localhost", 200)]
+    [InlineData("127.0.0.1", 200)]
+    [InlineData("[::1]:7860", 200)]
+    [InlineData("my.name", 200)]
+    public async Task OnlyOurOwnNames(string host, int status)
+    {
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { HostNames = ["my.name"] });
+        using var request = new HttpRequestMessage(HttpMethod.Get, "api/models") { Headers = { Host = host } };
+        Assert.Equal(status, (int)(await server.Client.SendAsync(request)).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("https://evil.example")]
+    [InlineData("http://127.0.0.1:1")]
+    [InlineData("http://localhost:3000")]
+    [InlineData("null")]
+    [InlineData("http://127.0.0.1")]
+    public async Task ForeignPagesNeitherReadNorStart(string origin)
+    {
+        await using var server = await RunningServer.Start(_folder);
+        foreach (var (method, path) in new[] { ("GET", "api/models"), ("POST", "api/jobs"), ("DELETE", "api/jobs"), ("OPTIONS", "api/jobs"), ("GET", "") })
+        {
+            using var request = new HttpRequestMessage(new HttpMethod(method), path) { Headers = { { "Origin", origin } } };
+            if (method == "POST") request.Content = new StringContent("""{"request":{"prompt":"x"}}""", Encoding.UTF8, "text/plain");
+            if (method == "OPTIONS") request.Headers.Add("Access-Control-Request-Method", "POST");
+            var answer = await server.Client.SendAsync(request);
+            Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+            Assert.False(answer.Headers.Contains("Access-Control-Allow-Origin"));
+        }
+        Assert.Empty((await server.Get("api/jobs")).GetProperty("active").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task ForeignPicturesAndFramesAreRefusedButLinksAreFollowed()
+    {
+        await using var server = await RunningServer.Start(_folder);
+        Assert.Equal(403, await Status("cross-site", "no-cors", "image"));
+        Assert.Equal(403, await Status("same-site", "no-cors", "image"));
+        Assert.Equal(403, await Status("cross-site", "navigate", "iframe"));
+        Assert.Equal(200, await Status("cross-site", "navigate", "document"));
+        Assert.Equal(200, await Status("same-origin", "cors", "empty"));
+
+        async Task<int> Status(string site, string mode, string destination)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "api/models")
+            {
+                Headers = { { "Sec-Fetch-Site", site }, { "Sec-Fetch-Mode", mode }, { "Sec-Fetch-Dest", destination } },
+            };
+            return (int)(await server.Client.SendAsync(request)).StatusCode;
+        }
+    }
+
+    [Fact]
+    public async Task ListedOriginsAndOurOwnMayUseIt()
+    {
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Cors = ["https://friend.example"] });
+        using var own = new HttpRequestMessage(HttpMethod.Get, "api/models") { Headers = { { "Origin", server.Address } } };
+        Assert.Equal(HttpStatusCode.OK, (await server.Client.SendAsync(own)).StatusCode);
+
+        using var before = new HttpRequestMessage(HttpMethod.Options, "api/jobs")
+        {
+            Headers = { { "Origin", "https://friend.example" }, { "Access-Control-Request-Method", "POST" }, { "Access-Control-Request-Headers", "content-type" } },
+        };
+        var allowed = await server.Client.SendAsync(before);
+        Assert.Equal(HttpStatusCode.NoContent, allowed.StatusCode);
+        Assert.Equal("https://friend.example", allowed.Headers.GetValues("Access-Control-Allow-Origin").Single());
+        Assert.False(allowed.Headers.Contains("Access-Control-Allow-Credentials"));
+
+        using var friend = new HttpRequestMessage(HttpMethod.Get, "api/models") { Headers = { { "Origin", "https://friend.example" } } };
+        var answer = await server.Client.SendAsync(friend);
+        Assert.Equal("https://friend.example", answer.Headers.GetValues("Access-Control-Allow-Origin").Single());
+        Assert.Contains("Origin", answer.Headers.Vary);
+    }
+
+    [Fact]
+    public async Task TokenIsAskedForEverywhere()
+    {
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Token = "sesame" });
+        foreach (var path in (string[])["api/jobs", "api/models", "metrics", "docs/", "openapi/v1.json", "api/pictures/x/file", "nowhere"])
+        {
+            var refused = await server.Client.GetAsync(path);
+            Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+            Assert.Equal("Bearer", refused.Headers.WwwAuthenticate.Single().Scheme);
+        }
+        Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("health/live")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, await Status(new AuthenticationHeaderValue("Bearer", "sesame")));
+        Assert.Equal(HttpStatusCode.OK, await Status(Basic("anybody", "sesame")));
+        Assert.Equal(HttpStatusCode.Unauthorized, await Status(new AuthenticationHeaderValue("Bearer", "sesam")));
+        Assert.Equal(HttpStatusCode.Unauthorized, await Status(new AuthenticationHeaderValue("Basic", "!!!")));
+
+        async Task<HttpStatusCode> Status(AuthenticationHeaderValue header)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "api/models") { Headers = { Authorization = header } };
+            return (await server.Client.SendAsync(request)).StatusCode;
+        }
+    }
+
+    [Fact]
+    public async Task UserLogsInByHeaderOrByTheForm()
+    {
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { User = "me", Password = "säsame" });
+        using var request = new HttpRequestMessage(HttpMethod.Get, "api/models") { Headers = { Authorization = Basic("me", "säsame") } };
+        Assert.Equal(HttpStatusCode.OK, (await server.Client.SendAsync(request)).StatusCode);
+        Assert.Equal("Basic", (await server.Client.GetAsync("api/models")).Headers.WwwAuthenticate.Single().Scheme);
+
+        using var browser = new HttpClient(new HttpClientHandler { CookieContainer = new CookieContainer(), AllowAutoRedirect = false }) { BaseAddress = server.Client.BaseAddress };
+        using var visit = new HttpRequestMessage(HttpMethod.Get, "") { Headers = { { "Accept", "text/html" } } };
+        Assert.Equal("/login", (await browser.SendAsync(visit)).Headers.Location?.ToString());
+        Assert.Contains("name=\"password\"", await browser.GetStringAsync("login"));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await Login("wrong")).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await browser.GetAsync("api/models")).StatusCode);
+        var welcome = await Login("säsame");
+        Assert.Equal(HttpStatusCode.Redirect, welcome.StatusCode);
+        Assert.Contains("httponly", welcome.Headers.GetValues("Set-Cookie").Single());
+        Assert.Equal(HttpStatusCode.OK, (await browser.GetAsync("api/models")).StatusCode);
+
+        Task<HttpResponseMessage> Login(string password) =>
+            browser.PostAsync("login", new FormUrlEncodedContent(new Dictionary<string, string> { ["user"] = "me", ["password"] = password }));
+    }
+
+    [Fact]
+    public async Task PasswordsCannotBeTriedOutAtLeisure()
+    {
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Token = "sesame" });
+        var statuses = new List<int>();
+        for (var i = 0; i < 12; i++)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "api/models") { Headers = { Authorization = new AuthenticationHeaderValue("Bearer", $"guess{i}") } };
+            statuses.Add((int)(await server.Client.SendAsync(request)).StatusCode);
+        }
+        Assert.Equal([.. Enumerable.Repeat(401, 10), 429, 429], statuses);
+    }
+
+    [Theory]
+    [InlineData("api/pictures/..%2F..%2F..%2Fetc%2Fpasswd/file")]
+    [InlineData("api/pictures/%2Fetc%2Fpasswd/file")]
+    [InlineData("api/pictures/.easel%2Feasel.db/file")]
+    [InlineData("api/pictures/..%5C..%5Csecret/thumbnail")]
+    [InlineData("api/pictures/../../../etc/passwd")]
+    [InlineData("api/jobs/..%2F..%2Fx")]
+    public async Task PathsReachNothing(string path)
+    {
+        await using var server = await RunningServer.Start(_folder);
+        Assert.Equal(HttpStatusCode.NotFound, (await server.Client.GetAsync(path)).StatusCode);
+    }
+
+    [Fact]
+    public async Task BombsAreRefusedBeforeTheyAreUnpacked()
+    {
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Limits = new ServerLimits { BodyBytes = 1 << 20 } });
+        // A header that claims a billion pixels, over a body of a few bytes.
+        byte[] giant =
+        [
+            0x89, .. "PNG\r\n\x1A\n"u8, 0, 0, 0, 13, .. "IHDR"u8, 0, 0, 0x80, 0, 0, 0, 0x80, 0, 8, 2, 0, 0, 0, 0x0A, 0x41, 0x9B, 0x1C,
+            0, 0, 0, 0, .. "IDAT"u8, 0x35, 0xAF, 0x06, 0x1E,
+        ];
+        var answer = await server.Client.PostAsJsonAsync("api/jobs", new { request = new { prompt = "x", initImage = Convert.ToBase64String(giant) } });
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
+        Assert.DoesNotContain("   at ", await answer.Content.ReadAsStringAsync());
+
+        var large = await server.Client.PostAsJsonAsync("api/jobs", new { request = new { prompt = new string('x', 2 << 20) } });
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, large.StatusCode);
+
+        var deep = await server.Client.PostAsync("api/jobs", new StringContent(new string('[', 500_000), Encoding.UTF8, "application/json"));
+        Assert.Equal(HttpStatusCode.BadRequest, deep.StatusCode);
+        Assert.Empty((await server.Get("api/jobs")).GetProperty("active").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task PictureLargerThanAllowedIsRefusedByItsHeader()
+    {
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Limits = new ServerLimits { InputPixels = 128 * 128 } });
+        var picture = Convert.ToBase64String(Easel.Imaging.ImageFile.Encode(new Easel.Imaging.RgbImage(256, 256), Easel.Imaging.ImageFormat.Png));
+        var answer = await server.Client.PostAsJsonAsync("api/jobs", new { request = new { prompt = "x", initImage = picture } });
+        Assert.Contains("allows 16384", (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString());
+    }
+
+    [Theory]
+    [InlineData('(')]
+    [InlineData('[')]
+    [InlineData('\\')]
+    [InlineData('|')]
+    public async Task HostilePromptsAreOnlyPrompts(char sign)
+    {
+        await using var server = await RunningServer.Start(_folder);
+        var id = await server.Submit(RunningServer.Cat(prompt: "<script>alert(1)</script>" + new string(sign, 9000)));
+        Assert.Contains((await server.Finished(id)).GetProperty("state").GetString(), (string?[])["done", "failed"]);
+        Assert.Equal("alive", await server.Client.GetStringAsync("health/live"));
+    }
+
+    [Fact]
+    public void OtherAddressesDemandALogin()
+    {
+        var options = RunningServer.OptionsFor(_folder) with { Address = IPAddress.Any };
+        Assert.Contains("--token", Assert.Throws<EaselException>(() => EaselServer.Build(options)).Message);
+        Assert.Contains("no origin", Assert.Throws<EaselException>(() => (options with { Token = "x", Cors = ["*"] }).Validate()).Message);
+        Assert.Contains("go together", Assert.Throws<EaselException>(() => (options with { User = "x" }).Validate()).Message);
+        (options with { Token = "x", Cors = ["https://a.example", "http://b.example:8080"] }).Validate();
+    }
+
+    [Fact]
+    public async Task AnswersTellBrowsersToBeCareful()
+    {
+        await using var server = await RunningServer.Start(_folder);
+        foreach (var path in (string[])["api/models", "nowhere", "docs/"])
+        {
+            var answer = await server.Client.GetAsync(path);
+            Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
+            Assert.Contains("frame-ancestors 'none'", answer.Headers.GetValues("Content-Security-Policy").Single());
+            Assert.Contains("default-src 'self'", answer.Headers.GetValues("Content-Security-Policy").Single());
+        }
+    }
+
+    private static AuthenticationHeaderValue Basic(string user, string password) => new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
+}
