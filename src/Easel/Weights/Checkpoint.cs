@@ -200,6 +200,7 @@ internal sealed class Checkpoint : IDisposable
         {
             NativeSize = _settings.NativeSize ?? family.NativeSize,
             GuidanceScale = _settings.GuidanceScale ?? family.GuidanceScale,
+            Steps = _settings.Steps ?? family.Steps,
             Latent = family.Latent.As(UNet.OutChannels, Autoencoder?.Factor, _settings.LatentScale),
         };
         Text = TextTensors.Count > 0 ? Shapes.Text(TextTensors, _isWholeTower, Family.TextEncoders[0], _settings, Path) : null;

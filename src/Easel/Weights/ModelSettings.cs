@@ -26,6 +26,7 @@ internal sealed record ModelSettings
     public int? MaxNoiseLevel { get; init; }
     public int? NativeSize { get; init; }
     public double? GuidanceScale { get; init; }
+    public int? Steps { get; init; }
     public int? VaeNormGroups { get; init; }
 
     /// <summary>The settings for a single-file checkpoint: the file named, or those lying beside the checkpoint.</summary>
@@ -60,7 +61,7 @@ internal sealed record ModelSettings
 
     /// <summary>
     /// What a single file says of itself, unless a configuration said otherwise: the empty tensors "v_pred" and "ztsnr" by which people mark such models, and the texts of
-    /// Stability AI's ModelSpec; "easel.guidance_scale" and "vae.norm_num_groups", for which there is no custom.
+    /// Stability AI's ModelSpec; "easel.guidance_scale", "easel.steps" and "vae.norm_num_groups", for which there is no custom.
     /// </summary>
     public ModelSettings WithMarks(TensorFile file)
     {
@@ -71,6 +72,7 @@ internal sealed record ModelSettings
             Parameterization = Parameterization ?? (predictsV ? "v" : null),
             ZeroTerminalSnr = ZeroTerminalSnr ?? (file.Tensors.ContainsKey("ztsnr") ? true : null),
             NativeSize = sides is [var width, var height] && width == height && int.TryParse(width, out var side) && side is >= 64 and <= 4096 && side % 64 == 0 ? side : null,
+            Steps = int.TryParse(file.Metadata.GetValueOrDefault("easel.steps"), out var steps) && steps is >= 1 and <= 1000 ? steps : null,
             GuidanceScale = double.TryParse(file.Metadata.GetValueOrDefault("easel.guidance_scale"), NumberStyles.Float, CultureInfo.InvariantCulture, out var scale)
                 && scale is >= 1 and <= 30 ? scale : null,
             VaeNormGroups = VaeNormGroups
