@@ -115,6 +115,32 @@ public sealed record GenerationRequest
     /// <summary>Share of fresh noise in each step of DDIM and of ancestral samplers, 0 to 1; null for the sampler's own.</summary>
     public double? Eta { get; init; }
 
+    /// <summary>
+    /// Noise added before the steps of euler, heun, heunpp2 and dpm_2 (S_churn of Karras et al. 2022, algorithm 2), 0 to 100. Default 0.
+    /// </summary>
+    public double Churn { get; init; }
+
+    /// <summary>The lowest noise level at which <see cref="Churn"/> acts (S_tmin), 0 to 1000. Default 0.</summary>
+    public double ChurnMin { get; init; }
+
+    /// <summary>The highest noise level at which <see cref="Churn"/> acts (S_tmax), 0 to 1000; null for all.</summary>
+    public double? ChurnMax { get; init; }
+
+    /// <summary>The scale of all noise that a sampler adds (S_noise), 0 to 2. Default 1.</summary>
+    public double NoiseScale { get; init; } = 1;
+
+    /// <summary>The order of a multistep or adaptive sampler, 1 to 4; null for the sampler's own.</summary>
+    public int? Order { get; init; }
+
+    /// <summary>The exponent of the karras and polyexponential schedules, 0.1 to 20; null for the schedule's own.</summary>
+    public double? Rho { get; init; }
+
+    /// <summary>The lowest noise level above 0 of schedules that are made from a range, 0.001 to 1000; null for the model's.</summary>
+    public double? SigmaMin { get; init; }
+
+    /// <summary>The highest noise level of schedules that are made from a range, 0.001 to 1000; null for the model's.</summary>
+    public double? SigmaMax { get; init; }
+
     /// <summary>How much work may be left out, at the price of a picture that differs a little. Default <see cref="FastLevel.Exact"/>: none.</summary>
     public FastLevel Fast { get; init; } = FastLevel.Exact;
 

@@ -168,7 +168,7 @@ public sealed class ImageGenerator : IImageGenerator
         var (canvas, plan, savings) = (run.Canvas, run.Plan, Savings.Of(request.Fast));
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
         var memory = FitIntoMemory(run, output);
-        output.Remark([canvas.Remark, .. plan.Remarks]);
+        output.Remark([canvas.Remark, .. plan.Remarks, .. Knobs.NotHonoured(request, Model)]);
 
         var (pace, meter) = (new Pace(), new RunMeter(_speed, _model));
         var conditioning = new Conditioning(_model, _tokenizer, _embeddings);
@@ -182,7 +182,7 @@ public sealed class ImageGenerator : IImageGenerator
             // 2. Words to vectors
             progress.Report(GenerationStage.Encoding, 0);
             var prompts = batch.Prompts.Select(prompt => request.Literal ? new LoraTags(prompt, [], []) : PromptParser.ExtractLoras(prompt)).ToList();
-            output.Remark(_loras.Use(_model, prompts.SelectMany(prompt => prompt.Loras)));
+            output.Remark([.. _loras.Use(_model, prompts.SelectMany(prompt => prompt.Loras)), .. prompts.SelectMany(prompt => prompt.Remarks)]);
             _model.Bring(_model.TextSlot);
             var guidance = conditioning.Encode([.. prompts.Select(prompt => prompt.Text)], request, plan.StepCount);
 

@@ -180,6 +180,49 @@ public static class Knobs
             Label = "Eta", Help = "fresh noise in each step of DDIM and ancestral samplers, 0 to 1", Flags = ["--eta"], ScriptFlags = ["--ddim_eta"],
             InfotextKey = "Eta", SdapiName = "eta", Range = (0, 1), Step = 0.1, DefaultFrom = DefaultFrom.Sampler,
         },
+        new(nameof(Request.Churn))
+        {
+            Label = "Churn", Help = "noise added before the steps of euler, heun and dpm_2 (S_churn)", Flags = ["--churn"], InfotextKey = "Sigma churn",
+            SdapiName = "s_churn", OpenAiName = "churn", McpName = "churn", Range = (0, 100),
+        },
+        new(nameof(Request.ChurnMin))
+        {
+            Label = "Churn from", Noun = "lowest noise level of churn", Help = "the lowest noise level at which churn acts (S_tmin)", Flags = ["--churn-min"],
+            InfotextKey = "Sigma tmin", SdapiName = "s_tmin", OpenAiName = "churn_min", McpName = "churn_min", Range = (0, 1000), OnPage = false,
+        },
+        new(nameof(Request.ChurnMax))
+        {
+            Label = "Churn to", Noun = "highest noise level of churn", Help = "the highest noise level at which churn acts (S_tmax); 0 for all",
+            Flags = ["--churn-max"], InfotextKey = "Sigma tmax", SdapiName = "s_tmax", OpenAiName = "churn_max", McpName = "churn_max", Range = (0, 1000), OnPage = false,
+            NoneWords = ["0"], // as A1111 says "without end"
+        },
+        new(nameof(Request.NoiseScale))
+        {
+            Label = "Noise scale", Help = "the scale of all noise that a sampler adds (S_noise)", Flags = ["--noise-scale"], InfotextKey = "Sigma noise",
+            SdapiName = "s_noise", OpenAiName = "noise_scale", McpName = "noise_scale", Range = (0, 2), Step = 0.01,
+        },
+        new(nameof(Request.Order))
+        {
+            Label = "Order", Noun = "order of the sampler", Help = "the order of a multistep or adaptive sampler", Flags = ["--order"], InfotextKey = "Order",
+            SdapiName = "order", OpenAiName = "order", McpName = "order", Range = (1, 4), DefaultFrom = DefaultFrom.Sampler,
+        },
+        new(nameof(Request.Rho))
+        {
+            Label = "Rho", Help = "the exponent of the karras and polyexponential schedules", Flags = ["--rho"], InfotextKey = "Schedule rho",
+            SdapiName = "rho", OpenAiName = "rho", McpName = "rho", Range = (0.1, 20), Step = 0.1, DefaultFrom = DefaultFrom.Sampler,
+        },
+        new(nameof(Request.SigmaMin))
+        {
+            Label = "Lowest noise", Noun = "lowest noise level", Help = "the lowest noise level above 0 of a schedule", Flags = ["--sigma-min"],
+            InfotextKey = "Schedule min sigma", SdapiName = "sigma_min", OpenAiName = "sigma_min", McpName = "sigma_min", Range = (0.001, 1000), Step = 0.01,
+            DefaultFrom = DefaultFrom.Model,
+        },
+        new(nameof(Request.SigmaMax))
+        {
+            Label = "Highest noise", Noun = "highest noise level", Help = "the highest noise level of a schedule", Flags = ["--sigma-max"],
+            InfotextKey = "Schedule max sigma", SdapiName = "sigma_max", OpenAiName = "sigma_max", McpName = "sigma_max", Range = (0.001, 1000), Step = 0.1,
+            DefaultFrom = DefaultFrom.Model,
+        },
         new(nameof(Request.Fast))
         {
             Label = "Fast", Noun = "level of leaving out work", Help = "leave out work, for a picture that differs a little", Flags = ["--fast"], Choices = Levels,
@@ -215,6 +258,23 @@ public static class Knobs
 
     /// <summary>The knob of a property of <see cref="GenerationRequest"/>, in any case; null where it has none, as <see cref="GenerationRequest.Prompt"/>.</summary>
     public static Knob? Find(string property) => ByProperty.GetValueOrDefault(property == nameof(Request.Prompt) ? nameof(Request.Prompts) : property);
+
+    /// <summary>What is turned and does nothing, since there is nothing for it to act on: one sentence each.</summary>
+    internal static IEnumerable<string> NotHonoured(Request request, ModelInfo model)
+    {
+        foreach (var knob in All.Where(knob => knob.Needs != KnobNeeds.Nothing && !knob.IsDefault(request)))
+        {
+            var missing = knob.Needs switch
+            {
+                KnobNeeds.Picture when request.InitImage is null => "an input picture",
+                KnobNeeds.Mask when request.Mask is null && !request.Extend.Any => "a mask",
+                KnobNeeds.DepthModel when !model.TakesDepth => "a model that looks at depth",
+                KnobNeeds.Upscaler when model.Enlarges == 1 => "a model that enlarges",
+                _ => null,
+            };
+            if (missing is not null) yield return $"The {knob.Noun} does nothing here: it needs {missing}.";
+        }
+    }
 
     /// <summary>A picture that cannot be drawn without the ones before it.</summary>
     internal static bool IsOneRun(Request request) => request.Like == NoiseLike.CompVis || request.FixedCode;

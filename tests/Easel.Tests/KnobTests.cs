@@ -100,6 +100,20 @@ public sealed class KnobTests
         Assert.Equal(["ADetailer model", "Emphasis"], RequestInfotext.NotUnderstood(text).Select(setting => setting.Key));
     }
 
+    /// <summary>A knob with nothing to act on, and a tag that no prompt has here, are told and not passed over in silence.</summary>
+    [Fact]
+    public void WhatIsNotHonouredIsTold()
+    {
+        using var generator = ImageGenerator.Load(Models.LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full });
+        var request = new GenerationRequest { Prompt = "a cat <hypernet:fur:1>", Steps = 1, Width = 64, Height = 64, Seed = 1, Strength = 0.5, MaskBlur = 8, NoiseLevel = 50 };
+        Assert.Equal(
+        [
+            "The strength does nothing here: it needs an input picture.", "The noise level does nothing here: it needs a model that enlarges.",
+            "The mask blur does nothing here: it needs a mask.", "The prompt's <hypernet:fur:1> is nothing that Easel knows; it was passed over.",
+        ], generator.Generate(request).Remarks);
+        Assert.Empty(generator.Generate(new GenerationRequest { Prompt = "a cat", Steps = 1, Width = 64, Height = 64, Seed = 1 }).Remarks);
+    }
+
     private static object OtherThanDefault(Knob knob) => Other.TryGetValue(knob.Property, out var given) ? given : knob.Kind switch
     {
         KnobKind.Switch => !(bool)knob.Default!,

@@ -61,7 +61,6 @@ internal sealed record Profile
             Seed = 42,
             Like = NoiseLike.CompVis,
             Literal = true,
-            Fit = ImageFit.Stretch,
         },
         Side = 512,
         Grid = true,
@@ -73,7 +72,7 @@ internal sealed record Profile
     public static Profile CompVisImage { get; } = CompVisText with
     {
         Name = "CompVis img2img",
-        Request = CompVisText.Request with { BatchSize = 2, BatchCount = 1, GuidanceScale = 5, Strength = 0.75, Watermark = false },
+        Request = CompVisText.Request with { BatchSize = 2, BatchCount = 1, GuidanceScale = 5, Strength = 0.75, Watermark = false, Fit = ImageFit.Stretch },
         Side = null,
         OutputFolder = "outputs/img2img-samples",
     };
@@ -107,7 +106,7 @@ internal sealed record Profile
     public static Profile OptimizedImage { get; } = OptimizedText with
     {
         Name = "optimizedSD img2img",
-        Request = OptimizedText.Request with { Sampler = "ddim", Strength = 0.75 },
+        Request = OptimizedText.Request with { Sampler = "ddim", Strength = 0.75, Fit = ImageFit.Stretch },
         Side = null,
         InputStep = 64,
         OutputFolder = "outputs/img2img-samples",

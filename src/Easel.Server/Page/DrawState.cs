@@ -212,7 +212,8 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     private JobRequest Drawing(GrayImage? mask)
     {
         var size = Size;
-        var request = Settings.Request with { Prompts = Settings.Prompts, NegativePrompt = Settings.NegativePrompt.Trim(), Width = size?.Width, Height = size?.Height };
+        var turned = Knobs.All.Where(knob => !Applies(knob)).Aggregate(Settings.Request, (rest, knob) => knob.Set(rest, knob.Default));
+        var request = turned with { Prompts = Settings.Prompts, NegativePrompt = Settings.NegativePrompt.Trim(), Width = size?.Width, Height = size?.Height };
         if (Input is { } input) request = WithInput(request, input, mask);
         return new JobRequest { Model = Model?.Name ?? Settings.Model, Vae = Settings.Vae, Request = request };
     }

@@ -15,7 +15,7 @@ internal abstract record DrawingBody
 
     /// <summary>What the knobs of the body say.</summary>
     [JsonIgnore]
-    public GenerationRequest Request { get; init; } = Silent;
+    public GenerationRequest Request { get; init; } = new();
 
     public IReadOnlyList<string> Styles { get; init; } = [];
     public long Subseed { get; init; } = -1;
@@ -27,10 +27,6 @@ internal abstract record DrawingBody
     public bool DoNotSaveSamples { get; init; }
     public bool DoNotSaveGrid { get; init; }
     public double? SMinUncond { get; init; }
-    public double? SChurn { get; init; }
-    public double? STmax { get; init; }
-    public double? STmin { get; init; }
-    public double? SNoise { get; init; }
     public JsonObject? OverrideSettings { get; init; }
     public bool OverrideSettingsRestoreAfterwards { get; init; } = true;
     public string? RefinerCheckpoint { get; init; }

@@ -15,7 +15,7 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
     public IReadOnlyList<JobRequest> Of(TextToImageBody body)
     {
         CheckCommon(body);
-        return Batches(body, body.Request);
+        return Batches(body, Without(body.Request, KnobNeeds.Picture)); // a strength is the second pass's
     }
 
     /// <summary>The jobs of an img2img.</summary>
@@ -29,7 +29,7 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
         if (body.LatentMask is not null) throw Lacking("latent_mask", "null");
         if (!body.MaskRound) throw Lacking("mask_round", "true");
         var request = body.Request with { InitImage = SentPicture.Load(init[0], "the picture in init_images") };
-        return Batches(body, string.IsNullOrEmpty(body.Mask) ? request : Masked(request, SentPicture.LoadMask(body.Mask, "the mask")));
+        return Batches(body, string.IsNullOrEmpty(body.Mask) ? Without(request, KnobNeeds.Mask) : Masked(request, SentPicture.LoadMask(body.Mask, "the mask")));
     }
 
     /// <summary>The overrides of a request's settings.</summary>
@@ -47,6 +47,10 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
         }
         return request with { InitImage = picture, Mask = Fitted(mask, picture.Width, picture.Height, request.Fit) };
     }
+
+    /// <summary>A request without the settings of what is not there: clients send them always.</summary>
+    private static GenerationRequest Without(GenerationRequest request, KnobNeeds needs) =>
+        Knobs.All.Where(knob => knob.Needs == needs && knob.Kind != KnobKind.Picture).Aggregate(request, (rest, knob) => knob.Set(rest, knob.Default));
 
     private static GrayImage Fitted(GrayImage mask, int width, int height, ImageFit fit) =>
         (mask.Width, mask.Height) == (width, height) ? mask : Resampling.Fit(mask.ToRgb(), width, height, fit).ToGray();
@@ -92,10 +96,6 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
         if (body.SubseedStrength != 0) throw Lacking("subseed_strength", "0");
         if (body.SeedResizeFromH > 0 || body.SeedResizeFromW > 0) throw Lacking("seed_resize_from_h or _w", "-1");
         if (body.SMinUncond is not (null or 0)) throw Lacking("s_min_uncond", "0");
-        if (body.SChurn is not (null or 0)) throw Lacking("s_churn", "0");
-        if (body.STmin is not (null or 0)) throw Lacking("s_tmin", "0");
-        if (body.STmax is not (null or 0 or double.PositiveInfinity)) throw Lacking("s_tmax", "0");
-        if (body.SNoise is not (null or 1)) throw Lacking("s_noise", "1");
         if (body.FirstpassImage is not null) throw Lacking("firstpass_image", "null");
         if (body.RefinerCheckpoint is not (null or "" or "None") && body.RefinerSwitchAt is not >= 1) throw Lacking("refiner_checkpoint", "None");
         if (body.DisableExtraNetworks && body.Request.Prompt.Contains("<lora:", StringComparison.OrdinalIgnoreCase))

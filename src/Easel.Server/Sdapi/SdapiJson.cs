@@ -50,7 +50,7 @@ internal static class SdapiJson
                 throw ServerException.Refused("mask_blur_x and mask_blur_y differ; Easel blurs a mask alike in both directions.");
             body["mask_blur"] = blur;
         }
-        var request = KnobJson.Take(body, DrawingBody.Silent, knob => knob.SdapiName);
+        var request = KnobJson.Take(body, typeof(T) == typeof(ImageToImageBody) ? DrawingBody.Silent : new GenerationRequest(), knob => knob.SdapiName);
         return body.Deserialize<T>(Options)! with { Request = request };
     }
 

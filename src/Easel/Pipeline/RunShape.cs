@@ -30,7 +30,19 @@ internal sealed record RunShape(Canvas Canvas, SamplingPlan Plan, IReadOnlyList<
     {
         var forgets = family is { ForgetsAtFullStrength: true, StrengthBelowSteps: false } && request.Strength >= 1;
         var beginsFromPicture = canvas.Picture is not null && family.BeginsFromPicture && !forgets;
-        var options = new SamplingOptions { Eta = request.Eta, StrengthBelowSteps = family.StrengthBelowSteps };
+        var options = new SamplingOptions
+        {
+            Eta = request.Eta,
+            Churn = request.Churn,
+            ChurnMin = request.ChurnMin,
+            ChurnMax = request.ChurnMax ?? double.PositiveInfinity,
+            NoiseScale = request.NoiseScale,
+            Order = request.Order,
+            Rho = request.Rho,
+            SigmaMin = request.SigmaMin,
+            SigmaMax = request.SigmaMax,
+            StrengthBelowSteps = family.StrengthBelowSteps,
+        };
         return SamplingPlan.For(request.Sampler!, request.Schedule, request.Steps!.Value, noise, beginsFromPicture ? request.Strength : null, options);
     }
 }

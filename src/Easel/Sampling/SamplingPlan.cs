@@ -161,14 +161,14 @@ public sealed record SamplingPlan
         if (strength is { } share && !(share >= 0 && share <= 1)) throw Invalid("strength", share, "must be from 0 to 1");
         if (options.Eta is { } eta && !(eta >= 0 && eta <= 1)) throw Invalid("eta", eta, "must be from 0 to 1");
         if (options.Eta > 0 && !sampler.AcceptsEta) throw Invalid("eta", options.Eta.Value, $"must be 0 for {sampler.Name}, which has no noise to scale");
-        if (!(options.Churn >= 0)) throw Invalid("s_churn", options.Churn, "must be at least 0");
-        if (!(options.NoiseScale >= 0)) throw Invalid("s_noise", options.NoiseScale, "must be at least 0");
-        if (options.Rho is { } rho && !(rho > 0)) throw Invalid("rho", rho, "must be above 0");
+        if (!(options.Churn >= 0)) throw Invalid(nameof(options.Churn), options.Churn, "must be at least 0");
+        if (!(options.NoiseScale >= 0)) throw Invalid(nameof(options.NoiseScale), options.NoiseScale, "must be at least 0");
+        if (options.Rho is { } rho && !(rho > 0)) throw Invalid(nameof(options.Rho), rho, "must be above 0");
         if (options.Order is { } order && sampler.Orders is { } range && (order < range.Lowest || order > range.Highest))
-            throw Invalid("order", order, $"must be from {range.Lowest} to {range.Highest} for {sampler.Name}");
+            throw Invalid(nameof(options.Order), order, $"must be from {range.Lowest} to {range.Highest} for {sampler.Name}");
         var (lowest, highest) = (options.SigmaMin ?? noise.SigmaMin, options.SigmaMax ?? noise.SigmaMax);
         if (!(lowest > 0 && lowest < highest && double.IsFinite(highest)))
-            throw Invalid("sigma_min", lowest, $"must be above 0 and below the highest noise level, {highest:g6}");
+            throw Invalid(nameof(options.SigmaMin), lowest, $"must be above 0 and below the highest noise level, {highest:g6}");
         if (!(options.RelativeTolerance > 0)) throw Invalid("rtol", options.RelativeTolerance, "must be above 0");
         if (!(options.AbsoluteTolerance > 0)) throw Invalid("atol", options.AbsoluteTolerance, "must be above 0");
 

@@ -75,7 +75,7 @@ public sealed class SdapiTests : IDisposable
             {"prompt":"", "negative_prompt":"", "styles":[], "seed":-1, "subseed":-1, "subseed_strength":0, "seed_resize_from_h":-1,
              "seed_resize_from_w":-1, "sampler_name":"dpmpp_2m", "scheduler":null, "batch_size":1, "n_iter":1, "steps":1, "cfg_scale":7.5, "width":64,
              "height":64, "restore_faces":null, "tiling":null, "do_not_save_samples":false, "do_not_save_grid":false, "eta":null,
-             "denoising_strength":0.75, "s_min_uncond":null, "s_churn":null, "s_tmax":null, "s_tmin":null, "s_noise":null, "override_settings":null,
+             "denoising_strength":0.75, "s_min_uncond":null, "s_churn":0, "s_tmax":null, "s_tmin":0, "s_noise":1, "order":null, "rho":null, "sigma_min":null, "sigma_max":null, "override_settings":null,
              "override_settings_restore_afterwards":true, "refiner_checkpoint":null, "refiner_switch_at":null, "disable_extra_networks":false,
              "firstpass_image":null, "comments":null, "clip_skip":1, "fast":"exact", "literal":false, "watermark":true, "script_name":null, "script_args":[], "send_images":true,
              "save_images":false, "alwayson_scripts":{"ControlNet":{"args":[]}}, "force_task_id":null, "infotext":null, "enable_hr":false,
@@ -246,7 +246,7 @@ public sealed class SdapiTests : IDisposable
         await Refused("""{"tiling": true}""", 422, "tiling");
         await Refused("""{"subseed_strength": 0.5}""", 422, "subseed_strength");
         await Refused("""{"seed_resize_from_w": 512}""", 422, "seed_resize_from");
-        await Refused("""{"s_churn": 5}""", 422, "s_churn");
+        await Refused("""{"s_churn": -5}""", 422, "s_churn is -5; it must be from 0 to 100.");
         await Refused("""{"refiner_checkpoint": "x", "refiner_switch_at": 0.8}""", 422, "refiner_checkpoint");
         await Refused("""{"styles": ["anime"]}""", 422, "anime");
         await Refused("""{"script_name": "X/Y/Z plot"}""", 422, "X/Y/Z plot");

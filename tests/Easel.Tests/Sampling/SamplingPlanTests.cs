@@ -57,11 +57,11 @@ public sealed class SamplingPlanTests
     [InlineData("steps")]
     [InlineData("strength")]
     [InlineData("eta")]
-    [InlineData("order")]
-    [InlineData("s_churn")]
-    [InlineData("s_noise")]
-    [InlineData("rho")]
-    [InlineData("sigma_min")]
+    [InlineData("Order")]
+    [InlineData("Churn")]
+    [InlineData("NoiseScale")]
+    [InlineData("Rho")]
+    [InlineData("SigmaMin")]
     public void NumbersOutOfRangeAreNamed(string field)
     {
         var error = Assert.Throws<InvalidRequestException>(() => field switch
@@ -69,10 +69,10 @@ public sealed class SamplingPlanTests
             "steps" => SamplingPlan.For("euler", null, 1001, Toy.Model),
             "strength" => SamplingPlan.For("euler", null, 10, Toy.Model, 1.01),
             "eta" => SamplingPlan.For("plms", null, 10, Toy.Model, options: new() { Eta = 0.5 }),
-            "order" => SamplingPlan.For("lms", null, 10, Toy.Model, options: new() { Order = 5 }),
-            "s_churn" => SamplingPlan.For("euler", null, 10, Toy.Model, options: new() { Churn = double.NaN }),
-            "s_noise" => SamplingPlan.For("euler", null, 10, Toy.Model, options: new() { NoiseScale = -1 }),
-            "rho" => SamplingPlan.For("euler", "karras", 10, Toy.Model, options: new() { Rho = 0 }),
+            "Order" => SamplingPlan.For("lms", null, 10, Toy.Model, options: new() { Order = 5 }),
+            "Churn" => SamplingPlan.For("euler", null, 10, Toy.Model, options: new() { Churn = double.NaN }),
+            "NoiseScale" => SamplingPlan.For("euler", null, 10, Toy.Model, options: new() { NoiseScale = -1 }),
+            "Rho" => SamplingPlan.For("euler", "karras", 10, Toy.Model, options: new() { Rho = 0 }),
             _ => SamplingPlan.For("euler", "karras", 10, Toy.Model, options: new() { SigmaMin = 20 }),
         });
         Assert.Equal(field, error.Field);

@@ -12,4 +12,8 @@ internal sealed record LoraTag(string Name, double TextEncoderWeight, double UNe
 /// <param name="Ignored">
 /// Tags that mean nothing here, as written: other kinds (<c>&lt;hypernet:...&gt;</c>) and weights that are no numbers. Worth telling the user.
 /// </param>
-internal sealed record LoraTags(string Text, IReadOnlyList<LoraTag> Loras, IReadOnlyList<string> Ignored);
+internal sealed record LoraTags(string Text, IReadOnlyList<LoraTag> Loras, IReadOnlyList<string> Ignored)
+{
+    /// <summary>What a person should be told of the tags that mean nothing here.</summary>
+    public IEnumerable<string> Remarks => Ignored.Select(tag => $"The prompt's {tag} is nothing that Easel knows; it was passed over.");
+}
