@@ -112,6 +112,12 @@ public sealed record GenerationRequest
     /// <summary>How strongly the prompt pulls, 0 to 100; at 1 the negative prompt is not looked at and each step costs half. Null for what suits the model.</summary>
     public double? GuidanceScale { get; init; }
 
+    /// <summary>
+    /// How far guidance is brought back to the spread of the answer to the prompt, against the glare of a high scale, 0 to 1 ("Common Diffusion Noise Schedules and Sample Steps are
+    /// Flawed", arXiv 2305.08891, section 3.4). Default 0.
+    /// </summary>
+    public double GuidanceRescale { get; init; }
+
     /// <summary>Share of fresh noise in each step of DDIM and of ancestral samplers, 0 to 1; null for the sampler's own.</summary>
     public double? Eta { get; init; }
 

@@ -78,6 +78,11 @@ public static class Knobs
             InfotextKey = "CFG scale", SdapiName = "cfg_scale", OpenAiName = "guidance", McpName = "guidance",
             Range = (0, 100), Step = 0.5, DefaultFrom = DefaultFrom.Model, IsTold = Always,
         },
+        new(nameof(Request.GuidanceRescale))
+        {
+            Label = "Cfg rescale", Help = "how far guidance is brought back to the spread of the prompt's own answer, against glare, 0 to 1", Flags = ["--cfg-rescale"],
+            InfotextKey = "CFG Rescale", SdapiName = "cfg_rescale", OpenAiName = "guidance_rescale", McpName = "guidance_rescale", Range = (0, 1), Step = 0.05,
+        },
         new(nameof(Request.Seed))
         {
             Label = "Seed", Help = "the number that makes the same picture again; 'random' or -1 draws one", Flags = ["--seed", "-s"], ValueName = "S",

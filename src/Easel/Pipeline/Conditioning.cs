@@ -30,7 +30,7 @@ internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer
         var positive = prompts.Select(prompt => Programs(prompt, request, steps)).ToList();
         var guided = request.GuidanceScale != 1 || positive.Any(parts => parts.Count > 1 || parts[0][0].Condition.Weight != 1);
         var negative = guided ? Program(request.NegativePrompt, null, request, steps) : null;
-        return new Guidance(request.GuidanceScale!.Value, step =>
+        return new Guidance(request.GuidanceScale!.Value, rescale: request.GuidanceRescale, rowsAtStep: step =>
         {
             var rows = new List<GuidanceRow>();
             if (negative is not null) rows.AddRange(prompts.Select((_, picture) => new GuidanceRow(picture, At(negative, step))));

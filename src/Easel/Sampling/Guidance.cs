@@ -26,9 +26,10 @@ internal readonly record struct GuidanceRow(int Picture, Condition Condition);
 /// <summary>
 /// Classifier-free guidance ("Classifier-Free Diffusion Guidance", arXiv 2207.12598): the answer to the negative prompt, moved by the scale towards the answers
 /// to the prompt.
+/// A rescale brings the result back to the spread that the answer to the prompt has ("Common Diffusion Noise Schedules and Sample Steps are Flawed", arXiv 2305.08891, section 3.4).
 /// Several prompts joined by AND each add their own move ("Compositional Visual Generation with Composable Diffusion Models", arXiv 2206.01714).
 /// </summary>
-internal sealed class Guidance(double scale, Func<int, IReadOnlyList<GuidanceRow>> rowsAtStep)
+internal sealed class Guidance(double scale, Func<int, IReadOnlyList<GuidanceRow>> rowsAtStep, double rescale = 0)
 {
     /// <summary>Asks the UNet and combines its answers.</summary>
     /// <param name="x">[n, c, h, w], the batch.</param>
@@ -59,12 +60,16 @@ internal sealed class Guidance(double scale, Func<int, IReadOnlyList<GuidanceRow
         for (var i = 0; i < rows.Count; i++)
             if (rows[i].Condition.Weight is null) combined[rows[i].Picture] = answers[i];
         var negative = combined.ToArray();
+        var own = new Tensor?[x.shape[0]]; // what guidance at a scale of 1 would answer
         for (var i = 0; i < rows.Count; i++)
         {
             var (picture, condition) = rows[i];
             if (condition.Weight is not { } share) continue;
             combined[picture] = negative[picture] is { } from ? combined[picture] + scale * share * (answers[i] - from) : answers[i];
+            if (rescale > 0 && negative[picture] is { } ground) own[picture] = (own[picture] ?? ground) + share * (answers[i] - ground);
         }
+        for (var picture = 0; picture < own.Length; picture++)
+            if (own[picture] is { } answer) combined[picture] = combined[picture] * (rescale * (answer.std() / combined[picture].std()) + (1 - rescale));
         return cat(combined, dim: 0).MoveToOuterDisposeScope();
     }
 }
