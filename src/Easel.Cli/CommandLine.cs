@@ -1,6 +1,4 @@
-using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Parsing;
 using Easel.Cli.Commands;
 using Easel.Cli.Options;
 using Easel.Cli.Terminal;
@@ -16,7 +14,6 @@ internal static class CommandLine
     /// <summary>The version, as <c>--version</c> prints it.</summary>
     public static string Version => "easel " + (typeof(CommandLine).Assembly.GetName().Version?.ToString(3) ?? "");
 
-    /// <summary>Runs a command line.</summary>
     /// <returns>The exit code; see <see cref="ExitCodes"/>.</returns>
     public static int Run(string[] args, Shell shell)
     {
@@ -47,7 +44,6 @@ internal static class CommandLine
         }
     }
 
-    /// <summary>The tree of commands.</summary>
     public static RootCommand Root(Shell shell)
     {
         var root = new RootCommand("Pictures from words, on your own computer.")

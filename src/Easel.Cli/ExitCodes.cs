@@ -3,17 +3,11 @@ namespace Easel.Cli;
 /// <summary>What the command returns to the shell.</summary>
 internal static class ExitCodes
 {
-    /// <summary>All that was asked for was done.</summary>
     public const int Ok = 0;
 
-    /// <summary>The run failed: disk full, not enough memory, numbers that overflow.</summary>
-    public const int Failed = 1;
-
-    /// <summary>What was asked for cannot be done: a wrong flag, a missing file, a file that is no model.</summary>
-    public const int BadInput = 2;
-
-    /// <summary>Cancelled at the keyboard (128 + SIGINT, as shells count).</summary>
-    public const int Cancelled = 130;
+    public const int Failed = 1; // the run failed: disk full, not enough memory, numbers that overflow
+    public const int BadInput = 2; // what was asked for cannot be done: a wrong flag, a missing file, a file that is no model
+    public const int Cancelled = 130; // cancelled at the keyboard (128 + SIGINT, as shells count)
 
     /// <summary>The code for an exception and one sentence for the person at the keyboard.</summary>
     public static (int Code, string Sentence) Of(Exception exception) => exception switch

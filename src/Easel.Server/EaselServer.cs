@@ -15,8 +15,6 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.Hosting;
 
 namespace Easel.Server;
 
@@ -60,7 +58,8 @@ public static class EaselServer
         var app = builder.Build();
         try
         {
-            Open(app.Services);
+            app.Services.GetRequiredService<PictureFolder>().Open();
+            app.Services.GetRequiredService<Gallery>().Reconcile();
         }
         catch
         {
@@ -118,34 +117,11 @@ public static class EaselServer
         await app.WaitForShutdownAsync(cancel);
     }
 
-    private static void AddCore(IServiceCollection services, ServerOptions options, IModelSource source)
-    {
-        services.AddSingleton(options);
-        services.AddSingleton(TimeProvider.System);
-        services.AddSingleton<ServerMetrics>();
-        services.AddSingleton<Credentials>();
-        services.AddSingleton<LoginAttempts>();
-        services.AddSingleton(_ => new PictureFolder(options.OutputFolder));
-        services.AddSingleton(s => Database.Open(s.GetRequiredService<PictureFolder>().Database));
-        services.AddSingleton(options.Limits);
-        services.AddSingleton(source);
-        services.AddSingleton<JobStore>();
-        services.AddSingleton<InputPictures>();
-        services.AddSingleton<Gallery>();
-        services.AddSingleton<ModelLibrary>();
-        services.AddSingleton<JobRules>();
-        services.AddSingleton<JobQueue>();
-        services.AddSingleton<PictureWriter>();
-        services.AddSingleton<LoadedModel>();
-        services.AddSingleton<ModelThread>();
-        services.AddHostedService(s => s.GetRequiredService<ModelThread>());
-        services.AddSingleton<IHostLifetime, SilentLifetime>();
-        services.AddHostedService<Housekeeping>();
-    }
-
-    private static void Open(IServiceProvider services)
-    {
-        services.GetRequiredService<PictureFolder>().Open();
-        services.GetRequiredService<Gallery>().Reconcile();
-    }
+    private static void AddCore(IServiceCollection services, ServerOptions options, IModelSource source) => services
+        .AddSingleton(options).AddSingleton(options.Limits).AddSingleton(source).AddSingleton(TimeProvider.System)
+        .AddSingleton<ServerMetrics>().AddSingleton<Credentials>().AddSingleton<LoginAttempts>()
+        .AddSingleton(_ => new PictureFolder(options.OutputFolder)).AddSingleton(s => Database.Open(s.GetRequiredService<PictureFolder>().Database))
+        .AddSingleton<JobStore>().AddSingleton<InputPictures>().AddSingleton<Gallery>().AddSingleton<ModelLibrary>().AddSingleton<JobRules>()
+        .AddSingleton<JobQueue>().AddSingleton<PictureWriter>().AddSingleton<LoadedModel>().AddSingleton<ModelThread>()
+        .AddHostedService(s => s.GetRequiredService<ModelThread>()).AddSingleton<IHostLifetime, SilentLifetime>().AddHostedService<Housekeeping>();
 }

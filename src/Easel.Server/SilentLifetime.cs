@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Hosting;
-
 namespace Easel.Server;
 
 /// <summary>Leaves the signals of the process to whoever owns it; the host's own would take Ctrl-C and SIGTERM for itself, once for each server.</summary>

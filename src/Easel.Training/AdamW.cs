@@ -1,6 +1,5 @@
 using System.Numerics;
 using Easel.Kernels;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 
@@ -12,15 +11,11 @@ internal sealed unsafe class AdamW(FlatWeights weights, double weightDecay, doub
 {
     private const int AtOnce = 1 << 16;
 
-    /// <summary>The running mean of the gradients.</summary>
     public Tensor Mean { get; } = zeros(weights.Count).DetachFromDisposeScope();
-
-    /// <summary>The running mean of their squares.</summary>
     public Tensor Square { get; } = zeros(weights.Count).DetachFromDisposeScope();
 
     /// <summary>Moves the weights by their gradients, then clears those.</summary>
     /// <param name="step">The number of this step, from 1.</param>
-    /// <param name="rate">The learning rate.</param>
     /// <returns>The norm of the gradient as it came.</returns>
     public double Step(long step, double rate)
     {

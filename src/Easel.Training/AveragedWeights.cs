@@ -1,18 +1,14 @@
-using static TorchSharp.torch;
-
 namespace Easel.Training;
 
 /// <summary>An exponential average of the weights over the steps (EMA), which draws better than the last weights do.</summary>
 internal sealed class AveragedWeights(FlatWeights weights, double decay)
 {
-    /// <summary>The average.</summary>
     public Tensor Values { get; } = weights.Values.detach().clone().DetachFromDisposeScope();
 
     /// <summary>How much of the average stays at a step: less in the beginning, so that the first weights are soon forgotten.</summary>
     /// <param name="step">From 1.</param>
     public double DecayAt(long step) => Math.Min(decay, (1.0 + step) / (10 + step));
 
-    /// <summary>Takes the weights after a step in.</summary>
     public void Update(long step)
     {
         using var guard = no_grad();

@@ -1,6 +1,5 @@
 using Easel.Models;
 using Easel.Text;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 
@@ -20,8 +19,6 @@ internal static class BagOfWords
 
     private const double Aversion = 8; // attention to a mark is e to the minus 11 times that to a word
 
-    /// <summary>Sets the weights.</summary>
-    /// <param name="text">The text encoder.</param>
     /// <param name="words">The tokens of its table.</param>
     /// <param name="pictures">Captions, each with the number of its picture.</param>
     /// <param name="latents">The pictures' latents, [pictures, c, h, w], with about unit variance.</param>

@@ -25,17 +25,24 @@ internal static class ContactSheet
         foreach (var batch in Prompts.Chunk(8))
         {
             onProgress?.Invoke("sheet", (double)pictures.Count / Prompts.Count);
-            var request = new GenerationRequest
-            {
-                Prompts = batch,
-                BatchSize = batch.Length,
-                Seed = pictures.Count,
-                Steps = steps,
-                GuidanceScale = guidance ?? generator.Family.GuidanceScale,
-                Watermark = false,
-            };
-            pictures.AddRange(generator.Generate(request, cancel: cancel).Images.Select(image => image.Image));
+            pictures.AddRange(Drawn(generator, batch, pictures.Count, steps, guidance, cancel));
         }
         ImageFile.Save(path, ImageGrid.Make(pictures, 8));
+    }
+
+    /// <summary>A picture for each prompt, with seeds that count on.</summary>
+    /// <param name="guidance">The guidance scale; null for the model's own.</param>
+    public static IEnumerable<RgbImage> Drawn(ImageGenerator generator, IReadOnlyList<string> prompts, long seed, int steps, double? guidance, CancellationToken cancel)
+    {
+        var request = new GenerationRequest
+        {
+            Prompts = prompts,
+            BatchSize = prompts.Count,
+            Seed = seed,
+            Steps = steps,
+            GuidanceScale = guidance ?? generator.Family.GuidanceScale,
+            Watermark = false,
+        };
+        return generator.Generate(request, cancel: cancel).Images.Select(image => image.Image);
     }
 }

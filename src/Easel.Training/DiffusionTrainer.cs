@@ -1,44 +1,26 @@
-using System.Diagnostics;
 using Easel.Models;
 using Easel.Runtime;
 using Easel.Training.Data;
 using Easel.Weights;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 
-/// <summary>How to train the UNet and the text encoder.</summary>
-internal sealed record DiffusionOptions
+internal sealed record DiffusionOptions : TrainingOptions
 {
-    /// <summary>How many concepts the model that ships was trained on; a faster machine takes more.</summary>
-    public const int DefaultConcepts = 343;
-
-    /// <summary>The sources it was trained on.</summary>
-    public static readonly IReadOnlyList<string> DefaultSources = ["noto", "fluent-flat", "fluent-3d", "outline"];
-
-    public required string Data { get; init; }
-    public required string Out { get; init; }
-    public int Concepts { get; init; } = DefaultConcepts;
-    public IReadOnlyList<string>? Sources { get; init; }
-    public IReadOnlyList<int> Channels { get; init; } = [64, 128, 192];
+    public override IReadOnlyList<int> Channels { get; init; } = [64, 128, 192];
+    public override int Batch { get; init; } = 64;
+    public override double Rate { get; init; } = 8e-4;
     public int TextWidth { get; init; } = 128;
     public int TextLayers { get; init; } = 3;
-    public int Batch { get; init; } = 64;
-    public double Rate { get; init; } = 8e-4;
     public double CaptionDropout { get; init; } = 0.1;
-    public double? Minutes { get; init; }
-    public long? Steps { get; init; }
     public string? From { get; init; }
     public bool NewText { get; init; }
-    public bool Resume { get; init; }
-    public bool FullPrecision { get; init; }
-    public long Seed { get; init; }
 }
 
 /// <summary>
 /// Trains the UNet to predict v in noisy latents of drawings from their captions, and the text encoder with it. The latents of all pictures are made once, before.
 /// </summary>
-internal sealed class DiffusionTrainer
+internal sealed class DiffusionTrainer : Trainer
 {
     private const int FillerCount = 2000;
 
@@ -53,16 +35,12 @@ internal sealed class DiffusionTrainer
     private readonly Tensor? _stored; // the same in the scale of an autoencoder that is still being trained; null for one out of a finished model
     private readonly UNet _unet;
     private readonly ClipTextModel _text;
-    private readonly FlatWeights _weights;
-    private readonly AdamW _optimizer;
-    private readonly AveragedWeights _average;
-    private readonly TrainingState _state;
-    private readonly LearningRate _rate;
+    private double _losses, _norms; // since the last line of the log
+    private (long Round, int[] Drawings) _order = (-1, []);
 
-    /// <param name="options">How.</param>
-    /// <param name="gallery">The pictures.</param>
     /// <param name="onProgress">Told the share of the latents made.</param>
     public DiffusionTrainer(DiffusionOptions options, TrainingSet gallery, Action<double>? onProgress = null)
+        : base(options, "diffusion", "drawings", 100, TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(15))
     {
         (_options, _gallery) = (options, gallery);
         Directory.CreateDirectory(options.Out);
@@ -85,65 +63,45 @@ internal sealed class DiffusionTrainer
 
         _unet = new UNet(from?.UNet ?? UNetShape());
         _text = new ClipTextModel((from?.Text ?? TextShape()) with { Vocabulary = _words.Tokens.Count }) { RunType = Format };
-        _weights = new FlatWeights([("unet", _unet), ("text", _text)], options.Seed);
-        if (from is not null) SketchFile.Read(from, _weights, _words);
+        Weights = new FlatWeights([("unet", _unet), ("text", _text)], options.Seed);
+        if (from is not null) SketchFile.Read(from, Weights, _words);
         if (from is null || options.NewText) BagOfWords.Set(_text, _words, SomeCaptions(), _latents);
-        _optimizer = new AdamW(_weights, weightDecay: 0.01);
-        _average = new AveragedWeights(_weights, 0.999);
-        _state = new TrainingState(_weights, _optimizer, _average);
-        _rate = new LearningRate(options.Rate, WarmUp: 100);
-        if (options.Resume && File.Exists(StatePath)) _state.Load(StatePath);
+        State = new TrainingState(Weights, weightDecay: 0.01, averaging: 0.999);
+        Resume();
     }
 
-    /// <summary>The weights, to compare runs by.</summary>
-    public FlatWeights Weights => _weights;
+    public override FlatWeights Weights { get; }
+    protected override TrainingState State { get; }
 
     /// <summary>Parameters of the UNet and of the text encoder as trained.</summary>
-    public long ParameterCount => _weights.Count;
+    public long ParameterCount => Weights.Count;
 
     private ScalarType Format => _options.FullPrecision ? ScalarType.Float32 : ScalarType.BFloat16;
-
-    private string StatePath => Path.Combine(_options.Out, "diffusion-state.safetensors");
 
     /// <summary>Where the model is written: what people draw with.</summary>
     public static string ModelPath(string folder) => Path.Combine(folder, "sketch.safetensors");
 
-    /// <summary>Trains to the end of the run.</summary>
-    /// <param name="onProgress">Told what is being done and the share done.</param>
-    public void Run(Action<string, double>? onProgress, CancellationToken cancel)
+    protected override void Advance(double rate, double progress)
     {
-        var clock = new RunClock(_options.Out, "diffusion.csv", _options.Minutes is { } minutes ? TimeSpan.FromMinutes(minutes) : null, _options.Steps,
-            TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(15), _state.Seconds);
-        var (since, sum, norms) = (Stopwatch.StartNew(), 0.0, 0.0);
-        const int Every = 20;
-        while (clock.Progress(_state.Step) < 1 && !cancel.IsCancellationRequested)
-        {
-            var progress = clock.Progress(_state.Step);
-            var (loss, norm) = Step(_rate.At(_state.Step + 1, progress), progress);
-            (sum, norms) = (sum + loss, norms + norm);
-            if (_state.Step % Every == 0)
-            {
-                var speed = (double)Every * _options.Batch / since.Elapsed.TotalSeconds;
-                since.Restart();
-                clock.Log(_state.Step, ("loss", sum / Every), ("gradient_norm", norms / Every), ("drawings_per_second", speed));
-                onProgress?.Invoke($"diffusion, step {_state.Step}, loss {sum / Every:F4}, {speed:F0}/s", clock.Progress(_state.Step));
-                (sum, norms) = (0, 0);
-            }
-            if (clock.IsTimeToSave()) Save(clock.Seconds);
-            if (clock.IsTimeToShow()) Show();
-        }
-        Save(clock.Seconds);
+        var (loss, norm) = Step(rate, progress);
+        (_losses, _norms) = (_losses + loss, _norms + norm);
+    }
+
+    protected override (string Name, double Value)[] Measure()
+    {
+        var means = (_losses / Every, _norms / Every);
+        (_losses, _norms) = (0, 0);
+        return [("loss", means.Item1), ("gradient_norm", means.Item2)];
     }
 
     /// <summary>One step on a batch that the step's number decides.</summary>
-    /// <param name="rate">The learning rate.</param>
     /// <param name="progress">The share of the run that is done.</param>
     /// <returns>The weighted loss and the norm of the gradient.</returns>
     public (double Loss, double GradientNorm) Step(double rate, double progress = 1)
     {
         using var scope = NewDisposeScope();
-        var step = ++_state.Step;
-        var seed = TrainingSet.StableHash($"{_options.Seed}/{step}");
+        var step = ++State.Step;
+        var seed = SeedOf($"{step}");
         var random = new Random(seed);
         using var generator = new Generator((ulong)seed, CPU);
 
@@ -157,22 +115,13 @@ internal sealed class DiffusionTrainer
         var times = tensor(timesteps.Select(t => (float)t).ToArray());
         var weights = tensor(timesteps.Select(t => (float)NoiseLevels.Weight(t)).ToArray());
 
-        var shards = Shards.CountFor(pictures.Length);
-        var losses = new double[shards];
-        Shards.Run(shards, shard =>
+        return Learn(pictures.Length, rate, mine =>
         {
-            // Every so many, so that each part sees all levels of noise.
-            var mine = arange(shard, pictures.Length, shards);
             Tensor Mine(Tensor all) => all.index_select(0, mine);
             var context = _text.call(Mine(ids));
             var prediction = _unet.call(Mine(noisy).to(Format), Mine(times), context, null).to(ScalarType.Float32);
-            var loss = ((prediction - Mine(target)).square().mean([1, 2, 3]) * Mine(weights)).sum() / pictures.Length;
-            loss.backward();
-            losses[shard] = loss.item<float>();
+            return ((prediction - Mine(target)).square().mean([1, 2, 3]) * Mine(weights)).sum() / pictures.Length;
         });
-        var norm = _optimizer.Step(step, rate);
-        _average.Update(step);
-        return (losses.Sum(), norm);
     }
 
     /// <summary>
@@ -187,16 +136,13 @@ internal sealed class DiffusionTrainer
             if (_order.Round != round)
             {
                 int[] order = [.. _round];
-                new Random(TrainingSet.StableHash($"{_options.Seed}/round {round}")).Shuffle(order);
+                new Random(SeedOf($"round {round}")).Shuffle(order);
                 _order = (round, order);
             }
             return _order.Drawings[place] * Variant.Count + random.Next(Variant.Count);
         })];
     }
 
-    private (long Round, int[] Drawings) _order = (-1, []);
-
-    /// <summary>Some captions of every picture.</summary>
     private List<(int Picture, string Caption)> SomeCaptions()
     {
         const int OfEach = 3;
@@ -246,30 +192,22 @@ internal sealed class DiffusionTrainer
         }
     }
 
-    /// <summary>Writes the state and the model with the averaged weights.</summary>
-    public void Save(double seconds)
-    {
-        _state.Seconds = seconds;
-        _state.Save(StatePath);
-        Write();
-    }
-
     /// <summary>Writes the model, with the decoder as its own training has left it by now.</summary>
-    private void Write()
+    protected override void Write()
     {
         if (_stored is not null)
         {
             _autoencoder.Dispose();
             LatentScale.Fold(_autoencoder = LoadAutoencoder(null), _stored);
         }
-        SketchFile.Write(ModelPath(_options.Out), _unet, _autoencoder, _weights, _average.Values, _words, _meanings);
+        SketchFile.Write(ModelPath(_options.Out), _unet, _autoencoder, Weights, State.Average, _words, _meanings);
     }
 
     /// <summary>A sheet of fixed prompts, drawn by the library from the file as people draw with it.</summary>
-    private void Show()
+    protected override void Show()
     {
         Write();
         using var generator = ImageGenerator.Load(ModelPath(_options.Out));
-        ContactSheet.Draw(generator, 16, null, Path.Combine(_options.Out, $"sheet-{_state.Step:D6}.png"), null, CancellationToken.None);
+        ContactSheet.Draw(generator, 16, null, Path.Combine(_options.Out, $"sheet-{State.Step:D6}.png"), null, CancellationToken.None);
     }
 }

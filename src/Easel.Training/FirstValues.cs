@@ -1,5 +1,4 @@
 using Easel.Models;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 
@@ -8,10 +7,7 @@ internal static class FirstValues
 {
     private const double PromptGain = 2; // in both layers that bring the prompt's values in, so that they are not drowned in the noise that comes through the convolutions
 
-    /// <summary>Fills one parameter.</summary>
-    /// <param name="view">Its memory.</param>
     /// <param name="name">The layer's name with its network before it: "unet.down_blocks.0.resnets.0.conv2".</param>
-    /// <param name="layer">The layer.</param>
     /// <param name="own">Which of its parameters: "weight" or "bias".</param>
     public static void Fill(Tensor view, string name, Layer layer, string own, Generator generator)
     {

@@ -1,6 +1,5 @@
 using Easel.Models;
 using TorchSharp.Modules;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 
@@ -14,7 +13,6 @@ internal sealed class FlatWeights
 
     /// <summary>Gives the networks memory and their first values.</summary>
     /// <param name="networks">Networks without weights, under the names that go before their parameters'.</param>
-    /// <param name="seed">Decides the first values.</param>
     public FlatWeights(IReadOnlyList<(string Name, nn.Module Network)> networks, long seed)
     {
         // Tables and matrices first: weight decay is for them alone.
@@ -46,7 +44,6 @@ internal sealed class FlatWeights
         }
     }
 
-    /// <summary>Numbers in all.</summary>
     public long Count { get; }
 
     /// <summary>How many of them, from the front, are weights of matrices and tables; the rest are biases and norms.</summary>
@@ -58,7 +55,6 @@ internal sealed class FlatWeights
     /// <summary>The gradients that the backward pass has added up, [<see cref="Count"/>].</summary>
     public Tensor Gradients { get; }
 
-    /// <summary>The names of all parameters.</summary>
     public IEnumerable<string> Names => _slices.Select(slice => slice.Name);
 
     /// <summary>The part of a vector (these weights, or averages of them) that belongs to each parameter, as views in the parameter's shape.</summary>

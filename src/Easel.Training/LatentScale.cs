@@ -1,5 +1,4 @@
 using Easel.Models;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 
@@ -10,7 +9,6 @@ namespace Easel.Training;
 internal static class LatentScale
 {
     /// <summary>Changes the two 1x1 convolutions around the latents so that pictures come out as before.</summary>
-    /// <param name="network">The autoencoder.</param>
     /// <param name="means">The latents' means of many pictures, [n, c, h, w].</param>
     public static void Fold(Autoencoder network, Tensor means)
     {

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using Easel.Models;
 using Easel.Training.Data;
 using Easel.Weights.Formats;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 

@@ -1,13 +1,10 @@
 namespace Easel.Training;
 
 /// <summary>The learning rate over a run: a straight rise, then half a cosine down to a twenty-fifth.</summary>
-/// <param name="Peak">The highest rate.</param>
-/// <param name="WarmUp">Steps of the rise.</param>
 internal sealed record LearningRate(double Peak, long WarmUp)
 {
     private const double Floor = 0.04; // of the peak
 
-    /// <summary>The rate at a step.</summary>
     /// <param name="step">From 1.</param>
     /// <param name="progress">The share of the run that is done, 0 to 1, by steps or by the clock.</param>
     public double At(long step, double progress) =>

@@ -1,5 +1,4 @@
 using Easel.Sampling;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 
@@ -31,8 +30,6 @@ internal static class NoiseLevels
     /// Timesteps of a batch: one from each of as many equal parts of all chances, so that every batch sees all levels. The noisiest come most often, as what a picture shows is
     /// decided there, by the prompt: half of them lie in the last quarter.
     /// </summary>
-    /// <param name="count">How many.</param>
-    /// <param name="random">Chance.</param>
     /// <param name="least">The share of all chances below which none is taken; see <see cref="LeastAt"/>.</param>
     public static int[] Timesteps(int count, Random random, double least = 0) => [.. Enumerable.Range(0, count).Select(i => At(least + (1 - least) * (i + random.NextDouble()) / count))];
 
@@ -47,8 +44,6 @@ internal static class NoiseLevels
 
     /// <summary>The noisy latents and the v to predict.</summary>
     /// <param name="clean">[n, c, h, w] with about unit variance.</param>
-    /// <param name="noise">Of the same shape.</param>
-    /// <param name="timesteps">[n].</param>
     public static (Tensor Noisy, Tensor Target) Add(Tensor clean, Tensor noise, int[] timesteps)
     {
         var signal = tensor(timesteps.Select(t => (float)Math.Sqrt(Schedule.AlphasCumprod[t])).ToArray()).view(-1, 1, 1, 1);

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-
 namespace Easel.Training;
 
 /// <summary>When a run ends, saves and shows itself, and its log.</summary>
@@ -19,10 +16,8 @@ internal sealed class RunClock(string folder, string log, TimeSpan? length, long
     /// <summary>Whether it is time to save; true once, then only after a while again.</summary>
     public bool IsTimeToSave() => IsTime(ref _saved, saveEvery);
 
-    /// <summary>Whether it is time for a sheet of pictures.</summary>
     public bool IsTimeToShow() => IsTime(ref _shown, showEvery);
 
-    /// <summary>Adds a line to the log.</summary>
     public void Log(long step, params (string Name, double Value)[] values)
     {
         var path = Path.Combine(folder, log);

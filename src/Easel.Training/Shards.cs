@@ -1,5 +1,4 @@
 using System.Runtime.ExceptionServices;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 
@@ -12,7 +11,6 @@ internal static class Shards
     /// <summary>Parts of a batch: as many as processors, but of no fewer than four pictures. Gradients of two parts add up to the same in either order; more would not.</summary>
     public static int CountFor(int batch) => Math.Clamp(Math.Min(Environment.ProcessorCount, batch / 4), 1, 2);
 
-    /// <summary>Runs an action for each part and waits for all.</summary>
     public static void Run(int count, Action<int> action)
     {
         var before = get_num_threads();

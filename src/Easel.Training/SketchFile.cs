@@ -1,10 +1,8 @@
-using System.Globalization;
 using Easel.Models;
 using Easel.Text;
 using Easel.Weights;
 using Easel.Weights.Formats;
 using Easel.Weights.Names;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 
@@ -23,12 +21,7 @@ internal static class SketchFile
     }
 
     /// <summary>Writes a whole model, in fp16.</summary>
-    /// <param name="path">Where to.</param>
-    /// <param name="unet">The UNet, for its shape.</param>
-    /// <param name="autoencoder">The autoencoder with its weights.</param>
     /// <param name="weights">Where the parameters of UNet and text encoder are.</param>
-    /// <param name="values">Their values.</param>
-    /// <param name="words">The tokens of the text encoder as trained.</param>
     /// <param name="meanings">Names that other words mean.</param>
     public static void Write(string path, UNet unet, Autoencoder autoencoder, FlatWeights weights, Tensor values, Words words, IReadOnlyDictionary<string, string> meanings)
     {

@@ -1,5 +1,4 @@
 using Easel.Models;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 
@@ -15,18 +14,14 @@ namespace Easel.Training;
 /// </remarks>
 internal static class SmoothStart
 {
-    /// <summary>Groups of each norm: few enough that each has four channels.</summary>
-    public const int Groups = 8;
-
-    /// <summary>Channels of a latent.</summary>
-    public const int LatentChannels = 5;
+    public const int Groups = 8; // groups of each norm: few enough that each has four channels
+    public const int LatentChannels = 5; // channels of a latent
 
     private const int InAGroup = 4; // channels that a feature takes: x, -x, K, -K
     private const double Large = 4;
     private static readonly double[] Luma = [0.299, 0.587, 0.114];
     private static readonly double[,] Binomial = { { 1 / 16.0, 2 / 16.0, 1 / 16.0 }, { 2 / 16.0, 4 / 16.0, 2 / 16.0 }, { 1 / 16.0, 2 / 16.0, 1 / 16.0 } };
 
-    /// <summary>Sets the weights.</summary>
     public static void Set(Autoencoder network)
     {
         using var guard = no_grad();

@@ -1,17 +1,25 @@
-using System.Globalization;
 using Easel.Weights.Formats;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 
 /// <summary>All that a run needs to go on as if it had not been stopped: weights, optimizer, averages, the number of the step. Chance is drawn anew at each step from its number.</summary>
-internal sealed class TrainingState(FlatWeights weights, AdamW optimizer, AveragedWeights average)
+internal sealed class TrainingState(FlatWeights weights, double weightDecay, double averaging)
 {
-    /// <summary>Steps done.</summary>
-    public long Step { get; set; }
+    private readonly AdamW _optimizer = new(weights, weightDecay);
+    private readonly AveragedWeights _average = new(weights, averaging);
 
-    /// <summary>Seconds of training done.</summary>
+    public Tensor Average => _average.Values;
+    public long Step { get; set; }
     public double Seconds { get; set; }
+
+    /// <summary>Ends a step: moves the weights by their gradients, and the average after them.</summary>
+    /// <returns>The norm of the gradient.</returns>
+    public double Update(double rate)
+    {
+        var norm = _optimizer.Step(Step, rate);
+        _average.Update(Step);
+        return norm;
+    }
 
     /// <summary>Writes the state beside and renames it into place.</summary>
     public void Save(string path)
@@ -25,7 +33,6 @@ internal sealed class TrainingState(FlatWeights weights, AdamW optimizer, Averag
         });
     }
 
-    /// <summary>Takes a saved state.</summary>
     /// <exception cref="EaselException">It is of a run with other networks.</exception>
     public void Load(string path)
     {
@@ -40,5 +47,5 @@ internal sealed class TrainingState(FlatWeights weights, AdamW optimizer, Averag
     }
 
     private Dictionary<string, Tensor> Vectors() =>
-        new() { ["weights"] = weights.Values, ["mean"] = optimizer.Mean, ["square"] = optimizer.Square, ["average"] = average.Values };
+        new() { ["weights"] = weights.Values, ["mean"] = _optimizer.Mean, ["square"] = _optimizer.Square, ["average"] = _average.Values };
 }

@@ -1,5 +1,4 @@
 using Easel.Text;
-using static TorchSharp.torch;
 
 namespace Easel.Training;
 
@@ -13,7 +12,6 @@ internal sealed class Words
     private readonly Dictionary<int, int> _numbers = [];
     private readonly Dictionary<string, long[]> _known = new(StringComparer.Ordinal);
 
-    /// <summary>Gathers the tokens of some texts.</summary>
     public Words(IEnumerable<string> texts)
     {
         var ids = texts.SelectMany(text => _tokenizer.Encode(text)).Append(ClipTokenizer.BeginOfText).Append(ClipTokenizer.EndOfText).Distinct().Order();

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
@@ -26,20 +25,19 @@ internal static class AgainCommand
             var settings = DrawSettings.Read(parsed, flags, [], DrawTask.Draw, optimized: false);
             var ordered = settings.Count is not null ? "--count" : settings.Repeat is not null ? "--repeat" : settings.FromFile is not null ? "--from-file" : null;
             if (ordered is not null) throw new UsageException($"{ordered} does not go with again, which makes the one picture; easel draw makes many.");
-            var vaeIsGiven = (settings.TinyVae ?? settings.Vae) is not null;
+            var vaeIsGiven = (settings.Load.TinyVae ?? settings.Load.Vae) is not null;
             var request = RequestInfotext.FromInfotext(text);
             settings = settings with
             {
                 IsScript = false,
                 Task = text["Mask blur"] is not null || request.Extend.Any ? DrawTask.Inpaint : DrawTask.Draw,
                 Extended = request.Extend,
-                Precision = settings.Precision ?? RequestInfotext.PrecisionOf(text),
+                Load = settings.Load with { Precision = flags.PrecisionOf(parsed) ?? RequestInfotext.PrecisionOf(text) ?? Precision.Auto },
                 Notes = [.. settings.Notes, .. NotesOn(text, vaeIsGiven)],
             };
             if (settings.Init is null && RequestInfotext.NeedsPicture(text))
                 throw new UsageException($"{file} was made from another picture, which it does not hold; give that one again with -i.");
             new DrawRun(settings, shell) { Again = text }.Execute();
-            return ExitCodes.Ok;
         });
         return command;
     }

@@ -1,5 +1,3 @@
-using System.CommandLine;
-using System.CommandLine.Parsing;
 using Easel.Cli.Options;
 using Easel.Cli.Terminal;
 
@@ -58,7 +56,6 @@ internal static class CompletionCommand
             if (!Scripts.TryGetValue(asked == "powershell" ? "pwsh" : asked, out var script))
                 throw new UsageException($"There is no completion for '{asked}'; choose one of {string.Join(", ", Scripts.Keys)}.");
             shell.Out.WriteLine(script);
-            return ExitCodes.Ok;
         });
         return command;
     }
@@ -73,7 +70,6 @@ internal static class CompletionCommand
         command.SetAction(parsed =>
         {
             foreach (var answer in Answers(parsed.GetRequiredValue(line), parsed.GetValue(position), shell)) shell.Out.WriteLine(answer);
-            return ExitCodes.Ok;
         });
         return command;
     }

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Easel.Cli.Options;
 using Easel.Cli.Terminal;
 
@@ -25,27 +24,21 @@ internal static class ConvertCommand
         };
         command.SetAction(parsed =>
         {
-            Convert(parsed.GetRequiredValue(input), parsed.GetRequiredValue(output), parsed.GetValue(precision), parsed.GetValue(ema), parsed.GetValue(force),
-                parsed.GetValue(quiet), shell);
-            return ExitCodes.Ok;
+            var (from, to) = (parsed.GetRequiredValue(input), parsed.GetRequiredValue(output));
+            if (!to.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
+                throw new UsageException($"The output {to} must end in .safetensors, the one format that is written.");
+            if (!File.Exists(from) && !Directory.Exists(from)) throw new UsageException($"There is no model at {from}.");
+            if (Path.GetFullPath(from) == Path.GetFullPath(to)) throw new UsageException("Model and output are the same file.");
+            if (File.Exists(to) && !parsed.GetValue(force)) throw new UsageException($"{to} is there already; --force lets it be replaced.");
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(to))!);
+
+            using (var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet)))
+            {
+                var what = $"writing {Path.GetFileName(to)}";
+                ModelFile.Convert(from, to, parsed.GetValue(precision) ?? Precision.Auto, parsed.GetValue(ema), share => progress.Working(what, share), shell.Cancel);
+            }
+            shell.Out.WriteLine(to);
         });
         return command;
-    }
-
-    private static void Convert(string input, string output, Precision? precision, bool ema, bool force, bool quiet, Shell shell)
-    {
-        if (!output.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
-            throw new UsageException($"The output {output} must end in .safetensors, the one format that is written.");
-        if (!File.Exists(input) && !Directory.Exists(input)) throw new UsageException($"There is no model at {input}.");
-        if (Path.GetFullPath(input) == Path.GetFullPath(output)) throw new UsageException("Model and output are the same file.");
-        if (File.Exists(output) && !force) throw new UsageException($"{output} is there already; --force lets it be replaced.");
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(output))!);
-
-        using (var progress = IProgressDisplay.For(shell, quiet))
-        {
-            var what = $"writing {Path.GetFileName(output)}";
-            ModelFile.Convert(input, output, precision ?? Precision.Auto, ema, share => progress.Working(what, share), shell.Cancel);
-        }
-        shell.Out.WriteLine(output);
     }
 }

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
@@ -38,11 +37,7 @@ internal static class DrawCommand
     {
         var words = new Argument<string[]>("prompt") { Arity = ArgumentArity.ZeroOrMore, Description = "what to draw" };
         var command = new DrawingCommand(name, task, optimized, new DrawFlags(), words, notes);
-        command.SetAction(parsed =>
-        {
-            new DrawRun(Read(parsed), shell).Execute();
-            return ExitCodes.Ok;
-        });
+        command.SetAction(parsed => new DrawRun(Read(parsed), shell).Execute());
         return command;
     }
 
@@ -92,14 +87,9 @@ internal sealed class DrawingCommand : Command, IHasHelp
     }
 
     public DrawTask Task { get; }
-
     public bool IsOptimized { get; }
-
     public DrawFlags Flags { get; }
-
     public Argument Words { get; }
-
     public HelpNotes Notes { get; }
-
     public IReadOnlyList<FlagGroup> Groups => Flags.Groups;
 }

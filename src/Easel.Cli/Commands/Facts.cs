@@ -1,4 +1,3 @@
-using System.Text;
 using Easel.Cli.Runs;
 
 namespace Easel.Cli.Commands;
@@ -14,7 +13,6 @@ internal sealed class Facts
         if (value is not (null or "" or IReadOnlyList<string> { Count: 0 })) _facts[name] = value;
     }
 
-    /// <summary>Whether there is a fact of that name.</summary>
     public bool Has(string name) => _facts.ContainsKey(name);
 
     /// <summary>"name: value" lines; lists and texts of several lines are set in below their name.</summary>

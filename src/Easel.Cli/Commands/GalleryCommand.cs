@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Easel.Cli.Options;
 using Easel.Cli.Terminal;
 using Easel.Server.Storage;
@@ -20,7 +19,6 @@ internal static class GalleryCommand
             if (outcome.SetAside is { } aside) progress.Note($"the damaged database is now {aside}");
             foreach (var reason in outcome.Unreadable) progress.Note(reason);
             progress.Result($"{outcome.Pictures} pictures");
-            return ExitCodes.Ok;
         });
         return new Command("gallery", "look after the pictures of easel serve") { rebuild };
     }

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Easel.Cli.Options;
 using Easel.Cli.Terminal;
 using Easel.Imaging;
@@ -25,7 +24,6 @@ internal static class InfoCommand
             if (!File.Exists(path) && !Directory.Exists(path)) throw new UsageException($"There is no file or folder {path}.");
             Facts facts = IsPicture(path) ? PictureFacts.Of(path) : ModelFacts.Of(path, parsed.GetValue(config), parsed.GetValue(all), shell);
             shell.Out.WriteLine(parsed.GetValue(json) ? facts.ToJson() : facts.ToText());
-            return ExitCodes.Ok;
         });
         return command;
     }

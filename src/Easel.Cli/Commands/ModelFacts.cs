@@ -1,4 +1,3 @@
-using System.Globalization;
 using Easel.Cli.Terminal;
 using Easel.Metadata;
 

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
@@ -18,7 +17,6 @@ internal static class SamplersCommand
         {
             if (parsed.GetValue(json)) shell.Out.WriteLine(Json());
             else Write(shell.Out);
-            return ExitCodes.Ok;
         });
         return command;
     }

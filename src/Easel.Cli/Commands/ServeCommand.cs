@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Diagnostics;
 using System.Net;
 using Easel.Cli.Options;
@@ -37,18 +36,6 @@ internal static class ServeCommand
         };
         command.SetAction(parsed =>
         {
-            var load = ModelChoice.Options(new DrawSettings
-            {
-                Task = DrawTask.Draw,
-                Turned = new Dictionary<string, object?>(),
-                Pictures = new Dictionary<string, string>(),
-                Precision = parsed.GetValue(draw.Precision),
-                Device = parsed.GetValue(draw.Device),
-                TinyVae = parsed.GetValue(draw.TinyVae),
-                DepthModel = parsed.GetValue(draw.DepthModel),
-                Loras = parsed.GetValue(draw.Loras),
-                Embeddings = parsed.GetValue(draw.Embeddings),
-            }, shell);
             var limits = new ServerLimits(); // not before: it is in the server's assembly
             var largest = parsed.GetValue(side);
             var options = new ServerOptions
@@ -58,7 +45,7 @@ internal static class ServeCommand
                 OutputFolder = parsed.GetValue(output) ?? "outputs",
                 Models = parsed.GetValue(models) is { Length: > 0 } folders ? [.. folders.Select(Existing)] : ["models"],
                 DefaultModel = parsed.GetValue(draw.Model) is { } model ? Existing(model) : shell.Variable("EASEL_MODEL") is { Length: > 0 } variable ? variable : null,
-                Load = load,
+                Load = ModelChoice.Options(draw.Load(parsed), shell),
                 Token = parsed.GetValue(token) ?? Variable(shell, "EASEL_TOKEN"),
                 User = parsed.GetValue(user),
                 Password = parsed.GetValue(password) ?? (parsed.GetValue(user) is null ? null : Variable(shell, "EASEL_PASSWORD")),
@@ -74,7 +61,6 @@ internal static class ServeCommand
                 },
             };
             Run(options, parsed.GetValue(open), shell);
-            return ExitCodes.Ok;
         });
         return command;
     }

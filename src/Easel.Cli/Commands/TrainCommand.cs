@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
@@ -34,7 +33,6 @@ internal static class TrainCommand
             using (var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet)))
                 (drawn, leftOut) = DataStep.Run(home, parsed.GetValue(concepts) ?? int.MaxValue, progress.Working, shell.Cancel);
             shell.Out.WriteLine($"{drawn} drawings in {home}{(leftOut > 0 ? $"; {leftOut} that the renderer cannot draw are left out" : "")}");
-            return ExitCodes.Ok;
         });
         return command;
     }
@@ -50,26 +48,11 @@ internal static class TrainCommand
         command.SetAction(parsed =>
         {
             var defaults = new AutoencoderOptions { Data = common.Data(parsed), Out = common.Out(parsed) };
-            var options = defaults with
-            {
-                Concepts = parsed.GetValue(common.Concepts) ?? defaults.Concepts,
-                Sources = common.SourceList(parsed),
-                Channels = parsed.GetValue(channels) is { } list ? CommonFlags.Numbers(list, "--channels") : defaults.Channels,
-                Batch = parsed.GetValue(common.Batch) ?? defaults.Batch,
-                Crop = parsed.GetValue(crop) ?? defaults.Crop,
-                Rate = parsed.GetValue(common.Rate) ?? defaults.Rate,
-                Minutes = parsed.GetValue(common.Minutes),
-                Steps = parsed.GetValue(common.Steps),
-                Resume = parsed.GetValue(common.Resume),
-                FullPrecision = parsed.GetValue(common.FullPrecision),
-                Seed = parsed.GetValue(common.Seed) ?? 0,
-            };
+            var options = common.Read(parsed, channels, defaults with { Crop = parsed.GetValue(crop) ?? defaults.Crop });
             using var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet));
-            var drawings = Drawing.List(options.Data, options.Concepts, options.Sources);
-            var gallery = TrainingSet.Load(options.Data, drawings, share => progress.Working("reading drawings", share));
+            var gallery = Gallery(options, progress);
             new AutoencoderTrainer(options, gallery).Run(progress.Working, shell.Cancel);
             progress.Result(AutoencoderTrainer.ModelPath(options.Out));
-            return ExitCodes.Ok;
         });
         return command;
     }
@@ -86,33 +69,20 @@ internal static class TrainCommand
         common.AddTo(command);
         command.SetAction(parsed =>
         {
-            var defaults = new DiffusionOptions { Data = common.Data(parsed), Out = common.Out(parsed) };
-            var options = defaults with
-            {
-                Concepts = parsed.GetValue(common.Concepts) ?? defaults.Concepts,
-                Sources = common.SourceList(parsed),
-                Channels = parsed.GetValue(channels) is { } list ? CommonFlags.Numbers(list, "--channels") : defaults.Channels,
-                Batch = parsed.GetValue(common.Batch) ?? defaults.Batch,
-                Rate = parsed.GetValue(common.Rate) ?? defaults.Rate,
-                Minutes = parsed.GetValue(common.Minutes),
-                Steps = parsed.GetValue(common.Steps),
-                From = parsed.GetValue(from),
-                NewText = parsed.GetValue(newText),
-                Resume = parsed.GetValue(common.Resume),
-                FullPrecision = parsed.GetValue(common.FullPrecision),
-                Seed = parsed.GetValue(common.Seed) ?? 0,
-            };
+            var defaults = new DiffusionOptions { Data = common.Data(parsed), Out = common.Out(parsed), From = parsed.GetValue(from), NewText = parsed.GetValue(newText) };
+            var options = common.Read(parsed, channels, defaults);
             using var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet));
-            var drawings = Drawing.List(options.Data, options.Concepts, options.Sources);
-            var gallery = TrainingSet.Load(options.Data, drawings, share => progress.Working("reading drawings", share));
+            var gallery = Gallery(options, progress);
             var trainer = new DiffusionTrainer(options, gallery, share => progress.Working("encoding drawings", share));
             progress.Note($"{gallery.Drawings.Count} drawings, {trainer.ParameterCount:N0} parameters");
             trainer.Run(progress.Working, shell.Cancel);
             progress.Result(DiffusionTrainer.ModelPath(options.Out));
-            return ExitCodes.Ok;
         });
         return command;
     }
+
+    private static TrainingSet Gallery(TrainingOptions options, IProgressDisplay progress) => TrainingSet.Load(options.Data,
+        Drawing.List(options.Data, options.Concepts, options.Sources), share => progress.Working("reading drawings", share));
 
     private static Command Evaluate(Shell shell)
     {
@@ -129,25 +99,18 @@ internal static class TrainCommand
         {
             var path = parsed.GetValue(model) ?? ModelChoice.Find(null, shell);
             NativeRuntime.UseOneThread(); // such models are small
-            var results = new List<string>();
-            using (var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet)))
+            using var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet));
+            using var generator = ImageGenerator.Load(path);
+            if (parsed.GetValue(sheet) is { } file)
             {
-                using var generator = ImageGenerator.Load(path);
-                if (parsed.GetValue(sheet) is { } file)
-                {
-                    ContactSheet.Draw(generator, parsed.GetValue(steps) ?? 20, parsed.GetValue(scale), file, progress.Working, shell.Cancel);
-                    results.Add(file);
-                }
-                else
-                {
-                    var folder = common.Data(parsed);
-                    var drawings = Drawing.List(folder, parsed.GetValue(common.Concepts) ?? DiffusionOptions.DefaultConcepts, common.SourceList(parsed));
-                    var evaluator = new Evaluator(folder, drawings, generator, parsed.GetValue(steps) ?? 20, parsed.GetValue(scale));
-                    foreach (var score in evaluator.Run(parsed.GetValue(prompts) ?? 300, progress.Working, shell.Cancel)) progress.Result(score.ToString());
-                }
+                ContactSheet.Draw(generator, parsed.GetValue(steps) ?? 20, parsed.GetValue(scale), file, progress.Working, shell.Cancel);
+                progress.Result(file);
+                return;
             }
-            foreach (var result in results) shell.Out.WriteLine(result);
-            return ExitCodes.Ok;
+            var folder = common.Data(parsed);
+            var drawings = Drawing.List(folder, parsed.GetValue(common.Concepts) ?? DiffusionOptions.DefaultConcepts, common.SourceList(parsed));
+            var evaluator = new Evaluator(folder, drawings, generator, parsed.GetValue(steps) ?? 20, parsed.GetValue(scale));
+            foreach (var score in evaluator.Run(parsed.GetValue(prompts) ?? 300, progress.Working, shell.Cancel)) progress.Result(score.ToString());
         });
         return command;
     }
@@ -159,18 +122,18 @@ internal static class TrainCommand
         private readonly Option<string?> _out = Flags.Text("DIR", "folder for the run: state, log, pictures", "--out");
         public readonly Option<string?> Sources = Flags.Text("A,B", $"sources of drawings (default: {string.Join(',', DiffusionOptions.DefaultSources)}; all for every one)", "--sources");
         public readonly Option<int?> Concepts = Flags.Whole($"take the N best-known concepts (default: {DiffusionOptions.DefaultConcepts})", "--concepts");
-        public readonly Option<int?> Batch = Flags.Whole("pictures at a time", "--batch");
-        public readonly Option<double?> Rate = Flags.Number("highest learning rate", "--rate");
-        public readonly Option<double?> Minutes = Flags.Number("end after so many minutes, the time before a --resume counted in", "--minutes");
-        public readonly Option<int?> Steps = Flags.Whole("end after so many steps", "--steps");
-        public readonly Option<int?> Seed = Flags.Whole("decides all that is left to chance (default: 0)", "--seed");
-        public readonly Option<bool> Resume = Flags.Switch("go on with the run in the folder", "--resume");
-        public readonly Option<bool> FullPrecision = Flags.Switch("compute in fp32 in place of bf16", "--full");
+        private readonly Option<int?> _batch = Flags.Whole("pictures at a time", "--batch");
+        private readonly Option<double?> _rate = Flags.Number("highest learning rate", "--rate");
+        private readonly Option<double?> _minutes = Flags.Number("end after so many minutes, the time before a --resume counted in", "--minutes");
+        private readonly Option<int?> _steps = Flags.Whole("end after so many steps", "--steps");
+        private readonly Option<int?> _seed = Flags.Whole("decides all that is left to chance (default: 0)", "--seed");
+        private readonly Option<bool> _resume = Flags.Switch("go on with the run in the folder", "--resume");
+        private readonly Option<bool> _fullPrecision = Flags.Switch("compute in fp32 in place of bf16", "--full");
         public readonly Option<bool> Quiet = Flags.Switch("print nothing but the result", "--quiet", "-q");
 
         public void AddTo(Command command)
         {
-            foreach (var option in (Option[])[DataFolder, _out, Sources, Concepts, Batch, Rate, Minutes, Steps, Seed, Resume, FullPrecision, Quiet]) command.Add(option);
+            foreach (var option in (Option[])[DataFolder, _out, Sources, Concepts, _batch, _rate, _minutes, _steps, _seed, _resume, _fullPrecision, Quiet]) command.Add(option);
         }
 
         public string Data(ParseResult parsed) => parsed.GetValue(DataFolder) ?? throw new UsageException("Name the data set with --data; easel train data --out DIR makes one.");
@@ -184,7 +147,22 @@ internal static class TrainCommand
             var list => list.Split(','),
         };
 
-        public static IReadOnlyList<int> Numbers(string list, string flag) =>
-            [.. list.Split(',').Select(text => int.TryParse(text, out var n) && n > 0 ? n : throw new UsageException($"{flag} takes whole numbers with commas between, not '{list}'."))];
+        /// <summary>The options of a trainer, those that are not given as they are.</summary>
+        public T Read<T>(ParseResult parsed, Option<string?> channels, T defaults) where T : TrainingOptions => (T)((TrainingOptions)defaults with
+        {
+            Concepts = parsed.GetValue(Concepts) ?? defaults.Concepts,
+            Sources = SourceList(parsed),
+            Channels = parsed.GetValue(channels) is { } list ? Numbers(list) : defaults.Channels,
+            Batch = parsed.GetValue(_batch) ?? defaults.Batch,
+            Rate = parsed.GetValue(_rate) ?? defaults.Rate,
+            Minutes = parsed.GetValue(_minutes),
+            Steps = parsed.GetValue(_steps),
+            Resume = parsed.GetValue(_resume),
+            FullPrecision = parsed.GetValue(_fullPrecision),
+            Seed = parsed.GetValue(_seed) ?? 0,
+        });
+
+        private static IReadOnlyList<int> Numbers(string list) => [.. list.Split(',').Select(text => int.TryParse(text, out var n) && n > 0 ? n
+            : throw new UsageException($"--channels takes whole numbers with commas between, not '{list}'."))];
     }
 }

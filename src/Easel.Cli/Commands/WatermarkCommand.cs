@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
@@ -24,7 +23,6 @@ internal static class WatermarkCommand
             var found = parsed.GetRequiredValue(files).Select(file => (File: file, Match: Examine(file, marks))).ToList();
             if (parsed.GetValue(json)) shell.Out.WriteLine(JsonLines.Document(found.Select(f => Describe(f.File, f.Match))));
             else foreach (var (file, match) in found) shell.Out.WriteLine($"{(found.Count > 1 ? file + ": " : "")}{InWords(match)}");
-            return ExitCodes.Ok;
         });
         return command;
     }
@@ -51,7 +49,6 @@ internal static class WatermarkCommand
             if (parsed.GetValue(force)) ImageFile.Save(to, marked, metadata);
             else if (!ImageFile.SaveNew(to, marked, metadata)) throw new UsageException($"{to} is there already; --force lets it be replaced.");
             shell.Out.WriteLine(to);
-            return ExitCodes.Ok;
         });
         return command;
     }

@@ -1,10 +1,8 @@
-using System.CommandLine;
 using Easel.Imaging;
 using Easel.Sampling;
 
 namespace Easel.Cli.Options;
 
-/// <summary>Options that belong together in the help.</summary>
 internal sealed record FlagGroup(string Title, params Option[] Options);
 
 /// <summary>Every option of the commands that draw: those people would look for, and those of the original scripts beside them.</summary>
@@ -67,6 +65,24 @@ internal sealed class DrawFlags
     public readonly Option<bool> BFloat16 = Flags.Switch("as --precision bf16", "--bf16");
     public readonly Option<bool> Turbo = Flags.Switch("accepted; changes nothing", "--turbo");
     public readonly Option<int?> UNetBatch = Flags.Whole("accepted; changes nothing", "--unet_bs");
+
+    /// <summary>How the flags say to load a model; whether the files that they name are there is not looked at.</summary>
+    public LoadOptions Load(ParseResult parsed) => new()
+    {
+        Precision = PrecisionOf(parsed) ?? Easel.Precision.Auto,
+        Device = parsed.GetValue(Device) ?? "auto",
+        Config = parsed.GetValue(Config),
+        Prediction = parsed.GetValue(Prediction),
+        Ema = parsed.GetValue(Ema),
+        Vae = parsed.GetValue(Vae),
+        TinyVae = parsed.GetValue(TinyVae),
+        DepthModel = parsed.GetValue(DepthModel),
+        LoraFolder = parsed.GetValue(Loras),
+        EmbeddingFolder = parsed.GetValue(Embeddings),
+    };
+
+    /// <summary>The number format that is asked for; null where none is.</summary>
+    public Precision? PrecisionOf(ParseResult parsed) => parsed.GetValue(Precision) ?? (parsed.GetValue(BFloat16) ? Easel.Precision.BFloat16 : null);
 
     /// <summary>The words that only the original scripts use, by which a command line is known to mean what it means there.</summary>
     public IReadOnlySet<string> ScriptWords => Flags.Spellings(

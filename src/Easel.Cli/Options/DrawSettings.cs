@@ -1,25 +1,16 @@
-using System.CommandLine;
 using Easel.Imaging;
-using Easel.Sampling;
 
 namespace Easel.Cli.Options;
 
 /// <summary>What the command line of a drawing command says, nothing added: what it does not say is null.</summary>
-internal sealed record DrawSettings
+internal sealed record DrawSettings(ParseResult Parsed, DrawFlags Flags)
 {
     public required DrawTask Task { get; init; }
 
-    /// <summary>Whether the words of the original scripts are used, so that the run follows them.</summary>
-    public bool IsScript { get; init; }
-
-    /// <summary>Whether the scripts meant are those of optimizedSD.</summary>
-    public bool IsOptimized { get; init; }
-
-    /// <summary>The knobs that are turned, by their property, but for the pictures.</summary>
-    public required IReadOnlyDictionary<string, object?> Turned { get; init; }
-
-    /// <summary>The files of the pictures that are given, by their property.</summary>
-    public required IReadOnlyDictionary<string, string> Pictures { get; init; }
+    public bool IsScript { get; init; } // whether the words of the original scripts are used, so that the run follows them
+    public bool IsOptimized { get; init; } // whether the scripts meant are those of optimizedSD
+    public required IReadOnlyDictionary<string, object?> Turned { get; init; } // the knobs that are turned, by their property, but for the pictures
+    public required IReadOnlyDictionary<string, string> Pictures { get; init; } // the files of the pictures that are given, by their property
 
     /// <summary>The value that a knob is turned to; the default of its type where it is not.</summary>
     public T? Of<T>(string property) => Turned.GetValueOrDefault(property) is T value ? value : default;
@@ -33,91 +24,51 @@ internal sealed record DrawSettings
     /// <summary>The margins of a picture that is made again.</summary>
     public Margins? Extended { get; init; }
 
-    public string? FromFile { get; init; }
-    public int? Repeat { get; init; }
-    public int? Count { get; init; }
+    public string? FromFile => Parsed.GetValue(Flags.FromFile);
+    public int? Repeat => Parsed.GetValue(Flags.Repeat);
+    public int? Count => Parsed.GetValue(Flags.Count);
 
-    public string? Model { get; init; }
-    public string? Config { get; init; }
-    public string? Vae { get; init; }
-    public string? TinyVae { get; init; }
-    public string? DepthModel { get; init; }
-    public string? Loras { get; init; }
-    public string? Embeddings { get; init; }
-    public bool Ema { get; init; }
-    public PredictionType? Prediction { get; init; }
-    public Precision? Precision { get; init; }
-    public string? Device { get; init; }
+    public string? Model { get; init; } = Parsed.GetValue(Flags.Model); // the model's file; null where none is named
+    public LoadOptions Load { get; init; } = Flags.Load(Parsed); // how to load it, as Load reads it
 
-    public string? Output { get; init; }
-    public string? OutputFolder { get; init; }
-    public bool Force { get; init; }
-    public ImageFormat? Format { get; init; }
-    public int? Quality { get; init; }
-    public bool Grid { get; init; }
-    public bool SkipGrid { get; init; }
-    public bool SkipSave { get; init; }
-    public int? Rows { get; init; }
-    public bool NoMetadata { get; init; }
-    public bool Plan { get; init; }
-    public bool Show { get; init; }
-    public bool Quiet { get; init; }
-    public bool Json { get; init; }
+    public string? Output => Parsed.GetValue(Flags.Output);
+    public string? OutputFolder { get; init; } = Parsed.GetValue(Flags.OutputFolder);
+    public bool Force => Parsed.GetValue(Flags.Force);
+    public ImageFormat? Format => Parsed.GetValue(Flags.Format);
+    public int? Quality => Parsed.GetValue(Flags.Quality);
+    public bool Grid => Parsed.GetValue(Flags.Grid);
+    public bool SkipGrid => Parsed.GetValue(Flags.SkipGrid);
+    public bool SkipSave => Parsed.GetValue(Flags.SkipSave);
+    public int? Rows => Parsed.GetValue(Flags.Rows);
+    public bool NoMetadata => Parsed.GetValue(Flags.NoMetadata);
+    public bool Plan => Parsed.GetValue(Flags.Plan);
+    public bool Show => Parsed.GetValue(Flags.Show);
+    public bool Quiet => Parsed.GetValue(Flags.Quiet);
+    public bool Json => Parsed.GetValue(Flags.Json);
 
     /// <summary>The latent channels and pixels per latent that the scripts' flags claim; checked against the model.</summary>
-    public (int? Channels, int? Factor) Claimed { get; init; }
+    public (int? Channels, int? Factor) Claimed => (Parsed.GetValue(Flags.Channels), Parsed.GetValue(Flags.Factor));
 
     /// <summary>What the person should be told of flags that mean little here.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
-    /// <summary>Reads a command line that parsed.</summary>
     /// <exception cref="UsageException">Flags contradict each other, or ask for what is not there.</exception>
     public static DrawSettings Read(ParseResult parsed, DrawFlags flags, string[] words, DrawTask task, bool optimized)
     {
-        T? Of<T>(Option<T?> option) => parsed.GetValue(option);
         var (turned, pictures) = Knobs(parsed, flags);
         if (parsed.GetValue(flags.Laion400M))
             throw new UsageException("--laion400m asks for the model that came before Stable Diffusion (text2img-large), which Easel does not run.");
         if (parsed.GetValue(flags.Plms) && parsed.GetValue(flags.DpmSolver)) throw new UsageException("--plms and --dpm_solver are two samplers; choose one.");
-        if (Of(flags.Count) is not null && turned.ContainsKey(nameof(GenerationRequest.BatchCount)))
+        if (parsed.GetValue(flags.Count) is not null && turned.ContainsKey(nameof(GenerationRequest.BatchCount)))
             throw new UsageException("--count and --n_iter both say how many pictures there are to be; give one of them.");
 
-        return new DrawSettings
+        return new DrawSettings(parsed, flags)
         {
             Task = task,
             IsScript = optimized || ScriptFlags.AreIn(parsed, flags, turned),
             IsOptimized = optimized,
             Turned = turned,
             Pictures = pictures,
-            FromFile = Of(flags.FromFile),
-            Repeat = Of(flags.Repeat),
-            Count = Of(flags.Count),
-            Model = Of(flags.Model),
-            Config = Of(flags.Config),
-            Vae = Of(flags.Vae),
-            TinyVae = Of(flags.TinyVae),
-            DepthModel = Of(flags.DepthModel),
-            Loras = Of(flags.Loras),
-            Embeddings = Of(flags.Embeddings),
-            Ema = parsed.GetValue(flags.Ema),
-            Prediction = Of(flags.Prediction),
-            Precision = Of(flags.Precision) ?? (parsed.GetValue(flags.BFloat16) ? Easel.Precision.BFloat16 : null),
-            Device = Of(flags.Device),
-            Output = Of(flags.Output),
-            OutputFolder = Of(flags.OutputFolder),
-            Force = parsed.GetValue(flags.Force),
-            Format = Of(flags.Format),
-            Quality = Of(flags.Quality),
-            Grid = parsed.GetValue(flags.Grid),
-            SkipGrid = parsed.GetValue(flags.SkipGrid),
-            SkipSave = parsed.GetValue(flags.SkipSave),
-            Rows = Of(flags.Rows),
-            NoMetadata = parsed.GetValue(flags.NoMetadata),
-            Plan = parsed.GetValue(flags.Plan),
-            Show = parsed.GetValue(flags.Show),
-            Quiet = parsed.GetValue(flags.Quiet),
-            Json = parsed.GetValue(flags.Json),
-            Claimed = (Of(flags.Channels), Of(flags.Factor)),
             Notes = [.. ScriptFlags.Notes(parsed, flags)],
         }.With(words);
     }
@@ -131,10 +82,13 @@ internal sealed record DrawSettings
         foreach (var word in words)
         {
             var kind = Task is DrawTask.Inpaint or DrawTask.Depth or DrawTask.Upscale ? KindOf(word) : Word.Prompt;
-            if (kind == Word.Config && settings.Config is null) settings = settings with { Config = word, IsScript = true };
+            if (kind == Word.Config && settings.Load.Config is null)
+                settings = settings with { Load = settings.Load with { Config = word }, IsScript = true };
             else if (kind == Word.Model && settings.Model is null) settings = settings with { Model = word };
-            else if (kind == Word.Picture && settings.Init is null) settings = settings with { Pictures = With(settings.Pictures, nameof(GenerationRequest.InitImage), word) };
-            else if (settings.Prompt is null) settings = settings with { Turned = With(settings.Turned, nameof(GenerationRequest.Prompts), (string[])[word]) };
+            else if (kind == Word.Picture && settings.Init is null)
+                settings = settings with { Pictures = With(settings.Pictures, nameof(GenerationRequest.InitImage), word) };
+            else if (settings.Prompt is null)
+                settings = settings with { Turned = With(settings.Turned, nameof(GenerationRequest.Prompts), (string[])[word]) };
             else if (Prompt is not null) throw new UsageException($"There is a prompt in --prompt and another in '{word}'; give one of them.");
             else throw new UsageException($"'{word}' is a word too many; a prompt of several words goes in quotes: easel \"{settings.Prompt} {word}\".");
         }
@@ -142,13 +96,7 @@ internal sealed record DrawSettings
         return settings;
     }
 
-    private enum Word
-    {
-        Prompt,
-        Config,
-        Model,
-        Picture,
-    }
+    private enum Word { Prompt, Config, Model, Picture }
 
     private static Word KindOf(string word) => Path.GetExtension(word).ToLowerInvariant() switch
     {

@@ -1,7 +1,3 @@
-using System.CommandLine;
-using System.CommandLine.Parsing;
-using System.Globalization;
-
 namespace Easel.Cli.Options;
 
 /// <summary>The value that a flag gives a knob; null for none, as "random" gives a seed.</summary>

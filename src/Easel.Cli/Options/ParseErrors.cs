@@ -1,13 +1,9 @@
-using System.CommandLine;
-using System.CommandLine.Parsing;
-
 namespace Easel.Cli.Options;
 
 /// <summary>Turns what the parser found wrong into one sentence.</summary>
 internal static class ParseErrors
 {
     /// <summary>Throws if a command line did not parse, or if it holds a flag that nobody knows, which the parser takes for a word.</summary>
-    /// <exception cref="UsageException">The sentence.</exception>
     public static void Throw(ParseResult parsed, string[] args)
     {
         var command = parsed.CommandResult.Command;

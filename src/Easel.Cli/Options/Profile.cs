@@ -6,14 +6,9 @@ namespace Easel.Cli.Options;
 /// <summary>How the files of a run are named.</summary>
 internal enum Naming
 {
-    /// <summary><c>00000-42-a-cat.png</c>.</summary>
-    Described,
-
-    /// <summary><c>samples/00000.png</c>, as the scripts of CompVis and Stability AI.</summary>
-    Samples,
-
-    /// <summary><c>a_cat/seed_42_00000.png</c>, as optimizedSD.</summary>
-    PerPrompt,
+    Described, // 00000-42-a-cat.png
+    Samples, // samples/00000.png, as the scripts of CompVis and Stability AI
+    PerPrompt, // a_cat/seed_42_00000.png, as optimizedSD
 }
 
 /// <summary>
@@ -22,19 +17,10 @@ internal enum Naming
 /// </summary>
 internal sealed record Profile
 {
-    public required string Name { get; init; }
-
-    /// <summary>The prompt that stands in where none is given; null where one must be.</summary>
-    public string? Prompt { get; init; }
-
-    /// <summary>The knobs as the script has them.</summary>
-    public GenerationRequest Request { get; init; } = new();
-
-    /// <summary>Width and height of a picture from text; null for the model's own.</summary>
-    public int? Side { get; init; }
-
-    /// <summary>Input pictures are brought down to sides that are multiples of this; null leaves it to the library.</summary>
-    public int? InputStep { get; init; }
+    public string? Prompt { get; init; } // the prompt that stands in where none is given; null where one must be
+    public GenerationRequest Request { get; init; } = new(); // the knobs as the script has them
+    public int? Side { get; init; } // width and height of a picture from text; null for the model's own
+    public int? InputStep { get; init; } // input pictures are brought down to sides that are multiples of this; null leaves it to the library
 
     public bool Grid { get; init; }
     public Naming Naming { get; init; } = Naming.Described;
@@ -42,13 +28,11 @@ internal sealed record Profile
 
     private const string VirusMonster = "a painting of a virus monster playing guitar";
 
-    /// <summary>Easel's own ways.</summary>
-    public static Profile General { get; } = new() { Name = "easel" };
+    public static Profile General { get; } = new();
 
     /// <summary>CompVis/stable-diffusion, scripts/txt2img.py.</summary>
     public static Profile CompVisText { get; } = new()
     {
-        Name = "CompVis txt2img",
         Prompt = VirusMonster,
         Request = new()
         {
@@ -71,7 +55,6 @@ internal sealed record Profile
     /// <summary>CompVis/stable-diffusion, scripts/img2img.py, which writes no watermark.</summary>
     public static Profile CompVisImage { get; } = CompVisText with
     {
-        Name = "CompVis img2img",
         Request = CompVisText.Request with { BatchSize = 2, BatchCount = 1, GuidanceScale = 5, Strength = 0.75, Watermark = false, Fit = ImageFit.Stretch },
         Side = null,
         OutputFolder = "outputs/img2img-samples",
@@ -80,7 +63,6 @@ internal sealed record Profile
     /// <summary>Stability-AI/stablediffusion, scripts/txt2img.py.</summary>
     public static Profile StabilityText { get; } = CompVisText with
     {
-        Name = "Stability AI txt2img",
         Prompt = "a professional photograph of an astronaut riding a triceratops",
         Request = CompVisText.Request with { BatchCount = 3, GuidanceScale = 9 },
     };
@@ -88,7 +70,6 @@ internal sealed record Profile
     /// <summary>Stability-AI/stablediffusion, scripts/img2img.py.</summary>
     public static Profile StabilityImage { get; } = CompVisImage with
     {
-        Name = "Stability AI img2img",
         Request = CompVisImage.Request with { GuidanceScale = 9, Strength = 0.8, Watermark = true },
         InputStep = 64,
     };
@@ -96,7 +77,6 @@ internal sealed record Profile
     /// <summary>basujindal/stable-diffusion, optimizedSD/optimized_txt2img.py: each picture has its own seed, and neither a mark nor a grid is made.</summary>
     public static Profile OptimizedText { get; } = CompVisText with
     {
-        Name = "optimizedSD txt2img",
         Request = CompVisText.Request with { BatchSize = 5, BatchCount = 1, Sampler = "plms", Seed = null, Like = NoiseLike.PerPicture, Watermark = false },
         Grid = false,
         Naming = Naming.PerPrompt,
@@ -105,7 +85,6 @@ internal sealed record Profile
     /// <summary>basujindal/stable-diffusion, optimizedSD/optimized_img2img.py.</summary>
     public static Profile OptimizedImage { get; } = OptimizedText with
     {
-        Name = "optimizedSD img2img",
         Request = OptimizedText.Request with { Sampler = "ddim", Strength = 0.75, Fit = ImageFit.Stretch },
         Side = null,
         InputStep = 64,
@@ -115,7 +94,6 @@ internal sealed record Profile
     /// <summary>Stability-AI/stablediffusion, scripts/gradio/depth2img.py.</summary>
     public static Profile DepthDemo { get; } = General with
     {
-        Name = "depth2img demo",
         Prompt = "",
         Request = new() { Steps = 50, Sampler = "ddim", GuidanceScale = 9, Eta = 0, Strength = 0.9 },
     };
@@ -123,14 +101,12 @@ internal sealed record Profile
     /// <summary>Stability-AI/stablediffusion, scripts/gradio/inpainting.py.</summary>
     public static Profile InpaintDemo { get; } = DepthDemo with
     {
-        Name = "inpainting demo",
         Request = DepthDemo.Request with { BatchSize = 4, Steps = 45, GuidanceScale = 10, Eta = 1, Strength = 1 },
     };
 
     /// <summary>Stability-AI/stablediffusion, scripts/gradio/superresolution.py.</summary>
     public static Profile UpscaleDemo { get; } = DepthDemo with
     {
-        Name = "superresolution demo",
         Request = DepthDemo.Request with { Steps = 75, GuidanceScale = 10 },
     };
 

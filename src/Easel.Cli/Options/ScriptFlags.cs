@@ -1,6 +1,3 @@
-using System.CommandLine;
-using System.CommandLine.Parsing;
-
 namespace Easel.Cli.Options;
 
 /// <summary>Whether a command line is one of the original scripts'.</summary>

@@ -18,7 +18,6 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
     /// <summary>The settings inside a picture that is to be made again; null where the command line says what to draw.</summary>
     public Infotext? Again { get; init; }
 
-    /// <summary>Draws, saves and reports.</summary>
     /// <exception cref="EaselException">It cannot be done; nothing half-written is left.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; pictures finished before are kept.</exception>
     public void Execute()
@@ -30,7 +29,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         request.Validate();
         var path = ModelChoice.Find(settings.Model, shell);
         if (path == BuiltInModel.Path) NativeRuntime.UseOneThread();
-        var options = ModelChoice.Options(settings, shell);
+        var options = ModelChoice.Options(settings.Load, shell);
         if (settings.Plan)
         {
             TellPlan(path, options, inputs);

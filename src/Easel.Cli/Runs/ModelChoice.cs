@@ -1,4 +1,3 @@
-using Easel.Cli.Options;
 using Easel.Runtime;
 using Easel.Sampling;
 
@@ -25,7 +24,6 @@ internal static class ModelChoice
     };
 
     /// <summary>The model named, or that of EASEL_MODEL, or the one where the scripts have theirs, or the small one that comes with Easel.</summary>
-    /// <exception cref="UsageException">There is none.</exception>
     public static string Find(string? named, Shell shell)
     {
         var path = named ?? (shell.Variable("EASEL_MODEL") is { Length: > 0 } variable ? variable : null);
@@ -39,31 +37,29 @@ internal static class ModelChoice
         throw new UsageException($"There is no checkpoint at {path}{(named is null ? ", which EASEL_MODEL names" : "")}.");
     }
 
-    /// <summary>How to load it.</summary>
+    /// <summary>How to load it: what is asked for, with the folders that the variables name and a place for what is learnt of this machine's speed.</summary>
     /// <exception cref="UsageException">A file or folder is named that is not there.</exception>
-    public static LoadOptions Options(DrawSettings settings, Shell shell)
+    public static LoadOptions Options(LoadOptions asked, Shell shell)
     {
-        var options = new LoadOptions
+        Existing(asked.Vae, "autoencoder");
+        Existing(asked.TinyVae, "tiny autoencoder");
+        Existing(asked.DepthModel, "depth estimator");
+        var options = asked with
         {
-            Precision = settings.Precision ?? Precision.Auto,
-            Device = settings.Device ?? "auto",
-            Prediction = settings.Prediction,
-            Ema = settings.Ema,
-            Vae = Existing(settings.Vae, "autoencoder"),
-            TinyVae = Existing(settings.TinyVae, "tiny autoencoder"),
-            DepthModel = Existing(settings.DepthModel, "depth estimator"),
-            LoraFolder = Folder(settings.Loras, "EASEL_LORAS", shell),
-            EmbeddingFolder = Folder(settings.Embeddings, "EASEL_EMBEDDINGS", shell),
+            LoraFolder = Folder(asked.LoraFolder, "EASEL_LORAS", shell),
+            EmbeddingFolder = Folder(asked.EmbeddingFolder, "EASEL_EMBEDDINGS", shell),
             SpeedFile = CacheFolder.File(shell.Variable, "speed.json"),
         };
-        if (settings.Config is not { } config) return options;
-        if (File.Exists(config)) return options with { Config = config };
-        if (KnownConfigs.TryGetValue(Path.GetFileName(config), out var prediction)) return options with { Prediction = settings.Prediction ?? prediction };
+        if (asked.Config is not { } config || File.Exists(config)) return options;
+        if (KnownConfigs.TryGetValue(Path.GetFileName(config), out var prediction))
+            return options with { Config = null, Prediction = asked.Prediction ?? prediction };
         throw new UsageException($"There is no configuration at {config}; most models need none.");
     }
 
-    private static string? Existing(string? path, string what) =>
-        path is null || File.Exists(path) || Directory.Exists(path) ? path : throw new UsageException($"There is no {what} at {path}.");
+    private static void Existing(string? path, string what)
+    {
+        if (path is not null && !File.Exists(path) && !Directory.Exists(path)) throw new UsageException($"There is no {what} at {path}.");
+    }
 
     private static string? Folder(string? named, string variable, Shell shell)
     {

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using System.Text.RegularExpressions;
 using Easel.Cli.Options;
 using Easel.Imaging;
@@ -41,8 +39,6 @@ internal sealed partial class OutputFiles
         : _settings.OutputFolder ?? _profile.OutputFolder;
 
     /// <summary>Makes sure, before any work is done, that files can be written and that those named are free.</summary>
-    /// <param name="pictures">How many pictures there will be.</param>
-    /// <exception cref="UsageException">They cannot.</exception>
     public void Prepare(int pictures)
     {
         var probe = Path.Combine(Folder, $".easel-{Guid.NewGuid():N}");
@@ -64,11 +60,7 @@ internal sealed partial class OutputFiles
             if (File.Exists(Named(index))) throw new UsageException($"{Named(index)} is there already; --force lets it be replaced.");
     }
 
-    /// <summary>Saves a picture.</summary>
-    /// <param name="made">The picture.</param>
-    /// <param name="metadata">The text that goes with it.</param>
     /// <param name="place">How many were saved before it.</param>
-    /// <returns>Its path.</returns>
     public string Save(GeneratedImage made, ImageMetadata? metadata, int place)
     {
         if (_settings.Output is not null) return Write(Named(place), made.Image, metadata);
@@ -100,7 +92,6 @@ internal sealed partial class OutputFiles
     }
 
     /// <summary>Saves the sheet with all pictures.</summary>
-    /// <returns>Its path.</returns>
     public string SaveGrid(RgbImage grid, ImageMetadata? metadata)
     {
         if (_settings.Output is { } output) return Write(Beside(output, "-grid"), grid, metadata);

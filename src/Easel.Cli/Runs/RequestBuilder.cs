@@ -5,10 +5,6 @@ namespace Easel.Cli.Runs;
 /// <summary>Makes the request of a run: what the command line says, and the profile where it is silent.</summary>
 internal static class RequestBuilder
 {
-    /// <summary>The request.</summary>
-    /// <param name="settings">The command line.</param>
-    /// <param name="profile">What holds beside it.</param>
-    /// <param name="inputs">The pictures and prompts that it names.</param>
     /// <exception cref="UsageException">There is nothing to draw.</exception>
     public static GenerationRequest Build(DrawSettings settings, Profile profile, Inputs inputs)
     {

@@ -8,13 +8,12 @@ namespace Easel.Cli.Runs;
 /// <summary>Enlarging with an ESRGAN network, which needs neither prompt nor seed: <c>easel upscale</c> with a file of that kind.</summary>
 internal static class UpscalerRun
 {
-    /// <summary>Enlarges, saves and reports.</summary>
     /// <exception cref="EaselException">It cannot be done; nothing half-written is left.</exception>
     public static void Execute(string model, RgbImage picture, DrawSettings settings, OutputFiles files, Shell shell)
     {
         var watch = Stopwatch.StartNew();
         using var progress = settings.Quiet ? new SilentProgress(shell) : IProgressDisplay.For(shell, quiet: false);
-        using var upscaler = Upscaler.Load(model, new LoadOptions { Device = settings.Device ?? "auto", Precision = settings.Precision ?? Precision.Auto });
+        using var upscaler = Upscaler.Load(model, settings.Load);
         var enlarged = upscaler.Upscale(picture, onTile: (done, all) => progress.Working($"enlarging {upscaler.Scale} times", (double)done / all),
             cancel: shell.Cancel);
 

@@ -1,5 +1,3 @@
-using System.CommandLine;
-using System.Text;
 using Easel.Cli.Options;
 
 namespace Easel.Cli.Terminal;
@@ -19,7 +17,6 @@ internal interface IHasHelp
 internal sealed class PlainCommand(string name, string description, HelpNotes notes) : Command(name, description), IHasHelp
 {
     public HelpNotes Notes => notes;
-
     public IReadOnlyList<FlagGroup> Groups => Options.Count == 0 ? [] : [new FlagGroup("Flags", [.. Options.Where(option => !option.Hidden)])];
 }
 

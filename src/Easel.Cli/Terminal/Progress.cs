@@ -4,17 +4,14 @@ namespace Easel.Cli.Terminal;
 internal interface IProgressDisplay : IDisposable
 {
     /// <summary>Work that has a share done: loading, hashing, converting.</summary>
-    /// <param name="what">What is being done.</param>
     /// <param name="share">0 to 1.</param>
     void Working(string what, double share);
 
-    /// <summary>A step of drawing.</summary>
     void Drawing(GenerationProgress progress);
 
     /// <summary>A line of results, which is to stay on the screen.</summary>
     void Result(string line);
 
-    /// <summary>Something the person should know.</summary>
     void Note(string text);
 
     /// <summary>The display that suits the streams.</summary>

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Easel.Cli.Terminal;
 
 /// <summary>How far a run has come, as people read it.</summary>

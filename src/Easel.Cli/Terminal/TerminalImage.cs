@@ -1,4 +1,3 @@
-using System.Text;
 using Easel.Imaging;
 
 namespace Easel.Cli.Terminal;
@@ -32,7 +31,6 @@ internal static class TerminalImage
         return text.ToString();
     }
 
-    /// <summary>Writes it where it can be seen.</summary>
     public static void Show(RgbImage image, Shell shell)
     {
         const int Widest = 64;

@@ -1,7 +1,5 @@
-using System.Text.Json.Nodes;
 using Easel.Imaging;
 using Easel.Server.Json;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.OpenApi;
 using Scalar.AspNetCore;
 
@@ -49,7 +47,7 @@ internal static class Documentation
             if (knob.MultipleOf > 1) schema.MultipleOf = knob.MultipleOf;
         }
 
-        static string Number(double number) => number.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        static string Number(double number) => number.ToString(CultureInfo.InvariantCulture);
     }
 
     public static void Map(IEndpointRouteBuilder app)

@@ -4,7 +4,6 @@ using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Security;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing;
 
 namespace Easel.Server.Api;
 

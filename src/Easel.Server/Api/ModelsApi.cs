@@ -1,6 +1,5 @@
 using Easel.Sampling;
 using Easel.Server.Library;
-using Microsoft.AspNetCore.Routing;
 
 namespace Easel.Server.Api;
 

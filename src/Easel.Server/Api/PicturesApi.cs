@@ -1,6 +1,5 @@
 using Easel.Server.Errors;
 using Easel.Server.Storage;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.Net.Http.Headers;
 
 namespace Easel.Server.Api;
@@ -13,7 +12,7 @@ internal static class PicturesApi
     public static void Map(IEndpointRouteBuilder app)
     {
         var pictures = app.MapGroup("/api/pictures").WithTags("Pictures").ProducesProblem(StatusCodes.Status404NotFound);
-        pictures.MapGet("", ([AsParameters] PictureQueryString query, Gallery gallery) => gallery.List(query.ToQuery()))
+        pictures.MapGet("", ([AsParameters] PictureQuery query, Gallery gallery) => gallery.List(query))
             .WithSummary("Find pictures by words and settings, the youngest first");
         pictures.MapGet("/{id}", (string id, Gallery gallery) => TypedResults.Ok(Find(gallery, id))).WithSummary("A picture and its settings");
         pictures.MapGet("/{id}/file", (string id, bool? download, Gallery gallery, HttpContext context) =>
@@ -52,25 +51,5 @@ internal static class PicturesApi
         ".jpg" or ".jpeg" => "image/jpeg",
         ".webp" => "image/webp",
         _ => "image/png",
-    };
-}
-
-/// <summary><see cref="PictureQuery"/> as the query of an address.</summary>
-internal sealed record PictureQueryString(string? Words, string? Model, string? Sampler, long? Seed, int? Steps, int? Width, int? Height, string? Job, bool? Deleted,
-    string? After, int? Count)
-{
-    public PictureQuery ToQuery() => new()
-    {
-        Words = Words,
-        Model = Model,
-        Sampler = Sampler,
-        Seed = Seed,
-        Steps = Steps,
-        Width = Width,
-        Height = Height,
-        Job = Job,
-        Deleted = Deleted ?? false,
-        After = After,
-        Count = Count ?? 50,
     };
 }

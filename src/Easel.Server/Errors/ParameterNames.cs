@@ -1,32 +1,19 @@
-using System.Text.Json;
-
 namespace Easel.Server.Errors;
 
 /// <summary>Who is told of a setting: each protocol has names of its own for the settings of a request.</summary>
 internal enum Protocol
 {
-    /// <summary>Easel's own API: the library's names in camelCase.</summary>
-    Easel,
-
-    /// <summary>AUTOMATIC1111's.</summary>
-    Sdapi,
-
-    /// <summary>OpenAI's.</summary>
+    Easel, // the library's names in camelCase
+    Sdapi, // AUTOMATIC1111's
     OpenAi,
-
-    /// <summary>The tools of the Model Context Protocol.</summary>
-    Mcp,
-
-    /// <summary>The page: what stands on its fields.</summary>
-    Page,
+    Mcp, // the tools of the Model Context Protocol
+    Page, // what stands on its fields
 }
 
 /// <summary>The library's names of settings, as a protocol calls them.</summary>
 internal static class ParameterNames
 {
     /// <summary>A property of the request, as a protocol calls it.</summary>
-    /// <param name="property">As an <see cref="InvalidRequestException"/> names it.</param>
-    /// <param name="protocol">Whose name is wanted.</param>
     public static string Of(string property, Protocol protocol) => Own(Knobs.Find(property), protocol) ?? protocol switch
     {
         Protocol.Easel => JsonNamingPolicy.CamelCase.ConvertName(property),

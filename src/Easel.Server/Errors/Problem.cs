@@ -1,7 +1,3 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
-using System.Text.Json.Serialization;
-
 namespace Easel.Server.Errors;
 
 /// <summary>What a caller is told when something cannot be done: a status, one sentence, and the setting that is meant. Never where it came from.</summary>

@@ -1,5 +1,4 @@
 using Easel.Server.Storage;
-using Microsoft.Extensions.Hosting;
 
 namespace Easel.Server.Jobs;
 
@@ -11,7 +10,6 @@ internal sealed class Housekeeping(Gallery gallery, JobStore jobs, InputPictures
 {
     private static readonly TimeSpan KeepTrash = TimeSpan.FromDays(7), KeepJobs = TimeSpan.FromDays(30), HalfWritten = TimeSpan.FromHours(1);
 
-    /// <summary>Does it once.</summary>
     public void Clear()
     {
         var now = clock.GetUtcNow();

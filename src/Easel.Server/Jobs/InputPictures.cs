@@ -9,8 +9,6 @@ internal sealed class InputPictures(PictureFolder folder)
     private const string Init = "init", Mask = "mask", Depth = "depth";
 
     /// <summary>Keeps a request's pictures.</summary>
-    /// <returns>Which there were.</returns>
-    /// <exception cref="EaselException">They cannot be written.</exception>
     public IReadOnlyList<string> Save(string jobId, GenerationRequest request)
     {
         var kept = new List<string>();
@@ -30,7 +28,6 @@ internal sealed class InputPictures(PictureFolder folder)
     public static GenerationRequest Without(GenerationRequest request) => request with { InitImage = null, Mask = null, Depth = null };
 
     /// <summary>A job's request with its pictures.</summary>
-    /// <exception cref="EaselException">One of them is gone.</exception>
     public GenerationRequest Load(Job job) => job.Request.Request with
     {
         InitImage = job.Inputs.Contains(Init) ? ImageFile.Load(PathOf(job.Id, Init)) : null,
@@ -38,10 +35,6 @@ internal sealed class InputPictures(PictureFolder folder)
         Depth = job.Inputs.Contains(Depth) ? ImageFile.LoadGray16(PathOf(job.Id, Depth)) : null,
     };
 
-    /// <summary>The file of a job's input picture; null where it has none of that name.</summary>
-    public string? Find(Job job, string name) => job.Inputs.Contains(name) && File.Exists(PathOf(job.Id, name)) ? PathOf(job.Id, name) : null;
-
-    /// <summary>Lets a job's pictures go.</summary>
     public void Delete(string jobId)
     {
         foreach (var name in (string[])[Init, Mask, Depth]) File.Delete(PathOf(jobId, name));

@@ -15,9 +15,6 @@ internal sealed class JobOrder(int mostPerClient, int most)
     private readonly List<Entry> _running = [];
     private double _lastPosition;
 
-    /// <summary>A job's place.</summary>
-    /// <param name="Id">The job.</param>
-    /// <param name="Client">Who asked for it.</param>
     /// <param name="Position">The number that it is ordered by.</param>
     public readonly record struct Entry(string Id, string Client, double Position);
 
@@ -64,8 +61,6 @@ internal sealed class JobOrder(int mostPerClient, int most)
     }
 
     /// <summary>Puts a waiting job at another place.</summary>
-    /// <param name="from">Its place.</param>
-    /// <param name="to">The new place; beyond the last is the last.</param>
     /// <returns>The new place, and all jobs, whose positions changed.</returns>
     public (int Place, IReadOnlyList<Entry> Changed) Move(int from, int to)
     {
@@ -76,7 +71,6 @@ internal sealed class JobOrder(int mostPerClient, int most)
         return (to, Renumber());
     }
 
-    /// <summary>Takes a waiting job out.</summary>
     public void Remove(string id) => _waiting.RemoveAt(PlaceOf(id));
 
     /// <summary>Begins the first job: it waits no more, but counts as its client's turn.</summary>
@@ -90,7 +84,6 @@ internal sealed class JobOrder(int mostPerClient, int most)
         return first;
     }
 
-    /// <summary>Ends a job that had begun.</summary>
     public void End(string id) => _running.RemoveAll(entry => entry.Id == id);
 
     /// <summary>Has a job that had begun wait again, where it was before.</summary>

@@ -37,8 +37,6 @@ internal sealed class JobQueue
     }
 
     /// <summary>Takes a job in. When this returns, the job is on disk.</summary>
-    /// <param name="request">What is asked for.</param>
-    /// <param name="client">Who asks: a user's name, an address, a browser.</param>
     /// <exception cref="InvalidRequestException">A setting is out of its range or beyond this server's limits.</exception>
     /// <exception cref="ServerException">There is no such model (422), or too many jobs wait already (429).</exception>
     public Job Submit(JobRequest request, string client)
@@ -92,7 +90,6 @@ internal sealed class JobQueue
 
     /// <summary>Jobs that are over, the youngest first.</summary>
     /// <param name="before">Only those older than the job of this id; null for all.</param>
-    /// <param name="count">At most this many.</param>
     public IReadOnlyList<Job> Over(string? before = null, int count = 50) => _store.Over(before, count);
 
     /// <summary>Takes a job out of the queue, or ends it within a step where it runs.</summary>
@@ -108,9 +105,7 @@ internal sealed class JobQueue
         }
     }
 
-    /// <summary>Cancels what runs and what waits.</summary>
     /// <param name="client">Only this client's; null for everybody's.</param>
-    /// <returns>How many jobs.</returns>
     public int StopAll(string? client = null)
     {
         lock (_lock)
@@ -124,9 +119,7 @@ internal sealed class JobQueue
     }
 
     /// <summary>Puts a waiting job at another place.</summary>
-    /// <param name="id">The job.</param>
     /// <param name="place">The place, from 0; beyond the last is the last.</param>
-    /// <returns>The job at its new place.</returns>
     /// <exception cref="ServerException">No such job waits (404 or 409).</exception>
     public Job Move(string id, int place)
     {
@@ -145,7 +138,6 @@ internal sealed class JobQueue
     /// What happens to a job, beginning with how it stands, until it is over. Steps and previews are left out for a watcher that is slow; nothing else is.
     /// </summary>
     /// <param name="id">The job; null for all jobs, which never ends.</param>
-    /// <param name="cancel">Ends the watching.</param>
     /// <exception cref="ServerException">There is no such job (404).</exception>
     public IAsyncEnumerable<JobEvent> Watch(string? id = null, CancellationToken cancel = default)
     {
@@ -177,11 +169,7 @@ internal sealed class JobQueue
         }
     }
 
-    /// <summary>The file of a picture that a job begins from ("init", "mask" or "depth"); null where it has none.</summary>
-    public string? InputFile(Job job, string name) => _inputs.Find(job, name);
-
     /// <summary>Waits for work and takes it.</summary>
-    /// <param name="idle">How long to wait.</param>
     /// <param name="otherWork">Whether something else is to be done; asked again after <see cref="Wake"/>.</param>
     /// <returns>The next job, begun; null after the time, or when there is other work.</returns>
     public JobRun? Take(TimeSpan idle, Func<bool> otherWork)
@@ -229,7 +217,6 @@ internal sealed class JobQueue
         }
     }
 
-    /// <summary>One of a job's pictures is on disk.</summary>
     public void Saved(JobRun run, string pictureId)
     {
         lock (_lock)
@@ -331,7 +318,6 @@ internal sealed class JobQueue
         if (_order.WhyFull(client) is { } full) throw new ServerException(StatusCodes.Status429TooManyRequests, full);
     }
 
-    /// <summary>Ends jobs that wait.</summary>
     private void Drop(IReadOnlyList<Job> waiting)
     {
         if (waiting.Count == 0) return;

@@ -6,9 +6,7 @@ namespace Easel.Server.Jobs;
 /// <summary>What a request must keep to before it may wait in the queue: everything that can be wrong is found before a model is loaded for it.</summary>
 internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
 {
-    /// <summary>Checks a request.</summary>
     /// <returns>The request with its model's name and a seed filled in, so that it says all that decides its pictures.</returns>
-    /// <exception cref="EaselException">It cannot be done, or not here.</exception>
     public JobRequest Check(JobRequest job)
     {
         CheckLengths(job.Request);

@@ -9,20 +9,12 @@ internal sealed class JobRun(Job job) : IDisposable
     /// <summary>The job as it stands; changed under the queue's lock.</summary>
     public Job Job { get; set; } = job;
 
-    /// <summary>Ends the drawing within a step.</summary>
     public CancellationToken Token => _cancel.Token;
-
-    /// <summary>The latest preview.</summary>
     public byte[]? Preview { get; set; }
 
-    /// <summary>When somebody last asked for a preview, as a timestamp.</summary>
-    public long? PreviewWanted { get; set; }
-
-    /// <summary>Why a picture could not be saved; null where all could.</summary>
-    public EaselException? SaveError { get; private set; }
-
-    /// <summary>Whether the job is to wait again and not to be cancelled.</summary>
-    public bool IsPutBack { get; private set; }
+    public long? PreviewWanted { get; set; } // when somebody last asked for a preview, as a timestamp
+    public EaselException? SaveError { get; private set; } // why a picture could not be saved; null where all could
+    public bool IsPutBack { get; private set; } // whether the job is to wait again and not to be cancelled
 
     public void Cancel()
     {

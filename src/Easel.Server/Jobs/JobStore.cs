@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Easel.Server.Json;
 using Easel.Server.Storage;
 using Microsoft.Data.Sqlite;
@@ -11,7 +10,6 @@ internal sealed class JobStore(Database database)
     private const string All = "id, state, client, created, started, finished, request, inputs, count, error, remarks";
     private const string Pictures = "(SELECT group_concat(id, ' ') FROM pictures WHERE job = jobs.id AND deleted IS NULL)";
 
-    /// <summary>Keeps a new job.</summary>
     /// <param name="position">Its place: a queue goes by rising numbers.</param>
     /// <param name="changed">Other jobs, whose places changed with it.</param>
     public void Add(Job job, double position, IReadOnlyList<JobOrder.Entry> changed) => database.Write(connection =>
@@ -26,10 +24,8 @@ internal sealed class JobStore(Database database)
             ("$request", JsonSerializer.Serialize(job.Request, ServerJson.Options)), ("$inputs", string.Join(' ', job.Inputs)), ("$count", job.PictureCount));
     });
 
-    /// <summary>Keeps new places in the queue.</summary>
     public void Place(IReadOnlyList<JobOrder.Entry> changed) => database.Write(connection => Place(connection, changed));
 
-    /// <summary>Keeps how jobs ended.</summary>
     public void Finish(params IReadOnlyList<Job> jobs) => database.Write(connection =>
     {
         foreach (var job in jobs)
@@ -45,19 +41,16 @@ internal sealed class JobStore(Database database)
     public IReadOnlyList<(Job Job, double Position)> Open() => database.Read(connection =>
         Database.Query(connection, $"SELECT {All}, position FROM jobs WHERE finished IS NULL ORDER BY position", row => (JobOf(row), row.GetDouble(11))));
 
-    /// <summary>A job, or null.</summary>
     public Job? Find(string id) => database.Read(connection =>
         Database.Query(connection, $"SELECT {All}, {Pictures} FROM jobs WHERE id = $id", WithPictures, ("$id", id)).FirstOrDefault());
 
     /// <summary>Jobs that are over, the youngest first.</summary>
     /// <param name="before">Only those older than the job of this id; null for all.</param>
-    /// <param name="count">At most this many.</param>
     public IReadOnlyList<Job> Over(string? before, int count) => database.Read(connection => Database.Query(connection,
         $"SELECT {All}, {Pictures} FROM jobs WHERE finished IS NOT NULL AND ($before IS NULL OR id < $before) ORDER BY id DESC LIMIT $count", WithPictures,
         ("$before", before), ("$count", count)));
 
     /// <summary>Forgets jobs that were over before a moment.</summary>
-    /// <returns>Their ids.</returns>
     public IReadOnlyList<string> Forget(DateTimeOffset before)
     {
         IReadOnlyList<string> ids = [];

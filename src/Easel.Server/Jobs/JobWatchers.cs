@@ -23,7 +23,6 @@ internal sealed class JobWatchers
     }
 
     /// <summary>Begins to watch; what happens from now on is not lost, however late it is read.</summary>
-    /// <param name="jobId">The job; null for all.</param>
     /// <param name="begin">What the watcher is told first.</param>
     public ChannelReader<JobEvent> Add(string? jobId, IEnumerable<JobEvent> begin)
     {
@@ -35,11 +34,6 @@ internal sealed class JobWatchers
             else _all.Add(watcher);
         }
         return watcher.Events.Reader;
-    }
-
-    public void Remove(ChannelReader<JobEvent> reader)
-    {
-        lock (_lock) _all.RemoveAll(watcher => watcher.Events.Reader == reader);
     }
 
     public void Tell(JobEvent happened)
@@ -72,7 +66,6 @@ internal sealed class JobWatchers
         }
     }
 
-    /// <summary>The events of a reader until it ends.</summary>
     public async IAsyncEnumerable<JobEvent> Read(ChannelReader<JobEvent> reader, [EnumeratorCancellation] CancellationToken cancel)
     {
         try
@@ -81,7 +74,7 @@ internal sealed class JobWatchers
         }
         finally
         {
-            Remove(reader);
+            lock (_lock) _all.RemoveAll(watcher => watcher.Events.Reader == reader);
         }
     }
 }

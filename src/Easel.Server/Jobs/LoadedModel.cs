@@ -19,10 +19,8 @@ internal sealed class LoadedModel(IModelSource source, ServerOptions options) : 
     public string? Name { get; private set; }
 
     /// <summary>The generator of a model, loaded now unless it is the one at hand.</summary>
-    /// <param name="model">The model.</param>
     /// <param name="vae">Another autoencoder; null for the model's own.</param>
     /// <param name="onProgress">Told the share loaded; throws to cancel.</param>
-    /// <exception cref="EaselException">It cannot be loaded.</exception>
     public IImageGenerator Generator(ModelEntry model, ModelEntry? vae, Action<double> onProgress)
     {
         var key = KeyOf(model, vae);
@@ -36,7 +34,6 @@ internal sealed class LoadedModel(IModelSource source, ServerOptions options) : 
     }
 
     /// <summary>The upscaler in a file, loaded now unless it is the one at hand.</summary>
-    /// <exception cref="EaselException">It cannot be loaded.</exception>
     public IUpscaler Upscaler(ModelEntry model)
     {
         var key = KeyOf(model, null);

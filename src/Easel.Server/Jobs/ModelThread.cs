@@ -1,38 +1,23 @@
 using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Server.Library;
-using Microsoft.Extensions.Hosting;
 
 namespace Easel.Server.Jobs;
 
 /// <summary>The one long-lived thread that owns the model and draws, job after job.</summary>
-internal sealed class ModelThread : IHostedService
+internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPictures inputs, PictureWriter writer, LoadedModel model, ServerOptions options,
+    ServerMetrics metrics, ILogger<ModelThread> log) : IHostedService
 {
     /// <summary>Prompts nest, and what reads them calls itself.</summary>
     private const int StackBytes = 16 << 20;
 
-    private readonly JobQueue _queue;
-    private readonly ModelLibrary _library;
-    private readonly InputPictures _inputs;
-    private readonly PictureWriter _writer;
-    private readonly ServerOptions _options;
-    private readonly ServerMetrics _metrics;
-    private readonly ILogger _log;
-    private readonly LoadedModel _model;
     private readonly Queue<Action> _errands = [];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _stopping;
     private volatile JobRun? _run;
 
-    public ModelThread(JobQueue queue, ModelLibrary library, InputPictures inputs, PictureWriter writer, LoadedModel model, ServerOptions options,
-        ServerMetrics metrics, ILogger<ModelThread> log)
-    {
-        (_queue, _library, _inputs, _writer, _model, _options, _metrics, _log) = (queue, library, inputs, writer, model, options, metrics, log);
-        metrics.Observe(queue, () => LoadedModel is not null);
-    }
-
     /// <summary>The name of the model in memory; null while there is none.</summary>
-    public string? LoadedModel => _model.Name;
+    public string? LoadedModel => model.Name;
 
     /// <summary>Whether the thread does its work.</summary>
     public bool IsAlive => !_ended.Task.IsCompleted && !_stopping;
@@ -42,17 +27,17 @@ internal sealed class ModelThread : IHostedService
     /// <exception cref="EaselException">There is none of that name, or it cannot be loaded.</exception>
     public Task LoadAsync(string? name)
     {
-        var model = _library.Checkpoint(name);
-        return Errand(() => _model.Generator(model, null, _ => { }));
+        var entry = library.Checkpoint(name);
+        return Errand(() => model.Generator(entry, null, _ => { }));
     }
 
     /// <summary>Lets the model go; waits for the job that is drawn.</summary>
-    public Task UnloadAsync() => Errand(_model.Unload);
+    public Task UnloadAsync() => Errand(model.Unload);
 
-    /// <inheritdoc/>
     Task IHostedService.StartAsync(CancellationToken cancellationToken)
     {
-        Task.Run(() => _library.Entries, CancellationToken.None); // so that the first who asks finds the folders read
+        metrics.Observe(queue, () => LoadedModel is not null);
+        Task.Run(() => library.Entries, CancellationToken.None); // so that the first who asks finds the folders read
         new Thread(Work, StackBytes) { Name = "model", IsBackground = true }.Start();
         return Task.CompletedTask;
     }
@@ -61,17 +46,17 @@ internal sealed class ModelThread : IHostedService
     async Task IHostedService.StopAsync(CancellationToken cancellationToken)
     {
         _stopping = true;
-        _queue.Wake();
+        queue.Wake();
         try
         {
-            await _ended.Task.WaitAsync(_options.StopPatience, cancellationToken);
+            await _ended.Task.WaitAsync(options.StopPatience, cancellationToken);
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
             _run?.PutBack();
             await _ended.Task;
         }
-        _writer.Complete();
+        writer.Complete();
     }
 
     private Task Errand(Action work)
@@ -92,7 +77,7 @@ internal sealed class ModelThread : IHostedService
                 }
             });
         }
-        _queue.Wake();
+        queue.Wake();
         return done.Task;
     }
 
@@ -102,14 +87,14 @@ internal sealed class ModelThread : IHostedService
         {
             while (!_stopping)
             {
-                var idle = _model.Name is not null && _options.UnloadAfter is { } after ? after : Timeout.InfiniteTimeSpan;
-                _run = _queue.Take(idle, () => _stopping || HasErrand());
+                var idle = model.Name is not null && options.UnloadAfter is { } after ? after : Timeout.InfiniteTimeSpan;
+                _run = queue.Take(idle, () => _stopping || HasErrand());
                 if (_run is { } run) Do(run);
                 else if (NextErrand() is { } errand) errand();
-                else if (!_stopping) _model.Unload();
+                else if (!_stopping) model.Unload();
                 _run = null;
             }
-            _model.Dispose();
+            model.Dispose();
         }
         finally
         {
@@ -132,50 +117,50 @@ internal sealed class ModelThread : IHostedService
     {
         try
         {
-            if (_writer.Recover(run))
+            if (writer.Recover(run))
             {
-                _writer.End(run, JobState.Done);
+                writer.End(run, JobState.Done);
                 return;
             }
             var remarks = run.Job.Request.Task == JobTask.Enlarge ? Enlarge(run) : Draw(run);
-            _writer.End(run, JobState.Done, remarks: remarks);
+            writer.End(run, JobState.Done, remarks: remarks);
         }
         catch (OperationCanceledException) when (run.IsPutBack)
         {
-            _queue.PutBack(run);
+            queue.PutBack(run);
         }
         catch (OperationCanceledException)
         {
-            _writer.End(run, JobState.Cancelled);
+            writer.End(run, JobState.Cancelled);
         }
         catch (EaselException e)
         {
-            _writer.End(run, JobState.Failed, e.Message);
+            writer.End(run, JobState.Failed, e.Message);
         }
         catch (Exception e)
         {
-            _log.LogError(e, "The job {Job} failed.", run.Job.Id);
-            _writer.End(run, JobState.Failed, NotEnoughMemoryException.Of(e)?.Message ?? "Something unforeseen happened; the server's log has it.");
-            _model.Unload(); // in what state it is nobody knows
+            log.LogError(e, "The job {Job} failed.", run.Job.Id);
+            writer.End(run, JobState.Failed, NotEnoughMemoryException.Of(e)?.Message ?? "Something unforeseen happened; the server's log has it.");
+            model.Unload(); // in what state it is nobody knows
         }
     }
 
     private IReadOnlyList<string> Draw(JobRun run)
     {
         var job = run.Job.Request;
-        var request = _inputs.Load(run.Job);
-        var generator = _model.Generator(_library.Checkpoint(job.Model), job.Vae is { } vae ? _library.Vae(vae) : null, share => Loading(run, share));
+        var request = inputs.Load(run.Job);
+        var generator = model.Generator(library.Checkpoint(job.Model), job.Vae is { } vae ? library.Vae(vae) : null, share => Loading(run, share));
         run.Token.ThrowIfCancellationRequested();
-        var stamp = _model.Stamp!;
-        var view = new RunView(_queue, run, _metrics);
-        var result = generator.Generate(request, view.Show, run.Token, image => _writer.Add(run, image.Index, image.Image, () => stamp.MetadataOf(image)));
+        var stamp = model.Stamp!;
+        var view = new RunView(queue, run, metrics);
+        var result = generator.Generate(request, view.Show, run.Token, image => writer.Add(run, image.Index, image.Image, () => stamp.MetadataOf(image)));
         return result.Remarks;
     }
 
     private IReadOnlyList<string> Enlarge(JobRun run)
     {
         var job = run.Job.Request;
-        var picture = _inputs.Load(run.Job).InitImage!;
+        var picture = inputs.Load(run.Job).InitImage!;
         var (name, scale) = (job.Model!, job.Scale ?? PlainEnlargement.DefaultScale);
         if (PlainEnlargement.IsOne(name))
         {
@@ -183,14 +168,14 @@ internal sealed class ModelThread : IHostedService
             Keep(plain, scale);
             return [];
         }
-        var upscaler = _model.Upscaler(_library.Upscaler(name));
+        var upscaler = model.Upscaler(library.Upscaler(name));
         var enlarged = upscaler.Upscale(picture, cancel: run.Token,
-            onTile: (done, all) => _queue.Report(run, new JobProgress(JobStage.Enlarging, Step: done, StepCount: all, Share: (double)done / all)));
+            onTile: (done, all) => queue.Report(run, new JobProgress(JobStage.Enlarging, Step: done, StepCount: all, Share: (double)done / all)));
         scale = job.Scale ?? upscaler.Scale;
         Keep(Resized(enlarged, Side(job.Request.Width, picture.Width * scale), Side(job.Request.Height, picture.Height * scale), ResampleFilter.Lanczos), scale);
         return [];
 
-        void Keep(RgbImage image, double by) => _writer.Add(run, 0, image, () => new ImageMetadata(EnlargedText(job.Parameters, name, by)));
+        void Keep(RgbImage image, double by) => writer.Add(run, 0, image, () => new ImageMetadata(EnlargedText(job.Parameters, name, by)));
 
         static int Side(int? asked, double scaled) => Math.Max(1, asked ?? (int)Math.Round(scaled));
 
@@ -207,7 +192,7 @@ internal sealed class ModelThread : IHostedService
             Settings =
             [
                 .. text.Settings,
-                KeyValuePair.Create("Postprocess upscale by", scale.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+                KeyValuePair.Create("Postprocess upscale by", scale.ToString(CultureInfo.InvariantCulture)),
                 KeyValuePair.Create("Postprocess upscaler", upscaler),
             ],
         }).ToString();
@@ -216,6 +201,6 @@ internal sealed class ModelThread : IHostedService
     private void Loading(JobRun run, double share)
     {
         run.Token.ThrowIfCancellationRequested();
-        if (share - (run.Job.Progress?.Share ?? 0) >= 0.02) _queue.Report(run, new JobProgress(JobStage.Loading, Share: share));
+        if (share - (run.Job.Progress?.Share ?? 0) >= 0.02) queue.Report(run, new JobProgress(JobStage.Loading, Share: share));
     }
 }

@@ -28,8 +28,6 @@ internal sealed class PictureWriter : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Writes a picture.</summary>
-    /// <param name="text">Makes the text that goes with it.</param>
     public void Add(JobRun run, int index, RgbImage image, Func<ImageMetadata> text) => _work.Add(() =>
     {
         if (run.SaveError is null) Guarded(run, () => Save(run, index, image, text));
@@ -55,7 +53,7 @@ internal sealed class PictureWriter : IDisposable
             if (!File.Exists(_folder.PathOf(file))) continue;
             try
             {
-                found.Add(GalleryFiles.Read(_folder, file, id, run.Job.Id));
+                found.Add(Picture.Read(_folder, file, id, run.Job.Id));
             }
             catch (EaselException e)
             {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Easel.Imaging;
 
 namespace Easel.Server.Jobs;

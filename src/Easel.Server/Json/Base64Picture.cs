@@ -5,7 +5,6 @@ namespace Easel.Server.Json;
 /// <summary>Pictures as texts.</summary>
 internal static class Base64Picture
 {
-    /// <summary>The bytes of a picture's file.</summary>
     /// <param name="text">Base64, with or without a "data:" head.</param>
     /// <param name="name">What to call it in an error.</param>
     /// <exception cref="ServerException">It is no base64 (422).</exception>

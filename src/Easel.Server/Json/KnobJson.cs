@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Nodes;
-
 namespace Easel.Server.Json;
 
 /// <summary>The knobs of a request, read from a JSON object by the names that a protocol has for them.</summary>

@@ -1,15 +1,9 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
-
 namespace Easel.Server.Json;
 
 /// <summary>JSON schemas of knobs, for callers that read what there is to set.</summary>
 internal static class KnobSchema
 {
     /// <summary>The schema of an object with these knobs.</summary>
-    /// <param name="knobs">The knobs.</param>
-    /// <param name="nameOf">The protocol's name for each.</param>
-    /// <param name="required">The names that must be there.</param>
     public static JsonObject Of(IEnumerable<Knob> knobs, Func<Knob, string> nameOf, params ReadOnlySpan<string> required)
     {
         var properties = new JsonObject();
@@ -17,7 +11,6 @@ internal static class KnobSchema
         return new JsonObject { ["type"] = "object", ["properties"] = properties, ["required"] = new JsonArray([.. required.ToArray().Select(name => JsonValue.Create(name))]) };
     }
 
-    /// <summary>The schema of one.</summary>
     public static JsonObject Of(Knob knob)
     {
         var schema = new JsonObject

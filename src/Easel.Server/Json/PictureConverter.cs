@@ -1,6 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
-
 namespace Easel.Server.Json;
 
 /// <summary>A picture as base64 of its file, with or without "data:image/png;base64," before it; written as PNG.</summary>

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace Easel.Server.Library;
 
 /// <summary>What a file in the model folders is good for.</summary>

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using Easel.Metadata;
 using Easel.Server.Errors;
 using Easel.Weights.Names;
@@ -7,20 +6,17 @@ using Easel.Weights.Names;
 namespace Easel.Server.Library;
 
 /// <summary>What is in the model folders. A request names a model by its name here and can reach no other file.</summary>
-internal sealed class ModelLibrary
+internal sealed class ModelLibrary(ServerOptions options)
 {
     private static readonly string[] Endings = [".safetensors", ".ckpt", ".pt", ".pth", ".bin"];
 
     /// <summary>Folders are not read again for one unknown name after another.</summary>
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(2);
 
-    private readonly ServerOptions _options;
     private readonly ConcurrentDictionary<(string Path, long Bytes, DateTime Changed), ModelEntry> _known = new();
     private readonly Lock _turn = new();
     private volatile IReadOnlyList<ModelEntry>? _entries;
     private long _read;
-
-    public ModelLibrary(ServerOptions options) => _options = options;
 
     /// <summary>Told when the folders were read again.</summary>
     public event Action? Changed;
@@ -28,19 +24,18 @@ internal sealed class ModelLibrary
     /// <summary>All files, the usable ones first; read when first asked for.</summary>
     public IReadOnlyList<ModelEntry> Entries => _entries ?? Refresh();
 
-    /// <summary>Those that draw.</summary>
     public IEnumerable<ModelEntry> Checkpoints => Entries.Where(entry => entry.Use == ModelUse.Checkpoint);
 
     /// <summary>The model of a request that names none; null where there is no model at all.</summary>
-    public ModelEntry? Default => _options.DefaultModel is { } name
+    public ModelEntry? Default => options.DefaultModel is { } name
         ? Find(name, ModelUse.Checkpoint) ?? Checkpoints.FirstOrDefault(entry => entry.Path == Path.GetFullPath(name))
         : Checkpoints.FirstOrDefault(entry => entry.Model is { Enlarges: 1, TakesDepth: false, TakesMask: false }) ?? Checkpoints.FirstOrDefault();
 
     /// <summary>The LoRAs that prompts can call by name.</summary>
-    public IReadOnlyList<string> Loras => _options.Load.LoraFolder is { } folder ? NamedFiles.Loras(folder).Names : [];
+    public IReadOnlyList<string> Loras => options.Load.LoraFolder is { } folder ? NamedFiles.Loras(folder).Names : [];
 
     /// <summary>The textual inversions that prompts can call by name.</summary>
-    public IReadOnlyList<string> Embeddings => _options.Load.EmbeddingFolder is { } folder ? NamedFiles.Embeddings(folder).Names : [];
+    public IReadOnlyList<string> Embeddings => options.Load.EmbeddingFolder is { } folder ? NamedFiles.Embeddings(folder).Names : [];
 
     /// <summary>Reads the folders again; files that did not change are not opened again.</summary>
     public IReadOnlyList<ModelEntry> Refresh()
@@ -74,9 +69,9 @@ internal sealed class ModelLibrary
     {
         if (name is null)
         {
-            return Fresh(() => Default) ?? throw ServerException.Refused(_options.DefaultModel is { } wanted
+            return Fresh(() => Default) ?? throw ServerException.Refused(options.DefaultModel is { } wanted
                 ? $"The model {wanted}, which the server was started with, is not there."
-                : $"There is no model yet: put a Stable Diffusion checkpoint into {Path.GetFullPath(_options.Models.FirstOrDefault() ?? "models")}.");
+                : $"There is no model yet: put a Stable Diffusion checkpoint into {Path.GetFullPath(options.Models.FirstOrDefault() ?? "models")}.");
         }
         return Fresh(() => Find(name, ModelUse.Checkpoint)) ?? throw Missing("model", name, ModelUse.Checkpoint);
     }
@@ -109,7 +104,7 @@ internal sealed class ModelLibrary
     private IEnumerable<(string Folder, string Path)> Files()
     {
         var seen = new HashSet<string>();
-        foreach (var place in _options.Models.Append(_options.DefaultModel).Append(_options.SpareModel).OfType<string>().Select(Path.GetFullPath))
+        foreach (var place in options.Models.Append(options.DefaultModel).Append(options.SpareModel).OfType<string>().Select(Path.GetFullPath))
         {
             if (File.Exists(place) || IsDiffusers(place))
             {
@@ -124,10 +119,10 @@ internal sealed class ModelLibrary
 
     private static IEnumerable<string> Inside(string folder, int depth)
     {
-        var options = new EnumerationOptions { IgnoreInaccessible = true };
-        foreach (var file in Directory.EnumerateFiles(folder, "*", options).Order(StringComparer.Ordinal))
+        var found = new EnumerationOptions { IgnoreInaccessible = true };
+        foreach (var file in Directory.EnumerateFiles(folder, "*", found).Order(StringComparer.Ordinal))
             if (Endings.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase)) yield return file;
-        foreach (var inner in Directory.EnumerateDirectories(folder, "*", options).Order(StringComparer.Ordinal))
+        foreach (var inner in Directory.EnumerateDirectories(folder, "*", found).Order(StringComparer.Ordinal))
         {
             if (IsDiffusers(inner)) yield return inner;
             else if (depth < 6) foreach (var path in Inside(inner, depth + 1)) yield return path;

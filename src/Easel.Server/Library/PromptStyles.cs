@@ -1,8 +1,6 @@
 namespace Easel.Server.Library;
 
 /// <summary>A style: words that are added to every prompt.</summary>
-/// <param name="Name">What its button says.</param>
-/// <param name="Words">The words.</param>
 internal sealed record PromptStyle(string Name, string Words);
 
 /// <summary>The styles that the page and the AUTOMATIC1111 API offer.</summary>
@@ -48,7 +46,6 @@ internal static class PromptStyles
         ]),
     ];
 
-    /// <summary>All of them.</summary>
     public static IEnumerable<PromptStyle> All => Groups.SelectMany(group => group.Styles);
 
     /// <summary>A prompt with the words of styles behind it.</summary>

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Easel.Imaging;
 using Easel.Server.Jobs;
 using Easel.Server.Json;
@@ -43,7 +41,6 @@ internal sealed class DrawingTool : McpServerTool
         };
     }
 
-    /// <summary>The tools that draw.</summary>
     public static IEnumerable<McpServerTool> All { get; } =
     [
         new DrawingTool("draw", "Draw a picture",
@@ -52,13 +49,9 @@ internal sealed class DrawingTool : McpServerTool
         new DrawingTool("edit", "Draw on a picture", "Draws a picture anew from words, beginning from another one; with a mask only the white part of it.", edits: true),
     ];
 
-    /// <inheritdoc/>
     public override Tool ProtocolTool { get; }
-
-    /// <inheritdoc/>
     public override IReadOnlyList<object> Metadata => [];
 
-    /// <inheritdoc/>
     public override async ValueTask<CallToolResult> InvokeAsync(RequestContext<CallToolRequestParams> call, CancellationToken cancel = default)
     {
         var jobs = call.Services!.GetRequiredService<McpJobs>();

@@ -13,9 +13,6 @@ internal sealed class McpJobs(JobQueue queue, Gallery gallery, IHttpContextAcces
 {
     /// <summary>Submits a job and waits for it.</summary>
     /// <param name="request">Makes the job; what it throws is told.</param>
-    /// <param name="progress">Told how far it is.</param>
-    /// <param name="cancel">Cancels it.</param>
-    /// <exception cref="McpException">It cannot be done; says why.</exception>
     public async Task<CallToolResult> RunAsync(Func<JobRequest> request, IProgress<ProgressNotificationValue> progress, CancellationToken cancel)
     {
         try
@@ -47,7 +44,6 @@ internal sealed class McpJobs(JobQueue queue, Gallery gallery, IHttpContextAcces
     }
 
     /// <summary>A picture's file: that of an id which another tool gave, or what base64 holds.</summary>
-    /// <exception cref="EaselException">It is neither.</exception>
     public MemoryStream Open(string image) =>
         new(gallery.Find(image) is { Deleted: null } ? gallery.Read(image) : Base64Picture.Decode(image, "the picture"), writable: false);
 

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Routing;
 using ModelContextProtocol.Protocol;
 
 namespace Easel.Server.Mcp;

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Easel.Server.Json;
 
 namespace Easel.Server.OpenAi;
@@ -16,8 +13,6 @@ internal sealed class ImageFields
     /// <summary>The files of a form; null for JSON.</summary>
     public IFormFileCollection? Files { get; }
 
-    /// <summary>Reads a JSON body.</summary>
-    /// <exception cref="OpenAiException">It is none.</exception>
     public static async Task<ImageFields> OfJsonAsync(HttpContext context)
     {
         try
@@ -33,8 +28,6 @@ internal sealed class ImageFields
         throw new OpenAiException(StatusCodes.Status400BadRequest, "We could not parse the JSON body of your request: a JSON object is expected.");
     }
 
-    /// <summary>Reads a form with files.</summary>
-    /// <exception cref="OpenAiException">It is none.</exception>
     public static async Task<ImageFields> OfFormAsync(HttpContext context)
     {
         if (!context.Request.HasFormContentType)
@@ -57,7 +50,6 @@ internal sealed class ImageFields
         _ => throw Wrong(name, "a string"),
     };
 
-    /// <summary>One of some words.</summary>
     public string? Word(string name, params ReadOnlySpan<string> allowed)
     {
         if (Text(name) is not { } word) return null;
@@ -65,25 +57,11 @@ internal sealed class ImageFields
             $"Invalid value: '{word}'. Supported values are: {string.Join(", ", allowed.ToArray().Select(value => $"'{value}'"))}.", name, "invalid_value");
     }
 
-    public double? Number(string name) => Value(name) switch
-    {
-        null => null,
-        JsonValue value when value.GetValueKind() == JsonValueKind.Number || Files is not null =>
-            double.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var number) ? number : throw Wrong(name, "a number"),
-        _ => throw Wrong(name, "a number"),
-    };
-
-    public long? Whole(string name) => Value(name) switch
-    {
-        null => null,
-        JsonValue value when value.GetValueKind() == JsonValueKind.Number || Files is not null =>
-            long.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var number) ? number : throw Wrong(name, "an integer"),
-        _ => throw Wrong(name, "an integer"),
-    };
-
     public int? Whole(string name, int least, int most)
     {
-        if (Whole(name) is not { } number) return null;
+        if (Value(name) is not { } value) return null;
+        if (value is not JsonValue json || json.GetValueKind() != JsonValueKind.Number && Files is null
+            || !long.TryParse(json.ToString(), CultureInfo.InvariantCulture, out var number)) throw Wrong(name, "an integer");
         return number >= least && number <= most ? (int)number : throw new OpenAiException(StatusCodes.Status400BadRequest,
             $"Invalid '{name}': {number}; it must be from {least} to {most}.", name, number < least ? "integer_below_min_value" : "integer_above_max_value");
     }
@@ -112,7 +90,6 @@ internal sealed class ImageFields
     }
 
     /// <summary>To be called when everything was asked for.</summary>
-    /// <exception cref="OpenAiException">There are parameters that nobody asked for.</exception>
     public void RefuseOthers()
     {
         if (_values.Keys.FirstOrDefault(name => !_known.Contains(name)) is { } other)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Server.Jobs;
@@ -20,8 +19,6 @@ internal sealed record ImageOrder
 
     private const double EditStrength = 0.75, FaithfulStrength = 0.5, VariationStrength = 0.6;
 
-    /// <summary>A picture from words.</summary>
-    /// <exception cref="EaselException">It asks for something that cannot be done.</exception>
     public static ImageOrder Generation(ImageFields fields, ModelLibrary library)
     {
         if (fields.Text("prompt") is null) throw Missing("prompt");
@@ -30,7 +27,6 @@ internal sealed record ImageOrder
     }
 
     /// <summary>A picture drawn on: where the mask is transparent, or else where the picture is, or else as a whole.</summary>
-    /// <exception cref="EaselException">It asks for something that cannot be done.</exception>
     public static ImageOrder Edit(ImageFields fields, ModelLibrary library)
     {
         if (fields.Text("prompt") is null) throw Missing("prompt");
@@ -52,8 +48,6 @@ internal sealed record ImageOrder
         return Of(fields, library, request);
     }
 
-    /// <summary>A picture like another.</summary>
-    /// <exception cref="EaselException">It asks for something that cannot be done.</exception>
     public static ImageOrder Variation(ImageFields fields, ModelLibrary library)
     {
         var (picture, _) = Picture(fields);
@@ -70,13 +64,13 @@ internal sealed record ImageOrder
         var model = fields.Text("model");
         var quality = fields.Word("quality", "auto", "low", "medium", "high", "standard", "hd") ?? "auto";
         if (fields.Word("background", "auto", "opaque", "transparent") == "transparent")
-            throw new OpenAiException(StatusCodes.Status400BadRequest, "Easel draws no transparent background.", "background", "invalid_value");
+            throw OpenAiException.Invalid("Easel draws no transparent background.", "background");
         fields.Ignore("moderation", "user");
         var (width, height) = Size(fields.Text("size"));
         var format = fields.Word("output_format", "png", "jpeg", "webp") ?? "png";
         var compression = fields.Whole("output_compression", 0, 100);
         if (format == "png" && compression is < 100)
-            throw new OpenAiException(StatusCodes.Status400BadRequest, "Compression less than 100 is not supported for png.", "output_compression", "invalid_value");
+            throw OpenAiException.Invalid("Compression less than 100 is not supported for png.", "output_compression");
         var sent = fields.Word("response_format", "url", "b64_json") ?? (model?.StartsWith("gpt-image", StringComparison.Ordinal) == true ? "b64_json" : "url");
         var (stream, partials) = (fields.Truth("stream") ?? false, fields.Whole("partial_images", 0, 3) ?? 0);
         _ = fields.Whole("n", 1, 10); // fewer than the knob allows
@@ -121,9 +115,8 @@ internal sealed record ImageOrder
         return size.Split('x') is [var w, var h] && int.TryParse(w, NumberStyles.None, CultureInfo.InvariantCulture, out var width)
             && int.TryParse(h, NumberStyles.None, CultureInfo.InvariantCulture, out var height)
             && width is >= 64 and <= GenerationRequest.LargestSide && height is >= 64 and <= GenerationRequest.LargestSide && width % 8 == 0 && height % 8 == 0
-            ? (width, height) : throw new OpenAiException(StatusCodes.Status400BadRequest,
-                $"Invalid value: '{size}'. The size is 'auto' or looks like '512x768', with sides that are multiples of 8 from 64 to {GenerationRequest.LargestSide}.",
-                "size", "invalid_value");
+            ? (width, height) : throw OpenAiException.Invalid($"Invalid value: '{size}'. The size is 'auto' or looks like '512x768', "
+                + $"with sides that are multiples of 8 from 64 to {GenerationRequest.LargestSide}.", "size");
     }
 
     private static (RgbImage Image, GrayImage? Alpha) Picture(ImageFields fields)
@@ -144,7 +137,7 @@ internal sealed record ImageOrder
         {
             0 => throw Missing("image"),
             1 => files[0],
-            _ => throw new OpenAiException(StatusCodes.Status400BadRequest, $"There are {files.Count} pictures; Easel draws on one.", "image", "invalid_value"),
+            _ => throw OpenAiException.Invalid($"There are {files.Count} pictures; Easel draws on one.", "image"),
         };
     }
 

@@ -1,6 +1,5 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using Easel.Imaging;
 using Easel.Server.Jobs;
 using Easel.Server.Storage;
@@ -49,7 +48,6 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
         return TypedResults.ServerSentEvents(Events(order, job.Id, kind, aborted));
     }
 
-    /// <summary>A picture in another format.</summary>
     public static byte[] Encode(byte[] png, ImageFormat format, int quality) => format == ImageFormat.Png ? png
         : ImageFile.Encode(ImageFile.Load(new MemoryStream(png), "the picture"), format, ImageFile.ReadMetadata(new MemoryStream(png), "the picture"), quality);
 

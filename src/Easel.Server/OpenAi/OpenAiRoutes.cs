@@ -2,7 +2,6 @@ using Easel.Imaging;
 using Easel.Server.Library;
 using Easel.Server.Security;
 using Easel.Server.Storage;
-using Microsoft.AspNetCore.Routing;
 
 namespace Easel.Server.OpenAi;
 

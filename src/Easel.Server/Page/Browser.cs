@@ -37,6 +37,16 @@ public sealed class Browser(IJSRuntime runtime) : IAsyncDisposable
         }
     }
 
+    /// <summary>The bytes of a file that the page sends.</summary>
+    /// <param name="most">How many there may be.</param>
+    public static async Task<byte[]> Read(IJSStreamReference file, long most)
+    {
+        await using var stream = await file.OpenReadStreamAsync(most);
+        using var bytes = new MemoryStream();
+        await stream.CopyToAsync(bytes);
+        return bytes.ToArray();
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

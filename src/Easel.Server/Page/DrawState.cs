@@ -1,6 +1,5 @@
 using Easel.Imaging;
 using Easel.Metadata;
-using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Library;
 using Easel.Server.Storage;
@@ -20,20 +19,13 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     private const string Key = "easel.draw";
     private bool _isRead;
 
-    /// <summary>Told when any of this changed.</summary>
     public event Action? Changed;
 
-    /// <summary>The settings.</summary>
     public PageSettings Settings { get; private set; } = new();
 
-    /// <summary>The picture to begin from; null for none.</summary>
-    public InputPicture? Input { get; private set; }
-
-    /// <summary>Pixels to add around it.</summary>
-    public Margins Extend { get; set; } = new();
-
-    /// <summary>What the last try to draw came to, where it was refused.</summary>
-    public Exception? Refusal { get; private set; }
+    public InputPicture? Input { get; private set; } // the picture to begin from; null for none
+    public Margins Extend { get; set; } = new(); // pixels to add around it
+    public Exception? Refusal { get; private set; } // what the last try to draw came to, where it was refused
 
     /// <summary>The setting that was refused, as the request names it.</summary>
     public string? RefusedField => (Refusal as InvalidRequestException)?.Field;
@@ -80,7 +72,6 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
         _ => true,
     };
 
-    /// <summary>Chooses a size.</summary>
     public void SetSize(int? width, int? height)
     {
         Settings.Turn(nameof(GenerationRequest.Width), width);
@@ -107,8 +98,6 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     public void Reset() => Settings = new PageSettings { Prompt = Settings.Prompt, NegativePrompt = Settings.NegativePrompt, Model = Settings.Model };
 
     /// <summary>Takes a picture to begin from.</summary>
-    /// <param name="name">Its file's name.</param>
-    /// <param name="file">Its bytes.</param>
     /// <exception cref="EaselException">It is no picture that can be read.</exception>
     public void TakeInput(string name, byte[] file)
     {
@@ -128,7 +117,6 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     }
 
     /// <summary>Takes a picture of the gallery to begin from.</summary>
-    /// <exception cref="ServerException">It is gone.</exception>
     public async Task TakeInput(Picture picture)
     {
         TakeInput(Path.GetFileName(picture.File), gallery.Read(picture.Id));
@@ -136,7 +124,6 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
         await browser.Call("hold", $"/api/pictures/{picture.Id}/file");
     }
 
-    /// <summary>Lets the input picture go.</summary>
     public async Task DropInput()
     {
         (Input, Extend, Refusal) = (null, new Margins(), null);
@@ -145,7 +132,6 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     }
 
     /// <summary>Takes over the settings of a picture of the gallery.</summary>
-    /// <exception cref="EaselException">Its text does not tell them.</exception>
     public async Task TakeSettings(Picture picture)
     {
         Settings.Take(SettingsOf(picture).ToRequest() with { Width = picture.Width / 8 * 8, Height = picture.Height / 8 * 8 });
@@ -155,7 +141,6 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
 
     /// <summary>Puts what is set into the queue.</summary>
     /// <param name="mask">What is painted over the input picture; null for nothing.</param>
-    /// <param name="client">Who asks.</param>
     /// <returns>The job; null where it was refused, which <see cref="Refusal"/> tells.</returns>
     public Job? Draw(GrayImage? mask, string client)
     {
@@ -189,7 +174,6 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     }
 
     /// <summary>Enlarges a picture of the gallery with the best that there is.</summary>
-    /// <exception cref="EaselException">It is gone, or the queue refuses.</exception>
     public Job Enlarge(Picture picture, string client)
     {
         using var file = new MemoryStream(gallery.Read(picture.Id), writable: false);

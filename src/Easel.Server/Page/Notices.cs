@@ -28,4 +28,24 @@ public sealed class Notices
 
     /// <summary>Shows what went wrong.</summary>
     public void Error(Exception exception) => Show(new Notice(Sentence.Of(exception), IsError: true));
+
+    /// <summary>Does something and shows why, where it cannot be done.</summary>
+    public async Task Try(Func<Task> what)
+    {
+        try
+        {
+            await what();
+        }
+        catch (EaselException e)
+        {
+            Error(e);
+        }
+    }
+
+    /// <inheritdoc cref="Try(Func{Task})"/>
+    public void Try(Action what) => Try(() =>
+    {
+        what();
+        return Task.CompletedTask;
+    }).GetAwaiter().GetResult();
 }

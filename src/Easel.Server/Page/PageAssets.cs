@@ -1,6 +1,4 @@
-using System.Security.Cryptography;
 using Easel.Server.Errors;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.Net.Http.Headers;
 
 namespace Easel.Server.Page;

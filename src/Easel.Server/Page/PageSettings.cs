@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Easel.Metadata;
 using Easel.Sampling;
 using Easel.Server.Library;

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.DataProtection;
-using Microsoft.AspNetCore.Routing;
 
 namespace Easel.Server.Page;
 
@@ -12,10 +11,7 @@ internal static class PageSetup
         // What the page signs need not outlive the process: a tab whose server was restarted loads itself anew.
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
         services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error)); // it warns of keys on a disk, where none are kept
-        services.AddScoped<DrawState>();
-        services.AddScoped<QueueView>();
-        services.AddScoped<Browser>();
-        services.AddScoped<Notices>();
+        services.AddScoped<DrawState>().AddScoped<QueueView>().AddScoped<Browser>().AddScoped<Notices>();
     }
 
     public static void Map(IEndpointRouteBuilder app)

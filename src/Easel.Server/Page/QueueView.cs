@@ -46,7 +46,6 @@ internal sealed class QueueView(JobQueue queue) : IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _gone.CancelAsync();

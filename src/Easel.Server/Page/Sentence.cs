@@ -1,4 +1,3 @@
-using System.Globalization;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
 
@@ -7,7 +6,6 @@ namespace Easel.Server.Page;
 /// <summary>How the page puts things into words.</summary>
 internal static class Sentence
 {
-    /// <summary>A text with a capital first.</summary>
     public static string Capital(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..];
 
     /// <summary>"ClipSkip" as "clip-skip".</summary>
@@ -29,7 +27,6 @@ internal static class Sentence
     public static string Of(JobProgress? progress) =>
         progress is null ? "Getting ready" : Stage(progress) + (progress.SecondsLeft is { } left and > 0.5 ? $" · {Duration(left)} left" : "");
 
-    /// <summary>A size on disk.</summary>
     public static string Bytes(long bytes) => bytes switch
     {
         >= 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.0} GB"),

@@ -1,5 +1,3 @@
-using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
 using Easel.Imaging;
 
 namespace Easel.Server.Sdapi;
@@ -16,7 +14,6 @@ internal abstract record DrawingBody
     /// <summary>What the knobs of the body say.</summary>
     [JsonIgnore]
     public GenerationRequest Request { get; init; } = new();
-
     public IReadOnlyList<string> Styles { get; init; } = [];
     public long Subseed { get; init; } = -1;
     public double SubseedStrength { get; init; }
@@ -43,7 +40,6 @@ internal abstract record DrawingBody
     public string? Infotext { get; init; }
 }
 
-/// <summary>The body of txt2img.</summary>
 internal sealed record TextToImageBody : DrawingBody
 {
     public bool EnableHr { get; init; }
@@ -61,7 +57,6 @@ internal sealed record TextToImageBody : DrawingBody
     public string HrNegativePrompt { get; init; } = "";
 }
 
-/// <summary>The body of img2img.</summary>
 internal sealed record ImageToImageBody : DrawingBody
 {
     public IReadOnlyList<string>? InitImages { get; init; }

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Easel.Imaging;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
@@ -10,16 +9,12 @@ namespace Easel.Server.Sdapi;
 /// <summary>What a body asks for, as one job for each batch. What Easel does not do is refused: another picture than was meant would be worse.</summary>
 internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
 {
-    /// <summary>The jobs of a txt2img.</summary>
-    /// <exception cref="EaselException">It asks for something that cannot be done.</exception>
     public IReadOnlyList<JobRequest> Of(TextToImageBody body)
     {
         CheckCommon(body);
         return Batches(body, Without(body.Request, KnobNeeds.Picture)); // a strength is the second pass's
     }
 
-    /// <summary>The jobs of an img2img.</summary>
-    /// <exception cref="EaselException">It asks for something that cannot be done.</exception>
     public IReadOnlyList<JobRequest> Of(ImageToImageBody body)
     {
         CheckCommon(body);
@@ -32,7 +27,6 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
         return Batches(body, string.IsNullOrEmpty(body.Mask) ? Without(request, KnobNeeds.Mask) : Masked(request, SentPicture.LoadMask(body.Mask, "the mask")));
     }
 
-    /// <summary>The overrides of a request's settings.</summary>
     public static JsonObject Overrides(DrawingBody body) => body.OverrideSettings ?? [];
 
     private static GenerationRequest Masked(GenerationRequest request, GrayImage mask)

@@ -9,37 +9,31 @@ namespace Easel.Server.Sdapi;
 internal record ExtrasBody
 {
     public int ResizeMode { get; init; }
-    public bool ShowExtrasResults { get; init; } = true;
     public double GfpganVisibility { get; init; }
     public double CodeformerVisibility { get; init; }
-    public double CodeformerWeight { get; init; }
     public double UpscalingResize { get; init; } = 2;
     public int UpscalingResizeW { get; init; } = 512;
     public int UpscalingResizeH { get; init; } = 512;
     public bool UpscalingCrop { get; init; } = true;
-    [System.Text.Json.Serialization.JsonPropertyName("upscaler_1")]
+    [JsonPropertyName("upscaler_1")]
     public string Upscaler1 { get; init; } = Extras.None;
-    [System.Text.Json.Serialization.JsonPropertyName("upscaler_2")]
+    [JsonPropertyName("upscaler_2")]
     public string Upscaler2 { get; init; } = Extras.None;
-    [System.Text.Json.Serialization.JsonPropertyName("extras_upscaler_2_visibility")]
+    [JsonPropertyName("extras_upscaler_2_visibility")]
     public double Upscaler2Visibility { get; init; }
-    public bool UpscaleFirst { get; init; }
 }
 
-/// <summary>The body of extra-single-image.</summary>
 internal sealed record ExtrasImageBody : ExtrasBody
 {
     public string Image { get; init; } = "";
 }
 
-/// <summary>The body of extra-batch-images.</summary>
 internal sealed record ExtrasImagesBody : ExtrasBody
 {
-    [System.Text.Json.Serialization.JsonPropertyName("imageList")]
+    [JsonPropertyName("imageList")]
     public IReadOnlyList<ExtrasFile> ImageList { get; init; } = [];
 }
 
-/// <summary>A picture of a batch.</summary>
 internal sealed record ExtrasFile(string Data = "", string Name = "");
 
 /// <summary>Enlarging: with an ESRGAN network or by plain resampling.</summary>
@@ -47,11 +41,7 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery)
 {
     public const string None = "None";
 
-    /// <summary>Enlarges a picture.</summary>
-    /// <param name="body">How.</param>
-    /// <param name="data">The picture as base64.</param>
     /// <returns>A PNG, with the text of the picture that was sent.</returns>
-    /// <exception cref="EaselException">It cannot be done.</exception>
     public async Task<byte[]> EnlargeAsync(ExtrasBody body, string data, string client, CancellationToken aborted)
     {
         if (data.Length == 0) throw Refused("There is no picture to enlarge.");
@@ -75,9 +65,6 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery)
         if (cut) result = Resampling.Fit(result, body.UpscalingResizeW, body.UpscalingResizeH, ImageFit.Crop);
         return ImageFile.Encode(result, ImageFormat.Png, ImageFile.ReadMetadata(new MemoryStream(enlarged[0]), "the picture"));
     }
-
-    /// <summary>What is said of enlarged pictures; nothing, for everything of it is in their own texts.</summary>
-    public static string HtmlInfo => "";
 
     /// <summary>Checks what does not depend on a picture.</summary>
     /// <returns>The upscalers in the words of the queue.</returns>

@@ -10,14 +10,11 @@ namespace Easel.Server.Sdapi;
 /// The second pass of txt2img: each picture is enlarged and drawn over, with the noise of its own seed. AUTOMATIC1111 does the same with every upscaler that works on
 /// pixels; those that work on latents are refused.
 /// </summary>
-/// <param name="Width">Width of the result; a multiple of 8.</param>
-/// <param name="Height">Height of the result; a multiple of 8.</param>
 /// <param name="Upscaler">"lanczos", "nearest" or the name of a network.</param>
-/// <param name="Steps">Steps of the second pass.</param>
-internal sealed record HiresFix(int Width, int Height, string Upscaler, int Steps, string Sampler, string? Schedule, string Prompt, string NegativePrompt, double Strength)
+/// <param name="Request">What is drawn over each picture; width and height are multiples of 8.</param>
+internal sealed record HiresFix(string Upscaler, GenerationRequest Request)
 {
     /// <summary>The second pass that a body asks for; null where it asks for none.</summary>
-    /// <exception cref="EaselException">It cannot be done.</exception>
     public static HiresFix? Of(TextToImageBody body, JobRequest first, ModelLibrary library)
     {
         if (!body.EnableHr) return null;
@@ -31,27 +28,34 @@ internal sealed record HiresFix(int Width, int Height, string Upscaler, int Step
         if (upscaler.Equals(Extras.None, StringComparison.OrdinalIgnoreCase)) upscaler = PlainEnlargement.Lanczos;
         if (!PlainEnlargement.IsOne(upscaler)) upscaler = library.Upscaler(upscaler).Name;
         if (body.HrSecondPassSteps < 0) throw Refused($"hr_second_pass_steps is {body.HrSecondPassSteps}; it must be 0, for as many as in the first, or more.");
-        var asked = body.Request.With(library.Checkpoint(first.Model).Model!.Defaults);
-        var (width, height) = SizeOf(body, library.Checkpoint(first.Model).Model!.Defaults.Size);
-        var steps = body.HrSecondPassSteps > 0 ? body.HrSecondPassSteps : asked.Steps!.Value;
-        var sampler = Given(body.HrSamplerName, "Use same sampler") ?? asked.Sampler!;
-        var schedule = Given(body.HrScheduler, "Use same scheduler") ?? asked.Schedule;
-        var (prompt, negative) = (Given(body.HrPrompt) ?? asked.Prompt, Given(body.HrNegativePrompt) ?? asked.NegativePrompt);
-        return new HiresFix(width, height, upscaler, steps, sampler, schedule, prompt, negative, asked.Strength);
+        var defaults = library.Checkpoint(first.Model).Model!.Defaults;
+        var asked = body.Request.With(defaults);
+        var (width, height) = SizeOf(body, defaults.Size);
+        return new HiresFix(upscaler, first.Request with
+        {
+            Width = width,
+            Height = height,
+            Strength = asked.Strength,
+            Steps = body.HrSecondPassSteps > 0 ? body.HrSecondPassSteps : asked.Steps,
+            Sampler = Given(body.HrSamplerName, "Use same sampler") ?? asked.Sampler,
+            Schedule = Given(body.HrScheduler, "Use same scheduler") ?? asked.Schedule,
+            Prompt = Given(body.HrPrompt) ?? asked.Prompt,
+            NegativePrompt = Given(body.HrNegativePrompt) ?? asked.NegativePrompt,
+            BatchSize = 1,
+        });
     }
 
+    private int Width => Request.Width!.Value;
+    private int Height => Request.Height!.Value;
+
     /// <summary>Checks what can be checked before the first pass is drawn.</summary>
-    /// <exception cref="EaselException">The second pass cannot be done.</exception>
     public void Check(JobRequest first, ServerLimits limits)
     {
         Second(first, null, 0).Request.Validate();
         if ((long)Width * Height > limits.Pixels) throw Refused($"The number of pixels of the second pass is {(long)Width * Height}; this server allows {limits.Pixels}.");
-        if (Steps > limits.Steps) throw Refused($"The number of steps of the second pass is {Steps}; this server allows {limits.Steps}.");
+        if (Request.Steps > limits.Steps) throw Refused($"The number of steps of the second pass is {Request.Steps}; this server allows {limits.Steps}.");
     }
 
-    /// <summary>Draws both passes.</summary>
-    /// <param name="task">What the jobs belong to.</param>
-    /// <param name="requests">The batches of the first pass.</param>
     /// <returns>The jobs of the second pass. The pictures of the first are in the gallery's trash then.</returns>
     public async Task<IReadOnlyList<Job>> RunAsync(SdapiTask task, IReadOnlyList<JobRequest> requests, Gallery gallery, CancellationToken aborted)
     {
@@ -91,24 +95,7 @@ internal sealed record HiresFix(int Width, int Height, string Upscaler, int Step
         return Resampling.Fit(enlarged, Width, Height, ImageFit.Crop);
     }
 
-    private JobRequest Second(JobRequest first, RgbImage? picture, long seed) => first with
-    {
-        Request = first.Request with
-        {
-            InitImage = picture,
-            Width = Width,
-            Height = Height,
-            Strength = Strength,
-            Steps = Steps,
-            Sampler = Sampler,
-            Schedule = Schedule,
-            Prompt = Prompt,
-            NegativePrompt = NegativePrompt,
-            Seed = seed,
-            BatchSize = 1,
-            Watermark = new GenerationRequest().Watermark,
-        },
-    };
+    private JobRequest Second(JobRequest first, RgbImage? picture, long seed) => first with { Request = Request with { InitImage = picture, Seed = seed } };
 
     /// <summary>Where only one side is given the other follows; where both are, what is too much is cut off.</summary>
     private static (int, int) SizeOf(TextToImageBody body, int own)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Easel.Sampling;
 using Easel.Server.Library;
 using Easel.Weights;

@@ -4,7 +4,6 @@ using Easel.Metadata;
 
 namespace Easel.Server.Sdapi;
 
-/// <summary>The body of png-info.</summary>
 internal sealed record PngInfoBody
 {
     public string Image { get; init; } = "";

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using System.Text.Json;
 using Easel.Server.Errors;
 
 namespace Easel.Server.Sdapi;
@@ -16,23 +13,8 @@ internal static class SdapiErrors
             context.Response.Headers["X-Process-Time"] = Stopwatch.GetElapsedTime(started).TotalSeconds.ToString("0.####", CultureInfo.InvariantCulture);
             return Task.CompletedTask;
         });
-        try
-        {
-            return await next(invocation);
-        }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
-        {
-            return Results.Empty; // the client is gone
-        }
-        catch (JsonException e)
-        {
-            return Unreadable(e);
-        }
-        catch (Exception e)
-        {
-            if (Problem.Known(e) is null) Log(context, e);
-            return Of(Problem.Of(e, Protocol.Sdapi));
-        }
+        var answer = await ApiFilter.Run(invocation, next, e => e is JsonException unreadable ? Unreadable(unreadable) : Of(Problem.Of(e, Protocol.Sdapi)));
+        return answer is IResult result ? result : SdapiJson.Answer(answer);
     }
 
     /// <summary>As its exception handler answers.</summary>
@@ -54,7 +36,4 @@ internal static class SdapiErrors
             detail = new[] { new { type = field is null ? "json_invalid" : "type_error", loc = (string[])(field is null ? ["body"] : ["body", field]), msg = problem.Detail } },
         }, SdapiJson.Options, statusCode: StatusCodes.Status422UnprocessableEntity);
     }
-
-    private static void Log(HttpContext context, Exception exception) => context.RequestServices.GetRequiredService<ILoggerFactory>()
-        .CreateLogger(typeof(SdapiErrors).FullName!).LogError(exception, "{Method} {Path} failed.", context.Request.Method, context.Request.Path);
 }

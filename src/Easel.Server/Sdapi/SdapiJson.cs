@@ -1,8 +1,3 @@
-using System.Globalization;
-using System.Text.Encodings.Web;
-using System.Text.Json;
-using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
 using Easel.Server.Errors;
 using Easel.Server.Json;
 
@@ -23,21 +18,13 @@ internal static class SdapiJson
 
     /// <summary>The body of a request.</summary>
     /// <exception cref="JsonException">It is no JSON object, or a member is of the wrong kind.</exception>
-    public static async Task<T> ReadAsync<T>(HttpContext context)
-    {
-        var body = await ReadObjectAsync(context);
-        // There, null means the default for almost every member; records here say their defaults by leaving a member out.
-        foreach (var name in body.Where(member => member.Value is null).Select(member => member.Key).ToList()) body.Remove(name);
-        return body.Deserialize<T>(Options)!;
-    }
+    public static async Task<T> ReadAsync<T>(HttpContext context) => (await ReadMembersAsync(context)).Deserialize<T>(Options)!;
 
     /// <summary>The body of a request to draw.</summary>
     /// <exception cref="JsonException">It is no JSON object, or a member is of the wrong kind.</exception>
-    /// <exception cref="EaselException">A setting is of the wrong kind.</exception>
     public static async Task<T> ReadDrawingAsync<T>(HttpContext context) where T : DrawingBody
     {
-        var body = await ReadObjectAsync(context);
-        foreach (var name in body.Where(member => member.Value is null).Select(member => member.Key).ToList()) body.Remove(name);
+        var body = await ReadMembersAsync(context);
         // Two older spellings: a sampler by "sampler_index", and the mask's blur by its two directions.
         foreach (var name in (string[])["sampler_name", "sampler_index", "scheduler"])
             if (body[name] is JsonValue value && value.TryGetValue<string>(out var text) && text.Length == 0) body.Remove(name);
@@ -54,8 +41,15 @@ internal static class SdapiJson
         return body.Deserialize<T>(Options)! with { Request = request };
     }
 
+    /// <summary>There, null means the default for almost every member; records here say their defaults by leaving a member out.</summary>
+    private static async Task<JsonObject> ReadMembersAsync(HttpContext context)
+    {
+        var body = await ReadObjectAsync(context);
+        foreach (var name in body.Where(member => member.Value is null).Select(member => member.Key).ToList()) body.Remove(name);
+        return body;
+    }
+
     /// <summary>The body of a request as it is.</summary>
-    /// <exception cref="JsonException">It is no JSON object.</exception>
     public static async Task<JsonObject> ReadObjectAsync(HttpContext context)
     {
         var strict = new JsonDocumentOptions { AllowDuplicateProperties = false };
@@ -63,7 +57,6 @@ internal static class SdapiJson
         return body as JsonObject ?? throw new JsonException("The body is not a JSON object.");
     }
 
-    /// <summary>An answer.</summary>
     public static IResult Answer<T>(T value) => Results.Json(value, Options);
 
     /// <summary>Pydantic takes 20, 20.0 and "20" for a whole number, and clients send all three.</summary>

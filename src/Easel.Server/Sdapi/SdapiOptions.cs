@@ -1,5 +1,4 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
+using System.Diagnostics.CodeAnalysis;
 using Easel.Imaging;
 using Easel.Server.Errors;
 using Easel.Server.Library;
@@ -12,106 +11,51 @@ namespace Easel.Server.Sdapi;
 /// The settings of AUTOMATIC1111's web UI. Some decide what is drawn here too; some change pictures there in ways that Easel does not know, and may only have the value
 /// that changes nothing; some concern files and previews and are merely kept.
 /// </summary>
-internal sealed class SdapiOptions
+internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
 {
     private const string Automatic = "Automatic";
 
-    private static readonly JsonObject Honoured = new()
-    {
-        ["sd_model_checkpoint"] = "",
-        ["sd_vae"] = Automatic,
-        ["CLIP_stop_at_last_layers"] = 1,
-        ["randn_source"] = "CPU",
-        ["samples_format"] = "png",
-        ["jpeg_quality"] = 80,
-        ["webp_lossless"] = false,
-        ["enable_pnginfo"] = true,
-    };
+    private static readonly JsonObject Honoured = Table("""
+        {
+          "sd_model_checkpoint": "", "sd_vae": "Automatic", "CLIP_stop_at_last_layers": 1, "randn_source": "CPU", "samples_format": "png",
+          "jpeg_quality": 80, "webp_lossless": false, "enable_pnginfo": true
+        }
+        """);
 
-    private static readonly JsonObject Fixed = new()
-    {
-        ["always_discard_next_to_last_sigma"] = false,
-        ["ddim_discretize"] = "uniform",
-        ["emphasis"] = "Original",
-        ["eta_ancestral"] = 1.0,
-        ["eta_ddim"] = 0.0,
-        ["eta_noise_seed_delta"] = 0,
-        ["face_restoration"] = false,
-        ["img2img_background_color"] = "#ffffff",
-        ["img2img_color_correction"] = false,
-        ["img2img_extra_noise"] = 0.0,
-        ["img2img_fix_steps"] = false,
-        ["initial_noise_multiplier"] = 1.0,
-        ["inpainting_mask_weight"] = 1.0,
-        ["return_mask"] = false,
-        ["return_mask_composite"] = false,
-        ["rho"] = 0.0,
-        ["s_churn"] = 0.0,
-        ["s_min_uncond"] = 0.0,
-        ["s_noise"] = 1.0,
-        ["s_tmax"] = 0.0,
-        ["s_tmin"] = 0.0,
-        ["sd_hypernetwork"] = "None",
-        ["sd_unet"] = Automatic,
-        ["sgm_noise_multiplier"] = false,
-        ["sigma_max"] = 0.0,
-        ["sigma_min"] = 0.0,
-        ["tiling"] = false,
-        ["token_merging_ratio"] = 0.0,
-        ["token_merging_ratio_hr"] = 0.0,
-        ["token_merging_ratio_img2img"] = 0.0,
-        ["use_old_emphasis_implementation"] = false,
-        ["use_old_karras_scheduler_sigmas"] = false,
-    };
+    private static readonly JsonObject Fixed = Table("""
+        {
+          "always_discard_next_to_last_sigma": false, "ddim_discretize": "uniform", "emphasis": "Original", "eta_ancestral": 1,
+          "eta_ddim": 0, "eta_noise_seed_delta": 0, "face_restoration": false, "img2img_background_color": "#ffffff",
+          "img2img_color_correction": false, "img2img_extra_noise": 0, "img2img_fix_steps": false, "initial_noise_multiplier": 1,
+          "inpainting_mask_weight": 1, "return_mask": false, "return_mask_composite": false, "rho": 0, "s_churn": 0,
+          "s_min_uncond": 0, "s_noise": 1, "s_tmax": 0, "s_tmin": 0, "sd_hypernetwork": "None", "sd_unet": "Automatic",
+          "sgm_noise_multiplier": false, "sigma_max": 0, "sigma_min": 0, "tiling": false, "token_merging_ratio": 0,
+          "token_merging_ratio_hr": 0, "token_merging_ratio_img2img": 0, "use_old_emphasis_implementation": false,
+          "use_old_karras_scheduler_sigmas": false
+        }
+        """);
 
-    private static readonly JsonObject Kept = new()
-    {
-        ["do_not_show_images"] = false,
-        ["face_restoration_model"] = "CodeFormer",
-        ["grid_format"] = "png",
-        ["grid_save"] = true,
-        ["interrogate_clip_max_length"] = 48,
-        ["live_preview_refresh_period"] = 1000,
-        ["live_previews_enable"] = true,
-        ["live_previews_image_format"] = "png",
-        ["outdir_img2img_samples"] = "",
-        ["outdir_samples"] = "",
-        ["outdir_txt2img_samples"] = "",
-        ["return_grid"] = true,
-        ["samples_filename_pattern"] = "",
-        ["samples_save"] = true,
-        ["save_images_add_number"] = true,
-        ["save_txt"] = false,
-        ["sd_checkpoint_cache"] = 0,
-        ["sd_checkpoints_keep_in_cpu"] = true,
-        ["sd_checkpoints_limit"] = 1,
-        ["sd_vae_checkpoint_cache"] = 0,
-        ["send_seed"] = true,
-        ["send_size"] = true,
-        ["show_progress_every_n_steps"] = 10,
-        ["show_progress_grid"] = true,
-        ["show_progress_type"] = "Approx NN",
-        ["show_progressbar"] = true,
-    };
+    private static readonly JsonObject Kept = Table("""
+        {
+          "do_not_show_images": false, "face_restoration_model": "CodeFormer", "grid_format": "png", "grid_save": true,
+          "interrogate_clip_max_length": 48, "live_preview_refresh_period": 1000, "live_previews_enable": true,
+          "live_previews_image_format": "png", "outdir_img2img_samples": "", "outdir_samples": "", "outdir_txt2img_samples": "",
+          "return_grid": true, "samples_filename_pattern": "", "samples_save": true, "save_images_add_number": true, "save_txt": false,
+          "sd_checkpoint_cache": 0, "sd_checkpoints_keep_in_cpu": true, "sd_checkpoints_limit": 1, "sd_vae_checkpoint_cache": 0,
+          "send_seed": true, "send_size": true, "show_progress_every_n_steps": 10, "show_progress_grid": true,
+          "show_progress_type": "Approx NN", "show_progressbar": true
+        }
+        """);
 
-    private readonly ModelLibrary _library;
-    private readonly string _path;
     private readonly Lock _lock = new();
-    private readonly JsonObject _changed;
-
-    public SdapiOptions(ModelLibrary library, PictureFolder folder)
-    {
-        _library = library;
-        _path = Path.Combine(folder.Hidden, "sdapi-options.json");
-        _changed = Read(_path);
-    }
+    private readonly JsonObject _changed = Read(FileIn(folder));
 
     /// <summary>Everything there is to set, as it stands.</summary>
     public JsonObject All()
     {
         var all = new JsonObject();
         foreach (var (name, value) in Honoured.Concat(Fixed).Concat(Kept).OrderBy(option => option.Key, StringComparer.Ordinal)) all[name] = (Changed(name) ?? value)?.DeepClone();
-        var model = Checkpoint([]) is { Length: > 0 } named ? _library.Find(named, ModelUse.Checkpoint) : _library.Default;
+        var model = Checkpoint([]) is { Length: > 0 } named ? library.Find(named, ModelUse.Checkpoint) : library.Default;
         all["sd_model_checkpoint"] = model is null ? null : TitleOf(model);
         all["sd_checkpoint_hash"] = model?.Sha256 ?? "";
         return all;
@@ -125,12 +69,11 @@ internal sealed class SdapiOptions
         lock (_lock)
         {
             foreach (var (name, value) in changes.Where(change => change.Key != "sd_checkpoint_hash")) _changed[name] = value?.DeepClone();
-            ImageFile.Write(_path, JsonSerializer.SerializeToUtf8Bytes(_changed), overwrite: true);
+            ImageFile.Write(FileIn(folder), JsonSerializer.SerializeToUtf8Bytes(_changed), overwrite: true);
         }
     }
 
     /// <summary>Checks settings without changing them.</summary>
-    /// <exception cref="ServerException">As <see cref="Set"/>.</exception>
     public void Check(JsonObject changes)
     {
         foreach (var (name, value) in changes)
@@ -144,7 +87,7 @@ internal sealed class SdapiOptions
                 throw Refused($"There is no option \"{name}\" here; GET /sdapi/v1/options lists those there are.");
             }
         }
-        if (Checkpoint(changes) is { Length: > 0 } model) _ = _library.Checkpoint(model);
+        if (Checkpoint(changes) is { Length: > 0 } model) _ = library.Checkpoint(model);
         _ = Vae(changes);
         _ = ClipSkip(changes);
         _ = Noise(changes);
@@ -156,8 +99,7 @@ internal sealed class SdapiOptions
     public string? Checkpoint(JsonObject overrides) => Text("sd_model_checkpoint", overrides) is { Length: > 0 } name ? name : null;
 
     /// <summary>The autoencoder to draw with; null for the model's own.</summary>
-    /// <exception cref="ServerException">There is none of that name.</exception>
-    public string? Vae(JsonObject overrides) => Text("sd_vae", overrides) is { Length: > 0 } name and not Automatic and not "None" ? _library.Vae(name).Name : null;
+    public string? Vae(JsonObject overrides) => Text("sd_vae", overrides) is { Length: > 0 } name and not Automatic and not "None" ? library.Vae(name).Name : null;
 
     /// <summary>Layers of the text encoder counted from its end.</summary>
     public int ClipSkip(JsonObject overrides) => Whole("CLIP_stop_at_last_layers", overrides, 1, 12);
@@ -207,7 +149,11 @@ internal sealed class SdapiOptions
         value is JsonValue a && only is JsonValue b && NumberOf(a) is { } x && NumberOf(b) is { } y ? x == y : JsonNode.DeepEquals(value, only);
 
     private static double? NumberOf(JsonValue value) =>
-        value.GetValueKind() == JsonValueKind.Number && double.TryParse(value.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : null;
+        value.GetValueKind() == JsonValueKind.Number && double.TryParse(value.ToJsonString(), CultureInfo.InvariantCulture, out var number) ? number : null;
+
+    private static string FileIn(PictureFolder folder) => Path.Combine(folder.Hidden, "sdapi-options.json");
+
+    private static JsonObject Table([StringSyntax(StringSyntaxAttribute.Json)] string json) => JsonNode.Parse(json)!.AsObject();
 
     /// <summary>A file that cannot be read any more is one without settings: they are there to be set again.</summary>
     private static JsonObject Read(string path)

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Easel.Imaging;
 using Easel.Sampling;
 using Easel.Server.Jobs;
@@ -13,10 +11,7 @@ namespace Easel.Server.Sdapi;
 internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gallery gallery)
 {
     /// <summary>The answer to txt2img and img2img.</summary>
-    /// <param name="body">The request.</param>
-    /// <param name="requests">What was asked of the queue for it.</param>
     /// <param name="jobs">The jobs whose pictures are sent, over.</param>
-    /// <param name="started">When it was asked for.</param>
     public IResult Of(DrawingBody body, IReadOnlyList<JobRequest> requests, IReadOnlyList<Job> jobs, DateTimeOffset started)
     {
         var pictures = jobs.SelectMany(job => job.Pictures).Select(gallery.Find).OfType<Picture>().ToList();

@@ -3,22 +3,14 @@ using Easel.Server.Jobs;
 using Easel.Server.Library;
 using Easel.Server.Security;
 using Easel.Server.Storage;
-using Microsoft.AspNetCore.Routing;
 
 namespace Easel.Server.Sdapi;
 
 /// <summary>The API of AUTOMATIC1111's web UI, for programs that speak it already.</summary>
 internal static class SdapiRoutes
 {
-    public static void Add(IServiceCollection services)
-    {
-        services.AddSingleton<SdapiOptions>();
-        services.AddSingleton<SdapiTasks>();
-        services.AddSingleton<SdapiReply>();
-        services.AddSingleton<DrawingJobs>();
-        services.AddSingleton<Extras>();
-        services.AddSingleton<Listings>();
-    }
+    public static void Add(IServiceCollection services) => services.AddSingleton<SdapiOptions>().AddSingleton<SdapiTasks>().AddSingleton<SdapiReply>()
+        .AddSingleton<DrawingJobs>().AddSingleton<Extras>().AddSingleton<Listings>();
 
     public static void Map(IEndpointRouteBuilder app)
     {
@@ -54,14 +46,14 @@ internal static class SdapiRoutes
         {
             var body = await SdapiJson.ReadAsync<ExtrasImageBody>(context);
             var png = await extras.EnlargeAsync(body, body.Image, Caller.Of(context), context.RequestAborted);
-            return SdapiJson.Answer(new { html_info = Extras.HtmlInfo, image = reply.Encode(png, []) });
+            return new { html_info = "", image = reply.Encode(png, []) };
         });
         api.MapPost("/extra-batch-images", async (HttpContext context, Extras extras, SdapiReply reply) =>
         {
             var body = await SdapiJson.ReadAsync<ExtrasImagesBody>(context);
             var images = new List<string>();
             foreach (var file in body.ImageList) images.Add(reply.Encode(await extras.EnlargeAsync(body, file.Data, Caller.Of(context), context.RequestAborted), []));
-            return SdapiJson.Answer(new { html_info = Extras.HtmlInfo, images });
+            return new { html_info = "", images };
         });
         api.MapPost("/png-info", (Delegate)PngInfo.AnswerAsync);
     }
@@ -75,61 +67,60 @@ internal static class SdapiRoutes
 
     private static void MapControl(RouteGroupBuilder api)
     {
-        api.MapGet("/progress", (HttpContext context, SdapiTasks tasks) =>
-            SdapiJson.Answer(tasks.Progress(Caller.Of(context), !IsTrue(context.Request.Query["skip_current_image"]))));
+        api.MapGet("/progress", (HttpContext context, SdapiTasks tasks) => tasks.Progress(Caller.Of(context), !IsTrue(context.Request.Query["skip_current_image"])));
         api.MapPost("/interrupt", (HttpContext context, SdapiTasks tasks) =>
         {
             tasks.Interrupt(Caller.Of(context));
-            return SdapiJson.Answer(new { });
+            return new { };
         });
         api.MapPost("/skip", (HttpContext context, SdapiTasks tasks) =>
         {
             tasks.Skip(Caller.Of(context));
-            return Nothing();
+            return Nothing;
         });
-        api.MapGet("/options", (SdapiOptions options) => SdapiJson.Answer(options.All()));
+        api.MapGet("/options", (SdapiOptions options) => options.All());
         api.MapPost("/options", async (HttpContext context, SdapiOptions options, ModelThread thread) =>
         {
             var changes = await SdapiJson.ReadObjectAsync(context);
             options.Set(changes);
             if (changes.ContainsKey("sd_model_checkpoint")) await thread.LoadAsync(options.Checkpoint([]));
-            return Nothing();
+            return Nothing;
         });
         api.MapPost("/unload-checkpoint", async (ModelThread thread) =>
         {
             await thread.UnloadAsync();
-            return SdapiJson.Answer(new { });
+            return new { };
         });
         api.MapPost("/reload-checkpoint", async (ModelThread thread, SdapiOptions options) =>
         {
             await thread.LoadAsync(options.Checkpoint([]));
-            return SdapiJson.Answer(new { });
+            return new { };
         });
         foreach (var what in (string[])["checkpoints", "vae", "embeddings", "loras"])
         {
             api.MapPost($"/refresh-{what}", (ModelLibrary library) =>
             {
                 library.Refresh();
-                return Nothing();
+                return Nothing;
             });
         }
     }
 
     private static void MapLists(RouteGroupBuilder api)
     {
-        api.MapGet("/samplers", () => SdapiJson.Answer(Listings.Samplers()));
-        api.MapGet("/schedulers", () => SdapiJson.Answer(Listings.Schedulers()));
-        api.MapGet("/sd-models", (Listings lists) => SdapiJson.Answer(lists.Models()));
-        api.MapGet("/sd-vae", (Listings lists) => SdapiJson.Answer(lists.Vaes()));
-        api.MapGet("/upscalers", (Listings lists) => SdapiJson.Answer(lists.Upscalers()));
-        api.MapGet("/loras", (Listings lists) => SdapiJson.Answer(lists.Loras()));
-        api.MapGet("/embeddings", (Listings lists) => SdapiJson.Answer(lists.Embeddings()));
-        api.MapGet("/memory", () => SdapiJson.Answer(Listings.Memory()));
-        api.MapGet("/cmd-flags", (Listings lists) => SdapiJson.Answer(lists.Flags()));
-        api.MapGet("/scripts", () => SdapiJson.Answer(new { txt2img = Array.Empty<string>(), img2img = Array.Empty<string>() }));
-        api.MapGet("/prompt-styles", () => SdapiJson.Answer(PromptStyles.All.Select(style => new { name = style.Name, prompt = style.Words, negative_prompt = "" })));
+        api.MapGet("/samplers", Listings.Samplers);
+        api.MapGet("/schedulers", Listings.Schedulers);
+        api.MapGet("/sd-models", (Listings lists) => lists.Models());
+        api.MapGet("/sd-vae", (Listings lists) => lists.Vaes());
+        api.MapGet("/upscalers", (Listings lists) => lists.Upscalers());
+        api.MapGet("/loras", (Listings lists) => lists.Loras());
+        api.MapGet("/embeddings", (Listings lists) => lists.Embeddings());
+        api.MapGet("/memory", Listings.Memory);
+        api.MapGet("/cmd-flags", (Listings lists) => lists.Flags());
+        api.MapGet("/scripts", () => new { txt2img = Array.Empty<string>(), img2img = Array.Empty<string>() });
+        api.MapGet("/prompt-styles", () => PromptStyles.All.Select(style => new { name = style.Name, prompt = style.Words, negative_prompt = "" }));
         foreach (var nothing in (string[])["latent-upscale-modes", "script-info", "hypernetworks", "face-restorers", "realesrgan-models", "extensions"])
-            api.MapGet("/" + nothing, () => SdapiJson.Answer(Array.Empty<string>()));
+            api.MapGet("/" + nothing, () => Array.Empty<string>());
     }
 
     /// <summary>Routes that the web UI has and Easel has no answer to.</summary>
@@ -145,5 +136,5 @@ internal static class SdapiRoutes
 
     private static bool IsTrue(string? text) => text?.ToLowerInvariant() is "true" or "1" or "yes" or "on";
 
-    private static IResult Nothing() => Results.Text("null", "application/json");
+    private static IResult Nothing => Results.Text("null", "application/json");
 }

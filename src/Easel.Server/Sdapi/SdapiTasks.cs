@@ -14,7 +14,6 @@ internal sealed class SdapiTasks(JobQueue queue)
 
     /// <summary>Begins a request; it is over when the task is disposed of.</summary>
     /// <param name="name">What the task is called in the state of its progress.</param>
-    /// <param name="client">Who asks.</param>
     /// <param name="alone">Whether its jobs go on where the client goes away.</param>
     public SdapiTask Begin(string name, string client, bool alone)
     {
@@ -39,7 +38,6 @@ internal sealed class SdapiTasks(JobQueue queue)
     }
 
     /// <summary>How far a client's request has come; somebody else's where the client has none.</summary>
-    /// <param name="withPicture">Whether the picture in the making is wanted.</param>
     public object Progress(string client, bool withPicture)
     {
         var task = Current(client, own: false) ?? Foreign();
@@ -76,7 +74,7 @@ internal sealed class SdapiTasks(JobQueue queue)
     }
 
     /// <summary>A time as the web UI writes it.</summary>
-    public static string Timestamp(DateTimeOffset time) => time.ToString("yyyyMMddHHmmss", System.Globalization.CultureInfo.InvariantCulture);
+    public static string Timestamp(DateTimeOffset time) => time.ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture);
 
     private static double ShareOf(Job? job) => job?.Progress is { Stage: not JobStage.Loading } progress ? progress.Share : 0;
 
@@ -110,7 +108,6 @@ internal sealed class SdapiTask(JobQueue queue, string name, string client, bool
     public string Client => client;
     public DateTimeOffset Started { get; init; } = DateTimeOffset.Now;
 
-    /// <summary>The jobs there are so far.</summary>
     public IReadOnlyList<string> Jobs
     {
         get => _jobs;
@@ -129,10 +126,7 @@ internal sealed class SdapiTask(JobQueue queue, string name, string client, bool
     }
 
     /// <summary>Has jobs carried out and waits for them.</summary>
-    /// <param name="requests">A request for each.</param>
-    /// <param name="aborted">Tells that the client is gone.</param>
     /// <returns>The jobs, over: done, or cancelled where they were interrupted or skipped.</returns>
-    /// <exception cref="EaselException">A job could not be taken in, or failed.</exception>
     public async Task<IReadOnlyList<Job>> RunAsync(IReadOnlyList<JobRequest> requests, CancellationToken aborted)
     {
         var ids = new List<string>();
@@ -160,7 +154,6 @@ internal sealed class SdapiTask(JobQueue queue, string name, string client, bool
         }
     }
 
-    /// <summary>Ends all jobs.</summary>
     public void Interrupt()
     {
         _interrupted = true;

@@ -8,14 +8,11 @@ namespace Easel.Server.Sdapi;
 internal static class SentPicture
 {
     /// <summary>A picture; what is transparent becomes white.</summary>
-    /// <exception cref="EaselException">It is none.</exception>
     public static RgbImage Load(string text, string name) => ImageFile.Load(Open(text, name), name);
 
     /// <summary>A mask: white is drawn; where there is transparency, what is opaque is.</summary>
-    /// <exception cref="EaselException">It is no picture.</exception>
     public static GrayImage LoadMask(string text, string name) => ImageFile.LoadMask(Open(text, name), name);
 
-    /// <summary>The file itself.</summary>
     /// <exception cref="ServerException">It is no base64, or an address.</exception>
     public static MemoryStream Open(string text, string name)
     {

@@ -1,33 +1,22 @@
-using System.Security.Cryptography;
 using System.Text;
 
 namespace Easel.Server.Security;
 
 /// <summary>What callers prove themselves by. Compared in a time that says nothing of how much was right.</summary>
-internal sealed class Credentials
+internal sealed class Credentials(ServerOptions options)
 {
-    private readonly byte[]? _token, _user;
-    private readonly string? _userName;
-    private readonly string _session;
+    private readonly byte[]? _token = options.Token is { } token ? Digest(token) : null;
+    private readonly byte[]? _user = options.User is { } user ? Digest($"{user}:{options.Password}") : null;
 
-    public Credentials(ServerOptions options)
-    {
-        _token = options.Token is { } token ? Digest(token) : null;
-        _user = options.User is { } user ? Digest($"{user}:{options.Password}") : null;
-        _userName = options.User;
-        // Made from the secrets: it outlives a restart and ends when they change.
-        var key = SHA256.HashData([.. _token ?? [], .. _user ?? []]);
-        _session = Convert.ToHexStringLower(HMACSHA256.HashData(key, "easel session"u8));
-    }
-
-    /// <summary>Whether anybody must say who they are.</summary>
     public bool AreNeeded => _token is not null || _user is not null;
 
     /// <summary>The user who is asked for; null where it is a token alone.</summary>
-    public string? UserName => _userName;
+    public string? UserName => options.User;
 
-    /// <summary>The value of the cookie of those who have logged in.</summary>
-    public string Session => _session;
+    /// <summary>
+    /// The value of the cookie of those who have logged in. Made from the secrets: it outlives a restart and ends when they change.
+    /// </summary>
+    public string Session => Convert.ToHexStringLower(HMACSHA256.HashData(SHA256.HashData([.. _token ?? [], .. _user ?? []]), "easel session"u8));
 
     /// <summary>The name of whoever sends this header; null where it proves nothing.</summary>
     public string? OfHeader(string? authorization)
@@ -44,10 +33,9 @@ internal sealed class Credentials
     public string? OfToken(string value) => Equal(_token, Digest(value)) ? "token" : null;
 
     /// <summary>The user's name; null where name or password is wrong.</summary>
-    public string? OfUser(string user, string password) => Equal(_user, Digest($"{user}:{password}")) ? _userName : null;
+    public string? OfUser(string user, string password) => Equal(_user, Digest($"{user}:{password}")) ? UserName : null;
 
-    /// <summary>Whether a cookie is the one that was given out.</summary>
-    public bool IsSession(string? cookie) => cookie is not null && AreNeeded && Equal(Digest(_session), Digest(cookie));
+    public bool IsSession(string? cookie) => cookie is not null && AreNeeded && Equal(Digest(Session), Digest(cookie));
 
     /// <summary>Programs that know only Basic authentication may send the token as the password of any user.</summary>
     private string? OfBasic(string value)

@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Routing;
-
 namespace Easel.Server.Security;
 
 /// <summary>Where a person gives the token, or the user and password, once for a browser.</summary>

@@ -45,7 +45,6 @@ internal sealed class OriginCheck(RequestDelegate next, ServerOptions options)
     /// <summary>Browsers say whether a picture, a script or a frame is asked for by another site, or by another port of this machine.</summary>
     private static bool IsFromElsewhere(HttpRequest request) => (string?)request.Headers["Sec-Fetch-Site"] is "cross-site" or "same-site";
 
-    /// <summary>Following a link to us.</summary>
     private static bool IsVisit(HttpRequest request) =>
         HttpMethods.IsGet(request.Method) && request.Headers["Sec-Fetch-Mode"] == "navigate" && request.Headers["Sec-Fetch-Dest"] == "document";
 

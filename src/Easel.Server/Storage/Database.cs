@@ -82,7 +82,6 @@ internal sealed class Database : IDisposable
         }
     }
 
-    /// <summary>Reads.</summary>
     public T Read<T>(Func<SqliteConnection, T> work)
     {
         using var connection = new SqliteConnection(_readers);
@@ -117,7 +116,6 @@ internal sealed class Database : IDisposable
         return command.ExecuteNonQuery();
     }
 
-    /// <summary>The rows of a query.</summary>
     public static List<T> Query<T>(SqliteConnection connection, string sql, Func<SqliteDataReader, T> row, params ReadOnlySpan<(string Name, object? Value)> values)
     {
         using var command = Command(connection, sql, values);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Easel.Imaging;
 using Easel.Server.Errors;
 using Microsoft.Data.Sqlite;
@@ -6,22 +5,16 @@ using Microsoft.Data.Sqlite;
 namespace Easel.Server.Storage;
 
 /// <summary>The finished pictures: found by words and settings, deleted and brought back. The files are the truth; the database is their index.</summary>
-internal sealed class Gallery
+internal sealed class Gallery(Database database, PictureFolder folder, TimeProvider clock)
 {
     private const string All = "id, job, file, created, width, height, prompt, negative, seed, steps, sampler, model, parameters, deleted";
     private const int ThumbnailSide = 320;
 
-    private readonly Database _database;
-    private readonly PictureFolder _folder;
-    private readonly TimeProvider _clock;
     private readonly SemaphoreSlim _shrinking = new(2);
-
-    public Gallery(Database database, PictureFolder folder, TimeProvider clock) => (_database, _folder, _clock) = (database, folder, clock);
 
     /// <summary>Told when a picture came, went or came back.</summary>
     public event Action? Changed;
 
-    /// <summary>Some pictures, the youngest first.</summary>
     /// <exception cref="ServerException">The count is out of range, or the page mark is none of ours (400).</exception>
     public PicturePage List(PictureQuery query)
     {
@@ -39,7 +32,7 @@ internal sealed class Gallery
             ("$width", query.Width), ("$height", query.Height), ("$job", query.Job), ("$time", time), ("$id", id), ("$count", query.Count + 1),
         ];
         var asked = values.ToArray();
-        return _database.Read(connection =>
+        return database.Read(connection =>
         {
             var total = Database.Query(connection, $"SELECT count(*) {Wanted}", row => row.GetInt32(0), asked.AsSpan(..^3))[0];
             var found = Database.Query(connection,
@@ -51,13 +44,12 @@ internal sealed class Gallery
     }
 
     /// <summary>A picture, deleted ones included; null where there is none.</summary>
-    public Picture? Find(string id) => _database.Read(connection =>
+    public Picture? Find(string id) => database.Read(connection =>
         Database.Query(connection, $"SELECT {All} FROM pictures WHERE id = $id", PictureOf, ("$id", id)).FirstOrDefault());
 
     /// <summary>Where a picture's file lies now.</summary>
-    public string PathOf(Picture picture) => picture.Deleted is null ? _folder.PathOf(picture.File) : _folder.TrashOf(picture.Id, picture.File);
+    public string PathOf(Picture picture) => picture.Deleted is null ? folder.PathOf(picture.File) : folder.TrashOf(picture.Id, picture.File);
 
-    /// <summary>The bytes of a picture's file.</summary>
     /// <exception cref="ServerException">There is no such picture (404), or its file is gone (410).</exception>
     public byte[] Read(string id) => Present(id, path => File.ReadAllBytes(path));
 
@@ -65,7 +57,7 @@ internal sealed class Gallery
     /// <exception cref="ServerException">There is no such picture (404), or its file is gone (410).</exception>
     public async Task<byte[]> ThumbnailAsync(string id, CancellationToken cancel = default)
     {
-        var small = _folder.ThumbnailOf(Known(id).Id);
+        var small = folder.ThumbnailOf(Known(id).Id);
         if (File.Exists(small)) return await File.ReadAllBytesAsync(small, cancel);
         await _shrinking.WaitAsync(cancel);
         try
@@ -90,8 +82,8 @@ internal sealed class Gallery
         var picture = Known(id);
         if (picture.Deleted is not null) return;
         // The record first: on start a file whose record says that it is deleted is moved, so that ending between the two loses nothing.
-        Mark(id, _clock.GetUtcNow());
-        MoveIfThere(_folder.PathOf(picture.File), _folder.TrashOf(id, picture.File));
+        Mark(id, clock.GetUtcNow());
+        MoveIfThere(folder.PathOf(picture.File), folder.TrashOf(id, picture.File));
         Changed?.Invoke();
     }
 
@@ -101,7 +93,7 @@ internal sealed class Gallery
     {
         var picture = Known(id);
         if (picture.Deleted is null) return;
-        var (trash, home) = (_folder.TrashOf(id, picture.File), _folder.PathOf(picture.File));
+        var (trash, home) = (folder.TrashOf(id, picture.File), folder.PathOf(picture.File));
         if (!File.Exists(trash) && !File.Exists(home)) throw Gone(id);
         Mark(id, null);
         MoveIfThere(trash, home);
@@ -110,15 +102,14 @@ internal sealed class Gallery
 
     /// <summary>Ends deleted pictures for good.</summary>
     /// <param name="before">Only those that were deleted before this moment.</param>
-    /// <returns>How many.</returns>
     public int Purge(DateTimeOffset before)
     {
         var pictures = Deleted().Where(picture => picture.Deleted < before).ToList();
         foreach (var picture in pictures)
         {
-            File.Delete(_folder.TrashOf(picture.Id, picture.File));
-            File.Delete(_folder.ThumbnailOf(picture.Id));
-            _database.Write(connection => Database.Run(connection, "DELETE FROM pictures WHERE id = $id", ("$id", picture.Id)));
+            File.Delete(folder.TrashOf(picture.Id, picture.File));
+            File.Delete(folder.ThumbnailOf(picture.Id));
+            database.Write(connection => Database.Run(connection, "DELETE FROM pictures WHERE id = $id", ("$id", picture.Id)));
         }
         return pictures.Count;
     }
@@ -126,29 +117,28 @@ internal sealed class Gallery
     /// <summary>Takes pictures in; those that are known already stay as they are.</summary>
     public void Add(params IReadOnlyList<Picture> pictures)
     {
-        _database.Write(connection => Insert(connection, pictures));
+        database.Write(connection => Insert(connection, pictures));
         Changed?.Invoke();
     }
 
     /// <summary>Puts pictures in the place of all that are known.</summary>
     public void Replace(IReadOnlyList<Picture> pictures, int together)
     {
-        _database.Write(connection => Database.Run(connection, "DELETE FROM pictures"));
+        database.Write(connection => Database.Run(connection, "DELETE FROM pictures"));
         foreach (var some in pictures.OrderBy(picture => picture.Created).ThenBy(picture => picture.Id, StringComparer.Ordinal).Chunk(together))
-            _database.Write(connection => Insert(connection, some));
+            database.Write(connection => Insert(connection, some));
     }
 
-    /// <summary>The pictures in the trash.</summary>
-    public IReadOnlyList<Picture> Deleted() => _database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE deleted IS NOT NULL", PictureOf));
+    public IReadOnlyList<Picture> Deleted() => database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE deleted IS NOT NULL", PictureOf));
 
     /// <summary>Finishes what a sudden end may have left half done: moves to and from the trash.</summary>
     public void Reconcile()
     {
         foreach (var picture in Deleted())
-            MoveIfThere(_folder.PathOf(picture.File), _folder.TrashOf(picture.Id, picture.File));
-        foreach (var path in Directory.EnumerateFiles(_folder.Trash))
+            MoveIfThere(folder.PathOf(picture.File), folder.TrashOf(picture.Id, picture.File));
+        foreach (var path in Directory.EnumerateFiles(folder.Trash))
         {
-            if (Find(Path.GetFileNameWithoutExtension(path)) is { Deleted: null } back && !File.Exists(_folder.PathOf(back.File))) MoveIfThere(path, _folder.PathOf(back.File));
+            if (Find(Path.GetFileNameWithoutExtension(path)) is { Deleted: null } back && !File.Exists(folder.PathOf(back.File))) MoveIfThere(path, folder.PathOf(back.File));
         }
     }
 
@@ -166,7 +156,7 @@ internal sealed class Gallery
         }
     }
 
-    private void Mark(string id, DateTimeOffset? deleted) => _database.Write(connection =>
+    private void Mark(string id, DateTimeOffset? deleted) => database.Write(connection =>
         Database.Run(connection, "UPDATE pictures SET deleted = $deleted WHERE id = $id", ("$deleted", deleted?.ToUnixTimeMilliseconds()), ("$id", id)));
 
     private Picture Known(string id) => Find(id) ?? throw new ServerException(StatusCodes.Status404NotFound, "There is no such picture.");

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 
 namespace Easel.Server.Storage;
@@ -61,7 +60,7 @@ public static class GalleryRebuild
         var file = Path.GetRelativePath(folder.Root, path);
         var name = Path.GetFileNameWithoutExtension(path);
         var isOurs = PictureFolder.IsPictureId(name) && PictureFolder.FileOf(name) == file;
-        return isOurs ? GalleryFiles.Read(folder, file, name, name[..JobId.Length]) : GalleryFiles.Read(folder, file, StrangersId(file), null);
+        return isOurs ? Picture.Read(folder, file, name, name[..JobId.Length]) : Picture.Read(folder, file, StrangersId(file), null);
     }
 
     private static Picture Trashed(PictureFolder folder, string path, Dictionary<string, Picture> deleted)
@@ -69,7 +68,7 @@ public static class GalleryRebuild
         var id = Path.GetFileNameWithoutExtension(path);
         var known = deleted.GetValueOrDefault(id);
         var file = known?.File ?? (PictureFolder.IsPictureId(id) ? PictureFolder.FileOf(id) : Path.GetFileName(path));
-        var picture = GalleryFiles.Read(folder, Path.GetRelativePath(folder.Root, path), id, PictureFolder.IsPictureId(id) ? id[..JobId.Length] : null);
+        var picture = Picture.Read(folder, Path.GetRelativePath(folder.Root, path), id, PictureFolder.IsPictureId(id) ? id[..JobId.Length] : null);
         return picture with { File = file, Deleted = known?.Deleted ?? DateTimeOffset.UtcNow };
     }
 

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace Easel.Server.Storage;
 
 /// <summary>Names of jobs: ten characters of time and six of chance, in an alphabet without letters that look alike, so that names sort by age.</summary>

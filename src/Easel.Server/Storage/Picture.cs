@@ -1,5 +1,6 @@
-using System.Globalization;
+using Easel.Imaging;
 using Easel.Metadata;
+using SkiaSharp;
 
 namespace Easel.Server.Storage;
 
@@ -48,6 +49,17 @@ public sealed record Picture
     /// <summary>When it was deleted; null while it is there.</summary>
     public DateTimeOffset? Deleted { get; init; }
 
+    /// <summary>A picture as its file tells; its pixels are not decoded.</summary>
+    /// <param name="file">Relative to the folder.</param>
+    /// <exception cref="EaselException">It is no picture, or damaged.</exception>
+    internal static Picture Read(PictureFolder folder, string file, string id, string? job)
+    {
+        var path = folder.PathOf(file);
+        var parameters = ImageFile.ReadMetadata(path).Parameters;
+        using var codec = SKCodec.Create(path) ?? throw new EaselException($"'{path}' is damaged or cut short.");
+        return Of(id, job, file, System.IO.File.GetLastWriteTimeUtc(path), codec.Info.Width, codec.Info.Height, parameters);
+    }
+
     /// <summary>A picture as its own text describes it.</summary>
     internal static Picture Of(string id, string? job, string file, DateTimeOffset created, int width, int height, string? parameters)
     {
@@ -72,41 +84,19 @@ public sealed record Picture
 }
 
 /// <summary>Which pictures of the gallery are wanted; what is null does not matter.</summary>
-public sealed record PictureQuery
-{
-    /// <summary>Words that all are in the prompt, the negative prompt, the model's or the sampler's name; the last letters of a word may be missing.</summary>
-    public string? Words { get; init; }
-
-    /// <summary>The model's name.</summary>
-    public string? Model { get; init; }
-
-    /// <summary>The sampler's name.</summary>
-    public string? Sampler { get; init; }
-
-    /// <summary>The seed.</summary>
-    public long? Seed { get; init; }
-
-    /// <summary>The number of steps.</summary>
-    public int? Steps { get; init; }
-
-    /// <summary>The width in pixels.</summary>
-    public int? Width { get; init; }
-
-    /// <summary>The height in pixels.</summary>
-    public int? Height { get; init; }
-
-    /// <summary>The job that made them.</summary>
-    public string? Job { get; init; }
-
-    /// <summary>True for the deleted ones.</summary>
-    public bool Deleted { get; init; }
-
-    /// <summary>Where an earlier page ended: its <see cref="PicturePage.Next"/>; null for the first page.</summary>
-    public string? After { get; init; }
-
-    /// <summary>How many at most, 1 to 200. Default 50.</summary>
-    public int Count { get; init; } = 50;
-}
+/// <param name="Words">Words that all are in the prompt, the negative prompt, the model's or the sampler's name; the last letters of a word may be missing.</param>
+/// <param name="Model">The model's name.</param>
+/// <param name="Sampler">The sampler's name.</param>
+/// <param name="Seed">The seed.</param>
+/// <param name="Steps">The number of steps.</param>
+/// <param name="Width">The width in pixels.</param>
+/// <param name="Height">The height in pixels.</param>
+/// <param name="Job">The job that made them.</param>
+/// <param name="Deleted">True for the deleted ones.</param>
+/// <param name="After">Where an earlier page ended: its <see cref="PicturePage.Next"/>; null for the first page.</param>
+/// <param name="Count">How many at most, 1 to 200. Default 50.</param>
+public sealed record PictureQuery(string? Words = null, string? Model = null, string? Sampler = null, long? Seed = null, int? Steps = null, int? Width = null,
+    int? Height = null, string? Job = null, bool Deleted = false, string? After = null, int Count = 50);
 
 /// <summary>Some pictures, the youngest first.</summary>
 /// <param name="Pictures">The pictures.</param>

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Easel.Server.Storage;
 
 /// <summary>Where everything lies. Files are named by ids alone, so no text that somebody sent is ever part of a path.</summary>

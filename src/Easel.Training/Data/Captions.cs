@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Easel.Training.Data;
 
 /// <summary>Says in words what a picture shows: its name or another, perhaps its colour, style and ground, in one of several forms.</summary>
@@ -20,11 +18,7 @@ internal static class Captions
     /// <summary>Words of those forms, which therefore cannot point to a thing.</summary>
     public static IReadOnlySet<string> FormWords { get; } = Forms.Concat(Mediums).SelectMany(form => form.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(word => word.Length > 1 && word[0] != '{').ToHashSet();
 
-    /// <summary>A caption, as chance has it.</summary>
-    /// <param name="drawing">What is shown.</param>
-    /// <param name="facts">What else is to be seen.</param>
     /// <param name="fillers">Words that mean nothing here. Some captions have a few, before and after and as adjectives, so that a model learns to find the thing in any sentence.</param>
-    /// <param name="random">Chance.</param>
     public static string For(Drawing drawing, (string? Colour, bool MustSayColour, string? Ground) facts, IReadOnlyList<string> fillers, Random random)
     {
         var name = NameOf(drawing, random);
@@ -77,9 +71,7 @@ internal static class Captions
         .Concat(["a an", " on a white background", "x, x style", "in x style"]).Distinct();
 
     /// <summary>The commonest words of CLIP's vocabulary that captions of some drawings have no other use for.</summary>
-    /// <param name="drawings">The drawings.</param>
     /// <param name="meanings">Words that mean a thing, which are no fillers either.</param>
-    /// <param name="count">How many.</param>
     public static IReadOnlyList<string> FillersFor(IEnumerable<Drawing> drawings, IReadOnlyDictionary<string, string> meanings, int count)
     {
         var used = Parts(drawings).SelectMany(part => part.Split([' ', ',', '-'])).ToHashSet();

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Easel.Training.Data;
 
 /// <summary>A thing that drawings show, under the names that people give it.</summary>
@@ -31,7 +29,6 @@ internal sealed record Concept(string Code, IReadOnlyList<string> Names, bool Is
         return new Concept(CodeOf(parts[0]), parts[1].TrimStart('~').Split(", "), isMass, canMirror);
     }
 
-    /// <summary>The code of an emoji as text.</summary>
     internal static string CodeOf(string emoji) =>
         string.Join('-', emoji.EnumerateRunes().Where(rune => rune.Value != 0xfe0f).Select(rune => rune.Value.ToString("x4", CultureInfo.InvariantCulture)));
 

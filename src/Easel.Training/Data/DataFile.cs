@@ -1,6 +1,5 @@
 namespace Easel.Training.Data;
 
-/// <summary>Text files of a data folder.</summary>
 internal static class DataFile
 {
     /// <summary>Writes lines beside and renames the file into place, so that none is ever half there.</summary>

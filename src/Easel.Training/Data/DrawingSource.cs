@@ -2,12 +2,9 @@ namespace Easel.Training.Data;
 
 /// <summary>A package of drawings under an open licence, in one style.</summary>
 /// <param name="Id">A short name, also that of its folder.</param>
-/// <param name="Package">The npm package.</param>
 /// <param name="Version">Its version: fixed, so that the data are the same again.</param>
 /// <param name="Licence">Its licence, an SPDX name. The package is refused when it says another.</param>
-/// <param name="Author">Whom to credit.</param>
 /// <param name="Style">What prompts call the style; null where it has no name.</param>
-/// <param name="MustSayStyle">Whether captions always name the style.</param>
 /// <param name="IsEmoji">Whether its icons are emoji, which other sets have too; each of the others is a concept of its own, under the name of its file.</param>
 internal sealed record DrawingSource(string Id, string Package, string Version, string Licence, string Author, string? Style, bool MustSayStyle = false, bool IsEmoji = true)
 {

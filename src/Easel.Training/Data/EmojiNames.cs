@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace Easel.Training.Data;
 
 /// <summary>All emoji with their names: the hand-made list of the best known first, then the rest in Unicode's order under the names of emojibase and emojilib.</summary>
@@ -9,9 +7,6 @@ internal static class EmojiNames
 
     private static readonly string[] TakesNoArticle = ["face", "hands", "eyes", "people", "with"];
 
-    /// <summary>Reads the packages.</summary>
-    /// <param name="emojibase">The folder of emojibase-data.</param>
-    /// <param name="emojilib">The folder of emojilib.</param>
     public static IReadOnlyList<Concept> Read(string emojibase, string emojilib)
     {
         var concepts = Concept.Known().ToList();

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
-
 namespace Easel.Training.Data;
 
 /// <summary>The drawings of one package: SVG bodies in one JSON file, as iconify packs them, or a folder of WebP pictures.</summary>
@@ -11,7 +8,7 @@ internal sealed class IconSet
     private readonly (double Width, double Height) _size;
     private readonly Dictionary<string, string> _byCode = []; // an emoji's code to the icon's name
 
-    private IconSet(DrawingSource source, string home, IReadOnlyDictionary<string, string> slugs)
+    public IconSet(DrawingSource source, string home)
     {
         (Source, _home) = (source, home);
         if (!File.Exists(Path.Combine(home, "icons.json")))
@@ -31,7 +28,8 @@ internal sealed class IconSet
         using var chars = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(home, "chars.json")));
         foreach (var entry in chars.RootElement.EnumerateObject())
             if (_icons.TryGetProperty(entry.Value.GetString()!, out _)) _byCode.TryAdd(Concept.Normalise(entry.Name), entry.Value.GetString()!);
-        foreach (var (code, slug) in slugs)
+        var names = Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(home))!, $"emojibase-data-{DrawingSource.Names[0].Version}", "package");
+        foreach (var (code, slug) in EmojiNames.Slugs(names))
         {
             string[] spellings = [slug, slug.Replace("-", ""), slug.EndsWith("-face", StringComparison.Ordinal) ? slug[..^5] : slug];
             if (spellings.FirstOrDefault(name => _icons.TryGetProperty(name, out _)) is { } found) _byCode.TryAdd(code, found);
@@ -39,15 +37,7 @@ internal sealed class IconSet
     }
 
     public DrawingSource Source { get; }
-
-    /// <summary>The names of all icons.</summary>
     public IEnumerable<string> Icons => _icons.ValueKind == JsonValueKind.Object ? _icons.EnumerateObject().Select(icon => icon.Name) : _byCode.Values;
-
-    public static IconSet Open(DrawingSource source, string home)
-    {
-        var names = Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(home))!, $"emojibase-data-{DrawingSource.Names[0].Version}", "package");
-        return new IconSet(source, home, EmojiNames.Slugs(names));
-    }
 
     /// <summary>The icon of a concept; null where the set has none.</summary>
     public string? Find(Concept concept) => _byCode.GetValueOrDefault(concept.Code);

@@ -18,7 +18,6 @@ internal static partial class Meanings
     private static readonly Dictionary<int, double> Fields = new() { [5] = 0, [6] = 1, [8] = 1, [9] = 1, [13] = 1, [17] = 1, [18] = 1.5, [19] = 1, [20] = 1, [21] = 2, [25] = 1.5, [27] = 2 };
 
     /// <summary>The concept that each word of CLIP's vocabulary means, by the words that are nearest to one in WordNet.</summary>
-    /// <param name="net">WordNet.</param>
     /// <param name="concepts">The concepts, the best known first: of equally near ones the best known is meant.</param>
     public static IReadOnlyDictionary<string, Concept> Of(WordNet net, IReadOnlyList<Concept> concepts)
     {
@@ -67,7 +66,6 @@ internal static partial class Meanings
     /// <summary>Where a data folder has the words, one in each line with a tab and the concept's code after it.</summary>
     public static string PathIn(string folder) => Path.Combine(folder, "meanings.tsv");
 
-    /// <summary>Writes them.</summary>
     public static void Write(string folder, IReadOnlyDictionary<string, Concept> meanings) => DataFile.WriteLines(PathIn(folder), meanings.Select(pair => $"{pair.Key}\t{pair.Value.Code}"));
 
     /// <summary>The words of a data folder with the codes of their concepts.</summary>

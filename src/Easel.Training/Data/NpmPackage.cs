@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Formats.Tar;
 using System.IO.Compression;
-using System.Text.Json;
 
 namespace Easel.Training.Data;
 
@@ -9,7 +7,6 @@ namespace Easel.Training.Data;
 internal static class NpmPackage
 {
     /// <summary>The unpacked folder of a package, fetched if it is not there yet.</summary>
-    /// <param name="folder">Where packages are kept.</param>
     /// <param name="licence">The licence that it must be under.</param>
     /// <exception cref="EaselException">npm is missing or fails, or the package is under another licence.</exception>
     public static string Fetch(string folder, string name, string version, string licence)
@@ -31,8 +28,6 @@ internal static class NpmPackage
         return says == licence ? inner : throw new EaselException($"The package {name} {version} is under {says} and not under {licence}, so it is not used.");
     }
 
-    /// <summary>Runs a program to its end.</summary>
-    /// <exception cref="EaselException">It is not installed, or it fails.</exception>
     public static void Run(string folder, string program, IReadOnlyList<string> arguments, string? input = null)
     {
         try

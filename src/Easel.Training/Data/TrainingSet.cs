@@ -1,5 +1,4 @@
 using Easel.Imaging;
-using static TorchSharp.torch;
 
 namespace Easel.Training.Data;
 
@@ -14,13 +13,9 @@ internal sealed class TrainingSet
     /// <summary>The drawings; picture i shows drawing i / <see cref="Variant.Count"/>.</summary>
     public IReadOnlyList<Drawing> Drawings { get; }
 
-    /// <summary>What captions say of each picture.</summary>
     public IReadOnlyList<(string? Colour, bool MustSayColour, string? Ground)> Facts { get; }
-
-    /// <summary>Pictures.</summary>
     public int Count => Facts.Count;
 
-    /// <summary>Makes the pictures of a data folder.</summary>
     public static TrainingSet Load(string folder, IReadOnlyList<Drawing> drawings, Action<double>? onProgress = null)
     {
         var pixels = new byte[drawings.Count * Variant.Count][];
@@ -42,7 +37,6 @@ internal sealed class TrainingSet
         return new TrainingSet(drawings, pixels, facts);
     }
 
-    /// <summary>One picture.</summary>
     public RgbImage Picture(int index) => new(Variant.Side, Variant.Side, _pixels[index]);
 
     /// <summary>A square part of some pictures, [n, 3, side, side] in [-1, 1], fp32.</summary>

@@ -9,18 +9,13 @@ namespace Easel.Training.Data;
 /// <param name="Ground">The word for the ground; null for white.</param>
 internal sealed record Variant(RgbImage Pixels, string? Colour, bool MustSayColour, string? Ground)
 {
-    /// <summary>The side of the pictures that the model draws, in pixels.</summary>
-    public const int Side = 128;
-
-    /// <summary>Variants of each drawing: five on white, one of them mirrored, one on a coloured ground, two in other colours.</summary>
-    public const int Count = 8;
+    public const int Side = 128; // the side of the pictures that the model draws, in pixels
+    public const int Count = 8; // variants of each drawing: five on white, one of them mirrored, one on a coloured ground, two in other colours
 
     private const double MainShare = 0.45; // from here on a drawing is "a red" something
 
     /// <summary>The variants of a drawing, the same for the same number.</summary>
     /// <param name="rgba">The drawing, <see cref="Drawing.Side"/> pixels square, four bytes for each.</param>
-    /// <param name="canMirror">Whether its mirror image may stand for it.</param>
-    /// <param name="seed">Decides all that is left to chance.</param>
     public static IReadOnlyList<Variant> Of(byte[] rgba, bool canMirror, int seed)
     {
         var random = new Random(seed);
@@ -46,7 +41,6 @@ internal sealed record Variant(RgbImage Pixels, string? Colour, bool MustSayColo
         return variants;
     }
 
-    /// <summary>A drawing on a plain ground.</summary>
     internal static RgbImage Compose(byte[] rgba, double scale, double aspect, int right, int down, bool mirrored, (byte Red, byte Green, byte Blue) ground)
     {
         var flat = new RgbImage(Drawing.Side, Drawing.Side);

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Easel.Training.Data;
 
 /// <summary>The nouns of WordNet ("WordNet: A Lexical Database for English", Miller 1995; file format: wndb(5WN)): what a word means, and which things are kinds of which.</summary>

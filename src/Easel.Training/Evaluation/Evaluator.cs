@@ -1,4 +1,3 @@
-using System.Globalization;
 using Easel.Imaging;
 using Easel.Training.Data;
 
@@ -63,29 +62,27 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
     /// <summary>The measure on real drawings in places, sizes and mirrorings that it has not seen.</summary>
     private Score Itself(int count)
     {
-        var (first, five) = (0, 0);
         var asked = Enumerable.Range(0, count).Select(i => drawings[(int)((long)i * drawings.Count / count)]).ToList();
-        foreach (var drawing in asked)
+        return Counted("the measure itself, on real drawings placed anew", asked.Count, asked.Select(drawing =>
         {
             var rgba = TransparentPng.Pixels(Path.Combine(folder, drawing.File));
-            var fresh = Variant.Of(rgba, drawing.CanMirror, TrainingSet.StableHash("held out " + drawing.File))[1];
-            var nearest = _neighbours.Of(fresh.Pixels, 5);
-            if (nearest[0] == drawing.Concept) first++;
-            if (nearest.Contains(drawing.Concept)) five++;
-        }
-        return new Score("the measure itself, on real drawings placed anew", first, five, asked.Count);
+            return (Variant.Of(rgba, drawing.CanMirror, TrainingSet.StableHash("held out " + drawing.File))[1].Pixels, drawing.Concept);
+        }));
     }
 
-    private Score Nearest(string what, IReadOnlyList<(string Prompt, string Concept)> asked, long seed, Action<string, double>? onProgress, CancellationToken cancel)
+    private Score Nearest(string what, IReadOnlyList<(string Prompt, string Concept)> asked, long seed, Action<string, double>? onProgress, CancellationToken cancel) =>
+        Counted(what, asked.Count, Draw(what, [.. asked.Select(a => a.Prompt)], seed, onProgress, cancel).Select(drawn => (drawn.Picture, asked[drawn.Index].Concept)));
+
+    private Score Counted(string what, int all, IEnumerable<(RgbImage Picture, string Concept)> shown)
     {
         var (first, five) = (0, 0);
-        foreach (var (index, picture) in Draw(what, [.. asked.Select(a => a.Prompt)], seed, onProgress, cancel))
+        foreach (var (picture, concept) in shown)
         {
             var nearest = _neighbours.Of(picture, 5);
-            if (nearest[0] == asked[index].Concept) first++;
-            if (nearest.Contains(asked[index].Concept)) five++;
+            if (nearest[0] == concept) first++;
+            if (nearest.Contains(concept)) five++;
         }
-        return new Score(what, first, five, asked.Count);
+        return new Score(what, first, five, all);
     }
 
     /// <summary>Things in colours that may not be theirs: whether most of what is drawn has the colour.</summary>
@@ -106,17 +103,7 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
         {
             onProgress?.Invoke(what, (double)from / prompts.Count);
             var batch = prompts.Skip(from).Take(AtOnce).ToList();
-            var request = new GenerationRequest
-            {
-                Prompts = batch,
-                BatchSize = batch.Count,
-                Seed = seed + from,
-                Steps = steps,
-                GuidanceScale = guidance ?? generator.Family.GuidanceScale,
-                Watermark = false,
-            };
-            var images = generator.Generate(request, cancel: cancel).Images;
-            for (var i = 0; i < images.Count; i++) yield return (from + i, images[i].Image);
+            foreach (var (index, picture) in ContactSheet.Drawn(generator, batch, seed + from, steps, guidance, cancel).Index()) yield return (from + index, picture);
         }
     }
 

@@ -38,7 +38,6 @@ internal static class Looks
         float At(int x, int y, int channel) => small.Pixels[3 * (Math.Clamp(y, 0, side - 1) * side + Math.Clamp(x, 0, side - 1)) + channel] / 255f;
     }
 
-    /// <summary>The squared distance of two features.</summary>
     public static float Distance(float[] one, float[] other)
     {
         var sum = System.Numerics.Vector<float>.Zero;

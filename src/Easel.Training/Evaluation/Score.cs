@@ -1,12 +1,8 @@
-using System.Globalization;
-
 namespace Easel.Training.Evaluation;
 
 /// <summary>How often something came out right.</summary>
-/// <param name="What">What was asked.</param>
 /// <param name="First">How often the right concept was the nearest.</param>
 /// <param name="Five">How often it was among the five nearest; null where there is no such count.</param>
-/// <param name="All">Of how many.</param>
 internal sealed record Score(string What, int First, int? Five, int All)
 {
     /// <summary>"names: first 80.0%, in five 95.0% of 300".</summary>

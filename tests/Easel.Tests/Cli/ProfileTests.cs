@@ -52,8 +52,8 @@ public sealed class ProfileTests
         Assert.Equal(("a b", "o", true, true, 7), (settings.Prompt, settings.OutputFolder, settings.SkipGrid, settings.SkipSave, request.Steps));
         Assert.Equal(("plms", true, 0.5, 4, 64, 128), (request.Sampler, request.FixedCode, request.Eta, request.BatchCount, request.Height, request.Width));
         Assert.Equal((4, 8, 5, 6, 3.5), (settings.Claimed.Channels, settings.Claimed.Factor, request.BatchSize, settings.Rows, request.GuidanceScale));
-        Assert.Equal(("c.yaml", "m.ckpt", 7L, Precision.Full), (settings.Config, settings.Model, request.Seed, settings.Precision));
-        Assert.Equal(("cuda:1", 0.25, "i.png"), (settings.Device, request.Strength, settings.Init));
+        Assert.Equal(("c.yaml", "m.ckpt", 7L, Precision.Full), (settings.Load.Config, settings.Model, request.Seed, settings.Load.Precision));
+        Assert.Equal(("cuda:1", 0.25, "i.png"), (settings.Load.Device, request.Strength, settings.Init));
     }
 
     [Fact]
@@ -74,10 +74,10 @@ public sealed class ProfileTests
         Assert.Equal((MaskFill.Noise, true, 8, new Margins(1, 0, 0, 2)), (request.Fill, request.OnlyMasked, request.OnlyMaskedPadding, request.Extend));
         Assert.Equal(("d.png", 30, 2, true, ImageFit.Pad, 0.1), (settings.Depth, request.NoiseLevel, request.ClipSkip, request.Literal, request.Fit, request.Eta));
         Assert.Equal((Precision.BFloat16, "cpu", "c", "v", PredictionType.V, true),
-            (settings.Precision, settings.Device, settings.Config, settings.Vae, settings.Prediction, settings.Ema));
+            (settings.Load.Precision, settings.Load.Device, settings.Load.Config, settings.Load.Vae, settings.Load.Prediction, settings.Load.Ema));
         Assert.Equal((false, true, true, true, true, true, true),
             (request.Watermark, settings.NoMetadata, settings.Show, settings.Quiet, settings.Json, settings.Force, settings.Grid));
-        Assert.Equal(("l", "e", "t", "dm"), (settings.Loras, settings.Embeddings, settings.TinyVae, settings.DepthModel));
+        Assert.Equal(("l", "e", "t", "dm"), (settings.Load.LoraFolder, settings.Load.EmbeddingFolder, settings.Load.TinyVae, settings.Load.DepthModel));
     }
 
     [Theory]
@@ -86,7 +86,7 @@ public sealed class ProfileTests
     [InlineData("--precision fp16", Precision.Float16)]
     [InlineData("--bf16", Precision.BFloat16)]
     [InlineData("--precision full --precision bf16", Precision.BFloat16)] // the last one counts, as in argparse
-    public void Precisions(string flags, Precision expected) => Assert.Equal(expected, Command.ReadLine("easel txt2img x " + flags).Precision);
+    public void Precisions(string flags, Precision expected) => Assert.Equal(expected, Command.ReadLine("easel txt2img x " + flags).Load.Precision);
 
     [Theory]
     [InlineData("--seed 0", 0L)]
