@@ -14,7 +14,6 @@ internal static class CommandLine
     /// <summary>The version, as <c>--version</c> prints it.</summary>
     public static string Version => "easel " + (typeof(CommandLine).Assembly.GetName().Version?.ToString(3) ?? "");
 
-    /// <returns>The exit code; see <see cref="ExitCodes"/>.</returns>
     public static int Run(string[] args, Shell shell)
     {
         try

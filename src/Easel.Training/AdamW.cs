@@ -16,7 +16,6 @@ internal sealed unsafe class AdamW(FlatWeights weights, double weightDecay, doub
 
     /// <summary>Moves the weights by their gradients, then clears those.</summary>
     /// <param name="step">The number of this step, from 1.</param>
-    /// <returns>The norm of the gradient as it came.</returns>
     public double Step(long step, double rate)
     {
         using var guard = no_grad();

@@ -17,9 +17,7 @@ internal sealed record DiffusionOptions : TrainingOptions
     public bool NewText { get; init; }
 }
 
-/// <summary>
-/// Trains the UNet to predict v in noisy latents of drawings from their captions, and the text encoder with it. The latents of all pictures are made once, before.
-/// </summary>
+/// <summary>Trains the UNet to predict v in noisy latents of drawings from their captions, and the text encoder with it. All latents are made before.</summary>
 internal sealed class DiffusionTrainer : Trainer
 {
     private const int FillerCount = 2000;
@@ -38,7 +36,6 @@ internal sealed class DiffusionTrainer : Trainer
     private double _losses, _norms; // since the last line of the log
     private (long Round, int[] Drawings) _order = (-1, []);
 
-    /// <param name="onProgress">Told the share of the latents made.</param>
     public DiffusionTrainer(DiffusionOptions options, TrainingSet gallery, Action<double>? onProgress = null)
         : base(options, "diffusion", "drawings", 100, TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(15))
     {

@@ -21,8 +21,6 @@ internal static class SketchFile
     }
 
     /// <summary>Writes a whole model, in fp16.</summary>
-    /// <param name="weights">Where the parameters of UNet and text encoder are.</param>
-    /// <param name="meanings">Names that other words mean.</param>
     public static void Write(string path, UNet unet, Autoencoder autoencoder, FlatWeights weights, Tensor values, Words words, IReadOnlyDictionary<string, string> meanings)
     {
         using var guard = no_grad();

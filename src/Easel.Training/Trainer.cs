@@ -3,8 +3,6 @@ namespace Easel.Training;
 /// <summary>A training run: steps until its time is over, with a log, a saved state and a look at what it makes now and then.</summary>
 /// <param name="name">What is trained, as files and the log call it.</param>
 /// <param name="unit">What a batch is made of, as the log calls it.</param>
-/// <param name="warmUp">Steps in which the learning rate rises.</param>
-/// <param name="showEvery">How often a sheet of pictures is made.</param>
 internal abstract class Trainer(TrainingOptions options, string name, string unit, long warmUp, TimeSpan saveEvery, TimeSpan showEvery)
 {
     /// <summary>Steps between two lines of the log.</summary>
@@ -70,9 +68,7 @@ internal abstract class Trainer(TrainingOptions options, string name, string uni
     protected int SeedOf(string what) => Data.TrainingSet.StableHash($"{options.Seed}/{what}");
 
     /// <summary>Moves the weights by the gradients of a batch, whose parts run side by side.</summary>
-    /// <param name="count">Pictures of the batch.</param>
     /// <param name="lossOf">The loss of the pictures of these numbers, int64, as their share of the batch's.</param>
-    /// <returns>The loss and the norm of the gradient.</returns>
     protected (double Loss, double GradientNorm) Learn(int count, double rate, Func<Tensor, Tensor> lossOf)
     {
         var shards = Shards.CountFor(count);

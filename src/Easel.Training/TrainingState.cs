@@ -13,7 +13,6 @@ internal sealed class TrainingState(FlatWeights weights, double weightDecay, dou
     public double Seconds { get; set; }
 
     /// <summary>Ends a step: moves the weights by their gradients, and the average after them.</summary>
-    /// <returns>The norm of the gradient.</returns>
     public double Update(double rate)
     {
         var norm = _optimizer.Step(Step, rate);

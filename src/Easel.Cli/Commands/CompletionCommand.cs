@@ -47,17 +47,15 @@ internal static class CompletionCommand
     public static Command Create(Shell shell)
     {
         var name = new Argument<string>("shell") { Description = "bash, zsh, fish or pwsh" };
-        var command = new PlainCommand("completion", "print a script that lets a shell complete easel's words",
-            new HelpNotes("bash|zsh|fish|pwsh", ["eval \"$(easel completion bash)\"", "easel completion fish | source"])) { name };
         name.CompletionSources.Add([.. Scripts.Keys]);
-        command.SetAction(parsed =>
+        return new PlainCommand("completion", "print a script that lets a shell complete easel's words",
+            new HelpNotes("bash|zsh|fish|pwsh", ["eval \"$(easel completion bash)\"", "easel completion fish | source"]), [name], parsed =>
         {
             var asked = parsed.GetRequiredValue(name).ToLowerInvariant();
             if (!Scripts.TryGetValue(asked == "powershell" ? "pwsh" : asked, out var script))
                 throw new UsageException($"There is no completion for '{asked}'; choose one of {string.Join(", ", Scripts.Keys)}.");
             shell.Out.WriteLine(script);
         });
-        return command;
     }
 
     /// <summary><c>easel complete --position N -- "easel draw --st"</c> prints what may follow, one to a line.</summary>
@@ -65,13 +63,10 @@ internal static class CompletionCommand
     {
         var position = Flags.Whole("where in the line the cursor is", "--position");
         var line = new Argument<string>("line");
-        var command = new PlainCommand(Ask, "what may come next", new HelpNotes("--position N -- LINE", [])) { position, line };
-        command.Hidden = true;
-        command.SetAction(parsed =>
+        return new PlainCommand(Ask, "what may come next", new HelpNotes("--position N -- LINE", []), [position, line], parsed =>
         {
             foreach (var answer in Answers(parsed.GetRequiredValue(line), parsed.GetValue(position), shell)) shell.Out.WriteLine(answer);
-        });
-        return command;
+        }) { Hidden = true };
     }
 
     /// <summary>What may follow in a line up to a position; null is its end.</summary>
@@ -94,9 +89,7 @@ internal static class CompletionCommand
         return [.. answers.Where(answer => answer.StartsWith(word, StringComparison.Ordinal)).Distinct().Order(StringComparer.Ordinal)];
     }
 
-    /// <summary>
-    /// The values that the word before the cursor may have; empty for one that names a file or a number, null where it is no option with a value.
-    /// </summary>
+    /// <summary>The values of the option before the cursor; empty for one that names a file or a number, null where it is no option with a value.</summary>
     private static IEnumerable<string>? ValuesAfter(string? before, Command command)
     {
         if (before is null || !before.StartsWith('-')) return null;

@@ -17,12 +17,9 @@ internal static class ConvertCommand
             text => text.Equals("original", StringComparison.OrdinalIgnoreCase) ? text : null, "original, the one layout that is written");
         var force = Flags.Switch("replace a file that is there", "--force");
         var quiet = Flags.Switch("print nothing but the file's name", "--quiet", "-q");
-        var command = new PlainCommand("convert", "write any model as one safetensors file",
-            new HelpNotes("MODEL OUTPUT.safetensors [flags]", ["easel convert sd-v1-4.ckpt sd-v1-4.safetensors --precision fp16"]))
-        {
-            input, output, precision, ema, layout, force, quiet,
-        };
-        command.SetAction(parsed =>
+        return new PlainCommand("convert", "write any model as one safetensors file",
+            new HelpNotes("MODEL OUTPUT.safetensors [flags]", ["easel convert sd-v1-4.ckpt sd-v1-4.safetensors --precision fp16"]),
+            [input, output, precision, ema, layout, force, quiet], parsed =>
         {
             var (from, to) = (parsed.GetRequiredValue(input), parsed.GetRequiredValue(output));
             if (!to.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
@@ -39,6 +36,5 @@ internal static class ConvertCommand
             }
             shell.Out.WriteLine(to);
         });
-        return command;
     }
 }

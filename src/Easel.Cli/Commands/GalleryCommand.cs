@@ -11,8 +11,7 @@ internal static class GalleryCommand
     {
         var output = Flags.Text("DIR", "the folder of the pictures (default outputs)", "--output", "-o", "--outdir");
         var rebuild = new PlainCommand("rebuild", "make the index of the pictures anew from the files",
-            new HelpNotes("[flags]", ["easel gallery rebuild --output ~/pictures"])) { output };
-        rebuild.SetAction(parsed =>
+            new HelpNotes("[flags]", ["easel gallery rebuild --output ~/pictures"]), [output], parsed =>
         {
             using var progress = IProgressDisplay.For(shell, quiet: false);
             var outcome = GalleryRebuild.Run(parsed.GetValue(output) ?? "outputs", share => progress.Working("reading the pictures", share), shell.Cancel);

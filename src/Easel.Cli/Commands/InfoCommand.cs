@@ -13,19 +13,14 @@ internal static class InfoCommand
         var all = Flags.Switch("list every tensor", "--all");
         var config = Flags.Text("FILE", "the model's original YAML configuration", "--config");
         var json = Flags.Switch("print JSON", "--json");
-        var command = new PlainCommand("info", "tell about a picture or a model",
-            new HelpNotes("FILE [flags]", ["easel info sd-v1-4.ckpt", "easel info outputs/00000-42-a-cat.png"]))
-        {
-            file, all, config, json,
-        };
-        command.SetAction(parsed =>
+        return new PlainCommand("info", "tell about a picture or a model",
+            new HelpNotes("FILE [flags]", ["easel info sd-v1-4.ckpt", "easel info outputs/00000-42-a-cat.png"]), [file, all, config, json], parsed =>
         {
             var path = parsed.GetRequiredValue(file);
             if (!File.Exists(path) && !Directory.Exists(path)) throw new UsageException($"There is no file or folder {path}.");
             Facts facts = IsPicture(path) ? PictureFacts.Of(path) : ModelFacts.Of(path, parsed.GetValue(config), parsed.GetValue(all), shell);
             shell.Out.WriteLine(parsed.GetValue(json) ? facts.ToJson() : facts.ToText());
         });
-        return command;
     }
 
     /// <summary>Told by the first bytes, whatever the name says.</summary>

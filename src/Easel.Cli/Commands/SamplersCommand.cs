@@ -11,14 +11,12 @@ internal static class SamplersCommand
     public static Command Create(Shell shell)
     {
         var json = Flags.Switch("print JSON", "--json");
-        var command = new PlainCommand("samplers", "list the samplers and schedules",
-            new HelpNotes("[--json]", ["easel \"a fox\" --sampler euler_a --schedule karras"])) { json };
-        command.SetAction(parsed =>
+        return new PlainCommand("samplers", "list the samplers and schedules",
+            new HelpNotes("[--json]", ["easel \"a fox\" --sampler euler_a --schedule karras"]), [json], parsed =>
         {
             if (parsed.GetValue(json)) shell.Out.WriteLine(Json());
             else Write(shell.Out);
         });
-        return command;
     }
 
     private static void Write(TextWriter output)

@@ -28,13 +28,13 @@ internal static class ServeCommand
         var side = Flags.Whole("pixels on the side of a square that is as large as a drawn picture may be (default 2048)", "--max-side");
         var queued = Flags.Whole($"jobs that a client may have waiting (default {ServerLimits.DefaultQueuedPerClient})", "--max-queue");
         var open = Flags.Switch("open the page in the browser", "--open", "--autolaunch");
-        var command = new PlainCommand("serve", "the web page, and an HTTP server for programs",
-            new HelpNotes("[flags]", ["easel serve", "easel serve --models ~/models --output ~/pictures --open", "easel serve --host 0.0.0.0 --user me --password secret"]))
-        {
-            host, port, output, models, draw.Model, draw.Loras, draw.Embeddings, draw.TinyVae, draw.DepthModel, draw.Precision, draw.Device, token, user, password, cors, names,
-            unload, steps, images, side, queued, open,
-        };
-        command.SetAction(parsed =>
+        return new PlainCommand("serve", "the web page, and an HTTP server for programs",
+            new HelpNotes("[flags]",
+                ["easel serve", "easel serve --models ~/models --output ~/pictures --open", "easel serve --host 0.0.0.0 --user me --password secret"]),
+            [
+                host, port, output, models, draw.Model, draw.Loras, draw.Embeddings, draw.TinyVae, draw.DepthModel, draw.Precision, draw.Device, token, user,
+                password, cors, names, unload, steps, images, side, queued, open,
+            ], parsed =>
         {
             var limits = new ServerLimits(); // not before: it is in the server's assembly
             var largest = parsed.GetValue(side);
@@ -62,7 +62,6 @@ internal static class ServeCommand
             };
             Run(options, parsed.GetValue(open), shell);
         });
-        return command;
     }
 
     private static void Run(ServerOptions options, bool open, Shell shell) => EaselServer.RunAsync(options, address =>

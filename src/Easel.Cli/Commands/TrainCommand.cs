@@ -12,21 +12,16 @@ namespace Easel.Cli.Commands;
 internal static class TrainCommand
 {
     public static Command Create(Shell shell) => new PlainCommand("train", "train the small model that ships with Easel",
-        new HelpNotes("data|autoencoder|diffusion|evaluate [flags]", ["easel train data --out data", "easel train autoencoder --data data --out run"]))
-    {
-        Data(shell), Autoencoder(shell), Diffusion(shell), Evaluate(shell),
-    };
+        new HelpNotes("data|autoencoder|diffusion|evaluate [flags]", ["easel train data --out data", "easel train autoencoder --data data --out run"]),
+        [Data(shell), Autoencoder(shell), Diffusion(shell), Evaluate(shell)]);
 
     private static Command Data(Shell shell)
     {
         var folder = Flags.Text("DIR", "folder for the data set", "--out");
         var concepts = Flags.Whole("draw the N best-known concepts alone (default: all)", "--concepts");
         var quiet = Flags.Switch("print nothing but the result", "--quiet", "-q");
-        var command = new PlainCommand("data", "build the data set from open packages; needs npm and rsvg-convert", new HelpNotes("--out DIR [flags]", ["easel train data --out data"]))
-        {
-            folder, concepts, quiet,
-        };
-        command.SetAction(parsed =>
+        return new PlainCommand("data", "build the data set from open packages; needs npm and rsvg-convert",
+            new HelpNotes("--out DIR [flags]", ["easel train data --out data"]), [folder, concepts, quiet], parsed =>
         {
             var home = parsed.GetValue(folder) ?? throw new UsageException("Name a folder for the data set with --out.");
             var (drawn, leftOut) = (0, 0);
@@ -34,7 +29,6 @@ internal static class TrainCommand
                 (drawn, leftOut) = DataStep.Run(home, parsed.GetValue(concepts) ?? int.MaxValue, progress.Working, shell.Cancel);
             shell.Out.WriteLine($"{drawn} drawings in {home}{(leftOut > 0 ? $"; {leftOut} that the renderer cannot draw are left out" : "")}");
         });
-        return command;
     }
 
     private static Command Autoencoder(Shell shell)
@@ -42,10 +36,8 @@ internal static class TrainCommand
         var common = new CommonFlags();
         var channels = Flags.Text("A,B,C,D", "channels of each resolution level, finest first, multiples of 32 (default: 32,32,64,128)", "--channels");
         var crop = Flags.Whole("side in pixels of the parts that are trained on (default: 64)", "--crop");
-        var command = new PlainCommand("autoencoder", "train the autoencoder, pixels to latents and back",
-            new HelpNotes("--data DIR --out DIR [flags]", ["easel train autoencoder --data data --out run --minutes 30"])) { channels, crop };
-        common.AddTo(command);
-        command.SetAction(parsed =>
+        return new PlainCommand("autoencoder", "train the autoencoder, pixels to latents and back",
+            new HelpNotes("--data DIR --out DIR [flags]", ["easel train autoencoder --data data --out run --minutes 30"]), [channels, crop, .. common.All], parsed =>
         {
             var defaults = new AutoencoderOptions { Data = common.Data(parsed), Out = common.Out(parsed) };
             var options = common.Read(parsed, channels, defaults with { Crop = parsed.GetValue(crop) ?? defaults.Crop });
@@ -54,7 +46,6 @@ internal static class TrainCommand
             new AutoencoderTrainer(options, gallery).Run(progress.Working, shell.Cancel);
             progress.Result(AutoencoderTrainer.ModelPath(options.Out));
         });
-        return command;
     }
 
     private static Command Diffusion(Shell shell)
@@ -63,11 +54,10 @@ internal static class TrainCommand
         var channels = Flags.Text("A,B,C", "channels of each resolution level of the UNet, finest first, multiples of 32 (default: 64,128,192)", "--channels");
         var from = Flags.Text("FILE", "begin with the weights of this model, with its autoencoder, and not from nothing", "--from");
         var newText = Flags.Switch("with --from: begin the text encoder anew", "--new-text");
-        var command = new PlainCommand("diffusion", "train the UNet and the text encoder on the autoencoder's latents",
-            new HelpNotes("--data DIR --out DIR [flags]", ["easel train diffusion --data data --out run --minutes 240", "easel train diffusion --data data --out run2 --from run/sketch.safetensors --concepts 400"]))
-        { channels, from, newText };
-        common.AddTo(command);
-        command.SetAction(parsed =>
+        return new PlainCommand("diffusion", "train the UNet and the text encoder on the autoencoder's latents",
+            new HelpNotes("--data DIR --out DIR [flags]",
+                ["easel train diffusion --data data --out run --minutes 240", "easel train diffusion --data data --out run2 --from run/sketch.safetensors --concepts 400"]),
+            [channels, from, newText, .. common.All], parsed =>
         {
             var defaults = new DiffusionOptions { Data = common.Data(parsed), Out = common.Out(parsed), From = parsed.GetValue(from), NewText = parsed.GetValue(newText) };
             var options = common.Read(parsed, channels, defaults);
@@ -78,7 +68,6 @@ internal static class TrainCommand
             trainer.Run(progress.Working, shell.Cancel);
             progress.Result(DiffusionTrainer.ModelPath(options.Out));
         });
-        return command;
     }
 
     private static TrainingSet Gallery(TrainingOptions options, IProgressDisplay progress) => TrainingSet.Load(options.Data,
@@ -92,10 +81,9 @@ internal static class TrainCommand
         var steps = Flags.Whole("sampling steps (default: 20)", "--steps");
         var scale = Flags.Number("guidance scale (default: the model's own)", "--cfg");
         var sheet = Flags.Text("FILE", "draw the fixed 64 prompts on a sheet and measure nothing", "--sheet");
-        var command = new PlainCommand("evaluate", "measure how often a model draws what it is asked",
-            new HelpNotes("--data DIR [flags]", ["easel train evaluate --data data", "easel train evaluate --sheet sheet.png"]))
-        { model, prompts, steps, scale, sheet, common.DataFolder, common.Concepts, common.Sources, common.Quiet };
-        command.SetAction(parsed =>
+        return new PlainCommand("evaluate", "measure how often a model draws what it is asked",
+            new HelpNotes("--data DIR [flags]", ["easel train evaluate --data data", "easel train evaluate --sheet sheet.png"]),
+            [model, prompts, steps, scale, sheet, common.DataFolder, common.Concepts, common.Sources, common.Quiet], parsed =>
         {
             var path = parsed.GetValue(model) ?? ModelChoice.Find(null, shell);
             NativeRuntime.UseOneThread(); // such models are small
@@ -112,7 +100,6 @@ internal static class TrainCommand
             var evaluator = new Evaluator(folder, drawings, generator, parsed.GetValue(steps) ?? 20, parsed.GetValue(scale));
             foreach (var score in evaluator.Run(parsed.GetValue(prompts) ?? 300, progress.Working, shell.Cancel)) progress.Result(score.ToString());
         });
-        return command;
     }
 
     /// <summary>What both trainers take.</summary>
@@ -131,10 +118,7 @@ internal static class TrainCommand
         private readonly Option<bool> _fullPrecision = Flags.Switch("compute in fp32 in place of bf16", "--full");
         public readonly Option<bool> Quiet = Flags.Switch("print nothing but the result", "--quiet", "-q");
 
-        public void AddTo(Command command)
-        {
-            foreach (var option in (Option[])[DataFolder, _out, Sources, Concepts, _batch, _rate, _minutes, _steps, _seed, _resume, _fullPrecision, Quiet]) command.Add(option);
-        }
+        public Option[] All => [DataFolder, _out, Sources, Concepts, _batch, _rate, _minutes, _steps, _seed, _resume, _fullPrecision, Quiet];
 
         public string Data(ParseResult parsed) => parsed.GetValue(DataFolder) ?? throw new UsageException("Name the data set with --data; easel train data --out DIR makes one.");
 

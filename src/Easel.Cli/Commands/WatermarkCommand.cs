@@ -15,16 +15,14 @@ internal static class WatermarkCommand
         var files = new Argument<string[]>("picture") { Arity = ArgumentArity.OneOrMore };
         var text = Flags.Text("TEXT", "look for this mark too", "--text");
         var json = Flags.Switch("print JSON", "--json");
-        var command = new PlainCommand("read", "tell which mark a picture carries",
-            new HelpNotes("PICTURE... [flags]", ["easel watermark read picture.png"])) { files, text, json };
-        command.SetAction(parsed =>
+        return new PlainCommand("read", "tell which mark a picture carries",
+            new HelpNotes("PICTURE... [flags]", ["easel watermark read picture.png"]), [files, text, json], parsed =>
         {
             var marks = Known(parsed.GetValue(text));
             var found = parsed.GetRequiredValue(files).Select(file => (File: file, Match: Examine(file, marks))).ToList();
             if (parsed.GetValue(json)) shell.Out.WriteLine(JsonLines.Document(found.Select(f => Describe(f.File, f.Match))));
             else foreach (var (file, match) in found) shell.Out.WriteLine($"{(found.Count > 1 ? file + ": " : "")}{InWords(match)}");
         });
-        return command;
     }
 
     private static Command Writer(Shell shell)
@@ -33,12 +31,8 @@ internal static class WatermarkCommand
         var output = new Argument<string>("output");
         var text = Flags.Text("TEXT", "what to write (default StableDiffusionV1)", "--text");
         var force = Flags.Switch("replace a file that is there", "--force");
-        var command = new PlainCommand("write", "write a mark into a copy of a picture",
-            new HelpNotes("PICTURE OUTPUT [flags]", ["easel watermark write in.png out.png --text SDV2"]))
-        {
-            input, output, text, force,
-        };
-        command.SetAction(parsed =>
+        return new PlainCommand("write", "write a mark into a copy of a picture",
+            new HelpNotes("PICTURE OUTPUT [flags]", ["easel watermark write in.png out.png --text SDV2"]), [input, output, text, force], parsed =>
         {
             var (from, to) = (parsed.GetRequiredValue(input), parsed.GetRequiredValue(output));
             var image = Inputs.Read(() => ImageFile.Load(from));
@@ -50,7 +44,6 @@ internal static class WatermarkCommand
             else if (!ImageFile.SaveNew(to, marked, metadata)) throw new UsageException($"{to} is there already; --force lets it be replaced.");
             shell.Out.WriteLine(to);
         });
-        return command;
     }
 
     private static WatermarkMark[] Known(string? text)

@@ -74,7 +74,7 @@ internal sealed record DrawSettings(ParseResult Parsed, DrawFlags Flags)
     }
 
     /// <summary>
-    /// The words that stand alone: the prompt, or, as the original demos take them, a configuration, a checkpoint and a picture, each known by its ending.
+    /// Words that stand alone: the prompt, or, as the original demos take them, configuration, checkpoint and picture, known by their endings.
     /// </summary>
     private DrawSettings With(string[] words)
     {

@@ -11,9 +11,7 @@ internal static class Similar
             .FirstOrDefault().candidate;
     }
 
-    /// <summary>
-    /// The least number of letters to insert, leave out, exchange or swap with their neighbour (the restricted Damerau-Levenshtein distance).
-    /// </summary>
+    /// <summary>The fewest letters to insert, leave out, exchange or swap with their neighbour (restricted Damerau-Levenshtein distance).</summary>
     public static int Distance(string a, string b)
     {
         var table = new int[a.Length + 1, b.Length + 1];

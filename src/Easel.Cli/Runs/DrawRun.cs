@@ -18,7 +18,6 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
     /// <summary>The settings inside a picture that is to be made again; null where the command line says what to draw.</summary>
     public Infotext? Again { get; init; }
 
-    /// <exception cref="EaselException">It cannot be done; nothing half-written is left.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; pictures finished before are kept.</exception>
     public void Execute()
     {

@@ -5,8 +5,6 @@ namespace Easel.Cli.Runs;
 
 /// <summary>The files that a drawing command reads beside the model.</summary>
 /// <param name="Prompts">The prompts of <c>--from-file</c>; null without it.</param>
-/// <param name="Mask">What of it to draw anew.</param>
-/// <param name="Depth">Its depth map.</param>
 internal sealed record Inputs(IReadOnlyList<string>? Prompts, RgbImage? Picture, GrayImage? Mask, DepthImage? Depth)
 {
     /// <exception cref="UsageException">A file is missing or is not what it should be, or the command wants one more.</exception>

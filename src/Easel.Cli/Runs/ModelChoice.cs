@@ -9,9 +9,7 @@ internal static class ModelChoice
     /// <summary>Where the original scripts look for their checkpoint.</summary>
     private static readonly string ScriptDefault = Path.Combine("models", "ldm", "stable-diffusion-v1", "model.ckpt");
 
-    /// <summary>
-    /// The original configurations, which people name by habit and need not have: all that each says beyond the tensors is what the UNet predicts.
-    /// </summary>
+    /// <summary>The original configurations, named by habit and not needed: all that each says beyond the tensors is what the UNet predicts.</summary>
     private static readonly Dictionary<string, PredictionType?> KnownConfigs = new(StringComparer.OrdinalIgnoreCase)
     {
         ["v1-inference.yaml"] = PredictionType.Epsilon,
@@ -38,7 +36,6 @@ internal static class ModelChoice
     }
 
     /// <summary>How to load it: what is asked for, with the folders that the variables name and a place for what is learnt of this machine's speed.</summary>
-    /// <exception cref="UsageException">A file or folder is named that is not there.</exception>
     public static LoadOptions Options(LoadOptions asked, Shell shell)
     {
         Existing(asked.Vae, "autoencoder");

@@ -4,9 +4,7 @@ using Easel.Imaging;
 
 namespace Easel.Cli.Runs;
 
-/// <summary>
-/// Names and writes the pictures of a run. Nothing that is there is ever written over, but for a file that <c>--output</c> names together with <c>--force</c>.
-/// </summary>
+/// <summary>Names and writes the pictures of a run. Nothing is ever written over but a file that <c>--output</c> names together with <c>--force</c>.</summary>
 internal sealed partial class OutputFiles
 {
     private const int LongestSlug = 40, LongestPromptFolder = 150;

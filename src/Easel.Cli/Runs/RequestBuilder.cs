@@ -5,7 +5,6 @@ namespace Easel.Cli.Runs;
 /// <summary>Makes the request of a run: what the command line says, and the profile where it is silent.</summary>
 internal static class RequestBuilder
 {
-    /// <exception cref="UsageException">There is nothing to draw.</exception>
     public static GenerationRequest Build(DrawSettings settings, Profile profile, Inputs inputs)
     {
         string[] prompts = inputs.Prompts is { } read ? [.. read]

@@ -8,7 +8,6 @@ namespace Easel.Cli.Runs;
 /// <summary>Enlarging with an ESRGAN network, which needs neither prompt nor seed: <c>easel upscale</c> with a file of that kind.</summary>
 internal static class UpscalerRun
 {
-    /// <exception cref="EaselException">It cannot be done; nothing half-written is left.</exception>
     public static void Execute(string model, RgbImage picture, DrawSettings settings, OutputFiles files, Shell shell)
     {
         var watch = Stopwatch.StartNew();

@@ -14,9 +14,20 @@ internal interface IHasHelp
 }
 
 /// <summary>A command that is no more than its flags and an example or two.</summary>
-internal sealed class PlainCommand(string name, string description, HelpNotes notes) : Command(name, description), IHasHelp
+internal sealed class PlainCommand : Command, IHasHelp
 {
-    public HelpNotes Notes => notes;
+    public PlainCommand(string name, string description, HelpNotes notes, IReadOnlyList<Symbol> parts, Action<ParseResult>? action = null)
+        : base(name, description)
+    {
+        Notes = notes;
+        foreach (var argument in parts.OfType<Argument>()) Add(argument);
+        foreach (var option in parts.OfType<Option>()) Add(option);
+        foreach (var command in parts.OfType<Command>()) Add(command);
+        if (action is not null) SetAction(action);
+    }
+
+    public HelpNotes Notes { get; }
+
     public IReadOnlyList<FlagGroup> Groups => Options.Count == 0 ? [] : [new FlagGroup("Flags", [.. Options.Where(option => !option.Hidden)])];
 }
 

@@ -2,9 +2,7 @@ using Easel.Server.Storage;
 
 namespace Easel.Server.Jobs;
 
-/// <summary>
-/// Clears away what is past, on start and once a day: the trash, old jobs with the pictures they began from, and what a sudden end left half written.
-/// </summary>
+/// <summary>Clears away, on start and once a day: the trash, old jobs with the pictures they began from, and what a sudden end left half written.</summary>
 internal sealed class Housekeeping(Gallery gallery, JobStore jobs, InputPictures inputs, PictureFolder folder, TimeProvider clock, ILogger<Housekeeping> log)
     : BackgroundService
 {

@@ -5,8 +5,6 @@ namespace Easel.Server.Jobs;
 /// alone and neither writes nor locks anything: whoever uses it does. Each job has a position, a number that rises along the order; written down and put
 /// back (<see cref="Restore"/>), the positions give the same order again.
 /// </summary>
-/// <param name="mostPerClient">Jobs that one client may have waiting.</param>
-/// <param name="most">Jobs that may wait in all.</param>
 internal sealed class JobOrder(int mostPerClient, int most)
 {
     private const double Gap = 1024;
@@ -15,7 +13,6 @@ internal sealed class JobOrder(int mostPerClient, int most)
     private readonly List<Entry> _running = [];
     private double _lastPosition;
 
-    /// <param name="Position">The number that it is ordered by.</param>
     public readonly record struct Entry(string Id, string Client, double Position);
 
     /// <summary>The jobs that wait, by rising positions.</summary>
@@ -61,7 +58,6 @@ internal sealed class JobOrder(int mostPerClient, int most)
     }
 
     /// <summary>Puts a waiting job at another place.</summary>
-    /// <returns>The new place, and all jobs, whose positions changed.</returns>
     public (int Place, IReadOnlyList<Entry> Changed) Move(int from, int to)
     {
         var moved = _waiting[from];

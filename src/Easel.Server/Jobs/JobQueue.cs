@@ -89,7 +89,6 @@ internal sealed class JobQueue
     }
 
     /// <summary>Jobs that are over, the youngest first.</summary>
-    /// <param name="before">Only those older than the job of this id; null for all.</param>
     public IReadOnlyList<Job> Over(string? before = null, int count = 50) => _store.Over(before, count);
 
     /// <summary>Takes a job out of the queue, or ends it within a step where it runs.</summary>
@@ -134,9 +133,7 @@ internal sealed class JobQueue
         }
     }
 
-    /// <summary>
-    /// What happens to a job, beginning with how it stands, until it is over. Steps and previews are left out for a watcher that is slow; nothing else is.
-    /// </summary>
+    /// <summary>What happens to a job, beginning with how it stands, until it is over. A slow watcher is spared steps and previews.</summary>
     /// <param name="id">The job; null for all jobs, which never ends.</param>
     /// <exception cref="ServerException">There is no such job (404).</exception>
     public IAsyncEnumerable<JobEvent> Watch(string? id = null, CancellationToken cancel = default)

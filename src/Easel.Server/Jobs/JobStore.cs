@@ -45,7 +45,6 @@ internal sealed class JobStore(Database database)
         Database.Query(connection, $"SELECT {All}, {Pictures} FROM jobs WHERE id = $id", WithPictures, ("$id", id)).FirstOrDefault());
 
     /// <summary>Jobs that are over, the youngest first.</summary>
-    /// <param name="before">Only those older than the job of this id; null for all.</param>
     public IReadOnlyList<Job> Over(string? before, int count) => database.Read(connection => Database.Query(connection,
         $"SELECT {All}, {Pictures} FROM jobs WHERE finished IS NOT NULL AND ($before IS NULL OR id < $before) ORDER BY id DESC LIMIT $count", WithPictures,
         ("$before", before), ("$count", count)));

@@ -3,9 +3,7 @@ using System.Threading.Channels;
 
 namespace Easel.Server.Jobs;
 
-/// <summary>
-/// Those who want to be told. Telling never waits: a watcher that is behind is spared steps and previews, and one that is hopelessly behind is let go.
-/// </summary>
+/// <summary>Those who want to be told. Telling never waits: who is behind is spared steps and previews, and who is hopelessly behind is let go.</summary>
 internal sealed class JobWatchers
 {
     private const int Behind = 16, HopelesslyBehind = 20_000;
@@ -23,7 +21,6 @@ internal sealed class JobWatchers
     }
 
     /// <summary>Begins to watch; what happens from now on is not lost, however late it is read.</summary>
-    /// <param name="begin">What the watcher is told first.</param>
     public ChannelReader<JobEvent> Add(string? jobId, IEnumerable<JobEvent> begin)
     {
         var watcher = new Watcher(jobId, Channel.CreateUnbounded<JobEvent>());

@@ -19,7 +19,6 @@ internal sealed class LoadedModel(IModelSource source, ServerOptions options) : 
     public string? Name { get; private set; }
 
     /// <summary>The generator of a model, loaded now unless it is the one at hand.</summary>
-    /// <param name="vae">Another autoencoder; null for the model's own.</param>
     /// <param name="onProgress">Told the share loaded; throws to cancel.</param>
     public IImageGenerator Generator(ModelEntry model, ModelEntry? vae, Action<double> onProgress)
     {

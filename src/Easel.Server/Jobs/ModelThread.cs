@@ -23,8 +23,6 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
     public bool IsAlive => !_ended.Task.IsCompleted && !_stopping;
 
     /// <summary>Loads a model before a job asks for it; waits for the job that is drawn.</summary>
-    /// <param name="name">The model's name; null for the default one.</param>
-    /// <exception cref="EaselException">There is none of that name, or it cannot be loaded.</exception>
     public Task LoadAsync(string? name)
     {
         var entry = library.Checkpoint(name);

@@ -6,7 +6,6 @@ namespace Easel.Server.Json;
 internal static class Base64Picture
 {
     /// <param name="text">Base64, with or without a "data:" head.</param>
-    /// <param name="name">What to call it in an error.</param>
     /// <exception cref="ServerException">It is no base64 (422).</exception>
     public static byte[] Decode(string text, string name)
     {

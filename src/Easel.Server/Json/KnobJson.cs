@@ -5,9 +5,7 @@ internal static class KnobJson
 {
     /// <summary>Sets the knobs that an object names, and takes them out of it.</summary>
     /// <param name="body">The object. A member that is null is one that is not there.</param>
-    /// <param name="request">What holds where the object is silent.</param>
     /// <param name="nameOf">The protocol's name for a knob; null where it has none.</param>
-    /// <exception cref="InvalidRequestException">A value is of the wrong kind.</exception>
     public static GenerationRequest Take(JsonObject body, GenerationRequest request, Func<Knob, string?> nameOf)
     {
         foreach (var knob in Knobs.All)
@@ -27,9 +25,7 @@ internal static class KnobJson
         var value => JsonSerializer.SerializeToNode(value, value.GetType()),
     };
 
-    /// <summary>
-    /// A value. Clients send 20, 20.0 and "20" for a whole number, and 1, "true" and true for a switch; numbers stand for choices where the protocol counts them.
-    /// </summary>
+    /// <summary>Clients send 20, 20.0 and "20" for a whole number, and 1, "true" and true for a switch; some protocols count choices by numbers.</summary>
     private static object? Read(Knob knob, JsonNode node)
     {
         if (node is JsonValue json)

@@ -77,11 +77,9 @@ internal sealed class ModelLibrary(ServerOptions options)
     }
 
     /// <summary>The upscaler of a request.</summary>
-    /// <exception cref="ServerException">There is none of that name (422).</exception>
     public ModelEntry Upscaler(string name) => Fresh(() => Find(name, ModelUse.Upscaler)) ?? throw Missing("upscaler", name, ModelUse.Upscaler);
 
     /// <summary>The autoencoder of a request.</summary>
-    /// <exception cref="ServerException">There is none of that name (422).</exception>
     public ModelEntry Vae(string name) => Fresh(() => Find(name, ModelUse.Vae)) ?? throw Missing("autoencoder", name, ModelUse.Vae);
 
     /// <summary>What is not known may have been put into a folder since they were read.</summary>

@@ -12,7 +12,6 @@ namespace Easel.Server.Mcp;
 internal sealed class McpJobs(JobQueue queue, Gallery gallery, IHttpContextAccessor http)
 {
     /// <summary>Submits a job and waits for it.</summary>
-    /// <param name="request">Makes the job; what it throws is told.</param>
     public async Task<CallToolResult> RunAsync(Func<JobRequest> request, IProgress<ProgressNotificationValue> progress, CancellationToken cancel)
     {
         try

@@ -36,12 +36,10 @@ internal sealed class McpTools(McpJobs jobs, ModelLibrary library)
 }
 
 /// <summary>What there is to draw and to enlarge with.</summary>
-/// <param name="Default">The model where none is named; null where there is none.</param>
 /// <param name="Loras">What a prompt can call as <c>&lt;lora:name:0.8&gt;</c>.</param>
 internal sealed record ListedModels(string? Default, IReadOnlyList<ListedModel> Models, IReadOnlyList<string> Upscalers, IReadOnlyList<string> Loras);
 
 /// <summary>A model that draws.</summary>
-/// <param name="Family">Such as "Stable Diffusion 1".</param>
 /// <param name="Task">What it takes beside words: plain, inpainting, depth or upscaler.</param>
 /// <param name="NativeSize">The side in pixels at which it draws best.</param>
 internal sealed record ListedModel(string Name, string? Family, string? Task, int? NativeSize);

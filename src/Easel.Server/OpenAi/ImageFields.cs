@@ -75,7 +75,6 @@ internal sealed class ImageFields
     };
 
     /// <summary>A request with the knobs that the parameters name.</summary>
-    /// <exception cref="InvalidRequestException">A value is of the wrong kind.</exception>
     public GenerationRequest Knobs(GenerationRequest request)
     {
         var given = new JsonObject();

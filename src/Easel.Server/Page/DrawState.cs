@@ -98,7 +98,6 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     public void Reset() => Settings = new PageSettings { Prompt = Settings.Prompt, NegativePrompt = Settings.NegativePrompt, Model = Settings.Model };
 
     /// <summary>Takes a picture to begin from.</summary>
-    /// <exception cref="EaselException">It is no picture that can be read.</exception>
     public void TakeInput(string name, byte[] file)
     {
         var image = ImageFile.Load(new MemoryStream(file, writable: false), name);
@@ -163,7 +162,6 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     }
 
     /// <summary>Draws variations of a picture: its settings with fresh seeds.</summary>
-    /// <exception cref="EaselException">Its text does not tell its settings, or the queue refuses.</exception>
     public Job DrawSimilar(Picture picture, string client)
     {
         var told = SettingsOf(picture);

@@ -3,9 +3,7 @@ using Easel.Server.Json;
 
 namespace Easel.Server.Sdapi;
 
-/// <summary>
-/// JSON as AUTOMATIC1111's web UI reads and writes it: names with underscores, nulls written, numbers also read from texts, members that are not known passed over.
-/// </summary>
+/// <summary>JSON as AUTOMATIC1111 has it: names with underscores, nulls written, numbers also read from texts, unknown members passed over.</summary>
 internal static class SdapiJson
 {
     public static JsonSerializerOptions Options { get; } = new()

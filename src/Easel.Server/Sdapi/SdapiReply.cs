@@ -11,7 +11,6 @@ namespace Easel.Server.Sdapi;
 internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gallery gallery)
 {
     /// <summary>The answer to txt2img and img2img.</summary>
-    /// <param name="jobs">The jobs whose pictures are sent, over.</param>
     public IResult Of(DrawingBody body, IReadOnlyList<JobRequest> requests, IReadOnlyList<Job> jobs, DateTimeOffset started)
     {
         var pictures = jobs.SelectMany(job => job.Pictures).Select(gallery.Find).OfType<Picture>().ToList();

@@ -13,7 +13,6 @@ internal sealed class SdapiTasks(JobQueue queue)
     private readonly List<SdapiTask> _tasks = [];
 
     /// <summary>Begins a request; it is over when the task is disposed of.</summary>
-    /// <param name="name">What the task is called in the state of its progress.</param>
     /// <param name="alone">Whether its jobs go on where the client goes away.</param>
     public SdapiTask Begin(string name, string client, bool alone)
     {

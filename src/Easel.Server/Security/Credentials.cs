@@ -13,9 +13,7 @@ internal sealed class Credentials(ServerOptions options)
     /// <summary>The user who is asked for; null where it is a token alone.</summary>
     public string? UserName => options.User;
 
-    /// <summary>
-    /// The value of the cookie of those who have logged in. Made from the secrets: it outlives a restart and ends when they change.
-    /// </summary>
+    /// <summary>The cookie of those who have logged in. Made from the secrets: it outlives a restart and ends when they change.</summary>
     public string Session => Convert.ToHexStringLower(HMACSHA256.HashData(SHA256.HashData([.. _token ?? [], .. _user ?? []]), "easel session"u8));
 
     /// <summary>The name of whoever sends this header; null where it proves nothing.</summary>

@@ -50,7 +50,6 @@ internal sealed class LoginAttempts(TimeProvider clock)
 
     private readonly ConcurrentDictionary<IPAddress, (int Count, long Since)> _failed = new();
 
-    /// <exception cref="ServerException">There were too many (429).</exception>
     public void Failed(HttpContext context)
     {
         if (_failed.Count > MostAddresses) _failed.Clear();

@@ -101,7 +101,6 @@ internal sealed class Gallery(Database database, PictureFolder folder, TimeProvi
     }
 
     /// <summary>Ends deleted pictures for good.</summary>
-    /// <param name="before">Only those that were deleted before this moment.</param>
     public int Purge(DateTimeOffset before)
     {
         var pictures = Deleted().Where(picture => picture.Deleted < before).ToList();

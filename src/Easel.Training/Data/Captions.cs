@@ -71,7 +71,6 @@ internal static class Captions
         .Concat(["a an", " on a white background", "x, x style", "in x style"]).Distinct();
 
     /// <summary>The commonest words of CLIP's vocabulary that captions of some drawings have no other use for.</summary>
-    /// <param name="meanings">Words that mean a thing, which are no fillers either.</param>
     public static IReadOnlyList<string> FillersFor(IEnumerable<Drawing> drawings, IReadOnlyDictionary<string, string> meanings, int count)
     {
         var used = Parts(drawings).SelectMany(part => part.Split([' ', ',', '-'])).ToHashSet();

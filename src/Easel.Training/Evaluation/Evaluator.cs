@@ -33,7 +33,6 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
     private readonly IReadOnlyList<Drawing> _concepts = [.. drawings.DistinctBy(drawing => drawing.Concept)];
 
     /// <summary>All measures, the measure's own first.</summary>
-    /// <param name="prompts">How many pictures to draw for each kind of prompt at most.</param>
     public IEnumerable<Score> Run(int prompts, Action<string, double>? onProgress, CancellationToken cancel)
     {
         yield return Itself(prompts);

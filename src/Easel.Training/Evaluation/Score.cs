@@ -1,7 +1,6 @@
 namespace Easel.Training.Evaluation;
 
 /// <summary>How often something came out right.</summary>
-/// <param name="First">How often the right concept was the nearest.</param>
 /// <param name="Five">How often it was among the five nearest; null where there is no such count.</param>
 internal sealed record Score(string What, int First, int? Five, int All)
 {
