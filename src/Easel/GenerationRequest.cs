@@ -165,6 +165,9 @@ public sealed record GenerationRequest
     /// <summary>How often the prompts are drawn, 1 to 10000. Default 1.</summary>
     public int BatchCount { get; init; } = 1;
 
+    /// <summary>How many pictures there will be.</summary>
+    public int PictureCount => BatchCount * (Prompts.Count == 1 ? BatchSize : Prompts.Count);
+
     /// <summary>The text encoder's layers counted from the end at which to stop, 1 to 12; 1 is the layer that the model was trained on. Default 1.</summary>
     public int ClipSkip { get; init; } = 1;
 

@@ -67,7 +67,7 @@ public sealed class ImageGenerator : IImageGenerator
     {
         NativeRuntime.Load();
         options ??= new LoadOptions();
-        var (speed, watch) = (new MachineSpeed(options.SpeedFile), Stopwatch.StartNew());
+        var (speed, watch) = (MachineSpeed.In(options.CacheFolder), Stopwatch.StartNew());
         var model = ModelLoader.Load(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device), onProgress);
         if (model.Residency != Residency.OneAtATime)
             speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, model.Size.Values(), watch.Elapsed.TotalSeconds, model.Size.Values());
@@ -97,7 +97,7 @@ public sealed class ImageGenerator : IImageGenerator
         var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise());
         var (format, memory) = ModelLoader.Choose(MemoryPlan.Formats(options.Precision, device), device,
             format => MemoryPlan.For(size, format, shape.Rows, shape.Latent, shape.Encodes, MemoryPlan.Budget(options.MemoryLimit)));
-        return RunPlanner.Of(request, shape, size, memory, format, device, options.TinyVae is not null, new MachineSpeed(options.SpeedFile));
+        return RunPlanner.Of(request, shape, size, memory, format, device, options.TinyVae is not null, MachineSpeed.In(options.CacheFolder));
     }
 
     /// <summary>Tells what a run of the loaded model would take.</summary>

@@ -39,8 +39,14 @@ public sealed record LoadOptions
     /// </summary>
     public long? MemoryLimit { get; init; }
 
-    /// <summary>A file that remembers how fast this machine is, from which the time of a run is foretold; null to remember nothing beyond the generator.</summary>
-    public string? SpeedFile { get; init; }
+    /// <summary>
+    /// A folder that remembers, from one program to the next, how fast this machine is, from which the time of a run is foretold, and the fingerprints of
+    /// model files; null to remember nothing beyond this program. <see cref="UserCacheFolder"/> is the customary one.
+    /// </summary>
+    public string? CacheFolder { get; init; }
+
+    /// <summary>Where the programs of this person share such a folder: "~/.cache/easel" on Linux.</summary>
+    public static string UserCacheFolder => Runtime.CacheFolder.OfUser;
 
     /// <summary>A folder of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; null for none.</summary>
     public string? LoraFolder { get; init; }

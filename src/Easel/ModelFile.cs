@@ -1,5 +1,6 @@
 using Easel.Weights;
 using Easel.Weights.Formats;
+using Easel.Weights.Names;
 using static TorchSharp.torch;
 
 namespace Easel;
@@ -48,6 +49,9 @@ public sealed record ModelFile
     /// <summary>The tensors in the file's own order.</summary>
     public IReadOnlyList<StoredTensor> Tensors { get; private init; } = [];
 
+    /// <summary>How many vectors a textual inversion has and how wide they are; null for everything else.</summary>
+    public (int Count, int Width)? Vectors { get; private init; }
+
     /// <summary>What was noticed and set aside: training state, averaged copies, tensors that no network has a place for.</summary>
     public IReadOnlyList<string> Remarks { get; private init; } = [];
 
@@ -68,6 +72,14 @@ public sealed record ModelFile
             return Of(file, unknown.Message);
         }
     }
+
+    /// <summary>The LoRAs that prompts can call out of a folder (<see cref="LoadOptions.LoraFolder"/>): name and path of each, by name.</summary>
+    /// <param name="folder">The folder; one that does not exist is an empty one.</param>
+    public static IReadOnlyList<KeyValuePair<string, string>> LorasIn(string folder) => NamedFiles.Loras(folder).All;
+
+    /// <summary>The textual inversions that prompts can call out of a folder (<see cref="LoadOptions.EmbeddingFolder"/>): name and path of each, by name.</summary>
+    /// <param name="folder">The folder; one that does not exist is an empty one.</param>
+    public static IReadOnlyList<KeyValuePair<string, string>> EmbeddingsIn(string folder) => NamedFiles.Embeddings(folder).All;
 
     /// <summary>Writes any model as one safetensors file, one tensor in memory at a time.</summary>
     /// <param name="path">A file of tensors, which keeps its names, or a diffusers folder, which is given those of the original single file.</param>
@@ -128,6 +140,7 @@ public sealed record ModelFile
             Formats = [.. file.Tensors.Values.Select(tensor => tensor.Stored).Distinct()],
             Values = file.Tensors.Values.Sum(tensor => tensor.ElementCount),
             Tensors = [.. TensorsOf(file)],
+            Vectors = known?.Kind == ModelKind.Embedding ? TextualInversion.SizeIn(file) : null,
             Remarks = file.Remarks,
         };
     }

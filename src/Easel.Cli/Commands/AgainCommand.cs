@@ -21,53 +21,53 @@ internal static class AgainCommand
         command.SetAction(parsed =>
         {
             var file = parsed.GetRequiredValue(picture);
-            var text = Read(file);
+            var told = Read(file);
             var settings = DrawSettings.Read(parsed, flags, [], DrawTask.Draw, optimized: false);
             var ordered = settings.Count is not null ? "--count" : settings.Repeat is not null ? "--repeat" : settings.FromFile is not null ? "--from-file" : null;
             if (ordered is not null) throw new UsageException($"{ordered} does not go with again, which makes the one picture; easel draw makes many.");
             var vaeIsGiven = (settings.Load.TinyVae ?? settings.Load.Vae) is not null;
-            var request = RequestInfotext.FromInfotext(text);
+            var request = told.ToRequest();
             settings = settings with
             {
                 IsScript = false,
-                Task = text["Mask blur"] is not null || request.Extend.Any ? DrawTask.Inpaint : DrawTask.Draw,
+                Task = told.Text["Mask blur"] is not null || request.Extend.Any ? DrawTask.Inpaint : DrawTask.Draw,
                 Extended = request.Extend,
-                Load = settings.Load with { Precision = flags.PrecisionOf(parsed) ?? RequestInfotext.PrecisionOf(text) ?? Precision.Auto },
-                Notes = [.. settings.Notes, .. NotesOn(text, vaeIsGiven)],
+                Load = settings.Load with { Precision = flags.PrecisionOf(parsed) ?? told.Precision ?? Precision.Auto },
+                Notes = [.. settings.Notes, .. NotesOn(told, vaeIsGiven)],
             };
-            if (settings.Init is null && RequestInfotext.NeedsPicture(text))
+            if (settings.Init is null && told.NeedsPicture)
                 throw new UsageException($"{file} was made from another picture, which it does not hold; give that one again with -i.");
-            new DrawRun(settings, shell) { Again = text }.Execute();
+            new DrawRun(settings, shell) { Again = told }.Execute();
         });
         return command;
     }
 
-    private static Infotext Read(string file)
+    private static PictureSettings Read(string file)
     {
         var metadata = Inputs.Read(() => ImageFile.ReadMetadata(file));
-        if (PictureSettings.Read(metadata) is { } told && told.Text["Steps"] is not null) return told.Text;
+        if (PictureSettings.Read(metadata) is { } told && told.Text["Steps"] is not null) return told;
         throw new UsageException(string.IsNullOrWhiteSpace(metadata.Parameters)
             ? $"{file} holds no settings: the program that made it, or one that saved it since, left them out."
             : $"The text in {file} is not one of settings that Easel can read.");
     }
 
-    private static IEnumerable<string> NotesOn(Infotext text, bool vaeIsGiven)
+    private static IEnumerable<string> NotesOn(PictureSettings told, bool vaeIsGiven)
     {
-        if (text["VAE"] is { } vae && !vaeIsGiven) yield return $"the picture was made with the autoencoder {vae}; --vae names one.";
-        foreach (var (name, value) in RequestInfotext.NotUnderstood(text))
+        if (told.Text["VAE"] is { } vae && !vaeIsGiven) yield return $"the picture was made with the autoencoder {vae}; --vae names one.";
+        foreach (var (name, value) in told.NotUnderstood)
             yield return $"the picture was made with \"{name}: {value}\", which is not done again; it will differ.";
     }
 
     /// <summary>What is to be told where the model or the input picture is another than the text names.</summary>
-    public static IEnumerable<string> Differences(Infotext text, string model, string? hash, GenerationRequest request)
+    public static IEnumerable<string> Differences(PictureSettings told, string model, string? hash, GenerationRequest request)
     {
-        if (text["Model hash"] is { } known && hash is not null && !ModelHash.Short(hash).Equals(known, StringComparison.OrdinalIgnoreCase))
+        var text = told.Text;
+        if (text["Model hash"] is { } known && hash is not null && !ModelStamp.ShortHash(hash).Equals(known, StringComparison.OrdinalIgnoreCase))
         {
-            yield return $"the picture was made with the model {text["Model"] ?? "of hash"} {known}, but {Path.GetFileName(model)} is {ModelHash.Short(hash)}; "
+            yield return $"the picture was made with the model {text["Model"] ?? "of hash"} {known}, but {Path.GetFileName(model)} is {ModelStamp.ShortHash(hash)}; "
                 + "it will differ.";
         }
-        if (text["Init image hash"] is { } first && text["Version"]?.StartsWith("Easel", StringComparison.Ordinal) == true && request.InitImage is { } init
-            && RequestInfotext.HashOf(init) != first)
+        if (request.InitImage is { } init && told.IsMadeFrom(init) == false)
             yield return "the input picture is another than the one that the picture was made from; it will differ.";
     }
 }

@@ -1,3 +1,4 @@
+using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
 using Easel.Metadata;
 
@@ -64,8 +65,8 @@ internal static class ModelFacts
     {
         if (Directory.Exists(path)) return;
         using var progress = IProgressDisplay.For(shell, quiet: !shell.ErrorIsTerminal);
-        var hash = ModelHashes.OfUser(shell.Variable).Of(path, share => progress.Working("reading " + Path.GetFileName(path), share), shell.Cancel)!;
-        facts.Add("model hash", ModelHash.Short(hash));
+        var hash = ModelStamp.HashOf(path, ModelChoice.CacheFolder(shell), share => progress.Working("reading " + Path.GetFileName(path), share), shell.Cancel)!;
+        facts.Add("model hash", ModelStamp.ShortHash(hash));
         facts.Add("sha256", hash);
     }
 }

@@ -1,7 +1,6 @@
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
-using Easel.Runtime;
 using Easel.Training;
 using Easel.Training.Data;
 using Easel.Training.Evaluation;
@@ -86,9 +85,8 @@ internal static class TrainCommand
             [model, prompts, steps, scale, sheet, common.DataFolder, common.Concepts, common.Sources, common.Quiet], parsed =>
         {
             var path = parsed.GetValue(model) ?? ModelChoice.Find(null, shell);
-            NativeRuntime.UseOneThread(); // such models are small
             using var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet));
-            using var generator = ImageGenerator.Load(path);
+            using var generator = Evaluator.Load(path);
             if (parsed.GetValue(sheet) is { } file)
             {
                 ContactSheet.Draw(generator, parsed.GetValue(steps) ?? 20, parsed.GetValue(scale), file, progress.Working, shell.Cancel);

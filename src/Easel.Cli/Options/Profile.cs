@@ -1,5 +1,4 @@
 using Easel.Imaging;
-using Easel.Models;
 
 namespace Easel.Cli.Options;
 
@@ -111,9 +110,10 @@ internal sealed record Profile
     };
 
     /// <summary>The row for a command line, once the model is known, or, before, for a model of the first generation.</summary>
-    public static Profile For(DrawSettings settings, ModelFamily? family = null)
+    public static Profile For(DrawSettings settings, ModelInfo? model = null)
     {
-        var isSecond = family?.Scripts == OriginalScripts.Stability;
+        // The two repositories sign their pictures differently, and by that their models are told apart.
+        var isSecond = model?.Watermark == WatermarkMark.StableDiffusion2;
         var fromPicture = settings.Task == DrawTask.Image || settings is { Task: DrawTask.Draw, Init: not null };
         return settings.Task switch
         {

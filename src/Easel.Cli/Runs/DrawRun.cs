@@ -4,9 +4,6 @@ using Easel.Cli.Options;
 using Easel.Cli.Terminal;
 using Easel.Imaging;
 using Easel.Metadata;
-using Easel.Models;
-using Easel.Runtime;
-using Easel.Weights;
 
 namespace Easel.Cli.Runs;
 
@@ -16,7 +13,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
     private readonly List<string> _saved = [];
 
     /// <summary>The settings inside a picture that is to be made again; null where the command line says what to draw.</summary>
-    public Infotext? Again { get; init; }
+    public PictureSettings? Again { get; init; }
 
     /// <exception cref="OperationCanceledException">It was cancelled; pictures finished before are kept.</exception>
     public void Execute()
@@ -27,7 +24,6 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         var request = RequestFor(profile, inputs);
         request.Validate();
         var path = ModelChoice.Find(settings.Model, shell);
-        if (path == BuiltInModel.Path) NativeRuntime.UseOneThread();
         var options = ModelChoice.Options(settings.Load, shell);
         if (settings.Plan)
         {
@@ -35,7 +31,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
             return;
         }
         var files = new OutputFiles(settings, profile);
-        if (!settings.SkipSave || GridIsWanted(profile)) files.Prepare(Again is null ? Batch.Of(request).Sum(batch => batch.Prompts.Count) : 1);
+        if (!settings.SkipSave || GridIsWanted(profile)) files.Prepare(Again is null ? request.PictureCount : 1);
         if (settings.Task == DrawTask.Upscale && inputs.Picture is { } picture && Upscaler.IsIn(path)) UpscalerRun.Execute(path, picture, settings, files, shell);
         else if (settings.Quiet) Draw(path, options, inputs, files, new SilentProgress(shell));
         else Draw(path, options, inputs, files, IProgressDisplay.For(shell, quiet: false));
@@ -57,14 +53,13 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
                 progress.Working(label, share);
             });
             shell.Cancel.ThrowIfCancellationRequested();
-            var profile = Profile.For(settings, generator.Family); // now that it is known whose scripts go with the model
+            var profile = Profile.For(settings, generator.Model); // now that it is known whose scripts go with the model
             var request = RequestFor(profile, inputs);
-            CheckModel(generator.Family, path);
+            CheckModel(generator.Model, path);
 
-            var hash = settings.NoMetadata ? null : Task.Run(() => ModelHashes.OfUser(shell.Variable).Of(path, cancel: shell.Cancel));
-            var stamp = new ModelStamp(path, options, generator.Precision, hash);
+            var stamp = settings.NoMetadata ? null : ModelStamp.Of(path, options, generator.Precision, shell.Cancel);
             if (Again is not null)
-                foreach (var difference in AgainCommand.Differences(Again, path, hash?.GetAwaiter().GetResult(), request)) progress.Note(difference);
+                foreach (var difference in AgainCommand.Differences(Again, path, stamp?.Hash?.GetAwaiter().GetResult(), request)) progress.Note(difference);
 
             var plan = generator.Plan(request);
             if (settings.Json) shell.Out.WriteLine(JsonLines.Plan(plan, path));
@@ -72,14 +67,14 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
 
             // 2. Draw; each picture is saved as soon as it is there
             watch.Start();
-            var wanted = Again is null ? (int?)null : RequestInfotext.IndexIn(Again, request);
+            var wanted = Again is null ? (int?)null : Again.IndexIn(request);
             var (marked, grid) = (request.Watermark, GridIsWanted(profile));
             // The scripts make their sheet of unmarked pictures and mark it as a whole.
             result = generator.Generate(request with { Watermark = marked && !grid }, progress.Drawing, shell.Cancel, image =>
             {
                 if (settings.SkipSave || wanted is not null && image.Index != wanted) return;
-                var finished = grid ? Marked(image, marked, generator.Family) : image;
-                var text = settings.NoMetadata ? null : stamp.MetadataOf(finished);
+                var finished = grid ? Marked(image, marked, generator.Model) : image;
+                var text = stamp?.MetadataOf(finished);
                 _saved.Add(files.Save(finished, text, _saved.Count));
                 progress.Result(settings.Json ? JsonLines.Picture(_saved[^1], finished, text) : _saved[^1]);
             });
@@ -88,9 +83,9 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
             sheet = grid ? ImageGrid.Make([.. result.Images.Select(image => image.Image)], ColumnsOf(request)) : null;
             if (sheet is not null)
             {
-                if (marked && Watermark.CanCarry(sheet)) sheet = Watermark.Write(sheet, generator.Family.Watermark);
-                var first = Marked(result.Images[0], marked, generator.Family);
-                _saved.Add(files.SaveGrid(sheet, settings.NoMetadata ? null : stamp.MetadataOf(first)));
+                if (marked && Watermark.CanCarry(sheet)) sheet = Watermark.Write(sheet, generator.Model.Watermark);
+                var first = Marked(result.Images[0], marked, generator.Model);
+                _saved.Add(files.SaveGrid(sheet, stamp?.MetadataOf(first)));
                 if (!settings.Json) progress.Result(_saved[^1]);
             }
             foreach (var remark in result.Remarks) progress.Note(remark);
@@ -109,30 +104,30 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
     private void TellPlan(string path, LoadOptions options, Inputs inputs)
     {
         if (settings.Task == DrawTask.Upscale && Upscaler.IsIn(path)) throw new UsageException($"--plan is for diffusion models; {Path.GetFileName(path)} enlarges in one pass.");
-        using var checkpoint = Checkpoint.Open(path, options.Config, options.Ema, options.Vae);
-        CheckModel(checkpoint.Family, path);
-        var request = RequestFor(Profile.For(settings, checkpoint.Family), inputs);
-        var plan = ImageGenerator.Plan(checkpoint, request, options);
-        shell.Out.WriteLine(settings.Json ? JsonLines.Plan(plan, path) : PlanFacts.Of(plan, $"{path} ({checkpoint.Family.Name})", request).ToText());
+        var file = ModelFile.Read(path, options);
+        if (file.Model is { } model) CheckModel(model, path);
+        var request = RequestFor(Profile.For(settings, file.Model), inputs);
+        var plan = ImageGenerator.Plan(path, request, options); // says so where it is no model to draw with
+        shell.Out.WriteLine(settings.Json ? JsonLines.Plan(plan, path) : PlanFacts.Of(plan, $"{path} ({file.Description})", request).ToText());
     }
 
     private GenerationRequest RequestFor(Profile profile, Inputs inputs)
     {
         if (Again is null) return RequestBuilder.Build(settings, profile, inputs);
-        return RequestBuilder.Turned(RequestInfotext.FromInfotext(Again), settings, inputs);
+        return RequestBuilder.Turned(Again.ToRequest(), settings, inputs);
     }
 
-    private void CheckModel(ModelFamily family, string path)
+    private void CheckModel(ModelInfo model, string path)
     {
         if (Again is not null) return;
-        var name = $"{Path.GetFileName(path)} ({family.Name})";
-        if (settings.Task == DrawTask.Upscale && family.Enlarges == 1)
+        var name = $"{Path.GetFileName(path)} ({model.Family})";
+        if (settings.Task == DrawTask.Upscale && model.Enlarges == 1)
             throw new UsageException($"{name} does not enlarge pictures; upscale needs the x4 upscaler's checkpoint.");
-        if (settings.Task == DrawTask.Depth && !family.TakesDepth)
+        if (settings.Task == DrawTask.Depth && !model.TakesDepth)
             throw new UsageException($"{name} does not look at depth; depth2img needs a depth model's checkpoint.");
-        if (settings.Task != DrawTask.Upscale && family.Enlarges > 1)
+        if (settings.Task != DrawTask.Upscale && model.Enlarges > 1)
             throw new UsageException($"{name} only enlarges pictures: easel upscale -i picture.png.");
-        var (own, factor) = (family.Latent.Channels, family.Latent.PixelsPerPosition);
+        var (own, factor) = (model.LatentChannels, model.PixelsPerPosition);
         if (settings.Claimed.Channels is { } channels && channels != own) throw new UsageException($"--C is {channels}, but the latents of {name} have {own} channels.");
         if (settings.Claimed.Factor is { } claimed && claimed != factor)
             throw new UsageException($"--f is {claimed}, but a latent of {name} stands for {factor} x {factor} pixels.");
@@ -147,12 +142,12 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         return request.BatchSize > 1 ? request.BatchSize : (int)Math.Ceiling(Math.Sqrt(many));
     }
 
-    private static GeneratedImage Marked(GeneratedImage image, bool marked, ModelFamily family)
+    private static GeneratedImage Marked(GeneratedImage image, bool marked, ModelInfo model)
     {
         var carries = marked && Watermark.CanCarry(image.Image);
         return image with
         {
-            Image = carries ? Watermark.Write(image.Image, family.Watermark) : image.Image,
+            Image = carries ? Watermark.Write(image.Image, model.Watermark) : image.Image,
             Request = image.Request with { Watermark = marked },
             HasWatermark = carries,
         };

@@ -1,4 +1,3 @@
-using Easel.Runtime;
 using Easel.Sampling;
 
 namespace Easel.Cli.Runs;
@@ -45,13 +44,17 @@ internal static class ModelChoice
         {
             LoraFolder = Folder(asked.LoraFolder, "EASEL_LORAS", shell),
             EmbeddingFolder = Folder(asked.EmbeddingFolder, "EASEL_EMBEDDINGS", shell),
-            SpeedFile = CacheFolder.File(shell.Variable, "speed.json"),
+            CacheFolder = CacheFolder(shell),
         };
         if (asked.Config is not { } config || File.Exists(config)) return options;
         if (KnownConfigs.TryGetValue(Path.GetFileName(config), out var prediction))
             return options with { Config = null, Prediction = asked.Prediction ?? prediction };
         throw new UsageException($"There is no configuration at {config}; most models need none.");
     }
+
+    /// <summary>Where Easel remembers what it measured: in the folder that the shell names for such things, or the customary one.</summary>
+    public static string CacheFolder(Shell shell) =>
+        shell.Variable("XDG_CACHE_HOME") is { Length: > 0 } cache ? Path.Combine(cache, "easel") : LoadOptions.UserCacheFolder;
 
     private static void Existing(string? path, string what)
     {

@@ -39,16 +39,13 @@ internal sealed partial class OutputFiles
     /// <summary>Makes sure, before any work is done, that files can be written and that those named are free.</summary>
     public void Prepare(int pictures)
     {
-        var probe = Path.Combine(Folder, $".easel-{Guid.NewGuid():N}");
         try
         {
-            Directory.CreateDirectory(_profile.Naming == Naming.Samples && _settings.Output is null ? Path.Combine(Folder, "samples") : Folder);
-            File.WriteAllBytes(probe, []);
-            File.Delete(probe);
+            ImageFile.PrepareFolder(_profile.Naming == Naming.Samples && _settings.Output is null ? Path.Combine(Folder, "samples") : Folder);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (EaselException e)
         {
-            throw new UsageException($"Pictures cannot be saved in {Folder}: {WriteFailure.Reason(e).Replace(probe, Folder).TrimEnd('.')}.", e);
+            throw new UsageException(e.Message, e);
         }
         if (_settings.Output is not { } output) return;
 

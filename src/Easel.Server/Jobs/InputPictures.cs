@@ -12,14 +12,14 @@ internal sealed class InputPictures(PictureFolder folder)
     public IReadOnlyList<string> Save(string jobId, GenerationRequest request)
     {
         var kept = new List<string>();
-        if (request.InitImage is { } init) Keep(Init, () => ImageFile.Encode(init, ImageFormat.Png));
-        if (request.Mask is { } mask) Keep(Mask, () => ImageFile.Encode(mask.ToRgb(), ImageFormat.Png));
-        if (request.Depth is { } depth) Keep(Depth, () => ImageFile.EncodeDepth(depth));
+        if (request.InitImage is { } init) Keep(Init, path => ImageFile.Save(path, init));
+        if (request.Mask is { } mask) Keep(Mask, path => ImageFile.Save(path, mask.ToRgb()));
+        if (request.Depth is { } depth) Keep(Depth, path => ImageFile.SaveDepth(path, depth));
         return kept;
 
-        void Keep(string name, Func<byte[]> encode)
+        void Keep(string name, Action<string> save)
         {
-            ImageFile.Write(PathOf(jobId, name), encode(), overwrite: true);
+            save(PathOf(jobId, name));
             kept.Add(name);
         }
     }

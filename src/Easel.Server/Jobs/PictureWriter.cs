@@ -105,14 +105,7 @@ internal sealed class PictureWriter : IDisposable
         var file = PictureFolder.FileOf(id);
         var path = _folder.PathOf(file);
         if (File.Exists(path)) return; // recovered, and told of already
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new EaselException($"Pictures cannot be saved in {_folder.Root}: {WriteFailure.Reason(e)}", e);
-        }
+        ImageFile.PrepareFolder(Path.GetDirectoryName(path)!);
         var metadata = text();
         ImageFile.Save(path, image, metadata);
         Add(run, Picture.Of(id, run.Job.Id, file, DateTimeOffset.UtcNow, image.Width, image.Height, metadata.Parameters));

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Easel.Metadata;
 using Easel.Server.Errors;
-using Easel.Weights.Names;
 
 namespace Easel.Server.Library;
 
@@ -32,10 +31,10 @@ internal sealed class ModelLibrary(ServerOptions options)
         : Checkpoints.FirstOrDefault(entry => entry.Model is { Enlarges: 1, TakesDepth: false, TakesMask: false }) ?? Checkpoints.FirstOrDefault();
 
     /// <summary>The LoRAs that prompts can call by name.</summary>
-    public IReadOnlyList<string> Loras => options.Load.LoraFolder is { } folder ? NamedFiles.Loras(folder).Names : [];
+    public IReadOnlyList<string> Loras => options.Load.LoraFolder is { } folder ? [.. ModelFile.LorasIn(folder).Select(file => file.Key)] : [];
 
     /// <summary>The textual inversions that prompts can call by name.</summary>
-    public IReadOnlyList<string> Embeddings => options.Load.EmbeddingFolder is { } folder ? NamedFiles.Embeddings(folder).Names : [];
+    public IReadOnlyList<string> Embeddings => options.Load.EmbeddingFolder is { } folder ? [.. ModelFile.EmbeddingsIn(folder).Select(file => file.Key)] : [];
 
     /// <summary>Reads the folders again; files that did not change are not opened again.</summary>
     public IReadOnlyList<ModelEntry> Refresh()
@@ -45,7 +44,7 @@ internal sealed class ModelLibrary(ServerOptions options)
             _read = Stopwatch.GetTimestamp();
             var files = Files().ToList();
             var names = Names(files);
-            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path], Sha256 = ModelStamp.KnownHashOf(file.Path), IsBuiltIn = file.Path == BuiltInModel.Path });
+            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path], Sha256 = ModelStamp.KnownHashOf(file.Path, _options.Load.CacheFolder), IsBuiltIn = file.Path == BuiltInModel.Path });
             _entries = [.. entries.OrderBy(entry => entry.Use == ModelUse.None).ThenBy(entry => entry.IsBuiltIn).ThenBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)];
         }
         Changed?.Invoke();

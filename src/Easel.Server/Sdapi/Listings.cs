@@ -1,7 +1,5 @@
 using Easel.Sampling;
 using Easel.Server.Library;
-using Easel.Weights;
-using Easel.Weights.Names;
 
 namespace Easel.Server.Sdapi;
 
@@ -9,7 +7,7 @@ namespace Easel.Server.Sdapi;
 internal sealed class Listings(ModelLibrary library, ServerOptions server)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<(string Path, DateTime Changed), (int Width, int Count)?> _embeddings = [];
+    private readonly Dictionary<(string Path, DateTime Changed), (int Count, int Width)?> _embeddings = [];
 
     public static object Samplers() =>
         Sampling.Samplers.All.Select(sampler => new { name = sampler.DisplayName, aliases = sampler.Aliases.Prepend(sampler.Name), options = new Dictionary<string, string>() });
@@ -44,8 +42,7 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
     public object Loras()
     {
         if (server.Load.LoraFolder is not { } folder) return Array.Empty<object>();
-        var files = NamedFiles.Loras(folder);
-        return library.Loras.Select(name => new { name, alias = name, path = files.Find(name), metadata = new Dictionary<string, string>() });
+        return ModelFile.LorasIn(folder).Select(lora => new { name = lora.Key, alias = lora.Key, path = lora.Value, metadata = new Dictionary<string, string>() });
     }
 
     public object Embeddings()
@@ -53,10 +50,9 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
         var loaded = new Dictionary<string, object>();
         if (server.Load.EmbeddingFolder is { } folder)
         {
-            var files = NamedFiles.Embeddings(folder);
-            foreach (var name in library.Embeddings)
+            foreach (var (name, path) in ModelFile.EmbeddingsIn(folder))
             {
-                if (files.Find(name) is { } path && Measured(path) is var (width, count))
+                if (Measured(path) is var (count, width))
                     loaded[name] = new { step = (int?)null, sd_checkpoint = (string?)null, sd_checkpoint_name = (string?)null, shape = width, vectors = count };
             }
         }
@@ -87,8 +83,8 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
         no_half = server.Load.Precision == Precision.Full,
     };
 
-    /// <summary>Width and number of a textual inversion's vectors; null where it cannot be read. Read once.</summary>
-    private (int Width, int Count)? Measured(string path)
+    /// <summary>Number and width of a textual inversion's vectors; null where it cannot be read. Read once.</summary>
+    private (int Count, int Width)? Measured(string path)
     {
         var key = (path, File.GetLastWriteTimeUtc(path));
         lock (_lock)
@@ -96,8 +92,7 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
             if (_embeddings.TryGetValue(key, out var known)) return known;
             try
             {
-                using var inversion = TextualInversion.Read(path);
-                return _embeddings[key] = (inversion.Width, inversion.Count);
+                return _embeddings[key] = ModelFile.Read(path).Vectors;
             }
             catch (EaselException)
             {

@@ -69,7 +69,22 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
         lock (_lock)
         {
             foreach (var (name, value) in changes.Where(change => change.Key != "sd_checkpoint_hash")) _changed[name] = value?.DeepClone();
-            ImageFile.Write(FileIn(folder), JsonSerializer.SerializeToUtf8Bytes(_changed), overwrite: true);
+            Write();
+        }
+    }
+
+    /// <summary>Writes the file whole or not at all.</summary>
+    private void Write()
+    {
+        var path = FileIn(folder);
+        try
+        {
+            File.WriteAllBytes(path + ".part", JsonSerializer.SerializeToUtf8Bytes(_changed));
+            File.Move(path + ".part", path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EaselException($"The settings cannot be kept in {path}: {e.Message}", e);
         }
     }
 

@@ -65,9 +65,8 @@ internal sealed class Gallery(Database database, PictureFolder folder, TimeProvi
             var image = Present(id, ImageFile.Load);
             var scale = Math.Min(1, (double)ThumbnailSide / Math.Max(image.Width, image.Height));
             var (width, height) = (Math.Max(1, (int)(image.Width * scale)), Math.Max(1, (int)(image.Height * scale)));
-            var bytes = ImageFile.Encode(Resampling.Resize(image, width, height), ImageFormat.WebP, quality: 80);
-            ImageFile.Write(small, bytes, overwrite: true);
-            return bytes;
+            ImageFile.Save(small, Resampling.Resize(image, width, height), quality: 80);
+            return await File.ReadAllBytesAsync(small, cancel);
         }
         finally
         {

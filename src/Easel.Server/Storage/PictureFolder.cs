@@ -37,17 +37,7 @@ public sealed class PictureFolder : IDisposable
     /// <exception cref="EaselException">They cannot be written, or another server has them.</exception>
     public void Open()
     {
-        try
-        {
-            foreach (var folder in (string[])[Root, Hidden, Inputs, Thumbnails, Trash]) Directory.CreateDirectory(folder);
-            var probe = Path.Combine(Root, $".{Guid.NewGuid():N}.part");
-            File.WriteAllBytes(probe, []);
-            File.Delete(probe);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new EaselException($"Pictures cannot be saved in {Root}: {WriteFailure.Reason(e).TrimEnd('.')}.", e);
-        }
+        foreach (var folder in (string[])[Root, Hidden, Inputs, Thumbnails, Trash]) ImageFile.PrepareFolder(folder);
         try
         {
             _lock = new FileStream(Path.Combine(Hidden, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);

@@ -1,4 +1,5 @@
 using Easel.Imaging;
+using Easel.Runtime;
 using Easel.Training.Data;
 
 namespace Easel.Training.Evaluation;
@@ -31,6 +32,13 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
 
     private readonly Neighbours _neighbours = new(folder, drawings);
     private readonly IReadOnlyList<Drawing> _concepts = [.. drawings.DistinctBy(drawing => drawing.Concept)];
+
+    /// <summary>Loads a model to be measured. Such models are small, so that one thread does.</summary>
+    public static ImageGenerator Load(string path)
+    {
+        NativeRuntime.UseOneThread();
+        return ImageGenerator.Load(path);
+    }
 
     /// <summary>All measures, the measure's own first.</summary>
     public IEnumerable<Score> Run(int prompts, Action<string, double>? onProgress, CancellationToken cancel)

@@ -41,6 +41,30 @@ public static partial class ImageFile
     public static void Save(string path, RgbImage image, ImageMetadata? metadata = null, int quality = 95, bool lossless = false) =>
         Write(path, Encode(image, FormatOf(path), metadata, quality, lossless), overwrite: true);
 
+    /// <summary>Writes a depth map as a PNG file of 16 bits, over any file of that name. The file appears whole or not at all.</summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <param name="depth">The depth map.</param>
+    /// <exception cref="EaselException">The file cannot be written.</exception>
+    public static void SaveDepth(string path, DepthImage depth) => Write(path, EncodeDepth(depth), overwrite: true);
+
+    /// <summary>Makes a folder, if it is not there, and makes sure that pictures can be saved in it, before any work is done.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <exception cref="EaselException">They cannot.</exception>
+    public static void PrepareFolder(string folder)
+    {
+        var probe = Path.Combine(folder, $".{Guid.NewGuid():N}.part");
+        try
+        {
+            Directory.CreateDirectory(folder);
+            File.WriteAllBytes(probe, []);
+            File.Delete(probe);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new EaselException($"Pictures cannot be saved in {folder}: {WriteFailure.Reason(e).Replace(probe, folder).TrimEnd('.')}.", e);
+        }
+    }
+
     /// <summary>Writes a picture as <see cref="Save"/> does, but never over a file that is there.</summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <param name="image">The picture.</param>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Easel.Runtime;
 
 namespace Easel.Metadata;
@@ -6,13 +7,14 @@ namespace Easel.Metadata;
 /// The fingerprints of model files, remembered between runs: reading 4 GB takes seconds. A file counts as unchanged while its path, size and time of change
 /// are the same.
 /// </summary>
-internal sealed class ModelHashes(string file)
+internal sealed class ModelHashes(string? file)
 {
+    private static readonly ConcurrentDictionary<string, ModelHashes> Folders = [];
+
     private readonly CacheFile<string> _remembered = new(file, most: 500, hash => hash is not null);
 
-    /// <summary>Those in the person's cache folder.</summary>
-    /// <param name="variable">The value of an environment variable, or null.</param>
-    public static ModelHashes OfUser(Func<string, string?> variable) => new(CacheFolder.File(variable, "model-hashes.json"));
+    /// <summary>Those in a cache folder; null for those of this program alone.</summary>
+    public static ModelHashes In(string? folder) => Folders.GetOrAdd(folder ?? "", _ => new ModelHashes(CacheFolder.File(folder, "model-hashes.json")));
 
     /// <summary>The SHA-256 of a file in hexadecimal; null for a folder, which has none.</summary>
     /// <param name="model">The file.</param>

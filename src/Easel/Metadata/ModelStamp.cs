@@ -16,22 +16,36 @@ public sealed record ModelStamp(string Path, LoadOptions Options, Precision Prec
     /// <param name="path">The file or folder.</param>
     /// <param name="options">How it was loaded.</param>
     /// <param name="precision">The number format it runs in.</param>
-    public static ModelStamp Of(string path, LoadOptions options, Precision precision) => new(path, options, precision, Task.Run(() =>
+    /// <param name="cancel">Stops the hashing.</param>
+    public static ModelStamp Of(string path, LoadOptions options, Precision precision, CancellationToken cancel = default) => new(path, options, precision, Task.Run(() =>
     {
         try
         {
-            return Hashes.Of(path);
+            return HashOf(path, options.CacheFolder, cancel: cancel);
         }
         catch (CheckpointException)
         {
             return null; // a file that went away while it was read leaves its pictures without a hash
         }
-    }));
+    }, cancel));
+
+    /// <summary>The SHA-256 of a model's file in hexadecimal, by which people name it; null for a folder, which has none.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="cacheFolder">Where fingerprints are remembered: <see cref="LoadOptions.CacheFolder"/>.</param>
+    /// <param name="onProgress">Told the share that has been read.</param>
+    /// <param name="cancel">Stops the reading.</param>
+    /// <exception cref="CheckpointException">The file cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static string? HashOf(string path, string? cacheFolder = null, Action<double>? onProgress = null, CancellationToken cancel = default) =>
+        ModelHashes.In(cacheFolder).Of(path, onProgress, cancel);
 
     /// <summary>The SHA-256 of a model's file in hexadecimal, where it was computed before; else null.</summary>
-    public static string? KnownHashOf(string path) => Hashes.Known(path);
+    /// <param name="path">The file.</param>
+    /// <param name="cacheFolder">Where fingerprints are remembered: <see cref="LoadOptions.CacheFolder"/>.</param>
+    public static string? KnownHashOf(string path, string? cacheFolder = null) => ModelHashes.In(cacheFolder).Known(path);
 
-    private static ModelHashes Hashes => ModelHashes.OfUser(Environment.GetEnvironmentVariable);
+    /// <summary>The first ten digits of a hash: the "model hash" of pictures and of lists of models.</summary>
+    public static string ShortHash(string sha256) => ModelHash.Short(sha256);
 
     /// <summary>The text for a picture; waits for the fingerprint.</summary>
     public ImageMetadata MetadataOf(GeneratedImage image)

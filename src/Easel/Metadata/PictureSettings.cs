@@ -10,6 +10,8 @@ namespace Easel.Metadata;
 /// Samplers and schedules have the names that the program has for them.</param>
 public sealed record PictureSettings(string Program, Infotext Text)
 {
+    private const string Own = "Easel";
+
     /// <summary>Reads what a picture tells of how it was made.</summary>
     /// <returns>The settings; null where it tells nothing that is understood.</returns>
     public static PictureSettings? Read(ImageMetadata metadata)
@@ -31,6 +33,20 @@ public sealed record PictureSettings(string Program, Infotext Text)
     /// <summary>The request that makes the picture again, but for the pictures that it began from.</summary>
     /// <exception cref="InvalidRequestException">A setting is missing, or cannot be read.</exception>
     public GenerationRequest ToRequest() => RequestInfotext.FromInfotext(Text);
+
+    /// <summary>The number format that the picture was drawn in; null where it does not tell.</summary>
+    public Precision? Precision => RequestInfotext.PrecisionOf(Text);
+
+    /// <summary>The settings that Easel does not understand, so that a picture made again will differ.</summary>
+    public IEnumerable<KeyValuePair<string, string>> NotUnderstood => RequestInfotext.NotUnderstood(Text);
+
+    /// <summary>The place of the picture in the run of a request: 0 unless one stream of noise served a whole run.</summary>
+    /// <param name="request">What <see cref="ToRequest"/> gives.</param>
+    /// <exception cref="InvalidRequestException">The text contradicts itself.</exception>
+    public int IndexIn(GenerationRequest request) => RequestInfotext.IndexIn(Text, request);
+
+    /// <summary>Whether the picture was made from this input picture; null where it does not tell.</summary>
+    public bool? IsMadeFrom(RgbImage input) => Program == Own && Text["Init image hash"] is { } first ? RequestInfotext.HashOf(input) == first : null;
 
     /// <summary>Settings as texts; what is null, or a number that cannot be read, is left out.</summary>
     internal static PictureSettings Of(string program, string? prompt, string? negativePrompt = null, string? steps = null, string? sampler = null,
@@ -68,7 +84,7 @@ public sealed record PictureSettings(string Program, Infotext Text)
             return Object(text) is { } json && json.TryGetProperty("num_inference_steps", out _) ? OfEasyDiffusion(name => TextIn(json, name)) : null;
         var read = Infotext.Parse(text);
         if (read["Steps"] is null) return null;
-        return new PictureSettings(read["Version"] is { } version && version.StartsWith("Easel", StringComparison.Ordinal) ? "Easel" : "AUTOMATIC1111", read);
+        return new PictureSettings(read["Version"] is { } version && version.StartsWith("Easel", StringComparison.Ordinal) ? Own : "AUTOMATIC1111", read);
     }
 
     private static PictureSettings? OfInvoke(string? text)

@@ -18,6 +18,9 @@ internal sealed class MachineSpeed(string? file)
 
     private readonly CacheFile<double> _remembered = new(file, most: 200, rate => double.IsFinite(rate) && rate > 0);
 
+    /// <summary>What a cache folder remembers; null to remember nothing beyond this object.</summary>
+    public static MachineSpeed In(string? folder) => new(CacheFolder.File(folder, "speed.json"));
+
     /// <summary>What is timed.</summary>
     public enum Work
     {

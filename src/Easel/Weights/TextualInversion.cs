@@ -44,6 +44,15 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
         return new TextualInversion(name ?? Path.GetFileNameWithoutExtension(path), own);
     }
 
+    /// <summary>Number and width of a file's vectors, which are not read; null where it holds something else.</summary>
+    /// <param name="file">A file of the kind <see cref="ModelKind.Embedding"/>.</param>
+    public static (int Count, int Width)? SizeIn(TensorFile file) => KeyOf([.. file.Tensors.Keys]) is { } key ? file.Tensors[key].Shape switch
+    {
+        [var width] => (1, (int)width),
+        [var count, var width] => ((int)count, (int)width),
+        _ => null,
+    } : null;
+
     /// <summary>Fails unless the vectors fit a text encoder.</summary>
     /// <param name="width">Width of the text encoder's vectors.</param>
     /// <exception cref="InvalidRequestException">They are made for another model.</exception>
@@ -65,11 +74,10 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
 
     private static string FindVectors(TensorFile file)
     {
-        var keys = file.Tensors.Keys.ToList();
         if (FileKind.Of(file) is { Kind: ModelKind.Other }) throw FileKind.IsNo(file, "textual-inversion embedding");
-        if (keys.Find(key => key.StartsWith("string_to_param.", StringComparison.Ordinal)) is { } trained) return trained;
-        if (keys.Contains("emb_params")) return "emb_params";
-        if (keys is [var only]) return only;
-        throw FileKind.IsNo(file, "textual-inversion embedding");
+        return KeyOf([.. file.Tensors.Keys]) ?? throw FileKind.IsNo(file, "textual-inversion embedding");
     }
+
+    private static string? KeyOf(List<string> keys) =>
+        keys.Find(key => key.StartsWith("string_to_param.", StringComparison.Ordinal)) ?? keys.Find(key => key == "emb_params") ?? (keys is [var only] ? only : null);
 }

@@ -141,7 +141,7 @@ public sealed class ProfileTests
             (bird.Prompt, bird.Strength, bird.BatchSize, bird.BatchCount, bird.GuidanceScale, bird.Like));
 
         var upscaler = Command.ReadLine("easel superresolution configs/stable-diffusion/x4-upscaling.yaml x4-upscaler-ema.ckpt");
-        Assert.Equal(("configs/stable-diffusion/x4-upscaling.yaml", "x4-upscaler-ema.ckpt", null), (upscaler.Config, upscaler.Model, upscaler.Prompt));
+        Assert.Equal(("configs/stable-diffusion/x4-upscaling.yaml", "x4-upscaler-ema.ckpt", null), (upscaler.Load.Config, upscaler.Model, upscaler.Prompt));
     }
 
     [Theory]

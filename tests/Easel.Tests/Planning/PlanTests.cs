@@ -147,7 +147,7 @@ public sealed class PlanTests
     public void ARunTeachesTheNextPlan()
     {
         using var folder = new TemporaryFolder();
-        var options = new LoadOptions { Precision = Precision.Full, Device = "cpu", SpeedFile = folder.Path("speed.json") };
+        var options = new LoadOptions { Precision = Precision.Full, Device = "cpu", CacheFolder = folder.Path("cache") };
         using (var generator = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), options))
         {
             Assert.False(generator.Plan(Plain).IsLearnt);

@@ -21,11 +21,14 @@ internal sealed class NamedFiles(string folder, params string[] extensions)
     public string Folder => folder;
 
     /// <summary>The names, in alphabetical order.</summary>
-    public IReadOnlyList<string> Names
+    public IReadOnlyList<string> Names => [.. All.Select(file => file.Key)];
+
+    /// <summary>Name and path of each, in alphabetical order.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> All
     {
         get
         {
-            lock (_lock) return [.. (_paths = Read()).Keys.Order(StringComparer.OrdinalIgnoreCase)];
+            lock (_lock) return [.. (_paths = Read()).OrderBy(file => file.Key, StringComparer.OrdinalIgnoreCase)];
         }
     }
 
