@@ -1,6 +1,5 @@
 using Easel.Cli.Options;
 using Easel.Cli.Terminal;
-using Easel.Imaging;
 
 namespace Easel.Cli.Commands;
 

@@ -1,3 +1,4 @@
+using Easel.Imaging;
 namespace Easel.Server.Storage;
 
 /// <summary>Where everything lies. Files are named by ids alone, so no text that somebody sent is ever part of a path.</summary>
