@@ -39,12 +39,12 @@ public sealed class CheckpointException : EaselException
 }
 
 /// <summary>A model computed infinities or no numbers at all, as fp16 does where it overflows and any precision does on damaged weights.</summary>
-public sealed class NonFiniteException : EaselException
+internal sealed class NonFiniteException : EaselException
 {
     private NonFiniteException() : base(
         "The model computed values that are not finite numbers, so there is no picture; its file may be damaged, or full precision may help.") { }
 
-    internal static void ThrowIfAny(TorchSharp.torch.Tensor values)
+    public static void ThrowIfAny(TorchSharp.torch.Tensor values)
     {
         using var finite = values.isfinite();
         using var all = finite.all();

@@ -27,4 +27,17 @@ public interface IImageGenerator : IDisposable
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     GenerationResult Generate(GenerationRequest request, Action<GenerationProgress>? onProgress = null, CancellationToken cancel = default,
         Action<GeneratedImage>? onImage = null);
+
+    /// <summary>
+    /// Makes the pictures of a request on a thread of its own. Requests that are made at the same time wait for each other, so that each is drawn alone.
+    /// </summary>
+    /// <param name="request">What to draw.</param>
+    /// <param name="progress">Told after each step, with a preview that stays valid.</param>
+    /// <param name="cancel">Ends the run within a step.</param>
+    /// <param name="onImage">Given each picture as soon as it is done, on the thread that draws.</param>
+    /// <exception cref="InvalidRequestException">A setting cannot be honoured; nothing was drawn.</exception>
+    /// <exception cref="EaselException">The run failed; the message says how.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    Task<GenerationResult> GenerateAsync(GenerationRequest request, IProgress<GenerationProgress>? progress = null, CancellationToken cancel = default,
+        Action<GeneratedImage>? onImage = null) => ImageGenerator.GenerateAsync(this, request, progress, cancel, onImage);
 }

@@ -13,7 +13,8 @@ using static TorchSharp.torch;
 namespace Easel;
 
 /// <summary>
-/// Makes pictures from words with one loaded model. This is the whole public story: load, ask, receive. A generator is used from one thread at a time.
+/// Makes pictures from words with one loaded model. This is the whole public story: load, ask, receive. A generator may be asked from any thread; it draws one
+/// request after the other.
 /// </summary>
 /// <example>
 /// <code>
@@ -22,7 +23,7 @@ namespace Easel;
 /// ImageFile.Save("hamster.png", result.Images[0].Image);
 /// </code>
 /// </example>
-public sealed class ImageGenerator : IImageGenerator
+public sealed partial class ImageGenerator : IImageGenerator
 {
     private static readonly NumberFormat FullPrecision = new(ScalarType.Float32, ScalarType.Float32);
 
@@ -32,6 +33,7 @@ public sealed class ImageGenerator : IImageGenerator
     private readonly EmbeddingFolder? _embeddings;
     private readonly LoraShelf _loras;
     private readonly MachineSpeed _speed;
+    private readonly SemaphoreSlim _turn = new(1, 1);
     private LoadedNetworks _model;
 
     private ImageGenerator(string path, LoadOptions options, MachineSpeed speed, LoadedNetworks model)
@@ -60,15 +62,22 @@ public sealed class ImageGenerator : IImageGenerator
     /// <param name="path">A <c>.ckpt</c>, <c>.safetensors</c>, <c>.pt</c> or <c>.bin</c> file in the original layout, or a diffusers folder.</param>
     /// <param name="options">Device, precision and the like; null for the best of this machine.</param>
     /// <param name="onProgress">Told the share loaded, 0 to 1.</param>
+    /// <param name="cancel">Ends the loading; nothing of the model stays in memory.</param>
     /// <exception cref="CheckpointException">The path is no model that Easel can draw with; the message says what it is.</exception>
     /// <exception cref="InvalidRequestException">A device or precision that is not at hand.</exception>
-    /// <exception cref="EaselException">There is not enough memory.</exception>
-    public static ImageGenerator Load(string path, LoadOptions? options = null, Action<double>? onProgress = null)
+    /// <exception cref="EaselException">There is not enough memory, or libtorch cannot be loaded.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static ImageGenerator Load(string path, LoadOptions? options = null, Action<double>? onProgress = null, CancellationToken cancel = default)
     {
-        NativeRuntime.Load();
+        cancel.ThrowIfCancellationRequested();
         options ??= new LoadOptions();
+        NativeRuntime.Load(options.IsSmall || path == BuiltInModel.Path);
         var (speed, watch) = (MachineSpeed.In(options.CacheFolder), Stopwatch.StartNew());
-        var model = ModelLoader.Load(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device), onProgress);
+        var model = ModelLoader.Load(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device), share =>
+        {
+            cancel.ThrowIfCancellationRequested();
+            onProgress?.Invoke(share);
+        });
         if (model.Residency != Residency.OneAtATime)
             speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, model.Size.Values(), watch.Elapsed.TotalSeconds, model.Size.Values());
         return new ImageGenerator(path, options, speed, model);
@@ -82,7 +91,8 @@ public sealed class ImageGenerator : IImageGenerator
     /// <exception cref="InvalidRequestException">A setting cannot be honoured.</exception>
     public static RunPlan Plan(string path, GenerationRequest request, LoadOptions? options = null)
     {
-        using var checkpoint = Checkpoint.Open(path, options?.Config, options?.Ema ?? false);
+        NativeRuntime.Load(path == BuiltInModel.Path);
+        using var checkpoint = Checkpoint.Open(path, options ?? new LoadOptions());
         return Plan(checkpoint, request, options);
     }
 
@@ -112,22 +122,17 @@ public sealed class ImageGenerator : IImageGenerator
     }
 
     /// <summary>Loads the small model that comes with Easel: see <see cref="BuiltInModel"/>.</summary>
-    /// <inheritdoc cref="Load(string, LoadOptions?, Action{double}?)"/>
-    public static ImageGenerator Load(LoadOptions? options = null, Action<double>? onProgress = null) => Load(BuiltInModel.Path, options, onProgress);
+    /// <inheritdoc cref="Load(string, LoadOptions?, Action{double}?, CancellationToken)"/>
+    public static ImageGenerator Load(LoadOptions? options = null, Action<double>? onProgress = null, CancellationToken cancel = default) =>
+        Load(BuiltInModel.Path, options, onProgress, cancel);
 
-    /// <summary>Makes the pictures of a request.</summary>
-    /// <param name="request">What to draw.</param>
-    /// <param name="onProgress">Told after each step.</param>
-    /// <param name="cancel">Ends the run within a step.</param>
-    /// <param name="onImage">Given each picture as soon as it is done, before the next is begun.</param>
-    /// <exception cref="InvalidRequestException">A setting cannot be honoured; nothing was drawn.</exception>
-    /// <exception cref="EaselException">The run failed; the message says how.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <inheritdoc/>
     public GenerationResult Generate(GenerationRequest request, Action<GenerationProgress>? onProgress = null, CancellationToken cancel = default, Action<GeneratedImage>? onImage = null)
     {
         request.Validate();
         request = request.With(Family.Defaults) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) }; // as wide as other programs take
         var output = new RunOutput(onImage);
+        _turn.Wait(cancel);
         try
         {
             Draw(request, output, onProgress, cancel);
@@ -143,6 +148,10 @@ public sealed class ImageGenerator : IImageGenerator
         catch (Exception e) when (e is not EaselException && NotEnoughMemoryException.Of(e) is { } lack)
         {
             throw lack;
+        }
+        finally
+        {
+            _turn.Release();
         }
         return new GenerationResult(output.Images, request.Seed!.Value, output.Remarks);
     }

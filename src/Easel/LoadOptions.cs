@@ -1,5 +1,4 @@
 using Easel.Models;
-using Easel.Sampling;
 
 namespace Easel;
 
@@ -47,6 +46,9 @@ public sealed record LoadOptions
 
     /// <summary>Where the programs of this person share such a folder: "~/.cache/easel" on Linux.</summary>
     public static string UserCacheFolder => Runtime.CacheFolder.OfUser;
+
+    /// <summary>Whether the model is small, so that one thread is faster: see <see cref="Runtime.NativeRuntime.Load(bool)"/>.</summary>
+    internal bool IsSmall { get; init; }
 
     /// <summary>A folder of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; null for none.</summary>
     public string? LoraFolder { get; init; }

@@ -1,6 +1,5 @@
 using Easel.Imaging;
 using Easel.Models;
-using Easel.Sampling;
 
 namespace Easel;
 

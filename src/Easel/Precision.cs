@@ -19,7 +19,7 @@ public enum Precision
 }
 
 /// <summary>The names of precisions, and what libtorch calls them.</summary>
-internal static class Precisions
+public static class Precisions
 {
     private static readonly (Precision Precision, string Name, ScalarType Type)[] Table =
     [
@@ -33,5 +33,5 @@ internal static class Precisions
     public static Precision? Named(string? name) => Array.FindIndex(Table, row => row.Name == name) is >= 0 and var i ? Table[i].Precision : null;
 
     /// <summary>The precision of weights kept in a format of libtorch.</summary>
-    public static Precision Of(ScalarType kept) => Array.Find(Table, row => row.Type == kept).Precision;
+    internal static Precision Of(ScalarType kept) => Array.Find(Table, row => row.Type == kept).Precision;
 }

@@ -1,4 +1,5 @@
 using Easel.Cli.Options;
+using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
 
 namespace Easel.Cli.Commands;
@@ -23,18 +24,5 @@ internal static class InfoCommand
     }
 
     /// <summary>Told by the first bytes, whatever the name says.</summary>
-    private static bool IsPicture(string path)
-    {
-        if (Directory.Exists(path)) return false;
-        try
-        {
-            using var stream = File.OpenRead(path);
-            var head = new byte[32];
-            return ImageDecoder.KindOf(head.AsSpan(0, stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false))) != ImageDecoder.Kind.Unknown;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UsageException($"{path} cannot be read: {e.Message}", e);
-        }
-    }
+    private static bool IsPicture(string path) => !Directory.Exists(path) && Inputs.Read(() => ImageFile.KindOf(path)) is not null;
 }

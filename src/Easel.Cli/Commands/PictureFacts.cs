@@ -10,15 +10,11 @@ internal static class PictureFacts
     public static Facts Of(string path)
     {
         var (image, metadata) = (Inputs.Read(() => ImageFile.Load(path)), Inputs.Read(() => ImageFile.ReadMetadata(path)));
-        using var stream = File.OpenRead(path);
-        var head = new byte[32];
-        var kind = ImageDecoder.KindOf(head.AsSpan(0, stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)));
-
         var facts = new Facts();
         facts.Add("file", path);
-        facts.Add("format", kind.ToString());
+        facts.Add("format", ImageFile.KindOf(path));
         facts.Add("size", $"{image.Width}x{image.Height}");
-        facts.Add("bytes", stream.Length);
+        facts.Add("bytes", new FileInfo(path).Length);
         facts.Add("watermark", WatermarkCommand.InWords(Watermark.CanCarry(image) ? Watermark.Examine(image)[0] : null));
         var told = PictureSettings.Read(metadata);
         if ((told?.Text ?? (metadata.Parameters is { } parameters ? Infotext.Parse(parameters) : null)) is { } text)

@@ -1,7 +1,6 @@
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
-using Easel.Sampling;
 
 namespace Easel.Cli.Commands;
 
@@ -22,20 +21,20 @@ internal static class SamplersCommand
     private static void Write(TextWriter output)
     {
         output.WriteLine($"{"sampler",-20} {"as AUTOMATIC1111",-20} {"schedule",-13} {"runs/step",-10} other names");
-        foreach (var sampler in Samplers.All)
+        foreach (var sampler in SamplerInfo.All)
         {
             var (runs, aliases) = (sampler.EvaluationsPerStep, string.Join(", ", sampler.Aliases));
             output.WriteLine($"{sampler.Name,-20} {sampler.DisplayName,-20} {sampler.DefaultSchedule,-13} {runs,-10} {aliases}".TrimEnd());
         }
         output.WriteLine();
         output.WriteLine($"{"schedule",-20} {"as AUTOMATIC1111",-20} other names");
-        foreach (var schedule in Schedules.All)
+        foreach (var schedule in ScheduleInfo.All)
             output.WriteLine($"{schedule.Name,-20} {schedule.DisplayName,-20} {string.Join(", ", schedule.Aliases)}".TrimEnd());
     }
 
     private static string Json() => JsonLines.Document(new
     {
-        Samplers = Samplers.All.Select(s => new { s.Name, s.DisplayName, s.DefaultSchedule, s.EvaluationsPerStep, s.Stochastic, s.Aliases }),
-        Schedules = Schedules.All.Select(s => new { s.Name, s.DisplayName, s.Aliases }),
+        Samplers = SamplerInfo.All.Select(s => new { s.Name, s.DisplayName, s.DefaultSchedule, s.EvaluationsPerStep, s.Stochastic, s.Aliases }),
+        Schedules = ScheduleInfo.All.Select(s => new { s.Name, s.DisplayName, s.Aliases }),
     });
 }

@@ -1,5 +1,4 @@
 using Easel.Imaging;
-using Easel.Sampling;
 
 namespace Easel.Cli.Options;
 

@@ -47,11 +47,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
             // 1. Load
             foreach (var note in settings.Notes) progress.Note(note);
             var label = $"loading {Path.GetFileName(path)}";
-            using var generator = ImageGenerator.Load(path, options, share =>
-            {
-                shell.Cancel.ThrowIfCancellationRequested();
-                progress.Working(label, share);
-            });
+            using var generator = ImageGenerator.Load(path, options, share => progress.Working(label, share), shell.Cancel);
             shell.Cancel.ThrowIfCancellationRequested();
             var profile = Profile.For(settings, generator.Model); // now that it is known whose scripts go with the model
             var request = RequestFor(profile, inputs);

@@ -1,4 +1,4 @@
-using Easel.Sampling;
+using Easel.Cli.Options;
 
 namespace Easel.Cli.Runs;
 

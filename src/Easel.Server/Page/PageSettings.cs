@@ -1,5 +1,4 @@
 using Easel.Metadata;
-using Easel.Sampling;
 using Easel.Server.Library;
 
 namespace Easel.Server.Page;
@@ -130,9 +129,9 @@ public sealed class PageSettings
             Turn(knob, knob.Get(request));
         if (request.Sampler is { } name)
         {
-            var (sampler, schedule) = Samplers.Resolve(name);
+            var (sampler, schedule) = SamplerInfo.Resolve(name);
             Turn(nameof(request.Sampler), sampler.Name);
-            Turn(nameof(request.Schedule), (request.Schedule is { } named ? Schedules.Get(named) : schedule)?.Name);
+            Turn(nameof(request.Schedule), (request.Schedule is { } named ? ScheduleInfo.Find(named) : schedule)?.Name);
         }
         if (request.Width is null)
         {
@@ -160,8 +159,8 @@ public sealed class PageSettings
         if (told["Sampler"] is not { } named) return null;
         try
         {
-            var (sampler, schedule) = Samplers.Resolve(named);
-            var spacing = Schedules.IsAutomatic(told["Schedule type"]) ? schedule : Schedules.Get(told["Schedule type"]!);
+            var (sampler, schedule) = SamplerInfo.Resolve(named);
+            var spacing = ScheduleInfo.Find(told["Schedule type"]) ?? schedule;
             Turn(nameof(GenerationRequest.Sampler), sampler.Name);
             Turn(nameof(GenerationRequest.Schedule), spacing?.Name);
             return null;

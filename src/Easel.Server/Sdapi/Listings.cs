@@ -1,4 +1,4 @@
-using Easel.Sampling;
+using System.Diagnostics;
 using Easel.Server.Library;
 
 namespace Easel.Server.Sdapi;
@@ -10,11 +10,11 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
     private readonly Dictionary<(string Path, DateTime Changed), (int Count, int Width)?> _embeddings = [];
 
     public static object Samplers() =>
-        Sampling.Samplers.All.Select(sampler => new { name = sampler.DisplayName, aliases = sampler.Aliases.Prepend(sampler.Name), options = new Dictionary<string, string>() });
+        SamplerInfo.All.Select(sampler => new { name = sampler.DisplayName, aliases = sampler.Aliases.Prepend(sampler.Name), options = new Dictionary<string, string>() });
 
     public static object Schedulers()
     {
-        return Schedules.All.Select(schedule => Described(schedule.Name, schedule.DisplayName, schedule.Aliases)).Prepend(Described("automatic", "Automatic", null));
+        return ScheduleInfo.All.Select(schedule => Described(schedule.Name, schedule.DisplayName, schedule.Aliases)).Prepend(Described("automatic", "Automatic", null));
 
         static object Described(string name, string label, IReadOnlyList<string>? aliases) => new { name, label, aliases, default_rho = -1.0, need_inner_model = false };
     }

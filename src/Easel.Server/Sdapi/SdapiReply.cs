@@ -1,5 +1,4 @@
 using Easel.Imaging;
-using Easel.Sampling;
 using Easel.Server.Jobs;
 using Easel.Server.Json;
 using Easel.Server.Library;
@@ -68,7 +67,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             subseed_strength = 0,
             width = request.Width ?? pictures.FirstOrDefault()?.Width ?? model?.NativeSize,
             height = request.Height ?? pictures.FirstOrDefault()?.Height ?? model?.NativeSize,
-            sampler_name = request.Sampler is { } sampler ? Samplers.Get(sampler).DisplayName : null,
+            sampler_name = request.Sampler is { } sampler ? SamplerInfo.Resolve(sampler).Sampler.DisplayName : null,
             cfg_scale = request.GuidanceScale,
             steps = request.Steps,
             batch_size = request.BatchSize,

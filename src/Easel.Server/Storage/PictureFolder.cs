@@ -1,4 +1,6 @@
+using System.Globalization;
 using Easel.Imaging;
+
 namespace Easel.Server.Storage;
 
 /// <summary>Where everything lies. Files are named by ids alone, so no text that somebody sent is ever part of a path.</summary>

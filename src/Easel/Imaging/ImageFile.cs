@@ -57,6 +57,25 @@ public static partial class ImageFile
     /// <exception cref="EaselException">Not a picture, too large, cut short or damaged.</exception>
     public static DepthImage LoadGray16(Stream stream, string name) => DepthOf(ReadAll(stream, name), name);
 
+    /// <summary>What kind of picture a file holds, told by its first bytes, whatever its name says.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>"Png", "Jpeg", "WebP", "Gif" or "Bmp"; null for a file that is no picture, or none that is read.</returns>
+    /// <exception cref="EaselException">It cannot be read.</exception>
+    public static string? KindOf(string path)
+    {
+        try
+        {
+            using var stream = File.OpenRead(path);
+            var head = new byte[32];
+            var kind = ImageDecoder.KindOf(head.AsSpan(0, stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)));
+            return kind == ImageDecoder.Kind.Unknown ? null : kind.ToString();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EaselException($"{path} cannot be read: {e.Message}", e);
+        }
+    }
+
     /// <summary>Reads the text inside a picture file; its pixels are not decoded.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The text; empty for formats and files without any.</returns>

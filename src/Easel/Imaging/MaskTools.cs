@@ -7,7 +7,7 @@ public static class MaskTools
     /// <param name="mask">The mask; it is not changed.</param>
     /// <param name="radius">The standard deviation in pixels, 0 to 1024; 0 gives a copy.</param>
     /// <exception cref="InvalidRequestException">The radius is out of range.</exception>
-    public static GrayImage Blur(GrayImage mask, float radius)
+    internal static GrayImage Blur(GrayImage mask, float radius)
     {
         if (radius is not (>= 0 and <= 1024)) throw new InvalidRequestException("radius", $"The blur of a mask is 0 to 1024 pixels, not {radius}.");
         var blurred = Copy(mask);
@@ -35,7 +35,7 @@ public static class MaskTools
     /// <param name="mask">The mask; every value above 0 counts.</param>
     /// <param name="padding">Pixels to add on each side, at least 0.</param>
     /// <exception cref="InvalidRequestException">The padding is negative.</exception>
-    public static ImageRegion? PaintedRegion(GrayImage mask, int padding = 0)
+    internal static ImageRegion? PaintedRegion(GrayImage mask, int padding = 0)
     {
         if (padding < 0) throw new InvalidRequestException("padding", $"The padding of a mask is at least 0 pixels, not {padding}.");
         var (left, top, right, bottom) = (mask.Width, -1, 0, 0);
@@ -64,7 +64,7 @@ public static class MaskTools
     /// <param name="imageWidth">Width of the whole picture.</param>
     /// <param name="imageHeight">Height of the whole picture.</param>
     /// <exception cref="EaselException">A size is not positive, or the region is not inside the picture.</exception>
-    public static ImageRegion GrowToAspect(ImageRegion region, int paintWidth, int paintHeight, int imageWidth, int imageHeight)
+    internal static ImageRegion GrowToAspect(ImageRegion region, int paintWidth, int paintHeight, int imageWidth, int imageHeight)
     {
         region.CheckInside(imageWidth, imageHeight);
         ImageLimits.Samples(paintWidth, paintHeight, 3);
@@ -92,7 +92,7 @@ public static class MaskTools
     /// (AUTOMATIC1111 modules/masking.py, fill; equal to it bit for bit).
     /// </summary>
     /// <exception cref="EaselException">The mask is of another size.</exception>
-    public static RgbImage Fill(RgbImage image, GrayImage mask)
+    internal static RgbImage Fill(RgbImage image, GrayImage mask)
     {
         CheckSizes(image, mask);
         var kept = new byte[ImageLimits.Samples(image.Width, image.Height, 4)];
@@ -122,7 +122,7 @@ public static class MaskTools
     /// are taken bit for bit, and between the two are mixed.
     /// </summary>
     /// <exception cref="EaselException">The three are not of one size.</exception>
-    public static RgbImage Composite(RgbImage original, RgbImage generated, GrayImage mask)
+    internal static RgbImage Composite(RgbImage original, RgbImage generated, GrayImage mask)
     {
         CheckSizes(original, mask);
         CheckSizes(generated, mask);

@@ -50,8 +50,16 @@ internal sealed class LoadedNetworks : IDisposable
         // Where networks take turns each is loaded later, but the largest now, so that a file that does not fit it is refused at once.
         var first = residency == Residency.OneAtATime ? [UNetSlot] : _slots;
         var (done, all) = (0, (double)first.Sum(slot => slot.TensorCount));
-        foreach (var slot in first) Load(slot, () => onProgress?.Invoke(++done / all));
-        _tiny = options.TinyVae is null ? null : TinyVaeFile.Load(options.TinyVae, Family.Latent, format.Run, device);
+        try
+        {
+            foreach (var slot in first) Load(slot, () => onProgress?.Invoke(++done / all));
+            _tiny = options.TinyVae is null ? null : TinyVaeFile.Load(options.TinyVae, Family.Latent, format.Run, device);
+        }
+        catch
+        {
+            foreach (var slot in _slots) slot.Dispose(); // what is loaded goes at once, and not when the collector finds it
+            throw;
+        }
         _depthModel = options.DepthModel;
     }
 

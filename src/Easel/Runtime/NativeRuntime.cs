@@ -11,16 +11,31 @@ internal static partial class NativeRuntime
 
     private static readonly Lock Gate = new();
     private static bool _prepared;
+    private static bool _hasOneThread;
     private static bool _allocatorIsOurs;
     private static bool? _keepsLargeBlocks;
 
     /// <summary>
-    /// For a process that draws with a small model alone: one thread, unless the person has said how many. Handing each of hundreds of small operations to
-    /// others takes twice as long as doing it. To be called before anything of torch is touched: changed later, oneDNN forgets its prepared operations.
+    /// Prepares, and loads libtorch for a model. A process that draws with a small one alone does so in one thread, unless the person has said how many: handing
+    /// each of hundreds of small operations to others takes twice as long as doing it. That is settled before anything of torch is touched, since oneDNN forgets
+    /// its prepared operations when it changes; it does so once, when another model is loaded after a small one.
     /// </summary>
-    public static void UseOneThread()
+    /// <param name="isSmall">Whether the model is a small one.</param>
+    /// <exception cref="EaselException">It cannot be loaded; the message says why.</exception>
+    public static void Load(bool isSmall)
     {
-        if (OperatingSystem.IsLinux()) _ = SetEnv("OMP_NUM_THREADS", "1", 0);
+        lock (Gate)
+        {
+            if (isSmall && !_prepared && OperatingSystem.IsLinux() && Environment.GetEnvironmentVariable("OMP_NUM_THREADS") is null)
+                _hasOneThread = SetEnv("OMP_NUM_THREADS", "1", 0) == 0;
+        }
+        Load();
+        lock (Gate)
+        {
+            if (isSmall || !_hasOneThread) return;
+            _hasOneThread = false;
+            torch.set_num_threads(Environment.ProcessorCount);
+        }
     }
 
     /// <summary>

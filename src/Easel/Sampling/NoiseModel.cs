@@ -2,17 +2,6 @@ using static TorchSharp.torch;
 
 namespace Easel.Sampling;
 
-/// <summary>What a diffusion network was trained to predict.</summary>
-public enum PredictionType
-{
-    /// <summary>The noise (SD 1, SD 2 base).</summary>
-    Epsilon,
-    /// <summary>The velocity sqrt(a) * noise - sqrt(1 - a) * clean (SD 2.x at 768 pixels, the x4 upscaler).</summary>
-    V,
-    /// <summary>The clean sample itself.</summary>
-    Sample,
-}
-
 /// <summary>
 /// How a network was taught to see noise: the one place that knows what it predicts and in which scale. Samplers walk in variance-exploding coordinates, clean
 /// + sigma * noise;
@@ -22,7 +11,7 @@ public enum PredictionType
 /// </summary>
 /// <param name="Schedule">The noise levels of its training.</param>
 /// <param name="Prediction">What it predicts; null where only the network itself can tell.</param>
-public sealed record NoiseModel(NoiseSchedule Schedule, PredictionType? Prediction)
+internal sealed record NoiseModel(NoiseSchedule Schedule, PredictionType? Prediction)
 {
     /// <summary>Makes a denoiser of a network.</summary>
     /// <param name="network">(latents in the network's own scale, timestep, possibly fractional, where the run stands) -> prediction.</param>

@@ -1,7 +1,7 @@
 namespace Easel.Sampling;
 
 /// <summary>How the noise added at each training step grows.</summary>
-public enum BetaSchedule
+internal enum BetaSchedule
 {
     /// <summary>
     /// Linear in the square root of beta: what Stable Diffusion was trained with, called "linear" in the original's files and "scaled_linear" in diffusers.
@@ -16,7 +16,7 @@ public enum BetaSchedule
 }
 
 /// <summary>The noise levels a model was trained with, and the maps between timesteps and noise levels. Host doubles only.</summary>
-public sealed class NoiseSchedule
+internal sealed class NoiseSchedule
 {
     /// <summary>
     /// The last cumulative alpha after a rescale to zero terminal SNR, tiny instead of 0 so that sigma stays finite (AUTOMATIC1111, sd_models.py).

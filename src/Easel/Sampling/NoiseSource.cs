@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Easel.Sampling;
 
 /// <summary>Whose random numbers to draw.</summary>
-public enum NoiseMode
+internal enum NoiseMode
 {
     /// <summary>
     /// One libtorch CPU generator per picture, so that a picture in a batch is the picture its seed gives alone (AUTOMATIC1111 with
@@ -20,7 +20,7 @@ public enum NoiseMode
 }
 
 /// <summary>Draws the noise of a run: always in single precision on the CPU and then moved, so that a seed gives the same picture on every device.</summary>
-public sealed class NoiseSource : IDisposable
+internal sealed class NoiseSource : IDisposable
 {
     private readonly NoiseMode _mode;
     private readonly long[] _seeds;

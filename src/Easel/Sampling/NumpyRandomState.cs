@@ -6,7 +6,7 @@ namespace Easel.Sampling;
 /// NumPy's legacy RandomState: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998) and Marsaglia's polar method. The reference's inpainting and
 /// upscaling scripts draw their start noise from it.
 /// </summary>
-public sealed class NumpyRandomState
+internal sealed class NumpyRandomState
 {
     private const int Length = 624;
     private const int Shift = 397;

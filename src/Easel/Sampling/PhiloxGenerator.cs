@@ -6,7 +6,7 @@ namespace Easel.Sampling;
 /// The normal numbers of a CUDA card: Philox 4x32-10 (Salmon et al. 2011) with the Box-Muller transform, one counter per element, of which the first of two
 /// normals is kept. As AUTOMATIC1111's rng_philox.py, each draw advances the offset by one, whatever its size.
 /// </summary>
-public sealed class PhiloxGenerator
+internal sealed class PhiloxGenerator
 {
     private const float Unit = 2.3283064e-10f;                      // 2^-32
     private const float Turn = (float)(2.3283064e-10 * 6.2831855);  // 2 pi / 2^32

@@ -9,29 +9,14 @@ namespace Easel.Sampling;
 internal delegate Tensor SamplerFunction(SamplerRun run, Tensor x);
 
 /// <summary>One row of the table of samplers.</summary>
-public sealed record Sampler
+internal sealed record Sampler : SamplerInfo
 {
-    internal Sampler(SamplerFunction function) => Function = function;
-
-    /// <summary>The name requests use: "dpmpp_2m".</summary>
-    public required string Name { get; init; }
-
-    /// <summary>The name people read, as AUTOMATIC1111 writes it: "DPM++ 2M".</summary>
-    public required string DisplayName { get; init; }
-
-    /// <summary>Other names it answers to: those of AUTOMATIC1111, ComfyUI, Easy Diffusion and diffusers' classes.</summary>
-    public IReadOnlyList<string> Aliases { get; init; } = [];
-
-    /// <summary>The schedule it runs on unless told otherwise.</summary>
-    public string DefaultSchedule { get; init; } = "normal";
+    public Sampler(SamplerFunction function) => Function = function;
 
     /// <summary>
     /// Whether its noise is that of a Brownian path, so that it depends on the noise levels of a step and not on the number of steps before it.
     /// </summary>
     public bool Brownian { get; init; }
-
-    /// <summary>Whether it draws any noise with default options.</summary>
-    public bool Stochastic { get; init; }
 
     /// <summary>Whether the level before the last is left out of its schedule (AUTOMATIC1111's discard_next_to_last_sigma).</summary>
     public bool DiscardsNextToLast { get; init; }
@@ -52,17 +37,14 @@ public sealed record Sampler
     /// </summary>
     public bool AcceptsEta { get; init; } = true;
 
-    /// <summary>Evaluations of the model per step, for the planning of time; 1 for most.</summary>
-    public int EvaluationsPerStep { get; init; } = 1;
-
     /// <summary>The lowest and highest <see cref="SamplingOptions.Order"/>, where the method has orders.</summary>
     public (int Lowest, int Highest)? Orders { get; init; }
 
     /// <summary>How many steps a run over these levels has, where it is not one less than there are levels.</summary>
-    internal Func<double[], int> CountSteps { get; init; } = sigmas => sigmas.Length - 1;
+    public Func<double[], int> CountSteps { get; init; } = sigmas => sigmas.Length - 1;
 
     /// <summary>The function.</summary>
-    internal SamplerFunction Function { get; }
+    public SamplerFunction Function { get; }
 
     /// <summary>Walks from the first noise level to the last. Most callers want <see cref="SamplingPlan.Run"/>.</summary>
     /// <param name="denoise">The model.</param>

@@ -1,7 +1,7 @@
 namespace Easel.Sampling;
 
 /// <summary>The table of samplers.</summary>
-public static class Samplers
+internal static class Samplers
 {
     private static readonly (int, int) ToThree = (1, 3);
     private static readonly (int, int) ToFour = (1, 4);

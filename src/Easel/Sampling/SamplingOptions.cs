@@ -1,7 +1,7 @@
 namespace Easel.Sampling;
 
 /// <summary>The knobs of samplers and schedules. Null means the method's own default; a sampler ignores what it has no use for, except where noted.</summary>
-public sealed record SamplingOptions
+internal sealed record SamplingOptions
 {
     /// <summary>
     /// How much of the noise removed in a step is drawn anew: 0 is deterministic, 1 full. From 0 to 1. Defaults: 0 for ddim, dpm_fast and dpm_adaptive, 0.3 for

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Easel.Sampling;
 
 /// <summary>Everything about a run that follows from numbers alone: made once per request, before any model is loaded.</summary>
-public sealed record SamplingPlan
+internal sealed record SamplingPlan
 {
     private SamplingPlan() { }
 

@@ -11,31 +11,22 @@ namespace Easel.Sampling;
 internal readonly record struct ScheduleRequest(NoiseSchedule Noise, int Steps, double Min, double Max, double? Rho);
 
 /// <summary>One way to space the noise levels of a run.</summary>
-public sealed record Schedule
+internal sealed record Schedule : ScheduleInfo
 {
-    internal Schedule(Func<ScheduleRequest, double[]> levels) => Levels = levels;
-
-    /// <summary>The name requests use: "karras".</summary>
-    public required string Name { get; init; }
-
-    /// <summary>The name people read, as AUTOMATIC1111 writes it: "Karras".</summary>
-    public required string DisplayName { get; init; }
-
-    /// <summary>Other names it answers to.</summary>
-    public IReadOnlyList<string> Aliases { get; init; } = [];
+    public Schedule(Func<ScheduleRequest, double[]> levels) => Levels = levels;
 
     /// <summary>The noise levels above 0, falling. Most formulas give exactly as many as the steps asked for.</summary>
-    internal Func<ScheduleRequest, double[]> Levels { get; }
+    public Func<ScheduleRequest, double[]> Levels { get; }
 
     /// <summary>The schedule's own map to timesteps, where it is not <see cref="NoiseSchedule.ToTimestep"/>.</summary>
-    internal Func<NoiseSchedule, double, double>? Timestep { get; init; }
+    public Func<NoiseSchedule, double, double>? Timestep { get; init; }
 
     /// <summary>Whether this is the schedule of the original DDIM and PLMS scripts, with their own rule for image to image.</summary>
-    internal bool IsReference { get; init; }
+    public bool IsReference { get; init; }
 }
 
 /// <summary>The table of schedules.</summary>
-public static class Schedules
+internal static class Schedules
 {
     /// <summary>The name that stands for each sampler's own default schedule.</summary>
     public const string Automatic = "automatic";
