@@ -100,8 +100,8 @@ internal sealed class AutoencoderTrainer : Trainer
         var shown = new List<RgbImage>();
         for (var row = 0; row < Rows; row++)
         {
-            var picked = Enumerable.Range(0, Columns)
-                .Select(i => (int)((long)(row * Columns + i) * _gallery.Count / (Columns * Rows)) / Variant.Count * Variant.Count + (i % Variant.Count)).ToList();
+            var drawings = Enumerable.Range(row * Columns, Columns).Select(i => (int)((long)i * _gallery.Count / (Columns * Rows)) / Variant.Count);
+            var picked = drawings.Select((drawing, i) => drawing * Variant.Count + i % Variant.Count).ToList();
             var pixels = _gallery.Batch([.. picked.Select(i => (i, 0, 0))], Variant.Side);
             var output = Network.Decode(Network.Encode(pixels).Mean);
             shown.AddRange([.. ImageTensor.ToImages(pixels), .. ImageTensor.ToImages(output)]);

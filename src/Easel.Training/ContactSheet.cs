@@ -32,7 +32,8 @@ internal static class ContactSheet
 
     /// <summary>A picture for each prompt, with seeds that count on.</summary>
     /// <param name="guidance">The guidance scale; null for the model's own.</param>
-    public static IEnumerable<RgbImage> Drawn(ImageGenerator generator, IReadOnlyList<string> prompts, long seed, int steps, double? guidance, CancellationToken cancel)
+    public static IEnumerable<RgbImage> Drawn(ImageGenerator generator, IReadOnlyList<string> prompts, long seed, int steps, double? guidance,
+        CancellationToken cancel)
     {
         var request = new GenerationRequest
         {

@@ -32,7 +32,8 @@ internal static class ConvertCommand
             using (var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet)))
             {
                 var what = $"writing {Path.GetFileName(to)}";
-                ModelFile.Convert(from, to, parsed.GetValue(precision) ?? Precision.Auto, parsed.GetValue(ema), share => progress.Working(what, share), shell.Cancel);
+                ModelFile.Convert(from, to, parsed.GetValue(precision) ?? Precision.Auto, parsed.GetValue(ema),
+                    share => progress.Working(what, share), shell.Cancel);
             }
             shell.Out.WriteLine(to);
         });

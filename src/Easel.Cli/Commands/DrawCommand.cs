@@ -59,9 +59,7 @@ internal static class DrawCommand
             "easel inpaint \"a wide meadow\" -i tree.png --extend left=128,right=128",
         ]),
         DrawTask.Depth => ("draw a picture anew in the shape of another",
-        [
-            "easel depth2img \"a marble statue\" -i portrait.png -m 512-depth-ema.ckpt --depth depth.png",
-        ]),
+            ["easel depth2img \"a marble statue\" -i portrait.png -m 512-depth-ema.ckpt --depth depth.png"]),
         DrawTask.Upscale => ("enlarge a picture four times",
         [
             "easel upscale small.png -m x4-upscaler-ema.ckpt -o large.png",

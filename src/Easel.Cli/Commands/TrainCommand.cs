@@ -36,7 +36,8 @@ internal static class TrainCommand
         var channels = Flags.Text("A,B,C,D", "channels of each resolution level, finest first, multiples of 32 (default: 32,32,64,128)", "--channels");
         var crop = Flags.Whole("side in pixels of the parts that are trained on (default: 64)", "--crop");
         return new PlainCommand("autoencoder", "train the autoencoder, pixels to latents and back",
-            new HelpNotes("--data DIR --out DIR [flags]", ["easel train autoencoder --data data --out run --minutes 30"]), [channels, crop, .. common.All], parsed =>
+            new HelpNotes("--data DIR --out DIR [flags]", ["easel train autoencoder --data data --out run --minutes 30"]),
+            [channels, crop, .. common.All], parsed =>
         {
             var defaults = new AutoencoderOptions { Data = common.Data(parsed), Out = common.Out(parsed) };
             var options = common.Read(parsed, channels, defaults with { Crop = parsed.GetValue(crop) ?? defaults.Crop });
@@ -55,11 +56,14 @@ internal static class TrainCommand
         var newText = Flags.Switch("with --from: begin the text encoder anew", "--new-text");
         return new PlainCommand("diffusion", "train the UNet and the text encoder on the autoencoder's latents",
             new HelpNotes("--data DIR --out DIR [flags]",
-                ["easel train diffusion --data data --out run --minutes 240", "easel train diffusion --data data --out run2 --from run/sketch.safetensors --concepts 400"]),
+                [
+                    "easel train diffusion --data data --out run --minutes 240",
+                    "easel train diffusion --data data --out run2 --from run/sketch.safetensors --concepts 400",
+                ]),
             [channels, from, newText, .. common.All], parsed =>
         {
-            var defaults = new DiffusionOptions { Data = common.Data(parsed), Out = common.Out(parsed), From = parsed.GetValue(from), NewText = parsed.GetValue(newText) };
-            var options = common.Read(parsed, channels, defaults);
+            var defaults = new DiffusionOptions { Data = common.Data(parsed), Out = common.Out(parsed) };
+            var options = common.Read(parsed, channels, defaults with { From = parsed.GetValue(from), NewText = parsed.GetValue(newText) });
             using var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet));
             var gallery = Gallery(options, progress);
             var trainer = new DiffusionTrainer(options, gallery, share => progress.Working("encoding drawings", share));

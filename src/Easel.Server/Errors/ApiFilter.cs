@@ -17,8 +17,8 @@ internal static class ApiFilter
         }
         catch (Exception e)
         {
-            if (Problem.Known(e) is null)
-                context.RequestServices.GetRequiredService<ILogger<ProblemMiddleware>>().LogError(e, "{Method} {Path} failed.", context.Request.Method, context.Request.Path);
+            var log = context.RequestServices.GetRequiredService<ILogger<ProblemMiddleware>>();
+            if (Problem.Known(e) is null) log.LogError(e, "{Method} {Path} failed.", context.Request.Method, context.Request.Path);
             return answer(e);
         }
     }

@@ -14,8 +14,6 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
     };
 
     /// <summary>The problem that an exception stands for; null for one that was not foreseen.</summary>
-    /// <param name="exception">What was thrown.</param>
-    /// <param name="protocol">Whose names of settings the caller knows.</param>
     internal static Problem? Known(Exception exception, Protocol protocol = Protocol.Easel) => exception switch
     {
         ServerException e => new(e.Status, TitleOf(e.Status), e.Message),
@@ -31,8 +29,6 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
     };
 
     /// <summary>The problem that an exception stands for.</summary>
-    /// <param name="exception">What was thrown.</param>
-    /// <param name="protocol">Whose names of settings the caller knows.</param>
     internal static Problem Of(Exception exception, Protocol protocol = Protocol.Easel) => Known(exception, protocol)
         ?? new(StatusCodes.Status500InternalServerError, TitleOf(StatusCodes.Status500InternalServerError), "Something unforeseen happened; the server's log has it.");
 

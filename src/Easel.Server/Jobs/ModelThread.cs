@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Server.Library;
@@ -11,7 +12,7 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
     /// <summary>Prompts nest, and what reads them calls itself.</summary>
     private const int StackBytes = 16 << 20;
 
-    private readonly Queue<Action> _errands = [];
+    private readonly ConcurrentQueue<Task> _errands = [];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _stopping;
     private volatile JobRun? _run;
@@ -59,24 +60,10 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
 
     private Task Errand(Action work)
     {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (_errands)
-        {
-            _errands.Enqueue(() =>
-            {
-                try
-                {
-                    work();
-                    done.SetResult();
-                }
-                catch (Exception e)
-                {
-                    done.SetException(e);
-                }
-            });
-        }
+        var errand = new Task(work, TaskCreationOptions.RunContinuationsAsynchronously);
+        _errands.Enqueue(errand);
         queue.Wake();
-        return done.Task;
+        return errand;
     }
 
     private void Work()
@@ -86,9 +73,9 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
             while (!_stopping)
             {
                 var idle = model.Name is not null && options.UnloadAfter is { } after ? after : Timeout.InfiniteTimeSpan;
-                _run = queue.Take(idle, () => _stopping || HasErrand());
+                _run = queue.Take(idle, () => _stopping || !_errands.IsEmpty);
                 if (_run is { } run) Do(run);
-                else if (NextErrand() is { } errand) errand();
+                else if (_errands.TryDequeue(out var errand)) errand.RunSynchronously();
                 else if (!_stopping) model.Unload();
                 _run = null;
             }
@@ -98,16 +85,6 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
         {
             _ended.SetResult();
         }
-    }
-
-    private bool HasErrand()
-    {
-        lock (_errands) return _errands.Count > 0;
-    }
-
-    private Action? NextErrand()
-    {
-        lock (_errands) return _errands.TryDequeue(out var errand) ? errand : null;
     }
 
     /// <summary>One job, whatever becomes of it: the thread outlives it.</summary>

@@ -44,7 +44,7 @@ internal static class KnobJson
         InvalidRequestException Wrong() => knob.Refused($"is {Short(node)}; it must be {KindOf(knob)}.");
     }
 
-    private static bool? Truth(string text) => text.ToLowerInvariant() switch
+    public static bool? Truth(string text) => text.ToLowerInvariant() switch
     {
         "true" or "1" or "yes" or "on" or "1.0" => true,
         "false" or "0" or "no" or "off" or "0.0" => false,

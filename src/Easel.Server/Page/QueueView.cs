@@ -72,25 +72,14 @@ internal sealed class QueueView(JobQueue queue) : IAsyncDisposable
     {
         lock (_lock)
         {
-            switch (happened.Kind)
-            {
-                case JobEventKind.Preview:
-                    Preview = happened.Preview;
-                    Replace(happened.Job);
-                    break;
-                case JobEventKind.Step or JobEventKind.Picture:
-                    Replace(happened.Job);
-                    break;
-                default:
-                    if (happened.Kind == JobEventKind.Started || happened.Job.IsOver) Preview = null;
-                    if (happened.Job is { IsOver: true } over && (over.State == JobState.Failed || over.Pictures.Count > 0)) Latest = over;
-                    Active = queue.Snapshot();
-                    break;
-            }
+            var job = happened.Job;
+            if (happened.Kind == JobEventKind.Preview) Preview = happened.Preview;
+            else if (happened.Kind == JobEventKind.Started || job.IsOver) Preview = null;
+            if (job.IsOver && (job.State == JobState.Failed || job.Pictures.Count > 0)) Latest = job;
+            Active = happened.Kind is JobEventKind.Preview or JobEventKind.Step or JobEventKind.Picture
+                ? [.. Active.Select(other => other.Id == job.Id ? job : other)] : queue.Snapshot();
         }
     }
-
-    private void Replace(Job job) => Active = [.. Active.Select(other => other.Id == job.Id ? job : other)];
 
     private void TellSoon()
     {

@@ -114,7 +114,8 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
     public string? Checkpoint(JsonObject overrides) => Text("sd_model_checkpoint", overrides) is { Length: > 0 } name ? name : null;
 
     /// <summary>The autoencoder to draw with; null for the model's own.</summary>
-    public string? Vae(JsonObject overrides) => Text("sd_vae", overrides) is { Length: > 0 } name and not Automatic and not "None" ? library.Vae(name).Name : null;
+    public string? Vae(JsonObject overrides) =>
+        Text("sd_vae", overrides) is { Length: > 0 } name and not Automatic and not "None" ? library.Vae(name).Name : null;
 
     /// <summary>Layers of the text encoder counted from its end.</summary>
     public int ClipSkip(JsonObject overrides) => Whole("CLIP_stop_at_last_layers", overrides, 1, 12);

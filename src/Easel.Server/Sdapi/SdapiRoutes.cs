@@ -1,5 +1,6 @@
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
+using Easel.Server.Json;
 using Easel.Server.Library;
 using Easel.Server.Security;
 using Easel.Server.Storage;
@@ -67,7 +68,8 @@ internal static class SdapiRoutes
 
     private static void MapControl(RouteGroupBuilder api)
     {
-        api.MapGet("/progress", (HttpContext context, SdapiTasks tasks) => tasks.Progress(Caller.Of(context), !IsTrue(context.Request.Query["skip_current_image"])));
+        api.MapGet("/progress", (HttpContext context, SdapiTasks tasks) =>
+            tasks.Progress(Caller.Of(context), KnobJson.Truth($"{context.Request.Query["skip_current_image"]}") is not true));
         api.MapPost("/interrupt", (HttpContext context, SdapiTasks tasks) =>
         {
             tasks.Interrupt(Caller.Of(context));
@@ -133,8 +135,6 @@ internal static class SdapiRoutes
         }
         api.Map("/{**route}", IResult (string? route) => throw new ServerException(StatusCodes.Status404NotFound, $"There is no /sdapi/v1/{route}."));
     }
-
-    private static bool IsTrue(string? text) => text?.ToLowerInvariant() is "true" or "1" or "yes" or "on";
 
     private static IResult Nothing => Results.Text("null", "application/json");
 }

@@ -127,7 +127,8 @@ internal sealed class Gallery(Database database, PictureFolder folder, TimeProvi
             database.Write(connection => Insert(connection, some));
     }
 
-    public IReadOnlyList<Picture> Deleted() => database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE deleted IS NOT NULL", PictureOf));
+    public IReadOnlyList<Picture> Deleted() =>
+        database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE deleted IS NOT NULL", PictureOf));
 
     /// <summary>Finishes what a sudden end may have left half done: moves to and from the trash.</summary>
     public void Reconcile()
@@ -136,7 +137,8 @@ internal sealed class Gallery(Database database, PictureFolder folder, TimeProvi
             MoveIfThere(folder.PathOf(picture.File), folder.TrashOf(picture.Id, picture.File));
         foreach (var path in Directory.EnumerateFiles(folder.Trash))
         {
-            if (Find(Path.GetFileNameWithoutExtension(path)) is { Deleted: null } back && !File.Exists(folder.PathOf(back.File))) MoveIfThere(path, folder.PathOf(back.File));
+            if (Find(Path.GetFileNameWithoutExtension(path)) is { Deleted: null } back && folder.PathOf(back.File) is var home && !File.Exists(home))
+                MoveIfThere(path, home);
         }
     }
 

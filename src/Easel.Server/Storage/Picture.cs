@@ -84,7 +84,7 @@ public sealed record Picture
 }
 
 /// <summary>Which pictures of the gallery are wanted; what is null does not matter.</summary>
-/// <param name="Words">Words that all are in the prompt, the negative prompt, the model's or the sampler's name; the last letters of a word may be missing.</param>
+/// <param name="Words">Words that all are in the prompts, the model's or the sampler's name; the last letters of a word may be missing.</param>
 /// <param name="Model">The model's name.</param>
 /// <param name="Sampler">The sampler's name.</param>
 /// <param name="Seed">The seed.</param>

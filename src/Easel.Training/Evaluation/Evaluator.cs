@@ -72,8 +72,9 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
         }));
     }
 
-    private Score Nearest(string what, IReadOnlyList<(string Prompt, string Concept)> asked, long seed, Action<string, double>? onProgress, CancellationToken cancel) =>
-        Counted(what, asked.Count, Draw(what, [.. asked.Select(a => a.Prompt)], seed, onProgress, cancel).Select(drawn => (drawn.Picture, asked[drawn.Index].Concept)));
+    private Score Nearest(string what, IReadOnlyList<(string Prompt, string Concept)> asked, long seed, Action<string, double>? onProgress,
+        CancellationToken cancel) => Counted(what, asked.Count, Draw(what, [.. asked.Select(a => a.Prompt)], seed, onProgress, cancel)
+            .Select(drawn => (drawn.Picture, asked[drawn.Index].Concept)));
 
     private Score Counted(string what, int all, IEnumerable<(RgbImage Picture, string Concept)> shown)
     {
@@ -105,7 +106,8 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
         {
             onProgress?.Invoke(what, (double)from / prompts.Count);
             var batch = prompts.Skip(from).Take(AtOnce).ToList();
-            foreach (var (index, picture) in ContactSheet.Drawn(generator, batch, seed + from, steps, guidance, cancel).Index()) yield return (from + index, picture);
+            foreach (var (index, picture) in ContactSheet.Drawn(generator, batch, seed + from, steps, guidance, cancel).Index())
+                yield return (from + index, picture);
         }
     }
 
