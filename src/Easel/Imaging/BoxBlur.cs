@@ -1,17 +1,14 @@
 namespace Easel.Imaging;
 
-/// <summary>
-/// A Gaussian blur made of three box blurs with fractional radii (Gwosdek et al., "Theoretical Foundations of Gaussian Convolution by Extended Box Filtering",
-/// 2011), in the 24-bit fixed point of Pillow's src/libImaging/BoxBlur.c, whose results it equals bit for bit. Its cost does not grow with the radius.
-/// </summary>
+/// <summary>A Gaussian blur made of three box blurs with fractional radii (Gwosdek et al., "Theoretical Foundations of Gaussian Convolution by Extended Box
+/// Filtering", 2011), in the 24-bit fixed point of Pillow's src/libImaging/BoxBlur.c, whose results it equals bit for bit. Its cost does not grow with the
+/// radius.</summary>
 internal static class BoxBlur
 {
     private const int Passes = 3;
 
     /// <summary>Blurs samples [height, width, channels] in place; the edge pixels continue outside the picture.</summary>
-    /// <param name="samples">The picture.</param>
     /// <param name="width">Pixels per row.</param>
-    /// <param name="height">Rows.</param>
     /// <param name="channels">Samples per pixel.</param>
     /// <param name="sigma">The standard deviation in pixels; 0 leaves the picture as it is.</param>
     public static void Gaussian(byte[] samples, int width, int height, int channels, float sigma)

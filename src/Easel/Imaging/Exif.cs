@@ -3,10 +3,8 @@ using System.Text;
 
 namespace Easel.Imaging;
 
-/// <summary>
-/// What Easel needs of an EXIF block (a small TIFF file, CIPA DC-008): which way is up, the user comment that holds generation parameters, and the plain texts.
-/// Damage in it never stops a picture from being read: what cannot be understood is passed over.
-/// </summary>
+/// <summary>What Easel needs of an EXIF block (a small TIFF file, CIPA DC-008): which way is up, the user comment that holds generation parameters, and the
+/// plain texts. Damage in it never stops a picture from being read: what cannot be understood is passed over.</summary>
 internal sealed class Exif
 {
     private const ushort OrientationTag = 0x0112, ExifPointer = 0x8769, UserCommentTag = 0x9286;
@@ -43,9 +41,8 @@ internal sealed class Exif
         return ImageMetadata.From(pairs) with { Parameters = UserComment ?? fileComment };
     }
 
-    /// <summary>
-    /// A big-endian block with the parameters as a UTF-16 user comment, as AUTOMATIC1111 writes it with piexif, and those other pairs that have a tag.
-    /// </summary>
+    /// <summary>A big-endian block with the parameters as a UTF-16 user comment, as AUTOMATIC1111 writes it with piexif, and those other pairs that have a
+    /// tag.</summary>
     public static byte[] Build(ImageMetadata metadata)
     {
         var entries = new List<(ushort Tag, ushort Type, byte[] Data)>();
@@ -120,9 +117,8 @@ internal sealed class Exif
         return text.Length == 0 ? null : text;
     }
 
-    /// <summary>
-    /// Writers disagree on the byte order and rarely mark it. Text has more zero bytes where the high halves lie; without any, piexif's order counts.
-    /// </summary>
+    /// <summary>Writers disagree on the byte order and rarely mark it. Text has more zero bytes where the high halves lie; without any, piexif's order
+    /// counts.</summary>
     private static string Utf16(ReadOnlySpan<byte> bytes)
     {
         if (bytes.StartsWith<byte>([0xFF, 0xFE])) return Encoding.Unicode.GetString(bytes[2..]);

@@ -37,12 +37,9 @@ internal static class ImageTensor
         return tensor(values, [1, 1, depth.Height, depth.Width]);
     }
 
-    /// <summary>
-    /// The pictures of a batch. Each sample becomes clamp((x + 1) / 2, 0, 1) * 255 in float32, cut down (not rounded) to a byte, as the reference scripts do,
-    /// so that pixels equal theirs.
-    /// </summary>
+    /// <summary>The pictures of a batch. Each sample becomes clamp((x + 1) / 2, 0, 1) * 255 in float32, cut down (not rounded) to a byte, as the reference
+    /// scripts do, so that pixels equal theirs.</summary>
     /// <param name="batch">[n, 3, height, width], any floating type, on any device.</param>
-    /// <exception cref="EaselException">The tensor has another shape.</exception>
     public static RgbImage[] ToImages(Tensor batch)
     {
         if (batch.dim() != 4 || batch.shape[1] != 3)
@@ -62,7 +59,6 @@ internal static class ImageTensor
     }
 
     /// <summary>The one picture of a tensor [3, height, width] or [1, 3, height, width]; see <see cref="ToImages"/>.</summary>
-    /// <exception cref="EaselException">The tensor has another shape.</exception>
     public static RgbImage ToImage(Tensor image)
     {
         using var scope = NewDisposeScope();

@@ -18,7 +18,6 @@ internal static class PngFile
     public static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
 
     /// <summary>The chunks up to IEND, each with its checksum verified.</summary>
-    /// <exception cref="EaselException">The file is cut short or damaged.</exception>
     public static List<Chunk> Chunks(byte[] file, string name)
     {
         var chunks = new List<Chunk>();

@@ -5,15 +5,11 @@ using Vector = System.Runtime.Intrinsics.Vector256<float>;
 
 namespace Easel.Kernels;
 
-/// <summary>
-/// The block in fp32 for processors whose vectors have eight lanes (AVX2 and FMA). Both products run over tiles of six rows by two vectors: 12 accumulators,
-/// two vectors of queries (or of probabilities) and a broadcast fit the 16 registers.
-/// </summary>
-/// <remarks>
-/// The 64 queries are four strips of sixteen, and a strip's queries, scores and outputs lie together: they stay in the first-level cache with the keys and
-/// values that all four strips take in turn. Keys and values lie in the order in which the tiles read them: the six numbers that are multiplied by the same
-/// vectors side by side.
-/// </remarks>
+/// <summary>The block in fp32 for processors whose vectors have eight lanes (AVX2 and FMA). Both products run over tiles of six rows by two vectors: 12
+/// accumulators, two vectors of queries (or of probabilities) and a broadcast fit the 16 registers.</summary>
+/// <remarks>The 64 queries are four strips of sixteen, and a strip's queries, scores and outputs lie together: they stay in the first-level cache with the keys
+/// and values that all four strips take in turn. Keys and values lie in the order in which the tiles read them: the six numbers that are multiplied by the same
+/// vectors side by side.</remarks>
 internal sealed unsafe class AttentionBlock256(int width) : IAttentionBlock
 {
     private const int Strip = 16; // queries: two vectors

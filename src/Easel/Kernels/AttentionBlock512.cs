@@ -5,10 +5,8 @@ using Vector = System.Runtime.Intrinsics.Vector512<float>;
 
 namespace Easel.Kernels;
 
-/// <summary>
-/// The block in fp32. Both products run over tiles of five rows by four vectors: 20 accumulators, four vectors of queries (or of probabilities) and a broadcast
-/// fit the 32 registers. Five divides the head widths of Stable Diffusion 1 (40, 80, 160); other widths are filled up with zeros.
-/// </summary>
+/// <summary>The block in fp32. Both products run over tiles of five rows by four vectors: 20 accumulators, four vectors of queries (or of probabilities) and a
+/// broadcast fit the 32 registers. Five divides the head widths of Stable Diffusion 1 (40, 80, 160); other widths are filled up with zeros.</summary>
 internal sealed unsafe class AttentionBlock512(int width) : IAttentionBlock
 {
     private const int Queries = FlashAttention.Queries;

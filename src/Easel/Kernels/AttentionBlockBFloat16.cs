@@ -5,10 +5,9 @@ using Vector = System.Runtime.Intrinsics.Vector512<float>;
 
 namespace Easel.Kernels;
 
-/// <summary>
-/// The block with bf16 in and out and both products by <see cref="BFloat16Product"/>: scores and outputs are fp32, probabilities are rounded to bf16. Numbers
-/// come in pairs along the dimension that is summed over: queries and keys along the width, where they lie side by side already, values along the keys.
-/// </summary>
+/// <summary>The block with bf16 in and out and both products by <see cref="BFloat16Product"/>: scores and outputs are fp32, probabilities are rounded to bf16.
+/// Numbers come in pairs along the dimension that is summed over: queries and keys along the width, where they lie side by side already, values along the
+/// keys.</summary>
 internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
 {
     private const int Queries = FlashAttention.Queries;

@@ -32,10 +32,8 @@ internal sealed unsafe class BFloat16Product
 
     private BFloat16Product(void* code) => _code = (delegate* unmanaged[SuppressGCTransition]<void*, void*, float*, long, long, float*, void>)code;
 
-    /// <summary>
-    /// Whether the processor has AVX512-BF16, the system calls functions in the way that the code expects (not Windows), and the person has not switched it off
-    /// (EASEL_MACHINE_CODE=0).
-    /// </summary>
+    /// <summary>Whether the processor has AVX512-BF16, the system calls functions in the way that the code expects (not Windows), and the person has not
+    /// switched it off (EASEL_MACHINE_CODE=0).</summary>
     public static bool IsSupported { get; } = !OperatingSystem.IsWindows() && RuntimeInformation.ProcessArchitecture == Architecture.X64
         && Processor.HasAvx512BFloat16
         && Environment.GetEnvironmentVariable("EASEL_MACHINE_CODE") != "0"
@@ -45,7 +43,6 @@ internal sealed unsafe class BFloat16Product
     /// <param name="rowBytes">From one row of b to the next.</param>
     /// <param name="pairBytes">From one pair of a row to the next.</param>
     /// <param name="accumulates">Whether the sums go on from what is there.</param>
-    /// <param name="findsMaximum">Whether maxima are kept.</param>
     public static BFloat16Product? For(int rowBytes, int pairBytes, bool accumulates, bool findsMaximum) =>
         Made.GetOrAdd((rowBytes, pairBytes, accumulates, findsMaximum), static k =>
             Assemble(k.Item1, k.Item2, k.Item3, k.Item4).ToExecutable() is var code && code != null ? new BFloat16Product(code) : null);

@@ -6,30 +6,22 @@ using static TorchSharp.torch;
 
 namespace Easel.Kernels;
 
-/// <summary>
-/// softmax(Q Kᵀ / √d) V on the CPU without ever holding Q Kᵀ: keys are taken a block at a time and a running maximum and sum correct what was added before
-/// ("FlashAttention", arXiv 2205.14135, algorithm 1; "Online normalizer calculation for softmax", arXiv 1805.02867). libtorch's own reaches a quarter of what
-/// the processor can do in the UNet's shapes.
-/// </summary>
-/// <remarks>
-/// The lanes of a vector are queries: a block is 64 of them, and scores and outputs are held transposed, [keys, 64] and [d, 64]. So a key's or a value's number
-/// is one broadcast, rows are read in their natural order, and maximum and sum over the keys need no step across lanes.
-/// </remarks>
+/// <summary>softmax(Q Kᵀ / √d) V on the CPU without ever holding Q Kᵀ: keys are taken a block at a time and a running maximum and sum correct what was added
+/// before ("FlashAttention", arXiv 2205.14135, algorithm 1; "Online normalizer calculation for softmax", arXiv 1805.02867). libtorch's own reaches a quarter of
+/// what the processor can do in the UNet's shapes.</summary>
+/// <remarks>The lanes of a vector are queries: a block is 64 of them, and scores and outputs are held transposed, [keys, 64] and [d, 64]. So a key's or a
+/// value's number is one broadcast, rows are read in their natural order, and maximum and sum over the keys need no step across lanes.</remarks>
 internal static unsafe class FlashAttention
 {
     /// <summary>Queries in a block: four vectors of sixteen.</summary>
     public const int Queries = 64;
 
-    /// <summary>
-    /// Scores of a head below which handing work to threads costs more than is won: 64 tokens among themselves are libtorch's, 256 with a prompt of 77 are
-    /// ours.
-    /// </summary>
+    /// <summary>Scores of a head below which handing work to threads costs more than is won: 64 tokens among themselves are libtorch's, 256 with a prompt of 77
+    /// are ours.</summary>
     private const int WorthTheThreads = 10_000;
 
-    /// <summary>
-    /// The widest head in which the block for AVX2 was seen to win: an autoencoder's single head of 512 does not fit the cache beside it, and libtorch is as
-    /// fast.
-    /// </summary>
+    /// <summary>The widest head in which the block for AVX2 was seen to win: an autoencoder's single head of 512 does not fit the cache beside it, and libtorch
+    /// is as fast.</summary>
     private const int WidestOf256 = 160;
 
     private const int PartsOfAThread = 32;
@@ -40,7 +32,6 @@ internal static unsafe class FlashAttention
     /// <summary>Whether the kernels here serve these queries better than libtorch does.</summary>
     /// <param name="q">[n, tokens, heads · d].</param>
     /// <param name="k">[n, context tokens, heads · d].</param>
-    /// <param name="heads">Number of heads.</param>
     public static bool Serves(Tensor q, Tensor k, long heads) =>
         (Vector512.IsHardwareAccelerated || AttentionBlock256.IsSupported && q.shape[2] / heads <= WidestOf256)
         && q.device_type == DeviceType.CPU && q.dtype is ScalarType.Float32 or ScalarType.BFloat16
@@ -50,7 +41,6 @@ internal static unsafe class FlashAttention
     /// <param name="q">[n, tokens, heads · d], fp32 or bf16; a row's numbers lie side by side.</param>
     /// <param name="k">[n, context tokens, heads · d].</param>
     /// <param name="v">[n, context tokens, heads · d].</param>
-    /// <param name="heads">Number of heads.</param>
     /// <param name="block">The kernel; null for the fastest that this processor can run.</param>
     /// <returns>[n, tokens, heads · d].</returns>
     public static Tensor Attend(Tensor q, Tensor k, Tensor v, long heads, IAttentionBlock? block = null)
@@ -130,10 +120,8 @@ internal static unsafe class FlashAttention
         /// <summary>Elements from one token to the next.</summary>
         public long Stride { get; }
 
-        /// <summary>
-        /// Has the second-level cache fetch a head's part of a block of rows that is needed soon: rows lie far apart, and each would be waited for. It does no
-        /// harm where there are none.
-        /// </summary>
+        /// <summary>Has the second-level cache fetch a head's part of a block of rows that is needed soon: rows lie far apart, and each would be waited for. It
+        /// does no harm where there are none.</summary>
         public void Fetch(int picture, int column, int token, int width)
         {
             const int Line = 64;

@@ -6,23 +6,18 @@ namespace Easel.Kernels;
 /// <summary>The norm with its gradient, in the widest vectors that this processor has.</summary>
 internal static class GroupNormGradient
 {
-    /// <inheritdoc cref="GroupNormGradient{TVector}.Apply"/>
     public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu) => Singles512.IsSupported
         ? GroupNormGradient<Singles512>.Apply(x, addend, groups, weight, bias, epsilon, silu)
         : GroupNormGradient<Singles256>.Apply(x, addend, groups, weight, bias, epsilon, silu);
 }
 
-/// <summary>
-/// What <see cref="GroupNormSilu"/> computes, with its gradient, for training. libtorch's norm of a channels-last picture in bf16 and its gradient take a fifth
-/// of a training step; here each picture is gone over twice on the way there and twice on the way back.
-/// </summary>
-/// <remarks>
-/// With y = f x + o for each channel, and dy what comes back through the SiLU, the gradient is dx = (γ / σ) dy - A / σ - B / σ² (x - μ), where A and B are the
-/// group's means of γ dy and of γ dy (x - μ) / σ: again a line for each channel, whose coefficients follow from each channel's sums of dy and dy x.
-/// </remarks>
+/// <summary>What <see cref="GroupNormSilu"/> computes, with its gradient, for training. libtorch's norm of a channels-last picture in bf16 and its gradient
+/// take a fifth of a training step; here each picture is gone over twice on the way there and twice on the way back.</summary>
+/// <remarks>With y = f x + o for each channel, and dy what comes back through the SiLU, the gradient is dx = (γ / σ) dy - A / σ - B / σ² (x - μ), where A and B
+/// are the group's means of γ dy and of γ dy (x - μ) / σ: again a line for each channel, whose coefficients follow from each channel's sums of dy and dy
+/// x.</remarks>
 internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorFunction<GroupNormGradient<TVector>> where TVector : unmanaged, ISingles<TVector>
 {
-    /// <inheritdoc/>
     public override string Name => nameof(GroupNormGradient);
 
     /// <summary>Settings of one layer.</summary>
@@ -39,7 +34,6 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
         return addend is null ? apply(x, weight, bias, layer) : apply(x, weight, bias, layer, addend);
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(autograd.AutogradContext context, params object[] vars)
     {
         var (x, weight, bias, layer) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2], (Layer)vars[3]);
@@ -56,7 +50,6 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
         return result;
     }
 
-    /// <inheritdoc/>
     public override List<Tensor?> backward(autograd.AutogradContext context, Tensor gradient)
     {
         var saved = context.get_saved_variables();
@@ -167,9 +160,8 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
         });
     }
 
-    /// <summary>
-    /// For each channel the sums of dy, behind those of dy x, and behind those of x: x as differences from the picture's first pixel, as on the way there.
-    /// </summary>
+    /// <summary>For each channel the sums of dy, behind those of dy x, and behind those of x: x as differences from the picture's first pixel, as on the way
+    /// there.</summary>
     private static void Sums<TElement>(TElement* arriving, TElement* xs, long pixels, int channels, float* sums) where TElement : unmanaged
     {
         for (var c = 0; c < channels; c += TVector.Count)

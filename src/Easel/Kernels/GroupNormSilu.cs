@@ -3,10 +3,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Kernels;
 
-/// <summary>
-/// GroupNorm ("Group Normalization", arXiv 1803.08494) of a channels-last picture, what is added to each channel before it and the SiLU after it, in two passes
-/// over memory in place of six. Sums are taken for each channel, so an addend that is the same for all pixels of a channel changes them by arithmetic alone.
-/// </summary>
+/// <summary>GroupNorm ("Group Normalization", arXiv 1803.08494) of a channels-last picture, what is added to each channel before it and the SiLU after it, in
+/// two passes over memory in place of six. Sums are taken for each channel, so an addend that is the same for all pixels of a channel changes them by
+/// arithmetic alone.</summary>
 internal static unsafe class GroupNormSilu
 {
     /// <summary>Channels are a multiple of this, the numbers of the widest vector.</summary>
@@ -21,9 +20,8 @@ internal static unsafe class GroupNormSilu
         && x.dim() == 4 && x.shape[1] % ChannelsAtOnce == 0 && x.stride(1) == 1 && x.stride(3) == x.shape[1] && x.stride(2) == x.shape[1] * x.shape[3]
         && x.stride(0) == x.shape[1] * x.shape[2] * x.shape[3];
 
-    /// <summary>
-    /// Normalises each group of channels of x + addend to mean 0 and variance 1, scales and shifts each channel, and applies SiLU where asked.
-    /// </summary>
+    /// <summary>Normalises each group of channels of x + addend to mean 0 and variance 1, scales and shifts each channel, and applies SiLU where
+    /// asked.</summary>
     /// <param name="x">[n, c, h, w], channels last.</param>
     /// <param name="addend">[n, c], or null.</param>
     /// <param name="groups">Number of groups; divides c.</param>
@@ -105,10 +103,8 @@ internal static unsafe class GroupNormSilu
         GC.KeepAlive(x);
     }
 
-    /// <summary>
-    /// The sum and behind it the sum of squares of each channel, in fp32, as differences from a pixel (the picture's first), so that a spread far smaller than
-    /// the mean is not lost in rounding.
-    /// </summary>
+    /// <summary>The sum and behind it the sum of squares of each channel, in fp32, as differences from a pixel (the picture's first), so that a spread far
+    /// smaller than the mean is not lost in rounding.</summary>
     internal static void Sum<TElement, TVector>(TElement* source, TElement* pivot, long pixels, int channels, float* sums)
         where TElement : unmanaged
         where TVector : unmanaged, ISingles<TVector>
@@ -140,11 +136,8 @@ internal static unsafe class GroupNormSilu
 
     /// <summary>From the sums of all chunks of a picture, added in double, to the factor and the offset of each channel.</summary>
     /// <param name="partial">For each chunk what <see cref="Sum"/> gives.</param>
-    /// <param name="chunks">Chunks.</param>
     /// <param name="pivot">The pixel that was taken off.</param>
     /// <param name="addends">What is added to each channel; null for nothing.</param>
-    /// <param name="gains">The layer's weights.</param>
-    /// <param name="shifts">The layer's biases.</param>
     /// <param name="shape">What is normalised, and how.</param>
     /// <param name="factors">Given the factors of all channels, then their offsets.</param>
     /// <param name="moments">Given each group's mean and 1 / deviation; null where nobody asks.</param>

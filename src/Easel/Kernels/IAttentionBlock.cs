@@ -1,9 +1,7 @@
 namespace Easel.Kernels;
 
-/// <summary>
-/// Attention of one block of up to 64 queries to all keys of a head, in one number format. Elements are fp32 (<see cref="float"/>) or the bits of bf16 (<see
-/// cref="ushort"/>). An instance belongs to a width and holds nothing that changes: threads share it.
-/// </summary>
+/// <summary>Attention of one block of up to 64 queries to all keys of a head, in one number format. Elements are fp32 (<see cref="float"/>) or the bits of bf16
+/// (<see cref="ushort"/>). An instance belongs to a width and holds nothing that changes: threads share it.</summary>
 internal unsafe interface IAttentionBlock
 {
     /// <summary>Bytes for the prepared keys of a head.</summary>

@@ -2,11 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Easel.Kernels;
 
-/// <summary>
-/// A very small assembler for x64, for the one instruction that .NET 10 has no intrinsic for: VDPBF16PS, which multiplies pairs of bf16 and adds them in fp32,
-/// at twice the speed of fp32. It knows the dozen instructions that <see cref="BFloat16Product"/> is made of; each is documented with what the Intel manual
-/// calls it.
-/// </summary>
+/// <summary>A very small assembler for x64, for the one instruction that .NET 10 has no intrinsic for: VDPBF16PS, which multiplies pairs of bf16 and adds them
+/// in fp32, at twice the speed of fp32. It knows the dozen instructions that <see cref="BFloat16Product"/> is made of; each is documented with what the Intel
+/// manual calls it.</summary>
 internal sealed unsafe class MachineCode
 {
     private readonly List<byte> _bytes = [];
@@ -61,9 +59,8 @@ internal sealed unsafe class MachineCode
     /// <summary>VZEROUPPER; RET.</summary>
     public void Return() => Add(0xC5, 0xF8, 0x77, 0xC3);
 
-    /// <summary>
-    /// Copies the code into memory of its own, which is then readable and executable and no longer writable. It lives as long as the process.
-    /// </summary>
+    /// <summary>Copies the code into memory of its own, which is then readable and executable and no longer writable. It lives as long as the
+    /// process.</summary>
     /// <returns>Null where the system does not allow it.</returns>
     public void* ToExecutable()
     {
@@ -99,10 +96,8 @@ internal sealed unsafe class MachineCode
         _bytes.AddRange(BitConverter.GetBytes(offset));
     }
 
-    /// <summary>
-    /// The four bytes before the opcode of a 512-bit instruction (Intel manual volume 2A, 2.7.1): opcode map and mandatory prefix (0 none, 1 0x66, 2 0xF3), and
-    /// the high bits of the register numbers, inverted.
-    /// </summary>
+    /// <summary>The four bytes before the opcode of a 512-bit instruction (Intel manual volume 2A, 2.7.1): opcode map and mandatory prefix (0 none, 1 0x66, 2
+    /// 0xF3), and the high bits of the register numbers, inverted.</summary>
     private void Evex(int map, int prefix, int register, int first, int baseBit3, int baseBit4)
     {
         static int Inverted(int bit) => bit & 1 ^ 1;

@@ -57,10 +57,8 @@ internal static class Numbers
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Exp2(Vector512<float> x) => Exp2(new Singles512(x)).Value;
 
-    /// <summary>
-    /// 2^x for x ≤ 0, as exact, where AVX-512 DQ has the part after the whole number, in [0, 1), as one instruction; scaling takes the whole number from x
-    /// itself. Minimax polynomial.
-    /// </summary>
+    /// <summary>2^x for x ≤ 0, as exact, where AVX-512 DQ has the part after the whole number, in [0, 1), as one instruction; scaling takes the whole number
+    /// from x itself. Minimax polynomial.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> CoarseExp2(Vector512<float> x)
     {
@@ -82,10 +80,8 @@ internal static class Numbers
         return TVector.WherePositive(y, one, e) / (one + e);
     }
 
-    /// <summary>
-    /// Two vectors rounded to bf16, to the nearest, ties to even: the first in the lower halves of the lanes, the second in the upper. Not a number stays none
-    /// as long as it is quiet.
-    /// </summary>
+    /// <summary>Two vectors rounded to bf16, to the nearest, ties to even: the first in the lower halves of the lanes, the second in the upper. Not a number
+    /// stays none as long as it is quiet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<uint> PairOfBFloat16(Vector512<float> low, Vector512<float> high)
     {

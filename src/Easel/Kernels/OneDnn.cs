@@ -2,10 +2,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Kernels;
 
-/// <summary>
-/// oneDNN's convolutions and linear layers on weights that were laid out for the processor beforehand, with what follows (bias, GELU, a residual) done in the
-/// same pass. libtorch registers these operators; <see cref="ScriptOperators"/> calls them.
-/// </summary>
+/// <summary>oneDNN's convolutions and linear layers on weights that were laid out for the processor beforehand, with what follows (bias, GELU, a residual) done
+/// in the same pass. libtorch registers these operators; <see cref="ScriptOperators"/> calls them.</summary>
 /// <remarks>Pictures [n, c, h, w] must lie channels-last; inference only: no gradient is recorded.</remarks>
 internal static class OneDnn
 {

@@ -4,10 +4,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Kernels;
 
-/// <summary>
-/// Operators that libtorch registers and TorchSharp does not bind, reached by a script module written in memory: TorchScript can name any registered operator.
-/// The code is what torch.jit.save writes, a class "Operators" of one-line methods, read by libtorch's own parser of serialized code.
-/// </summary>
+/// <summary>Operators that libtorch registers and TorchSharp does not bind, reached by a script module written in memory: TorchScript can name any registered
+/// operator. The code is what torch.jit.save writes, a class "Operators" of one-line methods, read by libtorch's own parser of serialized code.</summary>
 internal static class ScriptOperators
 {
     /// <summary>Loads the module.</summary>

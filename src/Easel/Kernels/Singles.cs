@@ -38,9 +38,8 @@ internal unsafe interface ISingles<TSelf> where TSelf : unmanaged, ISingles<TSel
     /// <summary>Where a number is above zero one value, elsewhere the other.</summary>
     static abstract TSelf WherePositive(TSelf a, TSelf positive, TSelf other);
 
-    /// <summary>
-    /// x ≤ 0 as the nearest whole number and what is left, within [-1/2, 1/2]. What stands for the whole number only <see cref="Scale"/> understands.
-    /// </summary>
+    /// <summary>x ≤ 0 as the nearest whole number and what is left, within [-1/2, 1/2]. What stands for the whole number only <see cref="Scale"/>
+    /// understands.</summary>
     static abstract TSelf Split(TSelf x, out TSelf part);
 
     /// <summary>a · 2^whole; 0 where that is below the smallest normal number.</summary>

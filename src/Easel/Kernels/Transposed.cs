@@ -14,11 +14,9 @@ internal static unsafe class Transposed
     private const int Lanes = FlashAttention.Queries;
 
     /// <summary>Rows of 32-bit numbers to [numbers, 64]; where there are fewer than 64 rows, zeros stand for the others.</summary>
-    /// <param name="rows">The rows.</param>
     /// <param name="stride">Bytes from one row to the next.</param>
     /// <param name="count">How many, at most 64.</param>
     /// <param name="numbers">Numbers of each.</param>
-    /// <param name="lanes">Where they go.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void ToLanes(byte* rows, long stride, int count, int numbers, uint* lanes)
     {

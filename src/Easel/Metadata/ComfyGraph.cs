@@ -3,10 +3,8 @@ using static Easel.Metadata.PictureSettings;
 
 namespace Easel.Metadata;
 
-/// <summary>
-/// Reads the settings out of the graph that ComfyUI puts into its pictures. A graph can be anything; what is understood is a sampler node and what leads to it:
-/// the two texts, the empty latent and the checkpoint.
-/// </summary>
+/// <summary>Reads the settings out of the graph that ComfyUI puts into its pictures. A graph can be anything; what is understood is a sampler node and what
+/// leads to it: the two texts, the empty latent and the checkpoint.</summary>
 internal static class ComfyGraph
 {
     /// <summary>Links that are followed at most, for a hostile graph could lead in circles.</summary>

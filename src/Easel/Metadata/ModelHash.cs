@@ -8,11 +8,7 @@ internal static class ModelHash
     private const int ShortLength = 10, Block = 1 << 20;
 
     /// <summary>The SHA-256 of a file in lower-case hexadecimal; its first ten digits are the "model hash" of picture metadata (<see cref="Short"/>).</summary>
-    /// <param name="path">The file.</param>
     /// <param name="progress">Told the number of bytes read so far, from time to time.</param>
-    /// <param name="cancel">Stops the reading.</param>
-    /// <exception cref="CheckpointException">The file cannot be read.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static string Sha256(string path, Action<long>? progress = null, CancellationToken cancel = default)
     {
         try

@@ -17,10 +17,7 @@ internal sealed class ModelHashes(string? file)
     public static ModelHashes In(string? folder) => Folders.GetOrAdd(folder ?? "", _ => new ModelHashes(CacheFolder.File(folder, "model-hashes.json")));
 
     /// <summary>The SHA-256 of a file in hexadecimal; null for a folder, which has none.</summary>
-    /// <param name="model">The file.</param>
     /// <param name="progress">Told the share that has been read.</param>
-    /// <param name="cancel">Stops the reading.</param>
-    /// <exception cref="CheckpointException">The file cannot be read.</exception>
     public string? Of(string model, Action<double>? progress = null, CancellationToken cancel = default)
     {
         var info = new FileInfo(model);

@@ -5,7 +5,6 @@ using Easel.Imaging;
 namespace Easel.Metadata;
 
 /// <summary>A picture whose settings are told.</summary>
-/// <param name="Image">The picture.</param>
 internal readonly record struct ToldPicture(GeneratedImage Image)
 {
     /// <summary>The request as it was carried out.</summary>
@@ -20,10 +19,9 @@ internal readonly record struct ToldPicture(GeneratedImage Image)
         : $"{Request.Width ?? Image.Image.Width}x{Request.Height ?? Image.Image.Height}";
 }
 
-/// <summary>
-/// From what made a picture to the text that travels in it, and back, by the rows of <see cref="Knobs"/>. The names and their order are AUTOMATIC1111's, so that other programs
-/// understand them; what its text has no name for and a picture needs to be made again to the bit is added under names of Easel's own.
-/// </summary>
+/// <summary>From what made a picture to the text that travels in it, and back, by the rows of <see cref="Knobs"/>. The names and their order are
+/// AUTOMATIC1111's, so that other programs understand them; what its text has no name for and a picture needs to be made again to the bit is added under names
+/// of Easel's own.</summary>
 internal static class RequestInfotext
 {
     private const string Program = "Easel";
@@ -38,7 +36,6 @@ internal static class RequestInfotext
     ];
 
     /// <summary>The text of a picture.</summary>
-    /// <param name="image">The picture and its request.</param>
     /// <param name="model">The model's name, a file name without its extension; null where it has none.</param>
     /// <param name="hash">The first ten hexadecimal digits of the SHA-256 of the model's file; null where it is no single file.</param>
     /// <param name="precision">The number format in which the model ran; null to leave it out.</param>
@@ -72,11 +69,9 @@ internal static class RequestInfotext
         }
     }
 
-    /// <summary>
-    /// The request that makes a picture again, but for the pictures that it began from. Texts of AUTOMATIC1111 are understood too: without an "RNG" its noise
-    /// is that of an NVIDIA card. Where one stream of noise served a whole run, the request is for the run up to the picture's batch; <see cref="IndexIn"/>
-    /// tells which picture is meant.
-    /// </summary>
+    /// <summary>The request that makes a picture again, but for the pictures that it began from. Texts of AUTOMATIC1111 are understood too: without an "RNG"
+    /// its noise is that of an NVIDIA card. Where one stream of noise served a whole run, the request is for the run up to the picture's batch;
+    /// <see cref="IndexIn"/> tells which picture is meant.</summary>
     /// <exception cref="InvalidRequestException">The text has no "Steps", or a setting in it cannot be read.</exception>
     public static GenerationRequest FromInfotext(Infotext text)
     {
@@ -96,7 +91,6 @@ internal static class RequestInfotext
     }
 
     /// <summary>The place of the picture in the run of the request that <see cref="FromInfotext"/> gives.</summary>
-    /// <exception cref="InvalidRequestException">The text contradicts itself.</exception>
     public static int IndexIn(Infotext text, GenerationRequest request)
     {
         if (!Knobs.IsOneRun(request)) return 0;
@@ -125,12 +119,10 @@ internal static class RequestInfotext
     public static string HashOf(RgbImage image) => Short(image.Pixels);
 
     /// <summary>Width and height that a text gives; null where it gives none, or where they followed from the input picture.</summary>
-    /// <exception cref="InvalidRequestException">They cannot be read.</exception>
     internal static (int Width, int Height)? SizeIn(Infotext text) =>
         text["Sized by"] is null && text["Size"]?.Split('x') is [var width, var height] ? (Whole("Size", width), Whole("Size", height)) : null;
 
     /// <summary>A request with the margins that a text gives.</summary>
-    /// <exception cref="InvalidRequestException">They cannot be read.</exception>
     internal static GenerationRequest WithMargins(GenerationRequest request, Infotext text) =>
         text["Extend"]?.Split(' ').Select(part => Whole("Extend", part)).ToArray() is [var left, var top, var right, var bottom]
             ? request with { Extend = new Margins(left, top, right, bottom) } : request;

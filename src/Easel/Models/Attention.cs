@@ -13,9 +13,6 @@ internal sealed class Attention : Module<Tensor, ContextKeys?, Tensor>
     private readonly ModuleList<Linear> to_out;
 
     /// <summary>Creates the layer: queries of width <paramref name="channels"/>, keys and values of width <paramref name="contextWidth"/>.</summary>
-    /// <param name="channels">Width in and out.</param>
-    /// <param name="contextWidth">Width of the context's vectors.</param>
-    /// <param name="heads">Number of heads.</param>
     public Attention(long channels, long contextWidth, long heads) : base(nameof(Attention))
     {
         _heads = heads;
@@ -26,7 +23,6 @@ internal sealed class Attention : Module<Tensor, ContextKeys?, Tensor>
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x, ContextKeys? context) // [n, tokens, channels]
     {
         using var scope = NewDisposeScope();
@@ -48,10 +44,8 @@ internal sealed class Attention : Module<Tensor, ContextKeys?, Tensor>
 
     private (Tensor Keys, Tensor Values) KeysAndValues(Tensor x) => (to_k.call(x), to_v.call(x));
 
-    /// <summary>
-    /// softmax(Q Kᵀ / √d) V in each of <paramref name="heads"/> equal slices of the last dimension; where <paramref name="fast"/>, by Easel's own kernel if
-    /// that serves the shapes.
-    /// </summary>
+    /// <summary>softmax(Q Kᵀ / √d) V in each of <paramref name="heads"/> equal slices of the last dimension; where <paramref name="fast"/>, by Easel's own
+    /// kernel if that serves the shapes.</summary>
     internal static Tensor MultiHead(Tensor q, Tensor k, Tensor v, long heads, bool fast = false, bool causal = false)
     {
         if (fast && !causal && FlashAttention.Serves(q, k, heads)) return FlashAttention.Attend(q, k, v, heads);
@@ -76,18 +70,15 @@ internal sealed class GeGlu : Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x) => proj.Gated(x);
 }
 
 /// <summary>The feed-forward part of a transformer block: four times wider inside, gated.</summary>
 internal sealed class FeedForward : Module<Tensor, Tensor>
 {
-    /// <summary>
-    /// Where the numbers inside, four times as many as come in, are more than this (at 512x512 those of the finest level are 21 MB), a packed layer makes and
-    /// uses them for so many rows at a
-    /// time that they stay in the processor's cache. Written to memory and read again, the gate's product takes nearly twice as long.
-    /// </summary>
+    /// <summary>Where the numbers inside, four times as many as come in, are more than this (at 512x512 those of the finest level are 21 MB), a packed layer
+    /// makes and uses them for so many rows at a time that they stay in the processor's cache. Written to memory and read again, the gate's product takes
+    /// nearly twice as long.</summary>
     private const long CachedBytes = 12 << 20;
 
     private readonly long _channels;
@@ -101,7 +92,6 @@ internal sealed class FeedForward : Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
@@ -138,9 +128,8 @@ internal sealed class TransformerBlock : Module<Tensor, ContextKeys, Tensor>
     private readonly Attention attn1, attn2;
     private readonly FeedForward ff;
 
-    /// <summary>
-    /// Creates the block. Where <paramref name="selfAttention"/> is false the first attention looks at the prompt as well (the x4 upscaler's outer levels).
-    /// </summary>
+    /// <summary>Creates the block. Where <paramref name="selfAttention"/> is false the first attention looks at the prompt as well (the x4 upscaler's outer
+    /// levels).</summary>
     public TransformerBlock(long channels, long contextWidth, long heads, bool selfAttention) : base(nameof(TransformerBlock))
     {
         _attendsToItself = selfAttention;
@@ -153,7 +142,6 @@ internal sealed class TransformerBlock : Module<Tensor, ContextKeys, Tensor>
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x, ContextKeys context) // [n, tokens, channels]
     {
         using var scope = NewDisposeScope();
@@ -192,7 +180,6 @@ internal sealed class Transformer2D : Module<Tensor, ContextKeys, Tensor>
         Layer Projection() => linearProjections ? new Linear(channels, channels) : new Conv2d(channels, channels, kernel: 1);
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x, ContextKeys context) // [n, channels, h, w], which may be written over
     {
         using var scope = NewDisposeScope();

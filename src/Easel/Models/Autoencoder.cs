@@ -23,10 +23,8 @@ internal sealed record AutoencoderConfig
     public int Factor => 1 << (Channels.Count - 1);
 }
 
-/// <summary>
-/// Turns pixels into latents and back. "Auto-Encoding Variational Bayes", arXiv 1312.6114, as AutoencoderKL in the original ldm/models/autoencoder.py.
-/// Field names are the diffusers parameter names. Latents here are the network's own: the family's latent scale is the caller's.
-/// </summary>
+/// <summary>Turns pixels into latents and back. "Auto-Encoding Variational Bayes", arXiv 1312.6114, as AutoencoderKL in the original ldm/models/autoencoder.py.
+/// Field names are the diffusers parameter names. Latents here are the network's own: the family's latent scale is the caller's.</summary>
 internal sealed class Autoencoder : Module
 {
     private readonly Encoder encoder;
@@ -216,9 +214,8 @@ internal sealed class AutoencoderMiddle : Module<Tensor, Tensor>
     }
 }
 
-/// <summary>
-/// Single-head self-attention over the positions of a picture. The original stores its projections as 1x1 convolutions, which are the same numbers.
-/// </summary>
+/// <summary>Single-head self-attention over the positions of a picture. The original stores its projections as 1x1 convolutions, which are the same
+/// numbers.</summary>
 internal sealed class PictureAttention : Module<Tensor, Tensor>
 {
     private readonly GroupNorm group_norm;

@@ -45,10 +45,8 @@ internal sealed record ClipTextConfig
     public bool HasFinalNorm { get; init; } = true;
 }
 
-/// <summary>
-/// The text half of CLIP: token ids to one vector per token. "Learning Transferable Visual Models From Natural Language Supervision", arXiv 2103.00020.
-/// Field names are those of transformers' CLIPTextModel; OpenCLIP's layout is a key table.
-/// </summary>
+/// <summary>The text half of CLIP: token ids to one vector per token. "Learning Transferable Visual Models From Natural Language Supervision", arXiv
+/// 2103.00020. Field names are those of transformers' CLIPTextModel; OpenCLIP's layout is a key table.</summary>
 internal sealed class ClipTextModel : Module<Tensor, Tensor>
 {
     private readonly TextTransformer text_model;

@@ -2,11 +2,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Models;
 
-/// <summary>
-/// The vectors that some rows of latents attend to, and what each cross-attention makes of them: its keys and values, which are the same at every step of a
-/// picture. Where they are to be
-/// kept this must not outlive the weights they were made with.
-/// </summary>
+/// <summary>The vectors that some rows of latents attend to, and what each cross-attention makes of them: its keys and values, which are the same at every step
+/// of a picture. Where they are to be kept this must not outlive the weights they were made with.</summary>
 /// <param name="context">[rows, tokens, width]; belongs to the caller.</param>
 /// <param name="vector">[rows, width], what the network is told of each picture as a whole; null where it takes nothing of the kind.</param>
 /// <param name="keeps">Whether keys and values are kept for the next call; otherwise, as in training, each belongs to the scope that asks.</param>
@@ -14,14 +11,11 @@ internal sealed class ContextKeys(Tensor context, Tensor? vector = null, bool ke
 {
     private readonly Dictionary<Attention, (Tensor Keys, Tensor Values)> _made = new(ReferenceEqualityComparer.Instance);
 
-    /// <inheritdoc cref="ContextKeys" path="/param[@name='context']"/>
     public Tensor Context => context;
 
-    /// <inheritdoc cref="ContextKeys" path="/param[@name='vector']"/>
     public Tensor? Vector => vector;
 
     /// <summary>The keys and values of a layer.</summary>
-    /// <param name="layer">The layer.</param>
     /// <param name="make">Makes them of the context, once where they are kept.</param>
     public (Tensor Keys, Tensor Values) Of(Attention layer, Func<Tensor, (Tensor Keys, Tensor Values)> make)
     {

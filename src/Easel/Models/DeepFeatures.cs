@@ -3,13 +3,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Models;
 
-/// <summary>
-/// What the deep part of a UNet gave lately ("DeepCache: Accelerating Diffusion Models for Free", arXiv 2312.00858). From one look at the latents to the next
-/// it hardly
-/// changes, so that for some looks it need not be computed. Kept for each question by itself (a picture of the batch, a context, a tile): where guidance ends
-/// on the way, or a
-/// prompt changes, the others stay, and a question that was not asked lately is answered in full.
-/// </summary>
+/// <summary>What the deep part of a UNet gave lately ("DeepCache: Accelerating Diffusion Models for Free", arXiv 2312.00858). From one look at the latents to
+/// the next it hardly changes, so that for some looks it need not be computed. Kept for each question by itself (a picture of the batch, a context, a tile):
+/// where guidance ends on the way, or a prompt changes, the others stay, and a question that was not asked lately is answered in full.</summary>
 /// <param name="every">Features serve for this many evaluations, the one that they were computed in included.</param>
 /// <param name="outerBlocks">Blocks of the finest level that run on the way down even where features are reused.</param>
 internal sealed class DeepFeatures(int every, int outerBlocks) : IDisposable
@@ -18,7 +14,6 @@ internal sealed class DeepFeatures(int every, int outerBlocks) : IDisposable
     private int _evaluation;
     private Evaluation _last = new(-1, 0, double.PositiveInfinity);
 
-    /// <inheritdoc cref="DeepFeatures(int, int)" path="/param[@name='outerBlocks']"/>
     public int OuterBlocks => outerBlocks;
 
     /// <summary>The network, reusing its deep part's features from evaluation to evaluation; as it is where nothing is reused.</summary>
@@ -44,7 +39,6 @@ internal sealed class DeepFeatures(int every, int outerBlocks) : IDisposable
     }
 
     /// <summary>The place of the features of some rows, to be looked up or filled.</summary>
-    /// <param name="rows">What is asked.</param>
     /// <param name="tile">The place of the tile among those of the latents; 0 where they are seen as a whole.</param>
     public DeepRows Of(IEnumerable<GuidanceRow> rows, int tile) => new(this, [.. rows.Select(row => new Question(row.Picture, row.Condition, tile))]);
 
@@ -64,7 +58,6 @@ internal sealed class DeepFeatures(int every, int outerBlocks) : IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var (_, features) in _kept.Values) features.Dispose();
@@ -78,15 +71,12 @@ internal sealed class DeepFeatures(int every, int outerBlocks) : IDisposable
 /// <summary>The deep features of the rows of one call of the UNet.</summary>
 internal sealed class DeepRows(DeepFeatures features, DeepFeatures.Question[] questions)
 {
-    /// <inheritdoc cref="DeepFeatures.OuterBlocks"/>
     public int OuterBlocks => features.OuterBlocks;
 
     /// <summary>Whether there are features for every row, so that the deep part need not be computed.</summary>
     public bool IsKept => features.Has(questions);
 
-    /// <inheritdoc cref="DeepFeatures.Find"/>
     public Tensor? Find() => features.Find(questions);
 
-    /// <inheritdoc cref="DeepFeatures.Keep"/>
     public void Keep(Tensor made) => features.Keep(questions, made);
 }

@@ -5,13 +5,9 @@ using static TorchSharp.torch.nn;
 
 namespace Easel.Models;
 
-/// <summary>
-/// A 3x3 convolution of a picture enlarged to twice its size by repeating each pixel. Of the nine pixels under the kernel only four differ, so a packed layer
-/// never makes the enlarged
-/// picture: each of the four kinds of output pixel (even or odd row, even or odd column) is a 2x2 convolution of the small picture with sums of the nine
-/// weights, and the four results
-/// are laid into each other. That is 4/9 of the multiplications.
-/// </summary>
+/// <summary>A 3x3 convolution of a picture enlarged to twice its size by repeating each pixel. Of the nine pixels under the kernel only four differ, so a
+/// packed layer never makes the enlarged picture: each of the four kinds of output pixel (even or odd row, even or odd column) is a 2x2 convolution of the
+/// small picture with sums of the nine weights, and the four results are laid into each other. That is 4/9 of the multiplications.</summary>
 internal sealed class DoubledConv2d : Layer
 {
     private Tensor[]? _packed; // [row parity * 2 + column parity]
@@ -26,7 +22,6 @@ internal sealed class DoubledConv2d : Layer
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x) => Forward(x, 2 * x.shape[2], 2 * x.shape[3]);
 
     /// <summary>Enlarges to a size that is the double or one less (a side that was odd before it was halved), and convolves.</summary>
@@ -102,7 +97,6 @@ internal sealed class DoubledConv2d : Layer
         }
     }
 
-    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (disposing) Unpack();

@@ -18,19 +18,16 @@ internal sealed record LatentSpace
     /// <summary>What is taken from the autoencoder's latents before they are multiplied.</summary>
     public double Shift { get; init; }
 
-    /// <summary>
-    /// How much of red, green and blue each channel carries, channel by channel, for previews without any network; null where nobody has measured it.
-    /// </summary>
+    /// <summary>How much of red, green and blue each channel carries, channel by channel, for previews without any network; null where nobody has measured
+    /// it.</summary>
     public IReadOnlyList<float>? Colours { get; init; }
 
     /// <summary>The tiny autoencoder that was distilled for these latents, by name; null where there is none.</summary>
     public string? TinyAutoencoder { get; init; }
 
-    /// <summary>
-    /// Stable Diffusion 1 and 2. The colours were measured for SD 1.4 by Kevin Turner
-    /// (discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204) and again for SD 1.5 by
-    /// torridgristle, whose numbers InvokeAI uses (invokeai/app/util/step_callback.py, SD1_5_LATENT_RGB_FACTORS).
-    /// </summary>
+    /// <summary>Stable Diffusion 1 and 2. The colours were measured for SD 1.4 by Kevin Turner
+    /// (discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204) and again for SD 1.5 by torridgristle, whose numbers InvokeAI uses
+    /// (invokeai/app/util/step_callback.py, SD1_5_LATENT_RGB_FACTORS).</summary>
     public static LatentSpace StableDiffusion { get; } = new()
     {
         Scale = 0.18215,
@@ -52,9 +49,8 @@ internal sealed record LatentSpace
     /// <summary>Latents that the UNet has made as the autoencoder takes them.</summary>
     internal Tensor ToAutoencoder(Tensor latents) => Shift == 0 ? latents / Scale : latents / Scale + Shift;
 
-    /// <summary>
-    /// Small pictures of a batch of latents, one pixel for each position, as a fixed mixture of colours; null where there is no such mixture.
-    /// </summary>
+    /// <summary>Small pictures of a batch of latents, one pixel for each position, as a fixed mixture of colours; null where there is no such
+    /// mixture.</summary>
     /// <param name="latents">[n, <see cref="Channels"/>, h, w], as the UNet sees them, any floating type, on any device.</param>
     internal IReadOnlyList<RgbImage>? Preview(Tensor latents)
     {
@@ -66,9 +62,8 @@ internal sealed record LatentSpace
         return ImageTensor.ToImages(colours.permute(0, 3, 1, 2));
     }
 
-    /// <summary>
-    /// This space for a model of the family whose tensors say that its latents are others: what is known of the family's colours does not hold for them.
-    /// </summary>
+    /// <summary>This space for a model of the family whose tensors say that its latents are others: what is known of the family's colours does not hold for
+    /// them.</summary>
     internal LatentSpace As(int channels, int? pixelsPerPosition, double? scale)
     {
         var space = this with { PixelsPerPosition = pixelsPerPosition ?? PixelsPerPosition, Scale = scale ?? Scale };

@@ -5,21 +5,15 @@ using static TorchSharp.torch.nn;
 
 namespace Easel.Models;
 
-/// <summary>
-/// A layer whose parameters come from a checkpoint. It is built without memory (on the meta device: shapes only), and <see cref="Assign"/> gives each parameter
-/// its values one at a time, so that loading a model never holds it twice and never fills weights with random numbers first. Weights may be kept in a narrower
-/// format than
-/// the numbers that flow through: each is then widened while its layer runs.
-/// </summary>
+/// <summary>A layer whose parameters come from a checkpoint. It is built without memory (on the meta device: shapes only), and <see cref="Assign"/> gives each
+/// parameter its values one at a time, so that loading a model never holds it twice and never fills weights with random numbers first. Weights may be kept in a
+/// narrower format than the numbers that flow through: each is then widened while its layer runs.</summary>
 internal abstract class Layer : Module<Tensor, Tensor>
 {
     private protected Layer(string name) : base(name) { }
 
-    /// <summary>
-    /// Whether a weight, when it is assigned, is laid out for the processor (<see cref="OneDnn"/>) in place of being kept as it is: several times as fast, for
-    /// inference on a CPU
-    /// only. To be set before the weights come.
-    /// </summary>
+    /// <summary>Whether a weight, when it is assigned, is laid out for the processor (<see cref="OneDnn"/>) in place of being kept as it is: several times as
+    /// fast, for inference on a CPU only. To be set before the weights come.</summary>
     internal bool Packs { get; set; }
 
     /// <summary>The number format and the place of the values last assigned.</summary>
@@ -56,10 +50,8 @@ internal abstract class Layer : Module<Tensor, Tensor>
     /// <summary>Lets packed copies go.</summary>
     private protected virtual void Unpack() { }
 
-    /// <summary>
-    /// The layer's output added to <paramref name="residual"/>, which is the caller's to give away: where it saves a pass over memory the sum is written over
-    /// it.
-    /// </summary>
+    /// <summary>The layer's output added to <paramref name="residual"/>, which is the caller's to give away: where it saves a pass over memory the sum is
+    /// written over it.</summary>
     internal virtual Tensor AddTo(Tensor residual, Tensor x)
     {
         using var scope = NewDisposeScope();
@@ -87,9 +79,6 @@ internal sealed class Linear : Layer
     private Parameter? bias;
 
     /// <summary>Creates the layer.</summary>
-    /// <param name="inputs">Width in.</param>
-    /// <param name="outputs">Width out.</param>
-    /// <param name="hasBias">Whether a bias is added.</param>
     /// <param name="parts">Equal parts of the outputs that are asked for one by one: 2 for a gated unit.</param>
     public Linear(long inputs, long outputs, bool hasBias = true, int parts = 1) : base(nameof(Linear))
     {
@@ -102,7 +91,6 @@ internal sealed class Linear : Layer
     /// <summary>Whether the weight is laid out for the processor.</summary>
     internal bool IsPacked => _packed is not null;
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x)
     {
         if (_packed is [var packed]) return OneDnn.Linear(x, packed, bias);
@@ -136,7 +124,6 @@ internal sealed class Linear : Layer
         return true;
     }
 
-    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (disposing) Unpack();
@@ -169,7 +156,6 @@ internal sealed class Conv2d : Layer
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x)
     {
         if (_packed is not null && !_isPointwise) return OneDnn.Convolution(x, _packed, bias, _padding, _stride);
@@ -201,7 +187,6 @@ internal sealed class Conv2d : Layer
         return true;
     }
 
-    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (disposing) Unpack();
@@ -232,7 +217,6 @@ internal sealed class GroupNorm : Layer
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x)
     {
         if (Packs && GroupNormSilu.Serves(x)) return GroupNormSilu.Apply(x, null, (int)_groups, weight, bias, _epsilon, silu: false);
@@ -274,7 +258,6 @@ internal sealed class LayerNorm : Layer
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
@@ -296,7 +279,6 @@ internal sealed class Embedding : Layer
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor ids)
     {
         using var scope = NewDisposeScope();

@@ -5,10 +5,8 @@ namespace Easel.Models;
 /// <summary>How pictures [n, c, h, w] lie in memory.</summary>
 internal static class Layout
 {
-    /// <summary>
-    /// The same picture with the channels of a pixel side by side ("channels last"). Convolutions and norms keep the order, and in it a picture is a list of
-    /// tokens without being moved.
-    /// </summary>
+    /// <summary>The same picture with the channels of a pixel side by side ("channels last"). Convolutions and norms keep the order, and in it a picture is a
+    /// list of tokens without being moved.</summary>
     public static Tensor ChannelsLast(this Tensor x)
     {
         using var scope = NewDisposeScope();

@@ -31,16 +31,12 @@ internal enum OriginalScripts
 
 /// <summary>What a UNet's tensors say about its family.</summary>
 /// <param name="InChannels">Channels in: those of the latents and what stands beside them.</param>
-/// <param name="OutChannels">Channels of the latents.</param>
-/// <param name="ContextWidth">Width of the vectors it attends to.</param>
 /// <param name="LinearProjections">Whether its transformers project with linear layers and not with 1x1 convolutions.</param>
-/// <param name="HasClasses">Whether it is told a class.</param>
 /// <param name="Has">Whether there is a tensor of a name.</param>
 internal sealed record UNetSigns(int InChannels, int OutChannels, int ContextWidth, bool LinearProjections, bool HasClasses, Func<string, bool> Has);
 
-/// <summary>
-/// All that a family of models has in common and its tensors do not say. The rest of Easel never asks which family a model is of; it reads a fact here.
-/// </summary>
+/// <summary>All that a family of models has in common and its tensors do not say. The rest of Easel never asks which family a model is of; it reads a fact
+/// here.</summary>
 internal sealed record ModelFamily
 {
     /// <summary>The name people use.</summary>
@@ -85,9 +81,8 @@ internal sealed record ModelFamily
     /// <summary>Pixels out for each pixel of the input picture, along a side.</summary>
     public int Enlarges { get; init; } = 1;
 
-    /// <summary>
-    /// Side in positions of the tiles through which the UNet sees latents, for a model whose picture may be of any size; null for the whole at once.
-    /// </summary>
+    /// <summary>Side in positions of the tiles through which the UNet sees latents, for a model whose picture may be of any size; null for the whole at
+    /// once.</summary>
     public int? UNetTile { get; init; }
 
     /// <summary>The side in pixels that the model was trained at.</summary>
@@ -141,10 +136,8 @@ internal sealed record ModelFamily
     /// <summary>SD 1.5 inpainting: github.com/runwayml/stable-diffusion configs/stable-diffusion/v1-inpainting-inference.yaml.</summary>
     public static ModelFamily Sd1Inpainting { get; } = Inpainting(Sd1);
 
-    /// <summary>
-    /// SD 2.0 and 2.1: github.com/Stability-AI/stablediffusion configs/stable-diffusion/v2-inference.yaml (base: eps at 512) and v2-inference-v.yaml (v at
-    /// 768).
-    /// </summary>
+    /// <summary>SD 2.0 and 2.1: github.com/Stability-AI/stablediffusion configs/stable-diffusion/v2-inference.yaml (base: eps at 512) and v2-inference-v.yaml
+    /// (v at 768).</summary>
     public static ModelFamily Sd2 { get; } = new()
     {
         Name = "Stable Diffusion 2",

@@ -3,13 +3,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Models;
 
-/// <summary>
-/// The contexts of a batch's prompts as the network takes them, with the keys and values that its cross-attentions made of them: made once, and handed to every
-/// call of the network that
-/// is told the same. It lives for one batch, in which neither conditions nor weights change.
-/// </summary>
-/// <param name="type">The number format of the network.</param>
-/// <param name="device">Where it runs.</param>
+/// <summary>The contexts of a batch's prompts as the network takes them, with the keys and values that its cross-attentions made of them: made once, and handed
+/// to every call of the network that is told the same. It lives for one batch, in which neither conditions nor weights change.</summary>
 internal sealed class PromptMemory(ScalarType type, Device device) : IDisposable
 {
     private readonly List<Entry> _entries = [];

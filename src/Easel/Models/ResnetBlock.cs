@@ -14,8 +14,6 @@ internal sealed class ResnetBlock : Module<Tensor, Tensor?, Tensor>
     private readonly Conv2d? conv_shortcut;
 
     /// <summary>Creates the block.</summary>
-    /// <param name="inputs">Channels in.</param>
-    /// <param name="outputs">Channels out.</param>
     /// <param name="timeWidth">Width of the timestep's embedding; 0 where there is none.</param>
     /// <param name="epsilon">The norms' epsilon: 1e-5 in the UNet, 1e-6 in the autoencoder.</param>
     /// <param name="groups">Groups of channels in each norm.</param>
@@ -30,7 +28,6 @@ internal sealed class ResnetBlock : Module<Tensor, Tensor?, Tensor>
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x, Tensor? time) => Forward(x, time, givesAway: false);
 
     /// <summary>Runs the block.</summary>
@@ -66,7 +63,6 @@ internal sealed class Downsample : Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
@@ -86,6 +82,5 @@ internal sealed class Upsample : Module<Tensor, long[]?, Tensor>
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x, long[]? size) => size is null ? conv.call(x) : conv.Forward(x, size[0], size[1]); // size: height and width wanted; null doubles
 }

@@ -5,11 +5,8 @@ namespace Easel.Models;
 /// <summary>Runs a network over a large picture in overlapping tiles and blends them, so that memory follows the tile and not the picture.</summary>
 internal static class Tiles
 {
-    /// <summary>
-    /// Applies <paramref name="network"/> to tiles of <paramref name="x"/>. Neighbours overlap by a quarter of a tile and fade into each other linearly, so no
-    /// seam shows where
-    /// their group norms disagree.
-    /// </summary>
+    /// <summary>Applies <paramref name="network"/> to tiles of <paramref name="x"/>. Neighbours overlap by a quarter of a tile and fade into each other
+    /// linearly, so no seam shows where their group norms disagree.</summary>
     /// <param name="x">[n, c, h, w].</param>
     /// <param name="tile">Side of a tile in positions of <paramref name="x"/>; null, or a picture that fits one tile, runs the whole at once.</param>
     /// <param name="scaleUp">Positions out for each position in, along a side.</param>
@@ -62,10 +59,8 @@ internal static class Tiles
         return Starts(size.Height, side, overlap, scaleDown).Count * Starts(size.Width, side, overlap, scaleDown).Count;
     }
 
-    /// <summary>
-    /// Where tiles begin so that they cover <paramref name="length"/>, neighbours sharing at least <paramref name="overlap"/>; multiples of <paramref
-    /// name="step"/>.
-    /// </summary>
+    /// <summary>Where tiles begin so that they cover <paramref name="length"/>, neighbours sharing at least <paramref name="overlap"/>; multiples of
+    /// <paramref name="step"/>.</summary>
     private static List<long> Starts(long length, long side, long overlap, long step)
     {
         if (length <= side) return [0];

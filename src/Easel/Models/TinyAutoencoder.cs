@@ -4,11 +4,9 @@ using static TorchSharp.torch.nn;
 
 namespace Easel.Models;
 
-/// <summary>
-/// A small autoencoder distilled from the large one, for previews and quick decodes: the half that decodes, 1.2 million parameters. TAESD,
+/// <summary>A small autoencoder distilled from the large one, for previews and quick decodes: the half that decodes, 1.2 million parameters. TAESD,
 /// github.com/madebyollin/taesd, taesd.py. It works on latents as the UNet sees them, already multiplied by the family's latent scale. Field names are the
-/// original's, whose network is a numbered list.
-/// </summary>
+/// original's, whose network is a numbered list.</summary>
 internal sealed class TinyAutoencoder : Module
 {
     private const int Width = 64;       // channels at every resolution

@@ -6,7 +6,6 @@ namespace Easel.Models;
 
 /// <summary>The transformers of one resolution level.</summary>
 /// <param name="Depth">Transformer blocks in each; 0 where the level has none.</param>
-/// <param name="Heads">Attention heads.</param>
 /// <param name="SelfAttention">False where the first attention of a block looks at the prompt too.</param>
 internal sealed record AttentionLevel(int Depth, long Heads, bool SelfAttention);
 
@@ -19,9 +18,8 @@ internal sealed record UNetConfig
     /// <summary>Channels out: those of the latent.</summary>
     public required int OutChannels { get; init; }
 
-    /// <summary>
-    /// Channels of each resolution level, finest first: 320, 640, 1280, 1280 in SD 1 and 2. The timestep's embedding is four times as wide as the first.
-    /// </summary>
+    /// <summary>Channels of each resolution level, finest first: 320, 640, 1280, 1280 in SD 1 and 2. The timestep's embedding is four times as wide as the
+    /// first.</summary>
     public required IReadOnlyList<int> Channels { get; init; }
 
     /// <summary>The transformers of each level, finest first.</summary>
@@ -46,11 +44,8 @@ internal sealed record UNetConfig
     public int VectorWidth { get; init; }
 }
 
-/// <summary>
-/// Predicts the noise (or v) in a latent at a timestep, attending to the prompt. "High-Resolution Image Synthesis with Latent Diffusion Models", arXiv
-/// 2112.10752;
-/// UNetModel in the original ldm/modules/diffusionmodules/openaimodel.py. Field names are the diffusers parameter names.
-/// </summary>
+/// <summary>Predicts the noise (or v) in a latent at a timestep, attending to the prompt. "High-Resolution Image Synthesis with Latent Diffusion Models", arXiv
+/// 2112.10752; UNetModel in the original ldm/modules/diffusionmodules/openaimodel.py. Field names are the diffusers parameter names.</summary>
 internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
 {
     private readonly int _embeddingWidth;
@@ -141,11 +136,8 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         return conv_out.call(conv_norm_out.Silu(h, givesAway: true)).contiguous().MoveToOuterDisposeScope();
     }
 
-    /// <summary>
-    /// From conv_in's output to what the last norm takes. The network is cut on both sides of its finest level: the outer blocks always run, and what lies
-    /// between, ending with
-    /// what the last <c>outer + 1</c> blocks on the way up are given, is taken from <paramref name="deep"/> if that has it.
-    /// </summary>
+    /// <summary>From conv_in's output to what the last norm takes. The network is cut on both sides of its finest level: the outer blocks always run, and what
+    /// lies between, ending with what the last <c>outer + 1</c> blocks on the way up are given, is taken from <paramref name="deep"/> if that has it.</summary>
     private Tensor Reusing(DeepRows deep, Tensor h, Tensor time, ContextKeys context, SkipConnections skips)
     {
         var outer = Math.Min(deep.OuterBlocks, Config.BlocksPerLevel);
@@ -177,7 +169,6 @@ internal sealed class TimestepEmbedding : Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();

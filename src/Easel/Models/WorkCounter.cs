@@ -2,11 +2,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Models;
 
-/// <summary>
-/// Counts what networks do without their doing it, as PyTorch's FlopCounterMode does: a network without weights, on the meta device, is run as it always is,
-/// and its few kinds of layer note here what they would multiply and hold, and answer with a tensor that has a shape and no numbers. Where nothing is counted,
-/// asking costs a look at one field.
-/// </summary>
+/// <summary>Counts what networks do without their doing it, as PyTorch's FlopCounterMode does: a network without weights, on the meta device, is run as it
+/// always is, and its few kinds of layer note here what they would multiply and hold, and answer with a tensor that has a shape and no numbers. Where nothing
+/// is counted, asking costs a look at one field.</summary>
 internal sealed class WorkCounter
 {
     [ThreadStatic] private static WorkCounter? _current;
@@ -15,17 +13,15 @@ internal sealed class WorkCounter
 
     private WorkCounter() { }
 
-    /// <summary>
-    /// Floating-point operations of convolutions, linear layers and attention, two for each multiplication and addition. All else is a few percent of the time.
-    /// </summary>
+    /// <summary>Floating-point operations of convolutions, linear layers and attention, two for each multiplication and addition. All else is a few percent of
+    /// the time.</summary>
     public double Flops { get; private set; }
 
     /// <summary>The most values that are held at once beside the weights.</summary>
     public double PeakValues { get; private set; }
 
-    /// <summary>
-    /// Values of the largest weight of a layer: where weights are kept in a narrower format than is computed in, it is widened while its layer runs.
-    /// </summary>
+    /// <summary>Values of the largest weight of a layer: where weights are kept in a narrower format than is computed in, it is widened while its layer
+    /// runs.</summary>
     public double LargestWeight { get; private set; }
 
     /// <summary>The counter of a run that is counted; null in all others.</summary>
@@ -57,7 +53,6 @@ internal sealed class WorkCounter
     /// <summary>A convolution's output; null where nothing is counted.</summary>
     /// <param name="x">[n, inputs, h, w].</param>
     /// <param name="weight">[outputs, inputs, kernel, kernel].</param>
-    /// <param name="stride">Positions from one output to the next.</param>
     /// <param name="padding">Positions added on each side.</param>
     public static Tensor? Convolution(Tensor x, Tensor weight, long stride, long padding)
     {

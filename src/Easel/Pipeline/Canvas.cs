@@ -3,11 +3,8 @@ using Easel.Models;
 
 namespace Easel.Pipeline;
 
-/// <summary>
-/// The pictures of a request, brought to the size that will be drawn, and the way back: what was drawn is laid into the original so that everything outside the
-/// mask
-/// stays as it was, to the bit.
-/// </summary>
+/// <summary>The pictures of a request, brought to the size that will be drawn, and the way back: what was drawn is laid into the original so that everything
+/// outside the mask stays as it was, to the bit.</summary>
 internal sealed class Canvas
 {
     private RgbImage? _original;   // what the result is laid into
@@ -138,11 +135,8 @@ internal sealed class Canvas
         return (new RgbImage(width, height).Paste(picture, margins.Left, margins.Top), larger);
     }
 
-    /// <summary>
-    /// The mask with an edge that softens towards the inside only: 0 wherever the mask is 0, so that what was to be kept is kept. Blurring moves half of the
-    /// edge outside;
-    /// doubling what lies above one half moves it back in.
-    /// </summary>
+    /// <summary>The mask with an edge that softens towards the inside only: 0 wherever the mask is 0, so that what was to be kept is kept. Blurring moves half
+    /// of the edge outside; doubling what lies above one half moves it back in.</summary>
     private static GrayImage SoftInside(GrayImage mask, double blur)
     {
         if (blur <= 0) return mask;

@@ -6,11 +6,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Pipeline;
 
-/// <summary>
-/// Turns prompts into the vectors that the UNet attends to. Literally, as the original scripts do: 75 tokens and no more. Or in AUTOMATIC1111's language:
-/// weights, chunks of 75,
-/// parts that change on the way, several prompts joined by AND, learned words by name.
-/// </summary>
+/// <summary>Turns prompts into the vectors that the UNet attends to. Literally, as the original scripts do: 75 tokens and no more. Or in AUTOMATIC1111's
+/// language: weights, chunks of 75, parts that change on the way, several prompts joined by AND, learned words by name.</summary>
 internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer, EmbeddingFolder? embeddings)
 {
     private readonly Dictionary<string, Tensor> _encoded = new(StringComparer.Ordinal);
@@ -21,7 +18,6 @@ internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer
 
     /// <summary>The guidance of a batch. Vectors belong to the caller's scope.</summary>
     /// <param name="prompts">One for each picture.</param>
-    /// <param name="request">The negative prompt, the scale and the rest.</param>
     /// <param name="steps">Steps that will run, over which prompts may change.</param>
     public Guidance Encode(IReadOnlyList<string> prompts, GenerationRequest request, int steps)
     {
@@ -70,10 +66,8 @@ internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer
         return model.Text.Encode(Ids(tokens.Ids), clipSkip).to(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 
-    /// <summary>
-    /// [1, 77 · chunks, width]: each token's vector times its weight, then scaled so that the mean is as it was (AUTOMATIC1111's emphasis "Original",
-    /// modules/sd_emphasis.py).
-    /// </summary>
+    /// <summary>[1, 77 · chunks, width]: each token's vector times its weight, then scaled so that the mean is as it was (AUTOMATIC1111's emphasis "Original",
+    /// modules/sd_emphasis.py).</summary>
     private Tensor Weighted(string prompt, int clipSkip)
     {
         using var scope = NewDisposeScope();

@@ -131,9 +131,8 @@ internal sealed class LoadedNetworks : IDisposable
     /// <summary>Room for what the UNet makes of the prompts of a batch.</summary>
     public PromptMemory NewPromptMemory() => new(Format.Run, Device);
 
-    /// <summary>
-    /// The UNet's prediction. Calls of a run bring what is kept of their prompts, see <see cref="PromptMemory"/>; one that does not makes it for itself.
-    /// </summary>
+    /// <summary>The UNet's prediction. Calls of a run bring what is kept of their prompts, see <see cref="PromptMemory"/>; one that does not makes it for
+    /// itself.</summary>
     public Tensor Predict(NetworkCall call)
     {
         if (call.Context is { } context) return Predict(call.X, call.Timestep, context, call.Labels, call.Deep);
@@ -152,7 +151,6 @@ internal sealed class LoadedNetworks : IDisposable
     }
 
     /// <summary>Pixels [n, 3, h, w] in [-1, 1] to the mean and deviation of their scaled latents, on the CPU in fp32.</summary>
-    /// <param name="pixels">The pictures.</param>
     /// <param name="tile">Side of a tile in latent positions.</param>
     public (Tensor Mean, Tensor Deviation) Encode(Tensor pixels, int? tile)
     {
@@ -177,11 +175,8 @@ internal sealed class LoadedNetworks : IDisposable
         return pixels.MoveToOuterDisposeScope();
     }
 
-    /// <summary>
-    /// Small pictures of latents on their way: the tiny autoencoder's where there is one; otherwise a fixed mixture of colours, if one is known; the model's
-    /// own
-    /// autoencoder makes others out.
-    /// </summary>
+    /// <summary>Small pictures of latents on their way: the tiny autoencoder's where there is one; otherwise a fixed mixture of colours, if one is known; the
+    /// model's own autoencoder makes others out.</summary>
     public IReadOnlyList<RgbImage> Preview(Tensor latents)
     {
         using var scope = NewDisposeScope();
@@ -189,9 +184,8 @@ internal sealed class LoadedNetworks : IDisposable
         return Family.Latent.Preview(latents) ?? ImageTensor.ToImages(Decode(latents, tile: null));
     }
 
-    /// <summary>
-    /// How near each point of a picture is, [1, 1, h, w] on the CPU; null where no estimator is at hand. It is loaded for the one picture and let go again.
-    /// </summary>
+    /// <summary>How near each point of a picture is, [1, 1, h, w] on the CPU; null where no estimator is at hand. It is loaded for the one picture and let go
+    /// again.</summary>
     public Tensor? EstimateDepth(RgbImage picture)
     {
         using var scope = NewDisposeScope();
@@ -201,11 +195,8 @@ internal sealed class LoadedNetworks : IDisposable
         return estimator.Estimate(picture).cpu().MoveToOuterDisposeScope();
     }
 
-    /// <summary>
-    /// Asks the UNet itself what it predicts. Given pure noise at the last timestep, a model of eps answers with that noise and a model of v with something
-    /// else
-    /// (v = √ᾱ eps - √(1-ᾱ) x0, and ᾱ is almost 0 there).
-    /// </summary>
+    /// <summary>Asks the UNet itself what it predicts. Given pure noise at the last timestep, a model of eps answers with that noise and a model of v with
+    /// something else (v = √ᾱ eps - √(1-ᾱ) x0, and ᾱ is almost 0 there).</summary>
     private PredictionType ProbePrediction()
     {
         using var scope = NewDisposeScope();

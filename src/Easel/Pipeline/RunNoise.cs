@@ -14,10 +14,8 @@ internal sealed class RunNoise(GenerationRequest request, ModelFamily family) : 
     /// <summary>Whether one stream serves all batches, so that what is drawn for the input pictures is drawn once.</summary>
     public bool IsOneStream => request.Like == NoiseLike.CompVis;
 
-    /// <summary>
-    /// Whether latents of input pictures are sampled, as the original does. On a graphics card that noise comes from elsewhere, so A1111's pictures take the
-    /// mean.
-    /// </summary>
+    /// <summary>Whether latents of input pictures are sampled, as the original does. On a graphics card that noise comes from elsewhere, so A1111's pictures
+    /// take the mean.</summary>
     public bool SamplesPosterior => request.Like != NoiseLike.A1111Gpu;
 
     /// <summary>The seed of the run's picture at <paramref name="index"/>.</summary>

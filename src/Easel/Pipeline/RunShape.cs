@@ -5,11 +5,7 @@ using Easel.Text.Prompts;
 namespace Easel.Pipeline;
 
 /// <summary>What follows from a request and a model's facts alone, before anything is computed.</summary>
-/// <param name="Canvas">Sizes, and the pictures to begin from.</param>
-/// <param name="Plan">Noise levels.</param>
-/// <param name="Batches">What is drawn together.</param>
 /// <param name="Rows">Questions to the UNet at once in the largest batch: one for each picture and prompt, and one for each negative prompt.</param>
-/// <param name="Latent">Height and width of the latents.</param>
 internal sealed record RunShape(Canvas Canvas, SamplingPlan Plan, IReadOnlyList<Batch> Batches, int Rows, (long Height, long Width) Latent)
 {
     public static RunShape Of(GenerationRequest request, ModelFamily family, NoiseModel noise)

@@ -5,10 +5,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Pipeline;
 
-/// <summary>
-/// What a task adds to plain text to image, as data: the latents to begin from, the channels that the UNet sees beside the noisy latents, class labels, and
-/// what to keep.
-/// </summary>
+/// <summary>What a task adds to plain text to image, as data: the latents to begin from, the channels that the UNet sees beside the noisy latents, class
+/// labels, and what to keep.</summary>
 /// <param name="Init">[n, channels, h, w], scaled latents to begin from; null for noise alone.</param>
 /// <param name="Beside">[n, c, h, w], channels concatenated to the noisy latents; null where the model takes none.</param>
 /// <param name="Labels">[n], int64, class labels; null where the model takes none.</param>
@@ -87,9 +85,8 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
         _ => kept.alias(),
     };
 
-    /// <summary>
-    /// scripts/gradio/inpainting.py of the Stability repository: the picture, and 1 where it is painted over; without a picture all is drawn.
-    /// </summary>
+    /// <summary>scripts/gradio/inpainting.py of the Stability repository: the picture, and 1 where it is painted over; without a picture all is
+    /// drawn.</summary>
     private static Tensor Pixels(Canvas canvas) => canvas.Picture is { } picture ? ImageTensor.FromImage(picture) : zeros(1, 3, canvas.Height, canvas.Width);
 
     private static Tensor Painted(Canvas canvas) =>

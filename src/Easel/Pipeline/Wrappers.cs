@@ -4,16 +4,12 @@ using static TorchSharp.torch;
 
 namespace Easel.Pipeline;
 
-/// <summary>
-/// What stands around the denoising network in a run. Each takes a function and gives one of the same or the next kind: what answers a call, what answers with
-/// guidance, a denoiser.
-/// More of the kind are where their state is: <see cref="TaskInputs"/>, <see cref="PromptMemory"/>, <see cref="DeepFeatures"/>, <see
-/// cref="Planning.RunMeter"/>.
-/// </summary>
+/// <summary>What stands around the denoising network in a run. Each takes a function and gives one of the same or the next kind: what answers a call, what
+/// answers with guidance, a denoiser. More of the kind are where their state is: <see cref="TaskInputs"/>, <see cref="PromptMemory"/>,
+/// <see cref="DeepFeatures"/>, <see cref="Planning.RunMeter"/>.</summary>
 internal static class Wrappers
 {
     /// <summary>The network, seeing large latents in tiles.</summary>
-    /// <param name="predict">The network.</param>
     /// <param name="side">Side of a tile in positions; null for the whole at once.</param>
     /// <param name="onPart">Told the share of a call that is done, where it is made in tiles.</param>
     public static Predictor InTiles(this Predictor predict, int? side, Action<Evaluation, double> onPart) => side is null ? predict : call =>
@@ -26,7 +22,6 @@ internal static class Wrappers
     };
 
     /// <summary>The network, asked with guidance: about each picture under each of its conditions, and its answers combined.</summary>
-    /// <param name="predict">The network.</param>
     /// <param name="guidance">The conditions and the scale.</param>
     /// <param name="actsAt">Whether guidance acts at a noise level ("Applying Guidance in a Limited Interval", arXiv 2404.07724).</param>
     /// <exception cref="NonFiniteException">An answer holds numbers that are none.</exception>

@@ -6,10 +6,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Planning;
 
-/// <summary>
-/// How fast this machine is, in operations per second: learnt from real runs and remembered in a file under the processor's name, the number of threads and the
-/// version of libtorch. Until there was a run, a convolution of a few milliseconds is timed.
-/// </summary>
+/// <summary>How fast this machine is, in operations per second: learnt from real runs and remembered in a file under the processor's name, the number of
+/// threads and the version of libtorch. Until there was a run, a convolution of a few milliseconds is timed.</summary>
 /// <param name="file">The file; null to remember nothing beyond this object.</param>
 internal sealed class MachineSpeed(string? file)
 {
@@ -53,9 +51,8 @@ internal sealed class MachineSpeed(string? file)
         _remembered.Set(key, _remembered.TryGet(key, out var before) ? (rate + before) / 2 : rate);
     }
 
-    /// <summary>
-    /// Operations per second to be expected: what was learnt, or else a share of what a convolution reaches now. Null on a device that cannot be tried quickly.
-    /// </summary>
+    /// <summary>Operations per second to be expected: what was learnt, or else a share of what a convolution reaches now. Null on a device that cannot be tried
+    /// quickly.</summary>
     public double? Expected(Work work, NumberFormat format, Device device, double size)
     {
         if (Learnt(work, format, device, size) is { } learnt) return learnt;

@@ -5,10 +5,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Planning;
 
-/// <summary>
-/// How a run is done in the memory there is: everything at once where that fits, otherwise with networks let go in turn, and at last with the decoder in tiles.
-/// </summary>
-/// <param name="Residency">Which networks are in memory together.</param>
+/// <summary>How a run is done in the memory there is: everything at once where that fits, otherwise with networks let go in turn, and at last with the decoder
+/// in tiles.</summary>
 /// <param name="DecoderTile">The side of the autoencoder's tiles in latent positions; null for the whole picture at once.</param>
 /// <param name="Needed">Bytes that it takes at its height, the weights included.</param>
 /// <param name="Available">Bytes there are for it.</param>
@@ -20,10 +18,8 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     /// <summary>What the allocator and the operators take beyond the layers' inputs and outputs: benchmarks/ compares the plan with what was taken.</summary>
     private const double Slack = 1.1;
 
-    /// <summary>
-    /// A text encoder of more bytes than this is always let go: a seventh of SD 2.1's memory lies idle otherwise, and loading it anew takes less than a
-    /// hundredth of a picture's time.
-    /// </summary>
+    /// <summary>A text encoder of more bytes than this is always let go: a seventh of SD 2.1's memory lies idle otherwise, and loading it anew takes less than
+    /// a hundredth of a picture's time.</summary>
     private const double LargeText = 100e6;
 
     /// <summary>Bytes of libtorch, .NET and the pictures themselves.</summary>
@@ -33,11 +29,7 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     public bool Fits => Needed <= Available;
 
     /// <summary>The first way of doing a run that fits; the one that takes least if none does. Ways that change nothing in the picture come first.</summary>
-    /// <param name="size">The model.</param>
-    /// <param name="format">Its number format.</param>
     /// <param name="rows">Latents that the UNet sees at once: the batch, twice where there is guidance.</param>
-    /// <param name="latent">Height and width of the latents.</param>
-    /// <param name="encodes">Whether the run begins from a picture.</param>
     /// <param name="available">Bytes there are, those that the model has taken already included.</param>
     public static MemoryPlan For(ModelSize size, NumberFormat format, int rows, (long Height, long Width) latent, bool encodes, double available)
     {
@@ -56,10 +48,8 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
         return least!;
     }
 
-    /// <summary>
-    /// The formats in which a model can be loaded under a precision, the best first. On a processor without half-precision arithmetic, weights kept in half the
-    /// memory still give the picture of fp32 (of a file that stores fp16), a little slower: the way out where fp32 does not fit.
-    /// </summary>
+    /// <summary>The formats in which a model can be loaded under a precision, the best first. On a processor without half-precision arithmetic, weights kept in
+    /// half the memory still give the picture of fp32 (of a file that stores fp16), a little slower: the way out where fp32 does not fit.</summary>
     public static IReadOnlyList<NumberFormat> Formats(Precision precision, Device device)
     {
         var best = Hardware.NumberFormat(precision, device);
@@ -76,7 +66,6 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     public static double Weights(long values, NumberFormat format) => (double)values * ElementSize(format.Kept);
 
     /// <summary>Refuses a run that does not fit, before it is begun.</summary>
-    /// <exception cref="NotEnoughMemoryException">There is not enough memory.</exception>
     public void Check(ModelSize size, NumberFormat format, int rows, (long Height, long Width) latent, Device device)
     {
         if (Fits || device.type != DeviceType.CPU) return; // a card's own allocator tells better
@@ -94,7 +83,6 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     }
 
     /// <summary>Refuses a model of which not even one network fits, before any of it is read.</summary>
-    /// <exception cref="NotEnoughMemoryException">There is not enough memory.</exception>
     public static void Check(string path, ModelSize size, NumberFormat format, Device device, double available)
     {
         if (device.type != DeviceType.CPU) return;

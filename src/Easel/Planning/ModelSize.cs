@@ -18,8 +18,6 @@ internal enum Stage
 
 /// <summary>What networks are run on.</summary>
 /// <param name="Rows">Latents that are seen at once: the batch, twice where there is guidance.</param>
-/// <param name="Latent">Height and width of the latents.</param>
-/// <param name="Encodes">Whether the run begins from a picture.</param>
 /// <param name="DecoderTile">The side of the autoencoder's tiles in latent positions; null for the whole picture at once.</param>
 /// <param name="OuterBlocks">Blocks of the finest level to which a pass that reuses deep features is confined; null for the whole network.</param>
 internal readonly record struct RunSize(int Rows, (long Height, long Width) Latent, bool Encodes = false, int? DecoderTile = null, int? OuterBlocks = null)
@@ -29,13 +27,10 @@ internal readonly record struct RunSize(int Rows, (long Height, long Width) Late
 }
 
 /// <summary>A network of a model as planning sees it.</summary>
-/// <param name="Stage">When it works.</param>
-/// <param name="Values">Values of its weights.</param>
 /// <param name="Passes">What its passes on something cost, each for as much as it is given at once; none where that is nothing beside its weights.</param>
 internal sealed record PlannedNetwork(Stage Stage, long Values, Func<RunSize, IEnumerable<NetworkWork>> Passes);
 
 /// <summary>What of a model decides how much memory it takes.</summary>
-/// <param name="Networks">Its networks.</param>
 /// <param name="Autoencoder">The autoencoder's shape; null where there is none, or a tiny one that needs next to nothing decodes.</param>
 internal sealed record ModelSize(ModelFamily Family, IReadOnlyList<PlannedNetwork> Networks, AutoencoderConfig? Autoencoder)
 {

@@ -15,11 +15,7 @@ internal readonly record struct NetworkWork(double Flops, double PeakValues, dou
     private static readonly ConditionalWeakTable<object, ConcurrentDictionary<object, NetworkWork>> Known = [];
 
     /// <summary>A pass through the UNet.</summary>
-    /// <param name="config">The network's shape.</param>
     /// <param name="rows">Latents seen at once: twice the pictures where there is guidance.</param>
-    /// <param name="height">Height of the latents.</param>
-    /// <param name="width">Width of the latents.</param>
-    /// <param name="tokens">Length of the context.</param>
     /// <param name="outerBlocks">Blocks of the finest level to which a pass that reuses deep features is confined; null for the whole network.</param>
     public static NetworkWork OfUNet(UNetConfig config, long rows, long height, long width, long tokens = 77, int? outerBlocks = null) =>
         Of(config, (rows, height, width, tokens, outerBlocks), () =>

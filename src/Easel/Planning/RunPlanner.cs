@@ -10,14 +10,7 @@ namespace Easel.Planning;
 internal static class RunPlanner
 {
     /// <summary>The plan of a run.</summary>
-    /// <param name="request">What is to be drawn.</param>
-    /// <param name="shape">What follows from it.</param>
-    /// <param name="size">The model.</param>
-    /// <param name="memory">How the run is done in the memory there is.</param>
-    /// <param name="format">The model's number format.</param>
-    /// <param name="device">Where it runs.</param>
     /// <param name="decodesTiny">Whether a tiny autoencoder decodes, which costs next to nothing.</param>
-    /// <param name="speed">What the machine can do.</param>
     public static RunPlan Of(GenerationRequest request, RunShape shape, ModelSize size, MemoryPlan memory, NumberFormat format, Device device,
         bool decodesTiny, MachineSpeed speed)
     {

@@ -2,10 +2,8 @@ using System.Text.Json;
 
 namespace Easel.Runtime;
 
-/// <summary>
-/// Values remembered between runs under names, in a JSON file that several programs may share. It is read again only when it has changed. What goes wrong with
-/// the file is passed over, since all it can cost is to find a value anew.
-/// </summary>
+/// <summary>Values remembered between runs under names, in a JSON file that several programs may share. It is read again only when it has changed. What goes
+/// wrong with the file is passed over, since all it can cost is to find a value anew.</summary>
 /// <param name="file">The file; null to remember nothing beyond this object.</param>
 /// <param name="most">Where there are so many values, the file is begun afresh.</param>
 /// <param name="isValid">Whether a value that was read can be one; null where all can.</param>

@@ -10,7 +10,6 @@ internal readonly record struct NumberFormat(ScalarType Kept, ScalarType Run);
 internal static class Hardware
 {
     /// <summary>The device for a name.</summary>
-    /// <exception cref="InvalidRequestException">There is no such device here.</exception>
     public static Device Device(string name)
     {
         if (name == "auto") return cuda.is_available() ? CUDA : CPU;
@@ -26,10 +25,8 @@ internal static class Hardware
         return new Device(DeviceType.CUDA, index);
     }
 
-    /// <summary>
-    /// The formats for a precision on a device. A processor without bf16 or fp16 arithmetic would compute them in software, a hundred times slower than fp32;
-    /// there they only halve the memory that weights take, and fp32 is computed with.
-    /// </summary>
+    /// <summary>The formats for a precision on a device. A processor without bf16 or fp16 arithmetic would compute them in software, a hundred times slower
+    /// than fp32; there they only halve the memory that weights take, and fp32 is computed with.</summary>
     public static NumberFormat NumberFormat(Precision precision, Device device)
     {
         var onCard = device.type == DeviceType.CUDA;

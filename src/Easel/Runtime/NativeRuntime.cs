@@ -38,9 +38,8 @@ internal static partial class NativeRuntime
         }
     }
 
-    /// <summary>
-    /// Sets what is read once, where the person has not set it. To be called before anything of torch is touched; a second call does nothing.
-    /// </summary>
+    /// <summary>Sets what is read once, where the person has not set it. To be called before anything of torch is touched; a second call does
+    /// nothing.</summary>
     public static void Prepare()
     {
         if (!OperatingSystem.IsLinux()) return;
@@ -59,7 +58,6 @@ internal static partial class NativeRuntime
     }
 
     /// <summary>Prepares, and loads libtorch.</summary>
-    /// <exception cref="EaselException">It cannot be loaded; the message says why.</exception>
     public static void Load() => Load(() =>
     {
         Prepare();
@@ -82,16 +80,12 @@ internal static partial class NativeRuntime
         }
     }
 
-    /// <summary>
-    /// For the steps, which ask for the same blocks of tens of megabytes again and again: what is freed stays with the process. Given back to the system each
-    /// time, a step spends a sixth of its time having pages cleared.
-    /// </summary>
+    /// <summary>For the steps, which ask for the same blocks of tens of megabytes again and again: what is freed stays with the process. Given back to the
+    /// system each time, a step spends a sixth of its time having pages cleared.</summary>
     public static void KeepLargeBlocks() => Set(keeps: true);
 
-    /// <summary>
-    /// For what comes once and is large, such as the decoder's layers: free memory goes back to the system now, and from here on every large block does as soon
-    /// as it is freed, so that the heap is not left in pieces that the next block does not fit.
-    /// </summary>
+    /// <summary>For what comes once and is large, such as the decoder's layers: free memory goes back to the system now, and from here on every large block
+    /// does as soon as it is freed, so that the heap is not left in pieces that the next block does not fit.</summary>
     public static void ReturnLargeBlocks()
     {
         Set(keeps: false);

@@ -3,11 +3,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Sampling;
 
-/// <summary>
-/// A Brownian path over noise levels, fixed by its seed alone, with the values of torchsde's BrownianTree: the interval is halved again and again, and the path
-/// at each middle is drawn from the bridge between the ends with a seed that NumPy's SeedSequence derives from the place in the tree. Nothing is stored; each
-/// query walks down from the top.
-/// </summary>
+/// <summary>A Brownian path over noise levels, fixed by its seed alone, with the values of torchsde's BrownianTree: the interval is halved again and again, and
+/// the path at each middle is drawn from the bridge between the ends with a seed that NumPy's SeedSequence derives from the place in the tree. Nothing is
+/// stored; each query walks down from the top.</summary>
 internal sealed class BrownianPath
 {
     private const int PoolSize = 24;
@@ -18,9 +16,6 @@ internal sealed class BrownianPath
     private readonly Func<ulong, Tensor> _draw;
 
     /// <summary>Lays the path.</summary>
-    /// <param name="sigmaMin">Where it starts.</param>
-    /// <param name="sigmaMax">Where it ends.</param>
-    /// <param name="seed">Its entropy.</param>
     /// <param name="draw">Standard normal noise for a seed.</param>
     public BrownianPath(double sigmaMin, double sigmaMax, ulong seed, Func<ulong, Tensor> draw)
     {
@@ -41,9 +36,8 @@ internal sealed class BrownianPath
         return (increment * ((from < to ? 1 : -1) / Math.Sqrt(length))).MoveToOuterDisposeScope();
     }
 
-    /// <summary>
-    /// The increment from <paramref name="a"/> to <paramref name="b"/>, both within the node [start, end] whose own increment is <paramref name="whole"/>.
-    /// </summary>
+    /// <summary>The increment from <paramref name="a"/> to <paramref name="b"/>, both within the node [start, end] whose own increment is
+    /// <paramref name="whole"/>.</summary>
     private Tensor Increment(double start, double end, ulong place, ulong depth, Tensor whole, double a, double b)
     {
         if (a == start && b == end) return whole;

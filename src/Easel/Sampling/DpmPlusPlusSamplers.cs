@@ -53,9 +53,8 @@ internal static class DpmPlusPlusSamplers
     public static Tensor Reference(SamplerRun run, Tensor x) =>
         Multistep(run with { Options = run.Options with { LowerOrderFinal = run.Options.LowerOrderFinal ?? true } }, x);
 
-    /// <summary>
-    /// DPM-Solver++(2S), single-step: pairs of steps, of which the second starts again from before the first (diffusers, DPMSolverSinglestepScheduler).
-    /// </summary>
+    /// <summary>DPM-Solver++(2S), single-step: pairs of steps, of which the second starts again from before the first (diffusers,
+    /// DPMSolverSinglestepScheduler).</summary>
     public static Tensor Singlestep(SamplerRun run, Tensor x)
     {
         var sigmas = run.Sigmas;

@@ -5,15 +5,12 @@ namespace Easel.Sampling;
 /// <summary>What dpm_adaptive did: attempts, evaluations of the model, attempts kept and attempts thrown away.</summary>
 internal readonly record struct AdaptiveCounts(int Steps, int Evaluations, int Accepted, int Rejected);
 
-/// <summary>
-/// DPM-Solver (Lu et al. 2022, arXiv 2206.00927), which treats the noise as the polynomial, in steps of t = -log sigma: fixed ("fast") and adaptive steps.
-/// </summary>
+/// <summary>DPM-Solver (Lu et al. 2022, arXiv 2206.00927), which treats the noise as the polynomial, in steps of t = -log sigma: fixed ("fast") and adaptive
+/// steps.</summary>
 internal static class DpmSolverSamplers
 {
-    /// <summary>
-    /// DPM-Solver-fast (the paper's appendix D): as many evaluations as there are steps in the noise levels, spent on steps of orders 3, 2 and 1, from
-    /// its first level to its last above 0, where it ends.
-    /// </summary>
+    /// <summary>DPM-Solver-fast (the paper's appendix D): as many evaluations as there are steps in the noise levels, spent on steps of orders 3, 2 and 1, from
+    /// its first level to its last above 0, where it ends.</summary>
     public static Tensor Fast(SamplerRun run, Tensor x)
     {
         var sigmas = run.Sigmas;
@@ -39,9 +36,8 @@ internal static class DpmSolverSamplers
         return x;
     }
 
-    /// <summary>
-    /// DPM-Solver-23, or 12 at order 2 (the paper's appendix C): chooses its own steps, whatever is between the first level and the last above 0.
-    /// </summary>
+    /// <summary>DPM-Solver-23, or 12 at order 2 (the paper's appendix C): chooses its own steps, whatever is between the first level and the last above
+    /// 0.</summary>
     public static Tensor Adaptive(SamplerRun run, Tensor x) => Adaptive(run, x, out _);
 
     /// <summary>The same, and what it did. All pictures of a batch share their steps.</summary>

@@ -1,9 +1,7 @@
 namespace Easel.Sampling;
 
-/// <summary>
-/// The time of the reference's DPM-Solver (ldm, dpm_solver.py): timestep n is the instant (n + 1) / 1000, and between instants the logarithm of alpha is
-/// linear, where the k-diffusion map is linear in log sigma. Steps are even in this time, so that the network is given fractional timesteps.
-/// </summary>
+/// <summary>The time of the reference's DPM-Solver (ldm, dpm_solver.py): timestep n is the instant (n + 1) / 1000, and between instants the logarithm of alpha
+/// is linear, where the k-diffusion map is linear in log sigma. Steps are even in this time, so that the network is given fractional timesteps.</summary>
 internal static class DpmSolverTime
 {
     public static double[] Levels(ScheduleRequest r)
@@ -13,10 +11,9 @@ internal static class DpmSolverTime
         return sigmas;
     }
 
-    /// <summary>
-    /// The i-th of <paramref name="count"/> instants from 1 to <paramref name="last"/>. The network sees their rounding, so they are rounded as the original's
-    /// torch.linspace rounds them: in single precision, from the nearer end, whole blocks of 16 by eights that are each counted from their first.
-    /// </summary>
+    /// <summary>The i-th of <paramref name="count"/> instants from 1 to <paramref name="last"/>. The network sees their rounding, so they are rounded as the
+    /// original's torch.linspace rounds them: in single precision, from the nearer end, whole blocks of 16 by eights that are each counted from their
+    /// first.</summary>
     private static float Instant(int i, int count, float last)
     {
         var stride = (last - 1f) / (count - 1);

@@ -8,19 +8,14 @@ namespace Easel.Sampling;
 /// <param name="vector">[1, width], what it is told of the picture as a whole, for a network that takes that; null for one that does not.</param>
 internal sealed class Condition(Tensor context, double? weight, Tensor? vector = null)
 {
-    /// <inheritdoc cref="Condition" path="/param[@name='context']"/>
     public Tensor Context => context;
 
-    /// <inheritdoc cref="Condition" path="/param[@name='weight']"/>
     public double? Weight => weight;
 
-    /// <inheritdoc cref="Condition" path="/param[@name='vector']"/>
     public Tensor? Vector => vector;
 }
 
 /// <summary>One question to the network in a step: a picture of the batch under a condition.</summary>
-/// <param name="Picture">The picture's place in the batch.</param>
-/// <param name="Condition">What the network is told of it.</param>
 internal readonly record struct GuidanceRow(int Picture, Condition Condition);
 
 /// <summary>

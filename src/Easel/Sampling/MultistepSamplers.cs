@@ -4,14 +4,11 @@ using static TorchSharp.torch;
 
 namespace Easel.Sampling;
 
-/// <summary>
-/// Samplers that extrapolate the slopes of earlier steps: LMS, PLMS, iPNDM and DEIS. They differ in the curve laid through them.
-/// </summary>
+/// <summary>Samplers that extrapolate the slopes of earlier steps: LMS, PLMS, iPNDM and DEIS. They differ in the curve laid through them.</summary>
 internal static class MultistepSamplers
 {
-    /// <summary>
-    /// Linear multistep (k-diffusion, sample_lms): the slope as a polynomial in sigma through the last levels, integrated exactly. Orders 1 to 4.
-    /// </summary>
+    /// <summary>Linear multistep (k-diffusion, sample_lms): the slope as a polynomial in sigma through the last levels, integrated exactly. Orders 1 to
+    /// 4.</summary>
     public static Tensor Lms(SamplerRun run, Tensor x)
     {
         var sigmas = run.Sigmas;
@@ -29,10 +26,9 @@ internal static class MultistepSamplers
         return x;
     }
 
-    /// <summary>
-    /// Liu et al. (2022), pseudo linear multistep, as the reference's PLMSSampler computes it: the Adams-Bashforth weights of even steps, and a first step that
-    /// calls the model twice. One noise tensor is drawn per evaluation although none is used, because the original's later pictures of one seed depend on it.
-    /// </summary>
+    /// <summary>Liu et al. (2022), pseudo linear multistep, as the reference's PLMSSampler computes it: the Adams-Bashforth weights of even steps, and a first
+    /// step that calls the model twice. One noise tensor is drawn per evaluation although none is used, because the original's later pictures of one seed
+    /// depend on it.</summary>
     public static Tensor Plms(SamplerRun run, Tensor x)
     {
         var sigmas = run.Sigmas;
@@ -64,9 +60,8 @@ internal static class MultistepSamplers
         return x;
     }
 
-    /// <summary>
-    /// Improved pseudo numerical method (Zhang and Chen 2023, appendix): Adams-Bashforth from a first Euler step, orders 1 to 4, without a second evaluation.
-    /// </summary>
+    /// <summary>Improved pseudo numerical method (Zhang and Chen 2023, appendix): Adams-Bashforth from a first Euler step, orders 1 to 4, without a second
+    /// evaluation.</summary>
     public static Tensor Ipndm(SamplerRun run, Tensor x)
     {
         var sigmas = run.Sigmas;
@@ -122,9 +117,8 @@ internal static class MultistepSamplers
         _ => (d[0] * 55 - d[1] * 59 + d[2] * 37 - d[3] * 9) / 24,
     };
 
-    /// <summary>
-    /// The integral of the Lagrange polynomial that is 1 at node <paramref name="j"/> and 0 at the others; two-point Gauss-Legendre is exact up to cubics.
-    /// </summary>
+    /// <summary>The integral of the Lagrange polynomial that is 1 at node <paramref name="j"/> and 0 at the others; two-point Gauss-Legendre is exact up to
+    /// cubics.</summary>
     private static double LagrangeIntegral(double[] nodes, int j, double from, double to)
     {
         var (middle, half) = ((from + to) / 2, (to - from) / 2);

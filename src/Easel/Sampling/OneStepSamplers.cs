@@ -26,17 +26,14 @@ internal static class OneStepSamplers
     public static Tensor EulerAncestral(SamplerRun run, Tensor x) =>
         Ancestry(run, x, run.Options.Eta ?? 1, alwaysDraw: false);
 
-    /// <summary>
-    /// Song, Meng and Ermon (2021), equation 12, as the reference's DDIMSampler computes it. In variance-exploding coordinates it is ancestral sampling with
-    /// Euler steps. One noise tensor is drawn per step even where eta is 0, because the original's later pictures of one seed depend on it.
-    /// </summary>
+    /// <summary>Song, Meng and Ermon (2021), equation 12, as the reference's DDIMSampler computes it. In variance-exploding coordinates it is ancestral
+    /// sampling with Euler steps. One noise tensor is drawn per step even where eta is 0, because the original's later pictures of one seed depend on
+    /// it.</summary>
     public static Tensor Ddim(SamplerRun run, Tensor x) =>
         Ancestry(run, x, run.Options.Eta ?? 0, alwaysDraw: true);
 
-    /// <summary>
-    /// Ho, Jain and Abbeel (2020), equation 7 with the smaller variance: the true posterior of each step, which is ancestral sampling with Euler steps at eta
-    /// 1.
-    /// </summary>
+    /// <summary>Ho, Jain and Abbeel (2020), equation 7 with the smaller variance: the true posterior of each step, which is ancestral sampling with Euler steps
+    /// at eta 1.</summary>
     public static Tensor Ddpm(SamplerRun run, Tensor x) =>
         Ancestry(run, x, run.Options.Eta ?? 1, alwaysDraw: false);
 
@@ -122,10 +119,8 @@ internal static class OneStepSamplers
         return x;
     }
 
-    /// <summary>
-    /// Multistep sampling of a latent consistency model (Luo et al. 2023, algorithm 3): denoise, then noise again. The model's boundary scalings c_skip and
-    /// c_out differ from 0 and 1 by less than 1e-5 on every timestep of its schedule and are left out.
-    /// </summary>
+    /// <summary>Multistep sampling of a latent consistency model (Luo et al. 2023, algorithm 3): denoise, then noise again. The model's boundary scalings
+    /// c_skip and c_out differ from 0 and 1 by less than 1e-5 on every timestep of its schedule and are left out.</summary>
     public static Tensor Lcm(SamplerRun run, Tensor x)
     {
         var sigmas = run.Sigmas;
@@ -139,11 +134,8 @@ internal static class OneStepSamplers
         return x;
     }
 
-    /// <summary>
-    /// Strategic stochastic sampling of a trajectory consistency model (Zheng et al. 2024, arXiv 2402.19159, algorithm 4, whose gamma is eta): straight down to
-    /// a share of the next
-    /// timestep, then noise up to it. Ancestral sampling with another split (diffusers, TCDScheduler).
-    /// </summary>
+    /// <summary>Strategic stochastic sampling of a trajectory consistency model (Zheng et al. 2024, arXiv 2402.19159, algorithm 4, whose gamma is eta):
+    /// straight down to a share of the next timestep, then noise up to it. Ancestral sampling with another split (diffusers, TCDScheduler).</summary>
     public static Tensor Tcd(SamplerRun run, Tensor x)
     {
         var (sigmas, trained, eta) = (run.Sigmas, run.Trained, run.Options.Eta ?? 0.3);
@@ -160,10 +152,8 @@ internal static class OneStepSamplers
         return x;
     }
 
-    /// <summary>
-    /// Restart sampling (Xu et al. 2023) with Heun's steps, with AUTOMATIC1111's choice of restarts: from 20 steps on, a part of them is spent on going back
-    /// from 0.1 to 2 and down again, once, or twice from 36 steps on.
-    /// </summary>
+    /// <summary>Restart sampling (Xu et al. 2023) with Heun's steps, with AUTOMATIC1111's choice of restarts: from 20 steps on, a part of them is spent on
+    /// going back from 0.1 to 2 and down again, once, or twice from 36 steps on.</summary>
     public static Tensor Restart(SamplerRun run, Tensor x)
     {
         var sigmas = run.Sigmas;

@@ -2,14 +2,10 @@ using static TorchSharp.torch;
 
 namespace Easel.Sampling;
 
-/// <summary>
-/// What a sampler walks with. It counts the evaluations of the model and the steps done, so that whoever denoises knows where the run stands.
-/// </summary>
-/// <param name="Denoiser">The model.</param>
+/// <summary>What a sampler walks with. It counts the evaluations of the model and the steps done, so that whoever denoises knows where the run
+/// stands.</summary>
 /// <param name="Sigmas">The noise levels, falling.</param>
 /// <param name="Trained">The noise levels the model was trained with, for methods that count in its timesteps.</param>
-/// <param name="Noise">Where added noise comes from.</param>
-/// <param name="Options">The knobs.</param>
 /// <param name="OnStep">Called after each step.</param>
 internal sealed record SamplerRun(Denoiser Denoiser, double[] Sigmas, NoiseSchedule Trained, NoiseSampler Noise, SamplingOptions Options,
     Action<StepInfo>? OnStep)
@@ -23,7 +19,6 @@ internal sealed record SamplerRun(Denoiser Denoiser, double[] Sigmas, NoiseSched
     /// <summary>Ends a step.</summary>
     /// <param name="index">The step, from 0.</param>
     /// <param name="sigma">The noise level reached.</param>
-    /// <param name="x">The latents there.</param>
     /// <param name="denoised">The estimate of the clean latents that the step used.</param>
     /// <param name="count">Steps in all, where they are not those between <see cref="Sigmas"/>.</param>
     public void Report(int index, double sigma, Tensor x, Tensor denoised, int? count = null)
@@ -39,11 +34,8 @@ internal sealed record SamplerRun(Denoiser Denoiser, double[] Sigmas, NoiseSched
         return up > 0 ? x + Noise(from, to) * up : x;
     }
 
-    /// <summary>
-    /// The stochastic half of Karras et al. (2022), algorithm 2: raises the noise level before step <paramref name="i"/>. While churn is on, one tensor is
-    /// drawn per step even
-    /// outside of its window, as k-diffusion does, so that the window does not shift the noise of later steps.
-    /// </summary>
+    /// <summary>The stochastic half of Karras et al. (2022), algorithm 2: raises the noise level before step <paramref name="i"/>. While churn is on, one
+    /// tensor is drawn per step even outside of its window, as k-diffusion does, so that the window does not shift the noise of later steps.</summary>
     public (Tensor X, double Sigma) Churn(Tensor x, int i)
     {
         var sigma = Sigmas[i];

@@ -24,10 +24,8 @@ internal static class ScheduleFormulas
     public static double[] Polyexponential(ScheduleRequest r) =>
         [.. Range(1, 0, r.Steps).Select(ramp => Math.Exp(double.Lerp(Math.Log(r.Min), Math.Log(r.Max), Math.Pow(ramp, r.Rho ?? 1))))];
 
-    /// <summary>
-    /// The continuous variance-preserving schedule of Song et al. (2021): beta_d 19.9, beta_min 0.1, from time 1 to 0.001. It starts far above the model's
-    /// range. The lowest level is the small difference of two numbers near 1, in single precision as in k-diffusion.
-    /// </summary>
+    /// <summary>The continuous variance-preserving schedule of Song et al. (2021): beta_d 19.9, beta_min 0.1, from time 1 to 0.001. It starts far above the
+    /// model's range. The lowest level is the small difference of two numbers near 1, in single precision as in k-diffusion.</summary>
     public static double[] VariancePreserving(ScheduleRequest r) =>
         [.. Range(1, 1e-3, r.Steps).Select(t => Math.Sqrt(MathF.Exp((float)(19.9 * t * t / 2 + 0.1 * t)) - 1f))];
 
@@ -49,18 +47,15 @@ internal static class ScheduleFormulas
         return Math.Exp(double.Lerp(Math.Log(AlignedSteps[low]), Math.Log(AlignedSteps[low + 1]), position - low));
     })];
 
-    /// <summary>
-    /// Timesteps at the quantiles of a beta(0.6, 0.6) distribution, dense at both ends (arXiv 2407.12173). Timesteps that fall together are used once.
-    /// </summary>
+    /// <summary>Timesteps at the quantiles of a beta(0.6, 0.6) distribution, dense at both ends (arXiv 2407.12173). Timesteps that fall together are used
+    /// once.</summary>
     public static double[] Beta(ScheduleRequest r) =>
         [.. Enumerable.Range(0, r.Steps)
             .Select(i => (int)Math.Round(BetaDistribution.Quantile(1 - (double)i / r.Steps, 0.6, 0.6) * (r.Noise.Count - 1)))
             .Distinct().Select(t => r.Noise.Sigmas[t])];
 
-    /// <summary>
-    /// The reference's timesteps range(0, 1000, 1000 // steps) + 1 (ldm, make_ddim_timesteps): where steps does not divide 1000 there are more of them than
-    /// asked for. Where the last would be 1000 the original fails (9, 37, 333 steps and all above 500); here it is clamped to 999.
-    /// </summary>
+    /// <summary>The reference's timesteps range(0, 1000, 1000 // steps) + 1 (ldm, make_ddim_timesteps): where steps does not divide 1000 there are more of them
+    /// than asked for. Where the last would be 1000 the original fails (9, 37, 333 steps and all above 500); here it is clamped to 999.</summary>
     public static double[] DdimUniform(ScheduleRequest r) => [.. ReferenceTimesteps(r.Noise.Count, r.Steps).Reverse().Select(t => r.Noise.Sigmas[t])];
 
     /// <summary>The timesteps of <see cref="DdimUniform"/>, rising.</summary>
@@ -77,33 +72,28 @@ internal static class ScheduleFormulas
         return [.. Enumerable.Range(0, r.Steps).Reverse().Select(i => r.Noise.Sigmas[Math.Min(i * stride + 1, r.Noise.Count - 1)]).Distinct()];
     }
 
-    /// <summary>
-    /// diffusers' timestep_spacing "trailing" (Lin et al. 2023, table 2): ends on the last timestep, as models with zero terminal SNR need. Each step ends where
-    /// the next begins. diffusers' own DDIM goes from timestep t to t - 1000 // steps whatever comes next (scheduling_ddim.py), which is the same where the
-    /// number of steps divides 1000; where it does not, its latents between two steps are taken for noisier or cleaner than they are, and that is not followed.
-    /// </summary>
+    /// <summary>diffusers' timestep_spacing "trailing" (Lin et al. 2023, table 2): ends on the last timestep, as models with zero terminal SNR need. Each step
+    /// ends where the next begins. diffusers' own DDIM goes from timestep t to t - 1000 // steps whatever comes next (scheduling_ddim.py), which is the same
+    /// where the number of steps divides 1000; where it does not, its latents between two steps are taken for noisier or cleaner than they are, and that is not
+    /// followed.</summary>
     public static double[] Trailing(ScheduleRequest r) =>
         [.. Enumerable.Range(0, r.Steps).Select(i => r.Noise.Sigmas[(int)Math.Round(r.Noise.Count - i * ((double)r.Noise.Count / r.Steps)) - 1])];
 
-    /// <summary>
-    /// diffusers' timestep_spacing "linspace" of its Euler, Heun, LMS and DPM2 schedulers: as "normal", but interpolated in sigma instead of its logarithm.
-    /// </summary>
+    /// <summary>diffusers' timestep_spacing "linspace" of its Euler, Heun, LMS and DPM2 schedulers: as "normal", but interpolated in sigma instead of its
+    /// logarithm.</summary>
     public static double[] Linspace(ScheduleRequest r) => [.. Range(r.Noise.Count - 1, 0, r.Steps).Select(t =>
     {
         var low = Math.Min((int)t, r.Noise.Count - 2);
         return double.Lerp(r.Noise.Sigmas[low], r.Noise.Sigmas[low + 1], t - low);
     })];
 
-    /// <summary>
-    /// The spacing of diffusers' multistep solvers (DPM-Solver++, DEIS, UniPC): whole timesteps, one more than the steps, the first timestep being where the
-    /// run ends.
-    /// </summary>
+    /// <summary>The spacing of diffusers' multistep solvers (DPM-Solver++, DEIS, UniPC): whole timesteps, one more than the steps, the first timestep being
+    /// where the run ends.</summary>
     public static double[] Solver(ScheduleRequest r) =>
         [.. Range(r.Noise.Count - 1, 0, r.Steps + 1).SkipLast(1).Select(t => r.Noise.Sigmas[(int)Math.Round(t)]).Distinct()];
 
-    /// <summary>
-    /// Evenly chosen among the 50 timesteps latent consistency models were distilled on, 19, 39, ... 999 (diffusers, LCMScheduler). At most 50 steps.
-    /// </summary>
+    /// <summary>Evenly chosen among the 50 timesteps latent consistency models were distilled on, 19, 39, ... 999 (diffusers, LCMScheduler). At most 50
+    /// steps.</summary>
     public static double[] Lcm(ScheduleRequest r)
     {
         const int distilled = 50;

@@ -2,9 +2,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Sampling;
 
-/// <summary>
-/// UniPC (Zhao et al. 2023, arXiv 2302.04867): a multistep predictor, corrected at the next level by the estimate made there, without a further evaluation.
-/// </summary>
+/// <summary>UniPC (Zhao et al. 2023, arXiv 2302.04867): a multistep predictor, corrected at the next level by the estimate made there, without a further
+/// evaluation.</summary>
 internal static class UniPcSampler
 {
     /// <summary>B(h) = exp(h) - 1, the kind for guided sampling; order 2 unless told otherwise (diffusers' defaults). Orders 1 to 3.</summary>

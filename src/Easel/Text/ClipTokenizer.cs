@@ -4,16 +4,12 @@ using Easel.Text.Repair;
 
 namespace Easel.Text;
 
-/// <summary>
-/// The tokenizer of CLIP, and so of every Stable Diffusion: text to the numbers that the text encoder knows, id for id as <c>clip.tokenize</c> of openai/CLIP
-/// gives them.
-/// </summary>
-/// <remarks>
-/// The text is repaired and put in lower case (<see cref="PromptCleaner"/>), split into words, and each word's UTF-8 bytes are joined by the merges learned
-/// with the model (byte-pair encoding; Sennrich et al. 2016, Radford et al. 2021). No text is unknown to it and none makes it throw. Creating a tokenizer costs
-/// nothing: the vocabulary is read when first needed. One tokenizer may be used by many threads at once. Original: <c>clip/simple_tokenizer.py</c> and
-/// <c>clip/clip.py</c> of openai/CLIP.
-/// </remarks>
+/// <summary>The tokenizer of CLIP, and so of every Stable Diffusion: text to the numbers that the text encoder knows, id for id as <c>clip.tokenize</c> of
+/// openai/CLIP gives them.</summary>
+/// <remarks>The text is repaired and put in lower case (<see cref="PromptCleaner"/>), split into words, and each word's UTF-8 bytes are joined by the merges
+/// learned with the model (byte-pair encoding; Sennrich et al. 2016, Radford et al. 2021). No text is unknown to it and none makes it throw. Creating a
+/// tokenizer costs nothing: the vocabulary is read when first needed. One tokenizer may be used by many threads at once. Original:
+/// <c>clip/simple_tokenizer.py</c> and <c>clip/clip.py</c> of openai/CLIP.</remarks>
 internal sealed class ClipTokenizer
 {
     /// <summary>How many tokens there are; ids run from 0 to 49407.</summary>
@@ -52,7 +48,6 @@ internal sealed class ClipTokenizer
     }
 
     /// <summary>The ids of a text between the marks of begin and end, padded or cut to a fixed length. The mark of the end is kept when text is cut.</summary>
-    /// <param name="text">Any text.</param>
     /// <param name="padId">What fills the rest: <see cref="EndOfText"/> for Stable Diffusion 1, 0 for Stable Diffusion 2. A fact of the model.</param>
     /// <param name="length">How many ids to return; at least 2.</param>
     public TokenizedPrompt Tokenize(string text, int padId, int length = ContextLength)
@@ -72,7 +67,6 @@ internal sealed class ClipTokenizer
 
     /// <summary>The text of some ids. Words end in a space, so a whole prompt does too; bytes that are no UTF-8 become U+FFFD.</summary>
     /// <param name="ids">Ids from 0 to 49407.</param>
-    /// <exception cref="InvalidRequestException">An id is outside the vocabulary.</exception>
     public string Decode(ReadOnlySpan<int> ids)
     {
         var bytes = new List<byte>(ids.Length * 4);
@@ -87,10 +81,8 @@ internal sealed class ClipTokenizer
         return Encoding.UTF8.GetString([.. bytes]);
     }
 
-    /// <summary>
-    /// Splits cleaned text into words: the marks and the English endings, else a run of letters, one digit, or a run of anything but letters, digits and
-    /// spaces. By code points, since letters beyond U+FFFF are letters too.
-    /// </summary>
+    /// <summary>Splits cleaned text into words: the marks and the English endings, else a run of letters, one digit, or a run of anything but letters, digits
+    /// and spaces. By code points, since letters beyond U+FFFF are letters too.</summary>
     private static IEnumerable<string> Words(string text)
     {
         for (int at = 0, end; at < text.Length; at = end)
@@ -127,9 +119,8 @@ internal sealed class ClipTokenizer
         return null;
     }
 
-    /// <summary>
-    /// The original ignores case here, which in cleaned text leaves one thing to do: the long s (U+017F), for which lower-casing does nothing, is an s.
-    /// </summary>
+    /// <summary>The original ignores case here, which in cleaned text leaves one thing to do: the long s (U+017F), for which lower-casing does nothing, is an
+    /// s.</summary>
     private static bool Matches(ReadOnlySpan<char> text, string apart)
     {
         for (var i = 0; i < apart.Length; i++)

@@ -3,10 +3,8 @@ using Easel.Text.Repair;
 
 namespace Easel.Text;
 
-/// <summary>
-/// The tokens of CLIP and the merges that make them. Tokens 0-255 are single bytes, 256-511 the same bytes at the end of a word, and from 512 on each is two
-/// earlier tokens joined, in the order in which the merges were learned; so the id of a merge's result is also its rank.
-/// </summary>
+/// <summary>The tokens of CLIP and the merges that make them. Tokens 0-255 are single bytes, 256-511 the same bytes at the end of a word, and from 512 on each
+/// is two earlier tokens joined, in the order in which the merges were learned; so the id of a merge's result is also its rank.</summary>
 internal sealed class ClipVocabulary
 {
     /// <summary>What the merge table writes after the last symbol of a word.</summary>
@@ -91,10 +89,8 @@ internal sealed class ClipVocabulary
     /// <summary>A key for two tokens. As one small number, since the hash of a wider one would only be the exclusive or of its halves.</summary>
     private static uint Pair(int left, int right) => (uint)left * ClipTokenizer.VocabularySize + (uint)right;
 
-    /// <summary>
-    /// How the merge table writes bytes, in the order of their tokens: printable Latin-1 stands for itself, and the rest, which a text file would lose, is
-    /// written as the characters from U+0100 on.
-    /// </summary>
+    /// <summary>How the merge table writes bytes, in the order of their tokens: printable Latin-1 stands for itself, and the rest, which a text file would
+    /// lose, is written as the characters from U+0100 on.</summary>
     private static IEnumerable<(char Symbol, byte Value)> ByteSymbols()
     {
         static bool IsPrintable(int b) => b is (>= '!' and <= '~') or (>= 0xA1 and not 0xAD);

@@ -5,11 +5,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Weights;
 
-/// <summary>
-/// A model on disk, opened and recognised but not loaded: which family it is of, the shape of its networks, and where their tensors are. Everything is read off
-/// the names and
-/// shapes of the tensors; a configuration file beside the model is honoured where tensors cannot tell.
-/// </summary>
+/// <summary>A model on disk, opened and recognised but not loaded: which family it is of, the shape of its networks, and where their tensors are. Everything is
+/// read off the names and shapes of the tensors; a configuration file beside the model is honoured where tensors cannot tell.</summary>
 internal sealed class Checkpoint : IDisposable
 {
     private readonly List<TensorFile> _files = [];

@@ -16,7 +16,6 @@ internal enum CheckpointNetwork
 }
 
 /// <summary>One network's place in a layout of checkpoints.</summary>
-/// <param name="Network">The network.</param>
 /// <param name="Place">What the names of its tensors begin with in a single file; its folder among a model's.</param>
 /// <param name="NamesOf">How they go on there, from what they all are.</param>
 internal sealed record CheckpointPart(CheckpointNetwork Network, string Place, Func<IReadOnlyCollection<string>, NameTable> NamesOf)
@@ -46,10 +45,6 @@ internal static class CheckpointLayout
     ];
 
     /// <summary>The name and the shape that a parameter has in the original single file.</summary>
-    /// <param name="network">Whose it is.</param>
-    /// <param name="names">How the original names that network's tensors.</param>
-    /// <param name="own">What we call it.</param>
-    /// <param name="shape">The shape it has here.</param>
     public static (string Name, long[] Shape) ToOriginal(CheckpointNetwork network, NameTable names, string own, long[] shape)
     {
         var (name, isConvolution) = names.Stored(own);

@@ -12,10 +12,6 @@ internal static class DepthEstimatorFile
     public static bool IsIn(TensorFile file) => Prefix(file) is not null;
 
     /// <summary>Loads the estimator.</summary>
-    /// <param name="file">The file.</param>
-    /// <param name="type">The precision to run in.</param>
-    /// <param name="device">Where to run.</param>
-    /// <exception cref="CheckpointException">The file does not hold it.</exception>
     public static MidasDepth Load(TensorFile file, ScalarType type, Device device)
     {
         var prefix = Prefix(file) ?? throw FileKind.IsNo(file, "MiDaS depth estimator (DPT-Hybrid)");

@@ -2,17 +2,14 @@ using Easel.Weights.Formats;
 
 namespace Easel.Weights;
 
-/// <summary>
-/// The weights of a model in the diffusers layout: a folder with a subfolder per component (<c>unet</c>, <c>vae</c>, <c>text_encoder</c>), each with one file
-/// of weights, or several and an index.
-/// </summary>
+/// <summary>The weights of a model in the diffusers layout: a folder with a subfolder per component (<c>unet</c>, <c>vae</c>, <c>text_encoder</c>), each with
+/// one file of weights, or several and an index.</summary>
 internal static class DiffusersFolder
 {
     // The first serves UNets and autoencoders, the second and third text encoders.
     private static readonly string[] Stems = ["diffusion_pytorch_model", "model", "pytorch_model"];
 
     /// <summary>Opens the weights of one component: full precision before half, safetensors before pickles, and any safetensors before a pickle.</summary>
-    /// <param name="folder">The model's folder.</param>
     /// <param name="component">The subfolder's name; empty for a model that is a component by itself.</param>
     /// <returns>The tensors; those of several files as one.</returns>
     /// <exception cref="CheckpointException">There are no weights, or they are damaged.</exception>
@@ -25,9 +22,8 @@ internal static class DiffusersFolder
             : $"There is no folder '{path}', which a model in the diffusers layout has.");
     }
 
-    /// <summary>
-    /// The file of weights, or the index of several, that <see cref="OpenComponent"/> would open in <paramref name="path"/>; null when there is none.
-    /// </summary>
+    /// <summary>The file of weights, or the index of several, that <see cref="OpenComponent"/> would open in <paramref name="path"/>; null when there is
+    /// none.</summary>
     public static string? FindWeights(string path) => Candidates().Select(name => Path.Combine(path, name)).FirstOrDefault(File.Exists);
 
     // Both spellings of a variant's index are in use: diffusers' own, and the one that follows its files' names.

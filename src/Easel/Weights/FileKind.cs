@@ -3,14 +3,11 @@ using Easel.Weights.Formats;
 namespace Easel.Weights;
 
 /// <summary>What a readable file of tensors is, told by the names of its tensors.</summary>
-/// <param name="Kind">What it is good for.</param>
 /// <param name="What">What people call it, to follow "is".</param>
 internal sealed record FileKind(ModelKind Kind, string What)
 {
-    /// <summary>
-    /// The kinds, the most telling first, each with the signs by any of which it is known: parts of a tensor's name, "^" for where it begins and "$" for
-    /// where it ends; "&amp;" between two of which the file must have both.
-    /// </summary>
+    /// <summary>The kinds, the most telling first, each with the signs by any of which it is known: parts of a tensor's name, "^" for where it begins and "$"
+    /// for where it ends; "&amp;" between two of which the file must have both.</summary>
     private static readonly (ModelKind Kind, string What, string[] Signs)[] Kinds =
     [
         (ModelKind.Other, "a LyCORIS adapter of the kind LoHa, which Easel does not use", ["hada_w1", "hada_t1"]),
@@ -46,7 +43,6 @@ internal sealed record FileKind(ModelKind Kind, string What)
     /// <summary>What the file is; null where nothing in it is known.</summary>
     public static FileKind? Of(TensorFile file) => Of((IReadOnlyCollection<string>)[.. file.Tensors.Keys]);
 
-    /// <inheritdoc cref="Of(TensorFile)"/>
     public static FileKind? Of(IReadOnlyCollection<string> names)
     {
         foreach (var (kind, what, signs) in Kinds)
@@ -58,7 +54,6 @@ internal sealed record FileKind(ModelKind Kind, string What)
     }
 
     /// <summary>Says that a file is not what it was taken for, and what it is.</summary>
-    /// <param name="file">The file.</param>
     /// <param name="wanted">What it was taken for, to follow "is no".</param>
     public static CheckpointException IsNo(TensorFile file, string wanted) =>
         new($"{file.Path} is no {wanted}" + (Of(file) is { } kind ? $" but {kind.What}." : "."));

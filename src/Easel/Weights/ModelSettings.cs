@@ -6,10 +6,8 @@ using YamlDotNet.RepresentationModel;
 
 namespace Easel.Weights;
 
-/// <summary>
-/// What a configuration file says that tensors cannot: heads, what is predicted, the noise schedule, the latent scale. Every member is null where the files are silent.
-/// Read from the original YAML and from transformers' and diffusers' JSON; never required.
-/// </summary>
+/// <summary>What a configuration file says that tensors cannot: heads, what is predicted, the noise schedule, the latent scale. Every member is null where the
+/// files are silent. Read from the original YAML and from transformers' and diffusers' JSON; never required.</summary>
 internal sealed record ModelSettings
 {
     public string? Parameterization { get; init; }
@@ -30,7 +28,6 @@ internal sealed record ModelSettings
     public int? VaeNormGroups { get; init; }
 
     /// <summary>The settings for a single-file checkpoint: the file named, or those lying beside the checkpoint.</summary>
-    /// <param name="checkpoint">The checkpoint's path.</param>
     /// <param name="config">A YAML file named by the user, or null.</param>
     /// <exception cref="CheckpointException">A file that was named does not exist, or one that was found cannot be read.</exception>
     public static ModelSettings Beside(string checkpoint, string? config)

@@ -7,26 +7,20 @@ namespace Easel.Weights;
 
 /// <summary>A network of a model, and where its weights come from.</summary>
 /// <param name="name">How to call it: "UNet".</param>
-/// <param name="module">The network.</param>
 /// <param name="tensors">Its weights in their files, which stay open.</param>
 /// <param name="servesBeforeDrawing">Whether its part is done before drawing begins, so that it may leave memory then.</param>
 /// <param name="loraNames">Its layers' names as LoRAs write them, where they are not ours; null where LoRAs do not reach the network.</param>
 internal sealed class NetworkSlot(string name, Module module, StateDict tensors, bool servesBeforeDrawing = false, NameTable? loraNames = null)
     : IDisposable
 {
-    /// <inheritdoc cref="NetworkSlot" path="/param[@name='name']"/>
     public string Name => name;
 
-    /// <inheritdoc cref="NetworkSlot" path="/param[@name='module']"/>
     public Module Module => module;
 
-    /// <inheritdoc cref="NetworkSlot" path="/param[@name='tensors']"/>
     public StateDict Tensors => tensors;
 
-    /// <inheritdoc cref="NetworkSlot" path="/param[@name='servesBeforeDrawing']"/>
     public bool ServesBeforeDrawing => servesBeforeDrawing;
 
-    /// <inheritdoc cref="NetworkSlot" path="/param[@name='loraNames']"/>
     public NameTable? LoraNames => loraNames;
 
     /// <summary>Values of its weights.</summary>

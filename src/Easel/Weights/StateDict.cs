@@ -41,7 +41,6 @@ internal sealed class StateDict
     /// <summary>Adds what our parameters have of a stored tensor.</summary>
     /// <param name="names">How the file names the network's tensors.</param>
     /// <param name="stored">What it calls this one, without what stands before all of the network's.</param>
-    /// <param name="file">The file.</param>
     /// <param name="key">The tensor to take the values from.</param>
     public void Add(NameTable names, string stored, TensorFile file, string key)
     {
@@ -69,14 +68,10 @@ internal sealed class StateDict
     /// <summary>The number of values in all tensors.</summary>
     public long ParameterCount => _slots.Values.Sum(slot => slot.Shape.Aggregate(1L, (product, side) => product * side));
 
-    /// <summary>
-    /// Gives every parameter of <paramref name="network"/> its values, tensor by tensor, in the asked precision and place. Nothing is loaded where names or shapes disagree:
-    /// the error lists what is missing, unexpected and mis-shaped.
-    /// </summary>
+    /// <summary>Gives every parameter of <paramref name="network"/> its values, tensor by tensor, in the asked precision and place. Nothing is loaded where
+    /// names or shapes disagree: the error lists what is missing, unexpected and mis-shaped.</summary>
     /// <param name="network">A network whose parameters are still without memory.</param>
     /// <param name="what">How to call the network in an error: "UNet".</param>
-    /// <param name="type">The precision to run in.</param>
-    /// <param name="device">Where to run.</param>
     /// <param name="onTensor">Told after each tensor.</param>
     /// <param name="packs">Whether layers lay their weights out for the processor, see <see cref="Layer.Packs"/>.</param>
     /// <exception cref="CheckpointException">The tensors do not fit the network, or a file is damaged.</exception>

@@ -3,11 +3,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Weights;
 
-/// <summary>
-/// A word that was taught to a model: one or more vectors that stand in the text encoder's input in place of the word's tokens.
-/// "An Image is Worth One Word: Personalizing Text-to-Image Generation using Textual Inversion", arXiv 2208.01618.
-/// </summary>
-/// <param name="name">What prompts call it.</param>
+/// <summary>A word that was taught to a model: one or more vectors that stand in the text encoder's input in place of the word's tokens. "An Image is Worth One
+/// Word: Personalizing Text-to-Image Generation using Textual Inversion", arXiv 2208.01618.</summary>
 /// <param name="vectors">[vectors, width], fp32, on the CPU.</param>
 internal sealed class TextualInversion(string name, Tensor vectors) : IDisposable
 {
@@ -23,13 +20,9 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
     /// <summary>Width of its vectors, which must be the text encoder's.</summary>
     public int Width => (int)Vectors.shape[1];
 
-    /// <summary>
-    /// Reads an embedding in any of the forms people have: AUTOMATIC1111's (<c>string_to_param</c> in a <c>.pt</c>, <c>emb_params</c> in a safetensors file),
-    /// diffusers' (one tensor under the word itself), and that of the original repository.
-    /// </summary>
-    /// <param name="path">The file.</param>
+    /// <summary>Reads an embedding in any of the forms people have: AUTOMATIC1111's (<c>string_to_param</c> in a <c>.pt</c>, <c>emb_params</c> in a safetensors
+    /// file), diffusers' (one tensor under the word itself), and that of the original repository.</summary>
     /// <param name="name">What prompts call it; null for the file's name without extension.</param>
-    /// <exception cref="CheckpointException">It holds something else, or cannot be read.</exception>
     public static TextualInversion Read(string path, string? name = null)
     {
         using var file = TensorFile.Open(path);
@@ -54,7 +47,6 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
     } : null;
 
     /// <summary>Fails unless the vectors fit a text encoder.</summary>
-    /// <param name="width">Width of the text encoder's vectors.</param>
     /// <exception cref="InvalidRequestException">They are made for another model.</exception>
     public void RequireWidth(int width)
     {

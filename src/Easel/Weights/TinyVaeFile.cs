@@ -13,15 +13,9 @@ internal static class TinyVaeFile
     /// <summary>What their authors call them, the longer names first.</summary>
     private static readonly string[] Kinds = ["TAESDXL", "TAESD3", "TAEF1", "TAESD"];
 
-    /// <summary>
-    /// Loads the decoder from a file that holds it alone or beside the encoder: the original's lists ("1.weight", "3.conv.0.weight"), or those under
-    /// "decoder.", "taesd_decoder." and the like, or diffusers' AutoencoderTiny ("decoder.layers.0.weight"). Of a file with the encoder alone the decoder is taken from the
-    /// file beside it whose name says "decoder" in place of "encoder", if there is one.
-    /// </summary>
-    /// <param name="path">The file.</param>
-    /// <param name="latent">The space of the latents it is to decode.</param>
-    /// <param name="type">The precision to run in.</param>
-    /// <param name="device">Where to run.</param>
+    /// <summary>Loads the decoder from a file that holds it alone or beside the encoder: the original's lists ("1.weight", "3.conv.0.weight"), or those under
+    /// "decoder.", "taesd_decoder." and the like, or diffusers' AutoencoderTiny ("decoder.layers.0.weight"). Of a file with the encoder alone the decoder is
+    /// taken from the file beside it whose name says "decoder" in place of "encoder", if there is one.</summary>
     /// <exception cref="CheckpointException">It is no tiny autoencoder, one for other latents, or has no decoder.</exception>
     public static TinyAutoencoder Load(string path, LatentSpace latent, ScalarType type, Device device)
     {

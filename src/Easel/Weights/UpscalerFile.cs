@@ -9,14 +9,9 @@ namespace Easel.Weights;
 /// <summary>A file with an upscaler of the ESRGAN family.</summary>
 internal static class UpscalerFile
 {
-    /// <summary>
-    /// Loads a network: RRDBNet under BasicSR's names or the older ones, of any depth and scale, or Real-ESRGAN's compact network; bare or inside
-    /// <c>params_ema</c> or <c>params</c>.
-    /// </summary>
+    /// <summary>Loads a network: RRDBNet under BasicSR's names or the older ones, of any depth and scale, or Real-ESRGAN's compact network; bare or inside
+    /// <c>params_ema</c> or <c>params</c>.</summary>
     /// <param name="path">A <c>.pth</c> or <c>.safetensors</c> file.</param>
-    /// <param name="type">The precision to run in.</param>
-    /// <param name="device">Where to run.</param>
-    /// <exception cref="CheckpointException">It is something else, or damaged.</exception>
     public static Esrgan Load(string path, ScalarType type, Device device)
     {
         using var file = TensorFile.Open(path);

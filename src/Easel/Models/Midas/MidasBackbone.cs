@@ -5,10 +5,8 @@ using static TorchSharp.torch.nn;
 
 namespace Easel.Models.Midas;
 
-/// <summary>
-/// A residual network of 50 layers less its last stage, as it begins the hybrid vision transformer: group norms, weight-standardised convolutions,
-/// TensorFlow's padding. "Big Transfer (BiT)", arXiv 1912.11370; ResNetV2 with preact=False in timm 0.6.13, timm/models/resnetv2.py.
-/// </summary>
+/// <summary>A residual network of 50 layers less its last stage, as it begins the hybrid vision transformer: group norms, weight-standardised convolutions,
+/// TensorFlow's padding. "Big Transfer (BiT)", arXiv 1912.11370; ResNetV2 with preact=False in timm 0.6.13, timm/models/resnetv2.py.</summary>
 internal sealed class MidasBackbone : Module
 {
     private readonly MidasStem stem;
@@ -131,9 +129,8 @@ internal sealed class MidasShortcut : Module<Tensor, Tensor>
     }
 }
 
-/// <summary>
-/// A convolution of which each output's weights are brought to mean 0 and variance 1 ("Weight Standardization", arXiv 1903.10520), with TensorFlow's padding.
-/// </summary>
+/// <summary>A convolution of which each output's weights are brought to mean 0 and variance 1 ("Weight Standardization", arXiv 1903.10520), with TensorFlow's
+/// padding.</summary>
 internal sealed class StandardisedConv2d : Layer
 {
     private readonly long _kernel, _stride;
@@ -158,9 +155,8 @@ internal sealed class StandardisedConv2d : Layer
     private protected override void Adopt(string name, Parameter value) => weight = value;
 }
 
-/// <summary>
-/// TensorFlow's "SAME" padding: ceil(size / stride) positions out, what is missing added on both sides and the odd one at the right and bottom.
-/// </summary>
+/// <summary>TensorFlow's "SAME" padding: ceil(size / stride) positions out, what is missing added on both sides and the odd one at the right and
+/// bottom.</summary>
 internal static class SamePadding
 {
     public static Tensor Pad(Tensor x, long kernel, long stride, double value)

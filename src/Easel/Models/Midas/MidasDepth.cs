@@ -36,10 +36,8 @@ internal sealed record MidasConfig
     public required long HeadChannels { get; init; }
 }
 
-/// <summary>
-/// Estimates how near each pixel of a picture is: DPT-Hybrid, the estimator of SD 2's depth-to-image model. "Vision Transformers for Dense Prediction", arXiv
-/// 2103.13413; isl-org/MiDaS, midas/dpt_depth.py. Field names are those of the original checkpoint, dpt_hybrid-midas-501f0c75.pt.
-/// </summary>
+/// <summary>Estimates how near each pixel of a picture is: DPT-Hybrid, the estimator of SD 2's depth-to-image model. "Vision Transformers for Dense
+/// Prediction", arXiv 2103.13413; isl-org/MiDaS, midas/dpt_depth.py. Field names are those of the original checkpoint, dpt_hybrid-midas-501f0c75.pt.</summary>
 internal sealed class MidasDepth : Module
 {
     private const int TrainedSide = 384, Multiple = 32;
@@ -50,9 +48,7 @@ internal sealed class MidasDepth : Module
     private readonly Device _device;
 
     /// <summary>A network without weights.</summary>
-    /// <param name="config">Its shape.</param>
     /// <param name="type">The precision to run in; it runs once for a picture, so that full precision costs little.</param>
-    /// <param name="device">Where to run.</param>
     public MidasDepth(MidasConfig config, ScalarType type, Device device) : base(nameof(MidasDepth))
     {
         (_type, _device) = (type, device);
@@ -93,10 +89,8 @@ internal sealed class MidasDepth : Module
         return functional.interpolate(x, [height, width], mode: InterpolationMode.Bicubic, align_corners: false).MoveToOuterDisposeScope();
     }
 
-    /// <summary>
-    /// The size at which a picture is looked at: its shape kept but for rounding to multiples of 32, scaled "as least as possible" (midas/transforms.py,
-    /// Resize).
-    /// </summary>
+    /// <summary>The size at which a picture is looked at: its shape kept but for rounding to multiples of 32, scaled "as least as possible"
+    /// (midas/transforms.py, Resize).</summary>
     internal static (int Width, int Height) SizeFor(int width, int height)
     {
         var (across, down) = ((double)TrainedSide / width, (double)TrainedSide / height);

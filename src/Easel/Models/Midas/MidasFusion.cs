@@ -4,10 +4,8 @@ using static TorchSharp.torch.nn;
 
 namespace Easel.Models.Midas;
 
-/// <summary>
-/// Makes a picture of tokens again: what the class token knows is mixed into each, and they are laid out as they lay in the picture. act_postprocess in
-/// midas/vit.py.
-/// </summary>
+/// <summary>Makes a picture of tokens again: what the class token knows is mixed into each, and they are laid out as they lay in the picture. act_postprocess
+/// in midas/vit.py.</summary>
 internal sealed class MidasReassembly : Module
 {
     private readonly ModuleList<Module> layers;

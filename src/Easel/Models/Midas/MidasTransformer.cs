@@ -4,10 +4,9 @@ using static TorchSharp.torch.nn;
 
 namespace Easel.Models.Midas;
 
-/// <summary>
-/// A vision transformer over the features of a residual network ("An Image is Worth 16x16 Words", arXiv 2010.11929: the hybrid), for pictures of any shape:
-/// the positions' vectors, learned on a square, are stretched to it. VisionTransformer in timm 0.6.13 with forward_flex of isl-org/MiDaS, midas/vit.py.
-/// </summary>
+/// <summary>A vision transformer over the features of a residual network ("An Image is Worth 16x16 Words", arXiv 2010.11929: the hybrid), for pictures of any
+/// shape: the positions' vectors, learned on a square, are stretched to it. VisionTransformer in timm 0.6.13 with forward_flex of isl-org/MiDaS,
+/// midas/vit.py.</summary>
 internal sealed class MidasTransformer : Module
 {
     private readonly MidasTokens tokens;
@@ -22,9 +21,8 @@ internal sealed class MidasTransformer : Module
         RegisterComponents();
     }
 
-    /// <summary>
-    /// The features of the first two stages as pictures, then the tokens (the class token first) after three quarters of the blocks and after the last.
-    /// </summary>
+    /// <summary>The features of the first two stages as pictures, then the tokens (the class token first) after three quarters of the blocks and after the
+    /// last.</summary>
     public IReadOnlyList<Tensor> Features(Tensor x) // [n, 3, h, w]
     {
         using var scope = NewDisposeScope();

@@ -4,10 +4,8 @@ using static TorchSharp.torch.nn;
 
 namespace Easel.Models.Upscaling;
 
-/// <summary>
-/// Real-ESRGAN's small network (realesr-general-x4v3, realesr-animevideov3): plain convolutions, all enlarging in the last; it learns what the nearest pixels
-/// lack. SRVGGNetCompact in basicsr/archs/srvgg_arch.py of XPixelGroup/BasicSR, whose names the fields have.
-/// </summary>
+/// <summary>Real-ESRGAN's small network (realesr-general-x4v3, realesr-animevideov3): plain convolutions, all enlarging in the last; it learns what the nearest
+/// pixels lack. SRVGGNetCompact in basicsr/archs/srvgg_arch.py of XPixelGroup/BasicSR, whose names the fields have.</summary>
 internal sealed class CompactUpscaler : Module<Tensor, Tensor>
 {
     private readonly int _scale;
@@ -29,7 +27,6 @@ internal sealed class CompactUpscaler : Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x) // [n, 3, h, w] in [0, 1]
     {
         using var scope = NewDisposeScope();

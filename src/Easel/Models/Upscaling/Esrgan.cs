@@ -5,10 +5,8 @@ using static TorchSharp.torch.nn;
 
 namespace Easel.Models.Upscaling;
 
-/// <summary>
-/// Enlarges pictures with an ESRGAN or Real-ESRGAN network, of which people have trained hundreds. Memory follows the tile and not the picture. Used from one
-/// thread at a time.
-/// </summary>
+/// <summary>Enlarges pictures with an ESRGAN or Real-ESRGAN network, of which people have trained hundreds. Memory follows the tile and not the picture. Used
+/// from one thread at a time.</summary>
 internal sealed class Esrgan : IDisposable
 {
     /// <summary>The smallest tile: what the network sees around a pixel would otherwise be mostly edge.</summary>
@@ -22,8 +20,6 @@ internal sealed class Esrgan : IDisposable
     /// <param name="network">[n, 3, h, w] in [0, 1] to [n, 3, scale · h, scale · w].</param>
     /// <param name="scale">Pixels out for each pixel in, along a side.</param>
     /// <param name="unshuffle">What the sides of its input must be multiples of.</param>
-    /// <param name="type">The precision it runs in.</param>
-    /// <param name="device">Where it runs.</param>
     public Esrgan(Module<Tensor, Tensor> network, int scale, int unshuffle, ScalarType type, Device device) =>
         (Network, Scale, _unshuffle, _type, _device) = (network, scale, unshuffle, type, device);
 
@@ -35,13 +31,11 @@ internal sealed class Esrgan : IDisposable
 
     /// <summary>Enlarges a picture.</summary>
     /// <param name="picture">Of any size.</param>
-    /// <param name="tile">Side of a tile in pixels of <paramref name="picture"/>, at least <see cref="SmallestTile"/>. Neighbours overlap by a quarter and
-    /// fade into each other.</param>
+    /// <param name="tile">Side of a tile in pixels of <paramref name="picture"/>, at least <see cref="SmallestTile"/>. Neighbours overlap by a quarter and fade
+    /// into each other.</param>
     /// <param name="onTile">Told (tiles done, tiles in all) after each.</param>
     /// <param name="cancel">Ends the run before the next tile.</param>
     /// <returns>The picture, <see cref="Scale"/> times as wide and high.</returns>
-    /// <exception cref="InvalidRequestException">The tile is too small.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public RgbImage Upscale(RgbImage picture, int tile = 256, Action<int, int>? onTile = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(picture);

@@ -13,10 +13,9 @@ namespace Easel.Models.Upscaling;
 /// <param name="Doublings">How often height and width are doubled at the end: 2, in old x2 and x8 networks 1 and 3.</param>
 internal sealed record RrdbConfig(int Unshuffle, long Features, long Growth, int Blocks, int Doublings);
 
-/// <summary>
-/// ESRGAN's network: dense residual blocks at the picture's own size, then doublings. "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks",
-/// arXiv 1809.00219, and "Real-ESRGAN", arXiv 2107.10833; basicsr/archs/rrdbnet_arch.py of XPixelGroup/BasicSR, whose names the fields have.
-/// </summary>
+/// <summary>ESRGAN's network: dense residual blocks at the picture's own size, then doublings. "ESRGAN: Enhanced Super-Resolution Generative Adversarial
+/// Networks", arXiv 1809.00219, and "Real-ESRGAN", arXiv 2107.10833; basicsr/archs/rrdbnet_arch.py of XPixelGroup/BasicSR, whose names the fields
+/// have.</summary>
 internal sealed class RrdbNet : Module<Tensor, Tensor>
 {
     private readonly RrdbConfig _config;
@@ -43,7 +42,6 @@ internal sealed class RrdbNet : Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x) // [n, 3, h, w] in [0, 1]; sides multiples of Unshuffle
     {
         using var scope = NewDisposeScope();

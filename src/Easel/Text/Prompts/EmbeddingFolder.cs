@@ -27,10 +27,8 @@ internal sealed class EmbeddingFolder(string folder) : IDisposable
         return _files.Find(name) is { } path ? _read[name] = TextualInversion.Read(path) : null;
     }
 
-    /// <summary>
-    /// Finds the names of embeddings in a text. A name counts where it stands as a word of its own, with or without the angle brackets in which diffusers'
-    /// concepts are written; of several names that begin at one place the longest counts.
-    /// </summary>
+    /// <summary>Finds the names of embeddings in a text. A name counts where it stands as a word of its own, with or without the angle brackets in which
+    /// diffusers' concepts are written; of several names that begin at one place the longest counts.</summary>
     /// <param name="text">A prompt or a piece of one.</param>
     /// <returns>The parts in order; joined, their texts are the whole but for the brackets of names.</returns>
     public IReadOnlyList<PromptPart> Split(string text)

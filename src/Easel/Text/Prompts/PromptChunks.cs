@@ -5,10 +5,8 @@ namespace Easel.Text.Prompts;
 /// <param name="Weights">The weight of each id; 1 for marks and padding.</param>
 internal sealed record PromptChunk(int[] Ids, float[] Weights);
 
-/// <summary>
-/// Cuts a prompt of any length into chunks that the text encoder takes, as AUTOMATIC1111's web UI does: its encodings are then joined end to end.
-/// Original: <c>tokenize_line</c> in <c>modules/sd_hijack_clip.py</c> of AUTOMATIC1111/stable-diffusion-webui 1.10.
-/// </summary>
+/// <summary>Cuts a prompt of any length into chunks that the text encoder takes, as AUTOMATIC1111's web UI does: its encodings are then joined end to end.
+/// Original: <c>tokenize_line</c> in <c>modules/sd_hijack_clip.py</c> of AUTOMATIC1111/stable-diffusion-webui 1.10.</summary>
 internal static class PromptChunks
 {
     /// <summary>Tokens in a chunk, without the marks of begin and end.</summary>
@@ -22,9 +20,8 @@ internal static class PromptChunks
 
     /// <summary>The chunks of a prompt.</summary>
     /// <param name="pieces">The prompt by weight, from <see cref="PromptParser.ParseWeights"/>.</param>
-    /// <param name="encode">
-    /// Text to token ids. Ids from <see cref="ClipTokenizer.VocabularySize"/> on stand for learned words, an id for each of a word's vectors in a row; a word is not torn apart.
-    /// </param>
+    /// <param name="encode">Text to token ids. Ids from <see cref="ClipTokenizer.VocabularySize"/> on stand for learned words, an id for each of a word's
+    /// vectors in a row; a word is not torn apart.</param>
     /// <param name="padId">What follows the mark of the end: <see cref="ClipTokenizer.EndOfText"/> for Stable Diffusion 1, 0 for Stable Diffusion 2.</param>
     /// <returns>At least one chunk; the empty prompt has one of padding.</returns>
     public static IReadOnlyList<PromptChunk> Build(IEnumerable<WeightedText> pieces, Func<string, IReadOnlyList<int>> encode, int padId)

@@ -4,11 +4,9 @@ using System.Text.RegularExpressions;
 
 namespace Easel.Text.Prompts;
 
-/// <summary>
-/// The prompt language of AUTOMATIC1111's web UI, which most shared prompts are written in. Applied in this order: <see cref="ExtractLoras"/>,
+/// <summary>The prompt language of AUTOMATIC1111's web UI, which most shared prompts are written in. Applied in this order: <see cref="ExtractLoras"/>,
 /// <see cref="SplitComposition"/>, <see cref="Schedule"/>, <see cref="ParseWeights"/>, <see cref="PromptChunks"/>. Nothing is an error: what does not parse is
-/// text. Original: <c>modules/prompt_parser.py</c> and <c>modules/extra_networks.py</c> of AUTOMATIC1111/stable-diffusion-webui 1.10.
-/// </summary>
+/// text. Original: <c>modules/prompt_parser.py</c> and <c>modules/extra_networks.py</c> of AUTOMATIC1111/stable-diffusion-webui 1.10.</summary>
 internal static partial class PromptParser
 {
     private const double Emphasis = 1.1;
@@ -30,10 +28,8 @@ internal static partial class PromptParser
     [GeneratedRegex(@"<(?<kind>\w+):(?<arguments>[^>]+)>")]
     private static partial Regex Tag();
 
-    /// <summary>
-    /// Splits a prompt by weight: <c>(text)</c> counts 1.1 times as much, <c>[text]</c> as much less, <c>(text:1.3)</c> 1.3 times; brackets nest, and a
-    /// backslash makes one a plain character. Brackets left open reach to the end. BREAK, in capitals, stands by itself, inside brackets too.
-    /// </summary>
+    /// <summary>Splits a prompt by weight: <c>(text)</c> counts 1.1 times as much, <c>[text]</c> as much less, <c>(text:1.3)</c> 1.3 times; brackets nest, and
+    /// a backslash makes one a plain character. Brackets left open reach to the end. BREAK, in capitals, stands by itself, inside brackets too.</summary>
     /// <param name="prompt">A prompt, or one of the texts of its <see cref="Schedule"/>.</param>
     /// <returns>At least one piece; neighbours differ in weight or are parted by a break.</returns>
     public static IReadOnlyList<WeightedText> ParseWeights(string prompt)
@@ -82,14 +78,11 @@ internal static partial class PromptParser
         }
     }
 
-    /// <summary>
-    /// What the prompt says at each step. <c>[from:to:when]</c> changes <c>from</c> into <c>to</c>, <c>[to:when]</c> adds, <c>[from::when]</c> takes away;
-    /// <c>[a|b|c]</c> takes turns, one each step. All nest. <c>when</c> is a number of steps or, written with a point, a part of them: 0.5 is half way and 1.0
-    /// the end.
-    /// </summary>
-    /// <param name="prompt">
-    /// A prompt, or one part of its <see cref="SplitComposition"/>. Where "|" or a last backslash stands outside such brackets the whole is plain text.
-    /// </param>
+    /// <summary>What the prompt says at each step. <c>[from:to:when]</c> changes <c>from</c> into <c>to</c>, <c>[to:when]</c> adds, <c>[from::when]</c> takes
+    /// away; <c>[a|b|c]</c> takes turns, one each step. All nest. <c>when</c> is a number of steps or, written with a point, a part of them: 0.5 is half way
+    /// and 1.0 the end.</summary>
+    /// <param name="prompt">A prompt, or one part of its <see cref="SplitComposition"/>. Where "|" or a last backslash stands outside such brackets the whole
+    /// is plain text.</param>
     /// <param name="steps">How many steps will be taken; at least 1.</param>
     /// <returns>Texts with the last step, counted from 1, that each is for; the last one's is <paramref name="steps"/>.</returns>
     public static IReadOnlyList<(int UntilStep, string Text)> Schedule(string prompt, int steps)
@@ -99,10 +92,8 @@ internal static partial class PromptParser
         return PromptSchedule.Parse(prompt)?.Unroll(steps) ?? [(steps, prompt)];
     }
 
-    /// <summary>
-    /// Splits a prompt at each AND, in capitals, into prompts that are followed at once (Liu et al. 2022, composable diffusion). A part may end in its weight:
-    /// <c>a :1.2 AND b :0.5</c>.
-    /// </summary>
+    /// <summary>Splits a prompt at each AND, in capitals, into prompts that are followed at once (Liu et al. 2022, composable diffusion). A part may end in its
+    /// weight: <c>a :1.2 AND b :0.5</c>.</summary>
     /// <param name="prompt">A prompt without tags.</param>
     /// <returns>At least one part; spaces at a part's end are dropped.</returns>
     public static IReadOnlyList<(string Text, double Weight)> SplitComposition(string prompt)
@@ -116,11 +107,8 @@ internal static partial class PromptParser
         })];
     }
 
-    /// <summary>
-    /// Takes the tags out of a prompt: <c>&lt;lora:name&gt;</c>, <c>&lt;lora:name:weight&gt;</c>, <c>&lt;lora:name:text encoder's weight:UNet's weight&gt;</c>;
-    /// the weights may be named, <c>te=0.5</c> and <c>unet=1</c>. <c>lyco</c> is another word for <c>lora</c>.
-    /// </summary>
-    /// <param name="prompt">A prompt as typed.</param>
+    /// <summary>Takes the tags out of a prompt: <c>&lt;lora:name&gt;</c>, <c>&lt;lora:name:weight&gt;</c>, <c>&lt;lora:name:text encoder's weight:UNet's
+    /// weight&gt;</c>; the weights may be named, <c>te=0.5</c> and <c>unet=1</c>. <c>lyco</c> is another word for <c>lora</c>.</summary>
     public static LoraTags ExtractLoras(string prompt)
     {
         ArgumentNullException.ThrowIfNull(prompt);

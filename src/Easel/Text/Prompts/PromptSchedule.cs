@@ -5,14 +5,10 @@ using System.Text.RegularExpressions;
 
 namespace Easel.Text.Prompts;
 
-/// <summary>
-/// A prompt whose text changes from step to step, as a tree. Parsing needs no recursion, so that no depth of brackets is too deep: brackets are opened on a
-/// stack and, when closed, become a change, an alternation or text.
-/// </summary>
-/// <remarks>
-/// The grammar is AUTOMATIC1111's, an ambiguous one that its parser resolves in favour of changes over text. Hence the rules here: a bracket pair that means
-/// nothing is text, and so is every bracket open around it, but whole changes inside remain.
-/// </remarks>
+/// <summary>A prompt whose text changes from step to step, as a tree. Parsing needs no recursion, so that no depth of brackets is too deep: brackets are opened
+/// on a stack and, when closed, become a change, an alternation or text.</summary>
+/// <remarks>The grammar is AUTOMATIC1111's, an ambiguous one that its parser resolves in favour of changes over text. Hence the rules here: a bracket pair that
+/// means nothing is text, and so is every bracket open around it, but whole changes inside remain.</remarks>
 internal sealed partial class PromptSchedule
 {
     private abstract record Node;
@@ -101,7 +97,6 @@ internal sealed partial class PromptSchedule
     }
 
     /// <summary>The texts of all steps, each with the last step it is for.</summary>
-    /// <param name="steps">How many steps there are.</param>
     public List<(int UntilStep, string Text)> Unroll(int steps)
     {
         int StepOf(Change change) => (int)Math.Min(steps, change.IsPart ? change.When * steps : change.When);

@@ -3,11 +3,9 @@ using System.Text;
 
 namespace Easel.Text.Repair;
 
-/// <summary>
-/// Unicode's normalization form C: letters and their accents as one character where there is one (Unicode Standard Annex 15). Done here because
+/// <summary>Unicode's normalization form C: letters and their accents as one character where there is one (Unicode Standard Annex 15). Done here because
 /// <see cref="string.Normalize()"/> leaves everything but ASCII alone in an application that uses invariant globalization, as the ones with small footprints
-/// do.
-/// </summary>
+/// do.</summary>
 internal static class CanonicalComposition
 {
     private const int HangulBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TrailBase = 0x11A7, Leads = 19, Vowels = 21, Trails = 28;

@@ -1,8 +1,7 @@
 namespace Easel.Text.Repair;
 
-/// <summary>
-/// Full-width Latin and half-width katakana, Hangul and symbols (U+FF01 to U+FFEE), which exist to fill a grid of characters, and the letters they stand for.
-/// </summary>
+/// <summary>Full-width Latin and half-width katakana, Hangul and symbols (U+FF01 to U+FFEE), which exist to fill a grid of characters, and the letters they
+/// stand for.</summary>
 internal static class CharacterWidths
 {
     private const string Katakana =

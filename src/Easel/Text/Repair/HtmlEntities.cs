@@ -46,9 +46,8 @@ internal static partial class HtmlEntities
         return 0;
     }
 
-    /// <summary>
-    /// The character of #233; or #xE9;. Numbers that are no character give nothing or U+FFFD, and 128-159 mean Windows-1252, as the HTML standard says.
-    /// </summary>
+    /// <summary>The character of #233; or #xE9;. Numbers that are no character give nothing or U+FFFD, and 128-159 mean Windows-1252, as the HTML standard
+    /// says.</summary>
     private static string Numbered(string reference)
     {
         var isHex = reference[1] is 'x' or 'X';

@@ -5,17 +5,13 @@ using System.Text.Unicode;
 
 namespace Easel.Text.Repair;
 
-/// <summary>
-/// Undoes mojibake: text in UTF-8 that was read as something else, "cafÃ©" for "café". It acts only on text that holds sequences which no person writes
-/// (<see cref="MojibakePatterns"/>), by writing it back in the encoding it was misread in and reading that as UTF-8.
-/// Original: <c>fix_encoding</c> of ftfy 6.1.1 (Robyn Speer).
-/// </summary>
+/// <summary>Undoes mojibake: text in UTF-8 that was read as something else, "cafÃ©" for "café". It acts only on text that holds sequences which no person
+/// writes (<see cref="MojibakePatterns"/>), by writing it back in the encoding it was misread in and reading that as UTF-8. Original: <c>fix_encoding</c> of
+/// ftfy 6.1.1 (Robyn Speer).</summary>
 internal static partial class Mojibake
 {
-    /// <summary>
-    /// The first byte of à whose second, A0, merged with the space after it: "Ã la mode" is "à la mode", so that the space stays beside the A0 put back.
-    /// Not before the Portuguese words that go on, "Ã quele" being "àquele".
-    /// </summary>
+    /// <summary>The first byte of à whose second, A0, merged with the space after it: "Ã la mode" is "à la mode", so that the space stays beside the A0 put
+    /// back. Not before the Portuguese words that go on, "Ã quele" being "àquele".</summary>
     [GeneratedRegex(@"\xC3\x20(?!\x20|quele|quela|quilo|s\x20)")]
     private static partial Regex LoneAGrave();
 

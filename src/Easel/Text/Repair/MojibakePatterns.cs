@@ -4,10 +4,8 @@ using System.Text.RegularExpressions;
 
 namespace Easel.Text.Repair;
 
-/// <summary>
-/// What mojibake looks like: about 400 characters occur in it, in kinds, and some kinds side by side are all but never meant (a small accented letter before a
-/// currency sign). Kinds and rules are those of ftfy 6.1.1's <c>badness</c> and <c>chardata</c> (Robyn Speer).
-/// </summary>
+/// <summary>What mojibake looks like: about 400 characters occur in it, in kinds, and some kinds side by side are all but never meant (a small accented letter
+/// before a currency sign). Kinds and rules are those of ftfy 6.1.1's <c>badness</c> and <c>chardata</c> (Robyn Speer).</summary>
 internal static partial class MojibakePatterns
 {
     // Kinds of characters, as the inside of a character class. None has a hyphen, bracket or backslash of its own.
@@ -91,10 +89,8 @@ internal static partial class MojibakePatterns
     /// <summary>Whether a text holds anything that is all but certainly mojibake.</summary>
     public static bool IsBad(string text) => Badness().IsMatch(OneCharacterEach(text));
 
-    /// <summary>
-    /// Characters beyond U+FFFF are two for .NET's expressions and one for the original's; no rule names any of them, so that a letter and a square can stand
-    /// in for all.
-    /// </summary>
+    /// <summary>Characters beyond U+FFFF are two for .NET's expressions and one for the original's; no rule names any of them, so that a letter and a square
+    /// can stand in for all.</summary>
     private static string OneCharacterEach(string text)
     {
         if (!text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')) return text;

@@ -3,10 +3,8 @@ using System.Text;
 
 namespace Easel.Text.Repair;
 
-/// <summary>
-/// Makes of what a person typed or pasted the text that CLIP was trained on: broken encodings repaired, HTML entities resolved, one space between words, lower
-/// case. Original: <c>basic_clean</c>, <c>whitespace_clean</c> and <c>str.lower</c> in openai/CLIP's <c>simple_tokenizer.py</c>.
-/// </summary>
+/// <summary>Makes of what a person typed or pasted the text that CLIP was trained on: broken encodings repaired, HTML entities resolved, one space between
+/// words, lower case. Original: <c>basic_clean</c>, <c>whitespace_clean</c> and <c>str.lower</c> in openai/CLIP's <c>simple_tokenizer.py</c>.</summary>
 internal static class PromptCleaner
 {
     /// <summary>The text as the tokenizer splits it.</summary>
@@ -29,10 +27,8 @@ internal static class PromptCleaner
         return result.ToString();
     }
 
-    /// <summary>
-    /// Lower case by the rules of Unicode, of which .NET has only the simple ones: a sigma that ends a word has a form of its own, and a dotted capital I keeps
-    /// its dot.
-    /// </summary>
+    /// <summary>Lower case by the rules of Unicode, of which .NET has only the simple ones: a sigma that ends a word has a form of its own, and a dotted
+    /// capital I keeps its dot.</summary>
     private static string Lower(string text)
     {
         if (text.Contains('Σ'))
@@ -64,9 +60,8 @@ internal static class PromptCleaner
             or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol
         || (rune.IsBmp && "'.:\u00B7\u0387\u055F\u05F4\u2018\u2019\u2024\u2027\uFE13\uFE52\uFE55\uFF07\uFF0E\uFF1A".Contains((char)rune.Value));
 
-    /// <summary>
-    /// Unicode's property Cased: letters with case, and what looks like them (ordinal indicators, Roman numerals, letters in circles and squares).
-    /// </summary>
+    /// <summary>Unicode's property Cased: letters with case, and what looks like them (ordinal indicators, Roman numerals, letters in circles and
+    /// squares).</summary>
     private static bool IsCased(Rune rune) =>
         Rune.GetUnicodeCategory(rune) is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
         || rune.Value is 0xAA or 0xBA or (>= 0x2160 and <= 0x217F) or (>= 0x24B6 and <= 0x24E9)

@@ -63,9 +63,8 @@ internal sealed class SingleByteEncoding
     /// <summary>The character of a byte.</summary>
     public char Decode(byte value) => value < 0x80 ? (char)value : _upperHalf[value - 0x80];
 
-    /// <summary>
-    /// The bytes of a text, one in each character of the result, so that they can be searched like text; null if the encoding cannot write it.
-    /// </summary>
+    /// <summary>The bytes of a text, one in each character of the result, so that they can be searched like text; null if the encoding cannot write
+    /// it.</summary>
     public string? Encode(string text)
     {
         var bytes = new char[text.Length];

@@ -3,10 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace Easel.Text.Repair;
 
-/// <summary>
-/// Mends text that was damaged on its way: read in the wrong encoding, escaped for HTML, typeset with ligatures and curly quotes, in full-width letters, with
-/// control characters. Steps, order and tables are those of <c>fix_text</c> of ftfy 6.1.1 (Robyn Speer), which CLIP's tokenizer was trained behind.
-/// </summary>
+/// <summary>Mends text that was damaged on its way: read in the wrong encoding, escaped for HTML, typeset with ligatures and curly quotes, in full-width
+/// letters, with control characters. Steps, order and tables are those of <c>fix_text</c> of ftfy 6.1.1 (Robyn Speer), which CLIP's tokenizer was trained
+/// behind.</summary>
 internal static partial class TextRepair
 {
     /// <summary>Two letters in one character, and the two.</summary>
@@ -19,9 +18,8 @@ internal static partial class TextRepair
 
     private static readonly Dictionary<char, string> LineBreaks = Table("\r\u2028\u2029\u0085", '\n').ToDictionary();
 
-    /// <summary>
-    /// Controls with no visible effect: ASCII's except tab, line feed, form feed and carriage return; deprecated Arabic ones; annotations; the byte order mark.
-    /// </summary>
+    /// <summary>Controls with no visible effect: ASCII's except tab, line feed, form feed and carriage return; deprecated Arabic ones; annotations; the byte
+    /// order mark.</summary>
     private static readonly Dictionary<char, string> Controls = Enumerable.Range(0, 0x80).Select(c => (char)c)
         .Where(c => c is <= '\u0008' or '\u000B' or (>= '\u000E' and <= '\u001F') or '\u007F')
         .Concat([.. "\u206A\u206B\u206C\u206D\u206E\u206F\uFEFF\uFFF9\uFFFA\uFFFB\uFFFC"])

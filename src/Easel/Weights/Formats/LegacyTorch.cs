@@ -2,10 +2,8 @@ using System.Numerics;
 
 namespace Easel.Weights.Formats;
 
-/// <summary>
-/// Reads what <c>torch.save</c> wrote before PyTorch 1.6: five pickles in a row (a magic number, the protocol, facts of the writing system, the value, the
-/// keys of the storages) and then each storage, its number of elements first (pytorch's torch/serialization.py, <c>_legacy_save</c>).
-/// </summary>
+/// <summary>Reads what <c>torch.save</c> wrote before PyTorch 1.6: five pickles in a row (a magic number, the protocol, facts of the writing system, the value,
+/// the keys of the storages) and then each storage, its number of elements first (pytorch's torch/serialization.py, <c>_legacy_save</c>).</summary>
 internal static class LegacyTorch
 {
     private const long Protocol = 1001;

@@ -58,11 +58,9 @@ internal sealed unsafe partial class MappedFile : IDisposable
     }
 
     /// <summary>The bytes from <paramref name="offset"/> on, which stay where they are until the file is disposed.</summary>
-    /// <exception cref="CheckpointException">The range is not inside the file.</exception>
     public ReadOnlySpan<byte> Span(long offset, int length) => new(Pointer(offset, length), length);
 
     /// <summary>The address of <paramref name="length"/> bytes at <paramref name="offset"/>.</summary>
-    /// <exception cref="CheckpointException">The range is not inside the file.</exception>
     public byte* Pointer(long offset, long length)
     {
         Check(offset, length);
@@ -70,7 +68,6 @@ internal sealed unsafe partial class MappedFile : IDisposable
     }
 
     /// <summary>Makes sure that a range lies inside the file.</summary>
-    /// <exception cref="CheckpointException">It does not.</exception>
     public void Check(long offset, long length)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -80,10 +77,8 @@ internal sealed unsafe partial class MappedFile : IDisposable
     /// <summary>The little-endian number at <paramref name="offset"/>.</summary>
     public ulong UInt64(long offset) => BinaryPrimitives.ReadUInt64LittleEndian(Span(offset, 8));
 
-    /// <summary>
-    /// Tells the system that the bytes read from this range need not stay in memory. Pages of a mapped file count as the process's own once touched, so a
-    /// load that does this needs the model plus one tensor and no more. A hint: on systems without <c>madvise</c> nothing happens.
-    /// </summary>
+    /// <summary>Tells the system that the bytes read from this range need not stay in memory. Pages of a mapped file count as the process's own once touched,
+    /// so a load that does this needs the model plus one tensor and no more. A hint: on systems without <c>madvise</c> nothing happens.</summary>
     public void Release(long offset, long length)
     {
         if (length <= 0 || !(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS())) return;
@@ -95,7 +90,6 @@ internal sealed unsafe partial class MappedFile : IDisposable
 
     /// <summary>The exception that refuses this file.</summary>
     /// <param name="what">The rest of the sentence that begins with the file's name, without its full stop.</param>
-    /// <param name="inner">The cause, if another exception was.</param>
     public CheckpointException Refuse(string what, Exception? inner = null) => new($"'{Path}' {what}.", inner);
 
     /// <summary>Unmaps the file: every view of it is invalid from here on.</summary>

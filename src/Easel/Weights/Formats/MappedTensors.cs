@@ -3,8 +3,6 @@ using static TorchSharp.torch;
 namespace Easel.Weights.Formats;
 
 /// <summary>Where the elements of one tensor lie.</summary>
-/// <param name="Type">The type the file stores.</param>
-/// <param name="Shape">The tensor's dimensions.</param>
 /// <param name="Strides">Its strides in elements, or null when its elements lie in order.</param>
 /// <param name="Start">The first element: a position in the file, or in the inflated storage when there is one.</param>
 /// <param name="Reach">How many elements from the first to the last, both counted.</param>
@@ -16,10 +14,8 @@ internal sealed unsafe class MappedTensors(MappedFile file, OrderedDictionary<st
 {
     private const int Chunk = 16 << 20;
 
-    /// <inheritdoc/>
     public override IReadOnlyDictionary<string, TensorInfo> Tensors { get; } = Describe(places);
 
-    /// <inheritdoc/>
     public override Tensor View(string name)
     {
         var place = Find(name);
@@ -31,7 +27,6 @@ internal sealed unsafe class MappedTensors(MappedFile file, OrderedDictionary<st
         return Elements(place, [place.Reach], dtype).as_strided(place.Shape, strides).MoveToOuterDisposeScope();
     }
 
-    /// <inheritdoc/>
     public override void Release(string name)
     {
         var place = Find(name);
@@ -39,7 +34,6 @@ internal sealed unsafe class MappedTensors(MappedFile file, OrderedDictionary<st
         else file.Release(place.Start, place.Reach * place.Type.Size);
     }
 
-    /// <inheritdoc/>
     public override void Dispose() => file.Dispose();
 
     // The elements in the order they are stored, in the given shape: in place where that is possible.

@@ -34,8 +34,6 @@ internal sealed record PickledOpaque(string Type);
 
 /// <summary>A run of bytes that tensors lie in.</summary>
 /// <param name="Key">Which one, by the file's own name for it.</param>
-/// <param name="Type">The type of its elements.</param>
-/// <param name="Bytes">Its length.</param>
 /// <param name="Skip">Where this part begins in the whole storage, in bytes: files older than PyTorch 0.4 may speak of parts.</param>
 internal sealed record PickledStorage(string Key, StoredType Type, long Bytes, long Skip);
 

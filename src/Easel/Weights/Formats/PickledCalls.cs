@@ -7,10 +7,8 @@ namespace Easel.Weights.Formats;
 /// <param name="Stored">The element type, where it is a dtype or a class of storage.</param>
 internal sealed record PickledName(string Name, bool Known, Func<object?[], object?>? Make = null, StoredType? Stored = null);
 
-/// <summary>
-/// The names that a tensor checkpoint needs, with what each of them means. There are no others: nothing is looked up, and nothing of the file's choosing is
-/// run.
-/// </summary>
+/// <summary>The names that a tensor checkpoint needs, with what each of them means. There are no others: nothing is looked up, and nothing of the file's
+/// choosing is run.</summary>
 internal static class PickledCalls
 {
     private static readonly Dictionary<string, PickledName> Table = Build();

@@ -1,8 +1,7 @@
 namespace Easel.Weights.Formats;
 
-/// <summary>
-/// The storages that a pickle speaks of. It names each by a persistent id: ('storage', class, key, device, elements) and, before PyTorch 0.4, a part of it.
-/// </summary>
+/// <summary>The storages that a pickle speaks of. It names each by a persistent id: ('storage', class, key, device, elements) and, before PyTorch 0.4, a part
+/// of it.</summary>
 internal sealed class PickledStorages
 {
     private readonly OrderedDictionary<string, PickledStorage> _byKey = [];

@@ -3,10 +3,8 @@ using System.Text.Unicode;
 
 namespace Easel.Weights.Formats;
 
-/// <summary>
-/// Reads safetensors: eight bytes of header length, a JSON header, then the values without gaps. The rules are those of the format's own reader
-/// (github.com/huggingface/safetensors, "Format"), which leave no byte of a file unaccounted for.
-/// </summary>
+/// <summary>Reads safetensors: eight bytes of header length, a JSON header, then the values without gaps. The rules are those of the format's own reader
+/// (github.com/huggingface/safetensors, "Format"), which leave no byte of a file unaccounted for.</summary>
 internal static class SafeTensors
 {
     /// <summary>The longest header the format allows.</summary>
@@ -18,7 +16,6 @@ internal static class SafeTensors
     private const int LengthField = 8;
 
     /// <summary>Parses and checks the header of <paramref name="file"/>, which the result owns from then on.</summary>
-    /// <exception cref="CheckpointException">The header breaks a rule of the format.</exception>
     public static TensorFile Read(MappedFile file)
     {
         var length = file.UInt64(0);

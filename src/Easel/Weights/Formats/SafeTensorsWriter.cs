@@ -13,8 +13,6 @@ internal static class SafeTensorsWriter
     /// <param name="path">Where to; a file that is there is replaced once the new one is whole.</param>
     /// <param name="tensors">The tensors by name; on any device, of any layout.</param>
     /// <param name="floats">The type to store floating-point tensors in, when it is to be another; other tensors keep theirs.</param>
-    /// <param name="metadata">Texts to store beside them.</param>
-    /// <exception cref="EaselException">The file cannot be written.</exception>
     public static void Write(string path, IReadOnlyDictionary<string, Tensor> tensors, ScalarType? floats = null,
         IReadOnlyDictionary<string, string>? metadata = null)
     {
@@ -27,11 +25,8 @@ internal static class SafeTensorsWriter
     /// <param name="path">Where to; a file that is there is replaced once the new one is whole.</param>
     /// <param name="tensors">What is to be written, in the order of the header.</param>
     /// <param name="open">Gives the tensor of a name; it is converted to the type announced, and disposed unless it belongs to a scope of the caller's.</param>
-    /// <param name="metadata">Texts to store beside them.</param>
     /// <param name="progress">Told the number of bytes of values written so far, after every tensor.</param>
     /// <param name="cancel">Stops the writing; nothing is left behind.</param>
-    /// <exception cref="EaselException">The file cannot be written.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static void Write(string path, IReadOnlyDictionary<string, TensorInfo> tensors, Func<string, Tensor> open,
         IReadOnlyDictionary<string, string>? metadata = null, Action<long>? progress = null, CancellationToken cancel = default)
     {

@@ -14,7 +14,6 @@ internal sealed class ShardedTensors : TensorFile
 
     private ShardedTensors(string path) : base(path) { }
 
-    /// <inheritdoc/>
     public override IReadOnlyDictionary<string, TensorInfo> Tensors => _tensors;
 
     /// <summary>Opens every shard that the index names.</summary>
@@ -43,13 +42,10 @@ internal sealed class ShardedTensors : TensorFile
         }
     }
 
-    /// <inheritdoc/>
     public override Tensor View(string name) => Find(name).View(name);
 
-    /// <inheritdoc/>
     public override void Release(string name) => Find(name).Release(name);
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         foreach (var shard in _shards) shard.Dispose();

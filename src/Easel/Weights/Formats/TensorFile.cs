@@ -2,10 +2,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Weights.Formats;
 
-/// <summary>
-/// A file of named tensors, of whatever format, mapped and not yet read: safetensors, or a checkpoint of PyTorch's in its zip or its older form. Opening it
-/// parses and checks everything but the values; nothing in the file is ever executed.
-/// </summary>
+/// <summary>A file of named tensors, of whatever format, mapped and not yet read: safetensors, or a checkpoint of PyTorch's in its zip or its older form.
+/// Opening it parses and checks everything but the values; nothing in the file is ever executed.</summary>
 internal abstract class TensorFile(string path) : IDisposable
 {
     /// <summary>The path as the caller gave it.</summary>
@@ -23,10 +21,8 @@ internal abstract class TensorFile(string path) : IDisposable
     /// <summary>What was knowingly left aside, for a person to read.</summary>
     public IReadOnlyList<string> Remarks { get; init; } = [];
 
-    /// <summary>
-    /// The tensor called <paramref name="name"/>, on the CPU, in the type the file stores (<see cref="TensorInfo.DType"/>). Where the file allows it the
-    /// tensor lies over the mapped file itself: it must not be written to and is valid until this object is disposed. The caller owns it.
-    /// </summary>
+    /// <summary>The tensor called <paramref name="name"/>, on the CPU, in the type the file stores (<see cref="TensorInfo.DType"/>). Where the file allows it
+    /// the tensor lies over the mapped file itself: it must not be written to and is valid until this object is disposed. The caller owns it.</summary>
     /// <exception cref="CheckpointException">The file has no such tensor, or nothing can hold its type.</exception>
     public abstract Tensor View(string name);
 

@@ -12,7 +12,6 @@ internal sealed record TensorInfo(ScalarType DType, long[] Shape, string Stored)
     public long ElementCount => Shape.Aggregate(1L, (product, size) => product * size);
 
     /// <summary>A tensor that is stored as it is.</summary>
-    /// <exception cref="EaselException">No file stores that type.</exception>
     public static TensorInfo Of(ScalarType dtype, long[] shape) =>
         new(dtype, shape, StoredType.Of(dtype)?.Name ?? throw new EaselException($"A tensor of type {dtype} cannot be stored in a safetensors file."));
 }

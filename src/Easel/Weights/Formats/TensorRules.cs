@@ -24,10 +24,8 @@ internal static class TensorRules
         return empty ? 0 : (long)strides;
     }
 
-    /// <summary>
-    /// How many elements of its storage a strided tensor spans, first and last included; 0 for an empty one; null when the numbers are negative, do not fit,
-    /// or would let a copy of the tensor be far larger than the <paramref name="storage"/> bytes it lies in.
-    /// </summary>
+    /// <summary>How many elements of its storage a strided tensor spans, first and last included; 0 for an empty one; null when the numbers are negative, do
+    /// not fit, or would let a copy of the tensor be far larger than the <paramref name="storage"/> bytes it lies in.</summary>
     public static long? Reach(ReadOnlySpan<long> shape, ReadOnlySpan<long> strides, StoredType type, long storage)
     {
         if (shape.Length != strides.Length || shape.Length > MostDimensions || Bytes(shape, type) is not { } bytes) return null;

@@ -2,9 +2,8 @@ using System.Globalization;
 
 namespace Easel.Weights.Formats;
 
-/// <summary>
-/// What is worth having in the value of a checkpoint's pickle: the tensors by name, the plain values beside them, and word of what was left aside.
-/// </summary>
+/// <summary>What is worth having in the value of a checkpoint's pickle: the tensors by name, the plain values beside them, and word of what was left
+/// aside.</summary>
 internal sealed class TorchState
 {
     // A name is held once per tensor, so these bound what a hostile file can make of a few bytes.

@@ -2,11 +2,9 @@ using System.Text;
 
 namespace Easel.Weights.Formats;
 
-/// <summary>
-/// Reads what <c>torch.save</c> has written since PyTorch 1.6: a zip with one folder, in it <c>data.pkl</c> and one entry <c>data/KEY</c> per storage (the
-/// format: pytorch's caffe2/serialize/inline_container.h). Entries are stored uncompressed, so tensors are used where they lie; archives that were packed
-/// again are inflated.
-/// </summary>
+/// <summary>Reads what <c>torch.save</c> has written since PyTorch 1.6: a zip with one folder, in it <c>data.pkl</c> and one entry <c>data/KEY</c> per storage
+/// (the format: pytorch's caffe2/serialize/inline_container.h). Entries are stored uncompressed, so tensors are used where they lie; archives that were packed
+/// again are inflated.</summary>
 internal static class TorchZip
 {
     private const string PickleName = "data.pkl";

@@ -6,11 +6,9 @@ using System.Text;
 
 namespace Easel.Weights.Formats;
 
-/// <summary>
-/// Reads pickles of protocols 0 to 5 as data (Python's Lib/pickletools.py describes the machine). Names are never imported, nothing of the file's choosing is
-/// called, and nothing recurses: the nesting of a pickle is the length of a list here. Its exceptions lack the file's name, which <see cref="Read"/> puts
-/// before them.
-/// </summary>
+/// <summary>Reads pickles of protocols 0 to 5 as data (Python's Lib/pickletools.py describes the machine). Names are never imported, nothing of the file's
+/// choosing is called, and nothing recurses: the nesting of a pickle is the length of a list here. Its exceptions lack the file's name, which
+/// <see cref="Read"/> puts before them.</summary>
 internal ref struct Unpickler
 {
     /// <summary>The longest pickle that is read: those of the largest models have a few megabytes.</summary>
@@ -33,11 +31,9 @@ internal ref struct Unpickler
     }
 
     /// <summary>Reads the pickle that <paramref name="data"/> begins with.</summary>
-    /// <param name="file">The file, for messages.</param>
     /// <param name="data">The pickle; what follows it is not looked at.</param>
     /// <param name="storages">Takes note of the storages that tensors refer to.</param>
     /// <returns>The value, and how many bytes the pickle takes.</returns>
-    /// <exception cref="CheckpointException">It is damaged, or wants what no tensor checkpoint needs.</exception>
     public static (object? Value, int Length) Read(MappedFile file, ReadOnlySpan<byte> data, PickledStorages storages)
     {
         try

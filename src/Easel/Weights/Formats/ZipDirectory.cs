@@ -9,7 +9,6 @@ namespace Easel.Weights.Formats;
 /// <param name="Start">Where its bytes begin in the archive.</param>
 /// <param name="PackedSize">How many bytes it takes there.</param>
 /// <param name="Size">How many it has when inflated, as the directory claims.</param>
-/// <param name="Deflated">Whether it is compressed.</param>
 internal sealed record ZipEntry(string Name, long Start, long PackedSize, long Size, bool Deflated)
 {
     // Deflate cannot make less than one byte of 1032; a directory that claims more lies.
@@ -37,7 +36,6 @@ internal sealed class ZipInflater : IDisposable
     }
 
     /// <summary>Fills <paramref name="destination"/> with the bytes that follow.</summary>
-    /// <exception cref="CheckpointException">The entry is damaged or ends before.</exception>
     public void Read(Span<byte> destination)
     {
         try
@@ -57,14 +55,11 @@ internal sealed class ZipInflater : IDisposable
         for (; count > 0; count -= scratch.Length) Read(scratch[..(int)Math.Min(count, scratch.Length)]);
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _stream.Dispose();
 }
 
-/// <summary>
-/// The central directory of a zip, zip64 included (PKWARE APPNOTE 6.3, sections 4.3 and 4.5.3). .NET's own reader hands out streams; this one says where each
-/// entry lies, so that stored ones can be used in place.
-/// </summary>
+/// <summary>The central directory of a zip, zip64 included (PKWARE APPNOTE 6.3, sections 4.3 and 4.5.3). .NET's own reader hands out streams; this one says
+/// where each entry lies, so that stored ones can be used in place.</summary>
 internal static class ZipDirectory
 {
     private const uint EndSignature = 0x06054B50, End64Signature = 0x06064B50, Locator64Signature = 0x07064B50;
@@ -73,7 +68,6 @@ internal static class ZipDirectory
     private const int LargestDirectory = 256 << 20;
 
     /// <summary>The entries of <paramref name="file"/> in the directory's order, each checked to lie inside the file.</summary>
-    /// <exception cref="CheckpointException">The archive is cut short or damaged.</exception>
     public static OrderedDictionary<string, ZipEntry> Read(MappedFile file)
     {
         var end = FindEnd(file);

@@ -4,11 +4,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Weights.Lora;
 
-/// <summary>
-/// A small change to a model's weights: for each layer it touches two narrow matrices whose product, scaled, is added to the layer's weight.
-/// "LoRA: Low-Rank Adaptation of Large Language Models", arXiv 2106.09685; convolutions as in LyCORIS' LoCon, arXiv 2309.14859.
-/// The file is open, and read only when the change is made.
-/// </summary>
+/// <summary>A small change to a model's weights: for each layer it touches two narrow matrices whose product, scaled, is added to the layer's weight. "LoRA:
+/// Low-Rank Adaptation of Large Language Models", arXiv 2106.09685; convolutions as in LyCORIS' LoCon, arXiv 2309.14859. The file is open, and read only when
+/// the change is made.</summary>
 internal sealed class LoraFile : IDisposable
 {
     private const int LongestSettings = 1 << 20;
@@ -75,10 +73,8 @@ internal sealed class LoraFile : IDisposable
         Remarks = [$"{Name}: {unknown.Count} tensors are no part of a LoRA and were left aside ({Quoted.Name(unknown[0])}{more})"];
     }
 
-    /// <summary>
-    /// The alpha that PEFT and diffusers write not as tensors but as settings: in the file's metadata, or in adapter_config.json beside it. Null where
-    /// nothing says.
-    /// </summary>
+    /// <summary>The alpha that PEFT and diffusers write not as tensors but as settings: in the file's metadata, or in adapter_config.json beside it. Null where
+    /// nothing says.</summary>
     private double? SettingsAlpha(string network)
     {
         if (_file.Metadata.TryGetValue("lora_adapter_metadata", out var metadata)) return Alpha(metadata, network + ".lora_alpha");
@@ -142,10 +138,6 @@ internal sealed class LoraLayer
     public long[] Shape { get; }
 
     /// <summary>The layer that some tensors of a file make.</summary>
-    /// <param name="file">The file.</param>
-    /// <param name="text">Whether it is the text encoder's.</param>
-    /// <param name="layer">Its name.</param>
-    /// <param name="parts">The tensors' names.</param>
     /// <param name="alpha">The alpha where no tensor has it; null for one equal to the number of channels between.</param>
     public static LoraLayer Of(TensorFile file, bool text, string layer, IReadOnlyDictionary<LoraPart, string> parts, double? alpha)
     {

@@ -18,11 +18,9 @@ internal enum LoraPart
     Alpha,
 }
 
-/// <summary>
-/// The names of a LoRA's tensors. Whatever their layout, a layer comes out as the name of one of our parameters' layers (diffusers' and transformers' names,
-/// or for the UNet the original's) with "_" for each ".", which is how kohya-ss/sd-scripts writes it: other layouts can be brought to that form, but it
-/// cannot be undone without the network.
-/// </summary>
+/// <summary>The names of a LoRA's tensors. Whatever their layout, a layer comes out as the name of one of our parameters' layers (diffusers' and transformers'
+/// names, or for the UNet the original's) with "_" for each ".", which is how kohya-ss/sd-scripts writes it: other layouts can be brought to that form, but it
+/// cannot be undone without the network.</summary>
 internal static partial class LoraKeys
 {
     // In this order: the longer of two that begin alike comes first.

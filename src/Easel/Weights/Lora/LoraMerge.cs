@@ -10,12 +10,10 @@ namespace Easel.Weights.Lora;
 /// <param name="TextScale">Multiplier of its changes to the text encoder.</param>
 internal readonly record struct LoraUse(LoraFile Lora, double UNetScale, double TextScale);
 
-/// <summary>
-/// Merges LoRAs into a model's weights and takes them out again. Every weight is computed from what the checkpoint says, in fp32, and rounded once to the
-/// precision the model runs in: nothing adds up however often LoRAs change, and without any the weights are bit for bit what loading made them. That is why
-/// the original weights are read from the checkpoint again and not kept: the file is mapped and costs no memory, while copies of all touched layers would
-/// hold most of the UNet a second time.
-/// </summary>
+/// <summary>Merges LoRAs into a model's weights and takes them out again. Every weight is computed from what the checkpoint says, in fp32, and rounded once to
+/// the precision the model runs in: nothing adds up however often LoRAs change, and without any the weights are bit for bit what loading made them. That is why
+/// the original weights are read from the checkpoint again and not kept: the file is mapped and costs no memory, while copies of all touched layers would hold
+/// most of the UNet a second time.</summary>
 internal sealed class LoraMerge
 {
     private readonly IReadOnlyList<Network> _networks;
@@ -25,12 +23,10 @@ internal sealed class LoraMerge
     private IReadOnlyList<string> _remarks = [];
 
     /// <summary>Prepares a model that was loaded from these tensors; their files must stay open.</summary>
-    /// <param name="slots">Its networks.</param>
     public LoraMerge(IEnumerable<NetworkSlot> slots) => _networks = [.. slots.Where(slot => slot.LoraNames is not null).Select(slot => new Network(slot))];
 
-    /// <summary>
-    /// Makes the model what its checkpoint says with the changes of these LoRAs, and of no others, added. All are checked before the first weight is touched.
-    /// </summary>
+    /// <summary>Makes the model what its checkpoint says with the changes of these LoRAs, and of no others, added. All are checked before the first weight is
+    /// touched.</summary>
     /// <param name="loras">The LoRAs; none to have the original weights back.</param>
     /// <returns>What did not fit, for a person to read.</returns>
     /// <exception cref="CheckpointException">A LoRA is for another model.</exception>
@@ -124,9 +120,8 @@ internal sealed class LoraMerge
 
         public long[] Shape { get; } = layer.named_parameters().Single(p => p.name == "weight").parameter.shape;
 
-        /// <summary>
-        /// Whether a change of that shape can be added: a linear layer's may be written as that of a 1x1 convolution, and the other way round.
-        /// </summary>
+        /// <summary>Whether a change of that shape can be added: a linear layer's may be written as that of a 1x1 convolution, and the other way
+        /// round.</summary>
         public bool Takes(long[] change)
         {
             var own = Shape;

@@ -6,14 +6,12 @@ namespace Easel.Weights.Names;
 /// <param name="Stored">What a file calls it; empty for whatever no other row begins.</param>
 /// <param name="Own">What we call it; null for what belongs to no parameter of ours.</param>
 /// <param name="Part">Which part of the stored tensor ours is, where a layout keeps several in one, along the first dimension.</param>
-/// <param name="Parts">How many equal parts there are.</param>
 /// <param name="IsConvolution">Whether a matrix of ours is stored as a 1x1 convolution.</param>
 internal readonly record struct NameRow(string Stored, string? Own, int Part = 0, int Parts = 1, bool IsConvolution = false);
 
-/// <summary>
-/// How a layout of files names the tensors of one network, and how we do, whose names are those of diffusers and transformers. The one table is read in both
-/// directions. Where rows lie one below another the longest counts, and of two with one name the first; what no row knows is called the same in both.
-/// </summary>
+/// <summary>How a layout of files names the tensors of one network, and how we do, whose names are those of diffusers and transformers. The one table is read
+/// in both directions. Where rows lie one below another the longest counts, and of two with one name the first; what no row knows is called the same in
+/// both.</summary>
 internal sealed class NameTable
 {
     /// <summary>Of anything that files number: more of it is no network, and a table stays small whatever a file says.</summary>

@@ -1,9 +1,7 @@
 namespace Easel.Weights.Names;
 
-/// <summary>
-/// A folder of files that prompts call by name: the name is the file's without extension, in capitals or not. The folder is read when first asked and again
-/// when a name is not known, so that files may be added while the program runs; subfolders are read too.
-/// </summary>
+/// <summary>A folder of files that prompts call by name: the name is the file's without extension, in capitals or not. The folder is read when first asked and
+/// again when a name is not known, so that files may be added while the program runs; subfolders are read too.</summary>
 /// <param name="folder">The folder; one that does not exist is an empty one.</param>
 /// <param name="extensions">The extensions that count, with their dots.</param>
 internal sealed class NamedFiles(string folder, params string[] extensions)

@@ -26,7 +26,6 @@ internal static class UNetNames
         return Original(levels: highest / (blocks + 1) + 1, blocks, hasTransformers: _ => true);
     }
 
-    /// <param name="levels">Resolutions.</param>
     /// <param name="blocks">Residual blocks in each on the way down; there is one more on the way up.</param>
     /// <param name="hasTransformers">Whether a level on the way up, counted from the coarsest, has transformers, whose number the upsampler's follows.</param>
     private static NameTable Original(int levels, int blocks, Func<int, bool> hasTransformers)
