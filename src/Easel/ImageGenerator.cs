@@ -8,7 +8,6 @@ using Easel.Sampling;
 using Easel.Text;
 using Easel.Text.Prompts;
 using Easel.Weights;
-using static TorchSharp.torch;
 
 namespace Easel;
 

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel;
 
 /// <summary>The number format in which a model runs.</summary>

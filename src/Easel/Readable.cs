@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Easel;
 
 /// <summary>Times and sizes as people read them.</summary>

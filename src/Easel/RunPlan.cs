@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Easel;
 
 /// <summary>What a run will take, told before it is begun: counted from the shapes of the model's networks, and timed by what the machine did before.</summary>

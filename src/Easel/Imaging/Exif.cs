@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using System.Text;
-
 namespace Easel.Imaging;
 
 /// <summary>What Easel needs of an EXIF block (a small TIFF file, CIPA DC-008): which way is up, the user comment that holds generation parameters, and the

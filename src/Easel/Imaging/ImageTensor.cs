@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Imaging;
 
 /// <summary>Between pictures and the tensors the autoencoder works on: [n, 3, height, width], float32, -1 = black, 1 = full.</summary>

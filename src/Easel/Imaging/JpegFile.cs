@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using System.Text;
-
 namespace Easel.Imaging;
 
 /// <summary>The segments before the scan of a JPEG file: its EXIF block and its comment.</summary>

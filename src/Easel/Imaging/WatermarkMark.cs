@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Easel.Imaging;
 
 /// <summary>The bits that an invisible watermark repeats over a picture.</summary>

@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using System.Text;
-
 namespace Easel.Imaging;
 
 /// <summary>The RIFF chunks of a WebP file: finding and adding its EXIF block.</summary>

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
 using static Easel.Kernels.MachineCode.Register;
 
 namespace Easel.Kernels;

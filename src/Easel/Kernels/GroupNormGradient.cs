@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using static TorchSharp.torch;
-
 namespace Easel.Kernels;
 
 /// <summary>The norm with its gradient, in the widest vectors that this processor has.</summary>

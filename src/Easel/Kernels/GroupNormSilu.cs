@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using static TorchSharp.torch;
-
 namespace Easel.Kernels;
 
 /// <summary>GroupNorm ("Group Normalization", arXiv 1803.08494) of a channels-last picture, what is added to each channel before it and the SiLU after it, in

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Easel.Kernels;
 
 /// <summary>A very small assembler for x64, for the one instruction that .NET 10 has no intrinsic for: VDPBF16PS, which multiplies pairs of bf16 and adds them

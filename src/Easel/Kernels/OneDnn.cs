@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Kernels;
 
 /// <summary>oneDNN's convolutions and linear layers on weights that were laid out for the processor beforehand, with what follows (bias, GELU, a residual) done

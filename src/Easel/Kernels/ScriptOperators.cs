@@ -1,6 +1,4 @@
 using System.IO.Compression;
-using System.Text;
-using static TorchSharp.torch;
 
 namespace Easel.Kernels;
 

@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using static TorchSharp.torch;
-
 namespace Easel.Kernels;
 
 /// <summary>Shares parts of work among as many threads as libtorch uses. Each thread takes the next part when it is free with the one before, so that none

@@ -1,7 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using static TorchSharp.torch;
-
 namespace Easel.Kernels;
 
 /// <summary>Where a tensor's numbers are.</summary>

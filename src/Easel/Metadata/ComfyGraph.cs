@@ -1,4 +1,3 @@
-using System.Text.Json;
 using static Easel.Metadata.PictureSettings;
 
 namespace Easel.Metadata;

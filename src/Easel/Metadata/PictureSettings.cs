@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
 using Easel.Imaging;
 
 namespace Easel.Metadata;

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Models;
 
 /// <summary>The vectors that some rows of latents attend to, and what each cross-attention makes of them: its keys and values, which are the same at every step

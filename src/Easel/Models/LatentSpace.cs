@@ -1,5 +1,4 @@
 using Easel.Imaging;
-using static TorchSharp.torch;
 
 namespace Easel.Models;
 

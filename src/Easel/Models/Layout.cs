@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Models;
 
 /// <summary>How pictures [n, c, h, w] lie in memory.</summary>

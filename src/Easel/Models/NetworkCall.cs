@@ -1,5 +1,4 @@
 using Easel.Sampling;
-using static TorchSharp.torch;
 
 namespace Easel.Models;
 

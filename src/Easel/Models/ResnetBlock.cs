@@ -1,6 +1,3 @@
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
-
 namespace Easel.Models;
 
 /// <summary>Two normalised convolutions added to their input, the timestep's embedding joining between them (in the UNet; the autoencoder has none).</summary>

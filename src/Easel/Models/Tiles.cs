@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Models;
 
 /// <summary>Runs a network over a large picture in overlapping tiles and blends them, so that memory follows the tile and not the picture.</summary>

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Models;
 
 /// <summary>Counts what networks do without their doing it, as PyTorch's FlopCounterMode does: a network without weights, on the meta device, is run as it

@@ -8,8 +8,6 @@ using Easel.Weights;
 using Easel.Weights.Formats;
 using Easel.Weights.Lora;
 using Easel.Weights.Names;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Easel.Pipeline;
 

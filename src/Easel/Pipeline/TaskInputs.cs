@@ -1,7 +1,6 @@
 using Easel.Imaging;
 using Easel.Models;
 using Easel.Sampling;
-using static TorchSharp.torch;
 
 namespace Easel.Pipeline;
 

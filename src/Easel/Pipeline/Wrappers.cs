@@ -1,6 +1,5 @@
 using Easel.Models;
 using Easel.Sampling;
-using static TorchSharp.torch;
 
 namespace Easel.Pipeline;
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Easel.Kernels;
 using Easel.Models;
 using Easel.Runtime;
-using static TorchSharp.torch;
 
 namespace Easel.Planning;
 

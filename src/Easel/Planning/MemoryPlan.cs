@@ -1,7 +1,5 @@
 using Easel.Pipeline;
 using Easel.Runtime;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Easel.Planning;
 

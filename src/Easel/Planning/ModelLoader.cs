@@ -1,8 +1,6 @@
 using Easel.Pipeline;
 using Easel.Runtime;
 using Easel.Weights;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Easel.Planning;
 

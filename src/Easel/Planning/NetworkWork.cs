@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
-using System.Runtime.CompilerServices;
 using Easel.Models;
-using static TorchSharp.torch;
 
 namespace Easel.Planning;
 

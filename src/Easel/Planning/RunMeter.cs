@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Easel.Models;
 using Easel.Pipeline;
-using static TorchSharp.torch;
 
 namespace Easel.Planning;
 

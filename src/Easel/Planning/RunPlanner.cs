@@ -2,7 +2,6 @@ using Easel.Models;
 using Easel.Pipeline;
 using Easel.Runtime;
 using Easel.Sampling;
-using static TorchSharp.torch;
 
 namespace Easel.Planning;
 

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace Easel.Runtime;
 
 /// <summary>Values remembered between runs under names, in a JSON file that several programs may share. It is read again only when it has changed. What goes

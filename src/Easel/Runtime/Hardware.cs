@@ -1,6 +1,3 @@
-using TorchSharp;
-using static TorchSharp.torch;
-
 namespace Easel.Runtime;
 
 /// <summary>The formats in which a model's weights are kept and in which it computes.</summary>

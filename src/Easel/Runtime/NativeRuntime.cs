@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using TorchSharp;
-
 namespace Easel.Runtime;
 
 /// <summary>Settings of the libraries under libtorch, on Linux: the thread pool and the allocator.</summary>

@@ -1,6 +1,3 @@
-using System.Globalization;
-using static TorchSharp.torch;
-
 namespace Easel.Sampling;
 
 /// <summary>A Brownian path over noise levels, fixed by its seed alone, with the values of torchsde's BrownianTree: the interval is halved again and again, and

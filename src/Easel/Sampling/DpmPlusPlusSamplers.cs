@@ -1,5 +1,4 @@
 using static Easel.Sampling.Moves;
-using static TorchSharp.torch;
 
 namespace Easel.Sampling;
 

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Sampling;
 
 /// <summary>What dpm_adaptive did: attempts, evaluations of the model, attempts kept and attempts thrown away.</summary>

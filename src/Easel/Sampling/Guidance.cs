@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Sampling;
 
 /// <summary>What a network is told beside the picture: made once for a batch, and known by itself and not by its numbers.</summary>

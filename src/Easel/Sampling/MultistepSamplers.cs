@@ -1,6 +1,4 @@
-using TorchSharp;
 using static Easel.Sampling.Moves;
-using static TorchSharp.torch;
 
 namespace Easel.Sampling;
 

@@ -1,6 +1,3 @@
-using TorchSharp;
-using static TorchSharp.torch;
-
 namespace Easel.Sampling;
 
 /// <summary>Whose random numbers to draw.</summary>

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Sampling;
 
 /// <summary>A sampler as a function: it owns its loop and keeps its history in locals.</summary>

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Sampling;
 
 /// <summary>What a sampler walks with. It counts the evaluations of the model and the steps done, so that whoever denoises knows where the run

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Sampling;
 
 /// <summary>Everything about a run that follows from numbers alone: made once per request, before any model is loaded.</summary>

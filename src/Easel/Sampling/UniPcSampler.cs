@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Sampling;
 
 /// <summary>UniPC (Zhao et al. 2023, arXiv 2302.04867): a multistep predictor, corrected at the next level by the estimate made there, without a further

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using Easel.Text.Repair;
 
 namespace Easel.Text;

@@ -1,4 +1,3 @@
-using System.Text;
 using Easel.Text.Repair;
 
 namespace Easel.Text;

@@ -1,7 +1,6 @@
 using Easel.Models;
 using Easel.Sampling;
 using Easel.Weights.Formats;
-using static TorchSharp.torch;
 
 namespace Easel.Weights;
 

@@ -1,7 +1,6 @@
 using Easel.Models.Midas;
 using Easel.Weights.Formats;
 using Easel.Weights.Names;
-using static TorchSharp.torch;
 
 namespace Easel.Weights;
 

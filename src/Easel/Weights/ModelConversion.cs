@@ -1,6 +1,5 @@
 using Easel.Weights.Formats;
 using Easel.Weights.Names;
-using static TorchSharp.torch;
 
 namespace Easel.Weights;
 

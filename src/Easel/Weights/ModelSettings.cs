@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
 using Easel.Weights.Formats;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;

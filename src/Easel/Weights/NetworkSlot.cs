@@ -1,7 +1,5 @@
 using Easel.Models;
 using Easel.Weights.Names;
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
 
 namespace Easel.Weights;
 

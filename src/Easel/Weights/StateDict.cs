@@ -1,8 +1,6 @@
 using Easel.Models;
 using Easel.Weights.Formats;
 using Easel.Weights.Names;
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
 
 namespace Easel.Weights;
 

@@ -1,5 +1,4 @@
 using Easel.Weights.Formats;
-using static TorchSharp.torch;
 
 namespace Easel.Weights;
 

@@ -1,7 +1,5 @@
 using Easel.Imaging;
 using TorchSharp.Modules;
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
 
 namespace Easel.Models.Midas;
 

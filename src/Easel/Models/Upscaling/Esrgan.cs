@@ -1,7 +1,4 @@
 using Easel.Imaging;
-using TorchSharp;
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
 
 namespace Easel.Models.Upscaling;
 

@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Easel.Weights;
 using Easel.Weights.Names;
 

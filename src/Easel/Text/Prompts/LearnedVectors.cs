@@ -1,5 +1,4 @@
 using Easel.Models;
-using static TorchSharp.torch;
 
 namespace Easel.Text.Prompts;
 

@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Runtime.InteropServices;
-using System.Text.RegularExpressions;
-
 namespace Easel.Text.Prompts;
 
 /// <summary>The prompt language of AUTOMATIC1111's web UI, which most shared prompts are written in. Applied in this order: <see cref="ExtractLoras"/>,

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text;
-
 namespace Easel.Text.Repair;
 
 /// <summary>Unicode's normalization form C: letters and their accents as one character where there is one (Unicode Standard Annex 15). Done here because

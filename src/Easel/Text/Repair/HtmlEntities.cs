@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Text;
-using System.Text.RegularExpressions;
-
 namespace Easel.Text.Repair;
 
 /// <summary>Character references of HTML 5: &amp;eacute; and &amp;#233; to é. .NET's own decoder knows 253 of the 2,231 names.</summary>

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text;
-
 namespace Easel.Text.Repair;
 
 /// <summary>Makes of what a person typed or pasted the text that CLIP was trained on: broken encodings repaired, HTML entities resolved, one space between

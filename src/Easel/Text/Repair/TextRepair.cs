@@ -1,6 +1,3 @@
-using System.Text;
-using System.Text.RegularExpressions;
-
 namespace Easel.Text.Repair;
 
 /// <summary>Mends text that was damaged on its way: read in the wrong encoding, escaped for HTML, typeset with ligatures and curly quotes, in full-width

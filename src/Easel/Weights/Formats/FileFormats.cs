@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Easel.Weights.Formats;
 
 /// <summary>The formats that hold tensors.</summary>

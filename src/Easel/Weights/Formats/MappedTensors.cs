@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Weights.Formats;
 
 /// <summary>Where the elements of one tensor lie.</summary>

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text;
-
 namespace Easel.Weights.Formats;
 
 /// <summary>Names out of a file, made fit for a message: a hostile file chooses them, and a terminal obeys control characters.</summary>

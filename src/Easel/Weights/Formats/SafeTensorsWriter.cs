@@ -1,7 +1,3 @@
-using System.Buffers.Binary;
-using System.Text.Json;
-using static TorchSharp.torch;
-
 namespace Easel.Weights.Formats;
 
 /// <summary>Writes safetensors, one tensor in memory at a time.</summary>

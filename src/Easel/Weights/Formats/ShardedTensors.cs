@@ -1,6 +1,3 @@
-using System.Text.Json;
-using static TorchSharp.torch;
-
 namespace Easel.Weights.Formats;
 
 /// <summary>Several files of tensors that an index (<c>*.safetensors.index.json</c>, <c>*.bin.index.json</c>) makes one.</summary>

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Weights.Formats;
 
 /// <summary>An element type as model files store it: one row per type, with the names that safetensors and PyTorch's pickles give it.</summary>

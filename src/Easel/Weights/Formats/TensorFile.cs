@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Weights.Formats;
 
 /// <summary>A file of named tensors, of whatever format, mapped and not yet read: safetensors, or a checkpoint of PyTorch's in its zip or its older form.

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Easel.Weights.Formats;
 
 /// <summary>What a model file says of one tensor, before any of it is read.</summary>

@@ -1,8 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using TorchSharp;
-using static TorchSharp.torch;
-
 namespace Easel.Weights.Formats;
 
 /// <summary>Tensors over memory that somebody else owns: <c>torch::from_blob</c>, which TorchSharp uses but does not offer.</summary>

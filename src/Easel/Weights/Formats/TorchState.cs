@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Easel.Weights.Formats;
 
 /// <summary>What is worth having in the value of a checkpoint's pickle: the tensors by name, the plain values beside them, and word of what was left

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Easel.Weights.Formats;
 
 /// <summary>Reads what <c>torch.save</c> has written since PyTorch 1.6: a zip with one folder, in it <c>data.pkl</c> and one entry <c>data/KEY</c> per storage

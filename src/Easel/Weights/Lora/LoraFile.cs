@@ -1,6 +1,4 @@
-using System.Text.Json;
 using Easel.Weights.Formats;
-using static TorchSharp.torch;
 
 namespace Easel.Weights.Lora;
 

@@ -1,5 +1,3 @@
-using System.Text.RegularExpressions;
-
 namespace Easel.Weights.Lora;
 
 /// <summary>The parts of which a LoRA's change to one layer is made.</summary>

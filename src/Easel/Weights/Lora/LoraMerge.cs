@@ -1,6 +1,4 @@
 using Easel.Models;
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
 
 namespace Easel.Weights.Lora;
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Easel.Weights.Names;
 
 /// <summary>One row of a <see cref="NameTable"/>: a layer, or one tensor, by both its names. The row speaks for everything below it as well.</summary>
