@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics.X86;
-
 namespace Easel;
 
 /// <summary>What the processor says of itself.</summary>

@@ -1,5 +1,3 @@
-using System.IO.Compression;
-
 namespace Easel.Imaging;
 
 /// <summary>Reads 16-bit gray PNG files with all their bits; the general decoder keeps the upper eight.</summary>

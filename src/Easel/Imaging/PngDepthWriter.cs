@@ -1,5 +1,3 @@
-using System.IO.Compression;
-
 namespace Easel.Imaging;
 
 /// <summary>Writes a depth map as a 16-bit gray PNG, which <see cref="ImageFile.LoadGray16(string)"/> reads back to the bit.</summary>

@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Vector = System.Runtime.Intrinsics.Vector256<float>;
 
 namespace Easel.Kernels;

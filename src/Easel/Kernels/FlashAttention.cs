@@ -1,6 +1,3 @@
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
-
 namespace Easel.Kernels;
 
 /// <summary>softmax(Q Kᵀ / √d) V on the CPU without ever holding Q Kᵀ: keys are taken a block at a time and a running maximum and sum correct what was added

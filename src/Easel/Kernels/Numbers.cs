@@ -1,6 +1,3 @@
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
-
 namespace Easel.Kernels;
 
 /// <summary>Conversions and 2^x, in vectors.</summary>

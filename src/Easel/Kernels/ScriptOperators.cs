@@ -1,5 +1,3 @@
-using System.IO.Compression;
-
 namespace Easel.Kernels;
 
 /// <summary>Operators that libtorch registers and TorchSharp does not bind, reached by a script module written in memory: TorchScript can name any registered

@@ -1,6 +1,3 @@
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
-
 namespace Easel.Kernels;
 
 /// <summary>A vector of fp32 numbers, as wide as the processor's: a kernel that is generic in it is written once and compiled for each width.</summary>

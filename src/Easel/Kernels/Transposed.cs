@@ -1,6 +1,3 @@
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
-
 namespace Easel.Kernels;
 
 /// <summary>Brings rows that lie far apart into the lanes of vectors and back, in squares of sixteen by sixteen 32-bit numbers.</summary>

@@ -1,5 +1,3 @@
-using TorchSharp.Modules;
-
 namespace Easel.Models;
 
 /// <summary>The shape of an <see cref="Autoencoder"/>.</summary>

@@ -1,5 +1,3 @@
-using TorchSharp.Modules;
-
 namespace Easel.Models;
 
 /// <summary>The activation inside a text encoder's feed-forward layers.</summary>

@@ -1,5 +1,4 @@
 using Easel.Kernels;
-using TorchSharp.Modules;
 
 namespace Easel.Models;
 

@@ -1,5 +1,3 @@
-using TorchSharp.Modules;
-
 namespace Easel.Models;
 
 /// <summary>Runs numbered lists of layers.</summary>

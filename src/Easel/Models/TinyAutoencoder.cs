@@ -1,5 +1,3 @@
-using TorchSharp.Modules;
-
 namespace Easel.Models;
 
 /// <summary>A small autoencoder distilled from the large one, for previews and quick decodes: the half that decodes, 1.2 million parameters. TAESD,

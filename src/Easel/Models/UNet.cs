@@ -1,5 +1,3 @@
-using TorchSharp.Modules;
-
 namespace Easel.Models;
 
 /// <summary>The transformers of one resolution level.</summary>

@@ -1,5 +1,3 @@
-using TorchSharp.Modules;
-
 namespace Easel.Models.Midas;
 
 /// <summary>A residual network of 50 layers less its last stage, as it begins the hybrid vision transformer: group norms, weight-standardised convolutions,

@@ -1,5 +1,4 @@
 using Easel.Imaging;
-using TorchSharp.Modules;
 
 namespace Easel.Models.Midas;
 

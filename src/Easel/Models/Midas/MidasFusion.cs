@@ -1,5 +1,3 @@
-using TorchSharp.Modules;
-
 namespace Easel.Models.Midas;
 
 /// <summary>Makes a picture of tokens again: what the class token knows is mixed into each, and they are laid out as they lay in the picture. act_postprocess

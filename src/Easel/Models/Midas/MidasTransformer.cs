@@ -1,5 +1,3 @@
-using TorchSharp.Modules;
-
 namespace Easel.Models.Midas;
 
 /// <summary>A vision transformer over the features of a residual network ("An Image is Worth 16x16 Words", arXiv 2010.11929: the hybrid), for pictures of any

@@ -1,5 +1,3 @@
-using TorchSharp.Modules;
-
 namespace Easel.Models.Upscaling;
 
 /// <summary>Real-ESRGAN's small network (realesr-general-x4v3, realesr-animevideov3): plain convolutions, all enlarging in the last; it learns what the nearest

@@ -1,5 +1,3 @@
-using TorchSharp.Modules;
-
 namespace Easel.Models.Upscaling;
 
 /// <summary>The shape of an <see cref="RrdbNet"/>, read off its tensors.</summary>

@@ -1,5 +1,3 @@
-using System.IO.Compression;
-
 namespace Easel.Text.Repair;
 
 /// <summary>Reads the tables embedded in the library; Data/README.md says what each holds and how it was made.</summary>

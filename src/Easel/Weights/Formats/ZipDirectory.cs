@@ -1,5 +1,3 @@
-using System.IO.Compression;
-
 namespace Easel.Weights.Formats;
 
 /// <summary>One file inside a zip.</summary>
