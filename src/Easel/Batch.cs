@@ -1,8 +1,7 @@
 namespace Easel;
 
 /// <summary>Pictures that are drawn together.</summary>
-/// <param name="Number">The batch's place in the run, from 0.</param>
-/// <param name="First">The place in the run of its first picture.</param>
+/// <param name="Number">The batch's place in the run, from 0.</param> <param name="First">The place in the run of its first picture.</param>
 /// <param name="Prompts">One prompt for each of its pictures.</param>
 internal sealed record Batch(int Number, int First, IReadOnlyList<string> Prompts)
 {

@@ -8,8 +8,7 @@ internal static class BoxBlur
     private const int Passes = 3;
 
     /// <summary>Blurs samples [height, width, channels] in place; the edge pixels continue outside the picture.</summary>
-    /// <param name="width">Pixels per row.</param>
-    /// <param name="channels">Samples per pixel.</param>
+    /// <param name="width">Pixels per row.</param> <param name="channels">Samples per pixel.</param>
     /// <param name="sigma">The standard deviation in pixels; 0 leaves the picture as it is.</param>
     public static void Gaussian(byte[] samples, int width, int height, int channels, float sigma)
     {

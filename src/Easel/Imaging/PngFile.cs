@@ -97,7 +97,6 @@ internal static class PngFile
         WriteChunk(file, latin ? "tEXt" : "iTXt", data);
     }
 
-    /// <summary>Writes a chunk with its checksum.</summary>
     public static void WriteChunk(MemoryStream file, string type, ReadOnlySpan<byte> data)
     {
         var chunk = new byte[data.Length + 12];

@@ -14,8 +14,7 @@ internal static class WebPFile
     }
 
     /// <summary>The file with an EXIF block: a header that announces it, what was there, and the block.</summary>
-    /// <param name="file">A still picture as an encoder makes it.</param>
-    /// <param name="exif">The block, without "Exif\0\0".</param>
+    /// <param name="file">A still picture as an encoder makes it.</param> <param name="exif">The block, without "Exif\0\0".</param>
     public static byte[] WithExif(byte[] file, byte[] exif, int width, int height)
     {
         using var result = new MemoryStream(file.Length + exif.Length + 64);

@@ -17,7 +17,6 @@ internal sealed unsafe class AttentionBlock256(int width) : IAttentionBlock
     private readonly int _filledWidth = Numbers.Filled(width, Tile); // of values and outputs
     private readonly float _scale = (float)(Math.Log2(Math.E) / Math.Sqrt(width)); // scores are powers of two, which cost less than powers of e
 
-    /// <summary>Whether this processor can run it.</summary>
     public static bool IsSupported => Singles256.IsSupported;
 
     public long WorkspaceBytes => sizeof(float) * (long)Strip * (Strips * (width + _filledWidth + 2) + KeysAtOnce);
@@ -87,13 +86,9 @@ internal sealed unsafe class AttentionBlock256(int width) : IAttentionBlock
     }
 
     /// <summary>Attends of one strip to some more keys.</summary>
-    /// <param name="q">[width, 16].</param>
-    /// <param name="k">The first of these keys.</param>
-    /// <param name="v">The first of their values.</param>
-    /// <param name="keys">All keys of the head, which is how far a tile of values is from the next.</param>
-    /// <param name="present">Keys to take.</param>
-    /// <param name="output">[filled width, 16].</param>
-    /// <param name="running">Maximum [16] and sum [16].</param>
+    /// <param name="q">[width, 16].</param> <param name="k">The first of these keys.</param> <param name="v">The first of their values.</param>
+    /// <param name="keys">All keys of the head, which is how far a tile of values is from the next.</param> <param name="present">Keys to take.</param>
+    /// <param name="output">[filled width, 16].</param> <param name="running">Maximum [16] and sum [16].</param>
     /// <param name="scores">[keys at once, 16], to work in.</param>
     private void AddKeys(float* q, float* k, float* v, int keys, int present, float* output, float* running, float* scores)
     {

@@ -18,7 +18,6 @@ internal sealed unsafe class AttentionBlockBFloat16(int width) : IAttentionBlock
     private readonly BFloat16Product _scores = BFloat16Product.For(4 * ((width + 1) / 2), 4, accumulates: false, findsMaximum: true)!;
     private readonly BFloat16Product _outputs = BFloat16Product.For(4, 4 * Numbers.Filled(width, Tile), accumulates: true, findsMaximum: false)!;
 
-    /// <summary>Whether this processor and system can run it.</summary>
     public static bool IsSupported => BFloat16Product.IsSupported;
 
     public long WorkspaceBytes => 4L * Queries * (_pairs + _filledWidth + KeysAtOnce + 1);

@@ -15,7 +15,6 @@ namespace Easel.Kernels;
 /// </summary>
 internal sealed unsafe class BFloat16Product
 {
-    /// <summary>Rows in a tile.</summary>
     public const int Tile = 5;
 
     private const int Vectors = FlashAttention.Queries / 16;
@@ -39,19 +38,15 @@ internal sealed unsafe class BFloat16Product
         && For(4, 4, accumulates: false, findsMaximum: false) is not null;
 
     /// <summary>The code for b with these distances; made once. Null where the system does not allow code to be made.</summary>
-    /// <param name="rowBytes">From one row of b to the next.</param>
-    /// <param name="pairBytes">From one pair of a row to the next.</param>
+    /// <param name="rowBytes">From one row of b to the next.</param> <param name="pairBytes">From one pair of a row to the next.</param>
     /// <param name="accumulates">Whether the sums go on from what is there.</param>
     public static BFloat16Product? For(int rowBytes, int pairBytes, bool accumulates, bool findsMaximum) =>
         Made.GetOrAdd((rowBytes, pairBytes, accumulates, findsMaximum), static k =>
             Assemble(k.Item1, k.Item2, k.Item3, k.Item4).ToExecutable() is var code && code != null ? new BFloat16Product(code) : null);
 
     /// <summary>Runs it.</summary>
-    /// <param name="a">[count, 64] pairs.</param>
-    /// <param name="b">[tiles · 5, count] pairs, with the distances that the code was made for.</param>
-    /// <param name="sums">[tiles · 5, 64].</param>
-    /// <param name="tiles">Tiles; at least 1.</param>
-    /// <param name="count">Pairs summed over; at least 1.</param>
+    /// <param name="a">[count, 64] pairs.</param> <param name="b">[tiles · 5, count] pairs, with the distances that the code was made for.</param>
+    /// <param name="sums">[tiles · 5, 64].</param> <param name="tiles">Tiles; at least 1.</param> <param name="count">Pairs summed over; at least 1.</param>
     /// <param name="largest">[64], read and written where maxima are kept.</param>
     public void Run(void* a, void* b, float* sums, int tiles, int count, float* largest = null) => _code(a, b, sums, tiles, count, largest);
 

@@ -24,18 +24,15 @@ internal static unsafe class FlashAttention
     public const float Lowest = -1e30f;
 
     /// <summary>Whether the kernels here serve these queries better than libtorch does.</summary>
-    /// <param name="q">[n, tokens, heads · d].</param>
-    /// <param name="k">[n, context tokens, heads · d].</param>
+    /// <param name="q">[n, tokens, heads · d].</param> <param name="k">[n, context tokens, heads · d].</param>
     public static bool Serves(Tensor q, Tensor k, long heads) =>
         (Vector512.IsHardwareAccelerated || AttentionBlock256.IsSupported && q.shape[2] / heads <= WidestOf256)
         && q.device_type == DeviceType.CPU && q.dtype is ScalarType.Float32 or ScalarType.BFloat16
         && q.shape[1] * k.shape[1] >= WorthTheThreads && k.shape[1] > 0 && q.shape[2] % heads == 0;
 
     /// <summary>Attends in each of <paramref name="heads"/> equal slices of the last dimension.</summary>
-    /// <param name="q">[n, tokens, heads · d], fp32 or bf16; a row's numbers lie side by side.</param>
-    /// <param name="k">[n, context tokens, heads · d].</param>
-    /// <param name="v">[n, context tokens, heads · d].</param>
-    /// <param name="block">The kernel; null for the fastest that this processor can run.</param>
+    /// <param name="q">[n, tokens, heads · d], fp32 or bf16; a row's numbers lie side by side.</param> <param name="k">[n, context tokens, heads · d].</param>
+    /// <param name="v">[n, context tokens, heads · d].</param> <param name="block">The kernel; null for the fastest that this processor can run.</param>
     /// <returns>[n, tokens, heads · d].</returns>
     public static Tensor Attend(Tensor q, Tensor k, Tensor v, long heads, IAttentionBlock? block = null)
     {

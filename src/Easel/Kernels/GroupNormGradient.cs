@@ -17,14 +17,11 @@ internal sealed unsafe class GroupNormGradient<TVector> : autograd.SingleTensorF
 {
     public override string Name => nameof(GroupNormGradient);
 
-    /// <summary>Settings of one layer.</summary>
     private sealed record Layer(int Groups, double Epsilon, bool Silu);
 
     /// <summary>Normalises x + addend, scales and shifts each channel, and applies SiLU where asked.</summary>
-    /// <param name="x">[n, c, h, w], as <see cref="GroupNormSilu.Serves"/> wants it.</param>
-    /// <param name="addend">[n, c], or null.</param>
-    /// <param name="weight">[c], fp32.</param>
-    /// <param name="bias">[c], fp32.</param>
+    /// <param name="x">[n, c, h, w], as <see cref="GroupNormSilu.Serves"/> wants it.</param> <param name="addend">[n, c], or null.</param>
+    /// <param name="weight">[c], fp32.</param> <param name="bias">[c], fp32.</param>
     public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu)
     {
         var layer = new Layer(groups, epsilon, silu);

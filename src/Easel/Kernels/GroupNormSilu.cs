@@ -19,13 +19,9 @@ internal static unsafe class GroupNormSilu
 
     /// <summary>Normalises each group of channels of x + addend to mean 0 and variance 1, scales and shifts each channel, and applies SiLU where
     /// asked.</summary>
-    /// <param name="x">[n, c, h, w], channels last.</param>
-    /// <param name="addend">[n, c], or null.</param>
-    /// <param name="groups">Number of groups; divides c.</param>
-    /// <param name="weight">[c].</param>
-    /// <param name="bias">[c].</param>
-    /// <param name="epsilon">Added to the variance.</param>
-    /// <param name="silu">Whether y · sigmoid(y) follows.</param>
+    /// <param name="x">[n, c, h, w], channels last.</param> <param name="addend">[n, c], or null.</param>
+    /// <param name="groups">Number of groups; divides c.</param> <param name="weight">[c].</param> <param name="bias">[c].</param>
+    /// <param name="epsilon">Added to the variance.</param> <param name="silu">Whether y · sigmoid(y) follows.</param>
     /// <param name="overwrites">Whether the result takes the place of <paramref name="x"/>.</param>
     public static Tensor Apply(Tensor x, Tensor? addend, int groups, Tensor weight, Tensor bias, double epsilon, bool silu, bool overwrites = false) =>
         Singles512.IsSupported ? Apply<Singles512>(x, addend, groups, weight, bias, epsilon, silu, overwrites)
@@ -48,7 +44,6 @@ internal static unsafe class GroupNormSilu
     /// <summary>What is normalised, and how.</summary>
     internal readonly record struct Shape(int Pictures, int Channels, long Pixels, int Groups, double Epsilon, bool Silu)
     {
-        /// <summary>Pixels that one task takes.</summary>
         public int PixelsAtOnce { get; } = Math.Max(1, ValuesAtOnce / Channels);
 
         /// <summary>Into how many parts a picture falls.</summary>
@@ -132,10 +127,8 @@ internal static unsafe class GroupNormSilu
     }
 
     /// <summary>From the sums of all chunks of a picture, added in double, to the factor and the offset of each channel.</summary>
-    /// <param name="partial">For each chunk what <see cref="Sum"/> gives.</param>
-    /// <param name="pivot">The pixel that was taken off.</param>
-    /// <param name="addends">What is added to each channel; null for nothing.</param>
-    /// <param name="shape">What is normalised, and how.</param>
+    /// <param name="partial">For each chunk what <see cref="Sum"/> gives.</param> <param name="pivot">The pixel that was taken off.</param>
+    /// <param name="addends">What is added to each channel; null for nothing.</param> <param name="shape">What is normalised, and how.</param>
     /// <param name="factors">Given the factors of all channels, then their offsets.</param>
     /// <param name="moments">Given each group's mean and 1 / deviation; null where nobody asks.</param>
     internal static void Solve<TElement>(float* partial, int chunks, TElement* pivot, float* addends, float* gains, float* shifts, Shape shape, float* factors,

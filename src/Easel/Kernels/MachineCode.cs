@@ -13,7 +13,6 @@ internal sealed unsafe class MachineCode
         Rax = 0, Rcx = 1, Rdx = 2, Rsi = 6, Rdi = 7, R8 = 8, R9 = 9, R10 = 10, R11 = 11,
     }
 
-    /// <summary>The bytes so far.</summary>
     public ReadOnlySpan<byte> Bytes => CollectionsMarshal.AsSpan(_bytes);
 
     /// <summary>The place of the next instruction, to jump back to.</summary>

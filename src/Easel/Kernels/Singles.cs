@@ -6,10 +6,8 @@ internal unsafe interface ISingles<TSelf> where TSelf : unmanaged, ISingles<TSel
     /// <summary>Whether this processor computes with it at full speed.</summary>
     static abstract bool IsSupported { get; }
 
-    /// <summary>Numbers in it.</summary>
     static abstract int Count { get; }
 
-    /// <summary>The same number in each lane.</summary>
     static abstract TSelf Create(float value);
 
     /// <summary>Elements, fp32 or the bits of bf16, as fp32.</summary>

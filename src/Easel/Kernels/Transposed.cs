@@ -10,8 +10,7 @@ internal static unsafe class Transposed
     private const int Lanes = FlashAttention.Queries;
 
     /// <summary>Rows of 32-bit numbers to [numbers, 64]; where there are fewer than 64 rows, zeros stand for the others.</summary>
-    /// <param name="stride">Bytes from one row to the next.</param>
-    /// <param name="count">How many, at most 64.</param>
+    /// <param name="stride">Bytes from one row to the next.</param> <param name="count">How many, at most 64.</param>
     /// <param name="numbers">Numbers of each.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void ToLanes(byte* rows, long stride, int count, int numbers, uint* lanes)
@@ -48,10 +47,8 @@ internal static unsafe class Transposed
     }
 
     /// <summary>Copies a square. Needs AVX-512.</summary>
-    /// <param name="source">Sixteen rows of sixteen.</param>
-    /// <param name="sourceStride">Bytes from one row to the next.</param>
-    /// <param name="target">Where the first column becomes a row.</param>
-    /// <param name="targetStride">Bytes from one row to the next there.</param>
+    /// <param name="source">Sixteen rows of sixteen.</param> <param name="sourceStride">Bytes from one row to the next.</param>
+    /// <param name="target">Where the first column becomes a row.</param> <param name="targetStride">Bytes from one row to the next there.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void Copy(byte* source, long sourceStride, byte* target, long targetStride)
     {

@@ -60,7 +60,6 @@ internal sealed class GeGlu : Module<Tensor, Tensor>
 {
     private readonly Linear proj;
 
-    /// <summary>Creates the layer.</summary>
     public GeGlu(long inputs, long outputs) : base(nameof(GeGlu))
     {
         proj = new Linear(inputs, 2 * outputs, parts: 2);
@@ -81,7 +80,6 @@ internal sealed class FeedForward : Module<Tensor, Tensor>
     private readonly long _channels;
     private readonly ModuleList<Module<Tensor, Tensor>> net; // "1" is the reference's dropout, which does nothing when drawing
 
-    /// <summary>Creates the layer.</summary>
     public FeedForward(long channels) : base(nameof(FeedForward))
     {
         _channels = channels;

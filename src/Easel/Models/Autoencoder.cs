@@ -28,7 +28,6 @@ internal sealed class Autoencoder : Module
     private readonly Conv2d post_quant_conv;
     private readonly Decoder decoder;
 
-    /// <summary>Creates the network without weights.</summary>
     public Autoencoder(AutoencoderConfig config) : base(nameof(Autoencoder))
     {
         Config = config;
@@ -39,7 +38,6 @@ internal sealed class Autoencoder : Module
         RegisterComponents();
     }
 
-    /// <summary>The network's shape.</summary>
     public AutoencoderConfig Config { get; }
 
     /// <summary>Pictures to the distribution of their latents.</summary>
@@ -57,8 +55,7 @@ internal sealed class Autoencoder : Module
     /// <summary>Latents to pictures.</summary>
     /// <param name="latents">[n, latent channels, h, w].</param>
     /// <param name="tile">Side of a tile in latent positions; larger latents are decoded in overlapping tiles. Null for the whole at once.</param>
-    /// <param name="onTile">Told (tiles done, tiles in all) after each.</param>
-    /// <returns>[n, 3, h · factor, w · factor], about [-1, 1].</returns>
+    /// <param name="onTile">Told (tiles done, tiles in all) after each.</param> <returns>[n, 3, h · factor, w · factor], about [-1, 1].</returns>
     public Tensor Decode(Tensor latents, int? tile = null, Action<int, int>? onTile = null) =>
         Tiles.Map(latents, tile, scaleUp: Config.Factor, scaleDown: 1, z =>
         {

@@ -31,7 +31,6 @@ internal sealed record ClipTextConfig
     /// <summary>Attention heads: the width divided by 64 unless a configuration file says otherwise.</summary>
     public required int Heads { get; init; }
 
-    /// <summary>The activation.</summary>
     public required TextActivation Activation { get; init; }
 
     /// <summary>Layers at the end that the diffusion model was trained without: 1 in OpenCLIP files of SD 2 (the "penultimate" layer), otherwise 0.</summary>
@@ -47,7 +46,6 @@ internal sealed class ClipTextModel : Module<Tensor, Tensor>
 {
     private readonly TextTransformer text_model;
 
-    /// <summary>Creates the network without weights.</summary>
     public ClipTextModel(ClipTextConfig config) : base(nameof(ClipTextModel))
     {
         Config = config;
@@ -55,15 +53,13 @@ internal sealed class ClipTextModel : Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    /// <summary>The network's shape.</summary>
     public ClipTextConfig Config { get; }
 
     /// <summary>The format in which it computes, whatever its weights are kept in. Default fp32.</summary>
     public ScalarType RunType { get; init; } = ScalarType.Float32;
 
     /// <summary>Encodes with the layer that the diffusion model was trained on.</summary>
-    /// <param name="ids">[n, tokens], int64.</param>
-    /// <returns>[n, tokens, width], after the final norm where it belongs.</returns>
+    /// <param name="ids">[n, tokens], int64.</param> <returns>[n, tokens, width], after the final norm where it belongs.</returns>
     public override Tensor forward(Tensor ids) => Encode(ids, clipSkip: 1);
 
     /// <summary>Encodes, stopping <paramref name="clipSkip"/> - 1 layers before the one that the diffusion model was trained on ("clip skip").</summary>

@@ -11,7 +11,6 @@ internal sealed class DoubledConv2d : Layer
     private Parameter weight; // [channels, channels, 3, 3]
     private Parameter bias;
 
-    /// <summary>Creates the layer.</summary>
     public DoubledConv2d(long channels) : base(nameof(DoubledConv2d))
     {
         weight = Shaped(channels, channels, 3, 3);

@@ -44,7 +44,6 @@ internal abstract class Layer : Module<Tensor, Tensor>
         Adopt(name, parameter);
     }
 
-    /// <summary>Lets packed copies go.</summary>
     private protected virtual void Unpack() { }
 
     /// <summary>The layer's output added to <paramref name="residual"/>, which is the caller's to give away: where it saves a pass over memory the sum is
@@ -75,7 +74,6 @@ internal sealed class Linear : Layer
     private Parameter weight; // [outputs, inputs]
     private Parameter? bias;
 
-    /// <summary>Creates the layer.</summary>
     /// <param name="parts">Equal parts of the outputs that are asked for one by one: 2 for a gated unit.</param>
     public Linear(long inputs, long outputs, bool hasBias = true, int parts = 1) : base(nameof(Linear))
     {
@@ -85,7 +83,6 @@ internal sealed class Linear : Layer
         RegisterComponents();
     }
 
-    /// <summary>Whether the weight is laid out for the processor.</summary>
     internal bool IsPacked => _packed is not null;
 
     public override Tensor forward(Tensor x)
@@ -144,7 +141,6 @@ internal sealed class Conv2d : Layer
     private Parameter weight; // [outputs, inputs, kernel, kernel]
     private Parameter? bias;
 
-    /// <summary>Creates the layer.</summary>
     public Conv2d(long inputs, long outputs, long kernel, long stride = 1, long padding = 0, bool hasBias = true) : base(nameof(Conv2d))
     {
         (_stride, _padding, _isPointwise) = (stride, padding, kernel == 1 && stride == 1 && padding == 0);
@@ -205,7 +201,6 @@ internal sealed class GroupNorm : Layer
     private Parameter weight; // [channels]
     private Parameter bias;
 
-    /// <summary>Creates the layer.</summary>
     public GroupNorm(long groups, long channels, double epsilon) : base(nameof(GroupNorm))
     {
         (_groups, _epsilon) = (groups, epsilon);
@@ -223,8 +218,7 @@ internal sealed class GroupNorm : Layer
     }
 
     /// <summary>SiLU of the layer's output.</summary>
-    /// <param name="x">[n, channels, h, w].</param>
-    /// <param name="addend">[n, channels], added to x first; null for nothing.</param>
+    /// <param name="x">[n, channels, h, w].</param> <param name="addend">[n, channels], added to x first; null for nothing.</param>
     /// <param name="givesAway">Whether the result may be written over <paramref name="x"/>.</param>
     internal Tensor Silu(Tensor x, Tensor? addend = null, bool givesAway = false)
     {
@@ -246,7 +240,6 @@ internal sealed class LayerNorm : Layer
     private Parameter weight; // [width]
     private Parameter bias;
 
-    /// <summary>Creates the layer.</summary>
     public LayerNorm(long width, double epsilon = 1e-5) : base(nameof(LayerNorm))
     {
         (_shape, _epsilon) = ([width], epsilon);
@@ -269,7 +262,6 @@ internal sealed class Embedding : Layer
 {
     private Parameter weight; // [count, width]
 
-    /// <summary>Creates the layer.</summary>
     public Embedding(long count, long width) : base(nameof(Embedding))
     {
         weight = Shaped(count, width);

@@ -39,7 +39,6 @@ internal sealed record UNetSigns(int InChannels, int OutChannels, int ContextWid
 /// here.</summary>
 internal sealed record ModelFamily
 {
-    /// <summary>The name people use.</summary>
     public required string Name { get; init; }
 
     /// <summary>Whether a UNet is of this family, beside having as many channels in as the latents and <see cref="Beside"/> need.</summary>

@@ -3,8 +3,7 @@ using Easel.Sampling;
 namespace Easel.Models;
 
 /// <summary>One call of the denoising network. What stands around the network adds to it.</summary>
-/// <param name="X">[rows, c, h, w], latents in the network's own scale.</param>
-/// <param name="Timestep">0 to 999, fractions allowed.</param>
+/// <param name="X">[rows, c, h, w], latents in the network's own scale.</param> <param name="Timestep">0 to 999, fractions allowed.</param>
 /// <param name="Rows">What each row is: a picture of the batch and what the network is told of it. The contexts of all are of one length.</param>
 internal sealed record NetworkCall(Tensor X, double Timestep, Evaluation At, IReadOnlyList<GuidanceRow> Rows)
 {

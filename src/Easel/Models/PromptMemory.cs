@@ -8,7 +8,6 @@ internal sealed class PromptMemory(ScalarType type, Device device) : IDisposable
 {
     private readonly List<Entry> _entries = [];
 
-    /// <summary>The network, given what was made of the prompts before.</summary>
     public Predictor Over(Predictor predict) => call => predict(call with { Context = Of(call) });
 
     public void Dispose()

@@ -28,10 +28,8 @@ internal sealed class ResnetBlock : Module<Tensor, Tensor?, Tensor>
     public override Tensor forward(Tensor x, Tensor? time) => Forward(x, time, givesAway: false);
 
     /// <summary>Runs the block.</summary>
-    /// <param name="x">[n, inputs, h, w].</param>
-    /// <param name="time">SiLU of the time embedding, [n, time width].</param>
-    /// <param name="givesAway">Whether the result may be written over <paramref name="x"/>.</param>
-    /// <returns>[n, outputs, h, w].</returns>
+    /// <param name="x">[n, inputs, h, w].</param> <param name="time">SiLU of the time embedding, [n, time width].</param>
+    /// <param name="givesAway">Whether the result may be written over <paramref name="x"/>.</param> <returns>[n, outputs, h, w].</returns>
     internal Tensor Forward(Tensor x, Tensor? time, bool givesAway)
     {
         using var scope = NewDisposeScope();
@@ -72,7 +70,6 @@ internal sealed class Upsample : Module<Tensor, long[]?, Tensor>
 {
     private readonly DoubledConv2d conv;
 
-    /// <summary>Creates the layer.</summary>
     public Upsample(long channels) : base(nameof(Upsample))
     {
         conv = new DoubledConv2d(channels);

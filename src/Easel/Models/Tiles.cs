@@ -8,8 +8,7 @@ internal static class Tiles
     /// <param name="x">[n, c, h, w].</param>
     /// <param name="tile">Side of a tile in positions of <paramref name="x"/>; null, or a picture that fits one tile, runs the whole at once.</param>
     /// <param name="scaleUp">Positions out for each position in, along a side.</param>
-    /// <param name="scaleDown">Positions in for each position out, along a side.</param>
-    /// <param name="network">Tile in, tile out.</param>
+    /// <param name="scaleDown">Positions in for each position out, along a side.</param> <param name="network">Tile in, tile out.</param>
     /// <param name="onTile">Told (tiles done, tiles in all) after each.</param>
     public static Tensor Map(Tensor x, int? tile, int scaleUp, int scaleDown, Func<Tensor, Tensor> network, Action<int, int>? onTile = null)
     {

@@ -55,7 +55,6 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
     private readonly GroupNorm conv_norm_out;
     private readonly Conv2d conv_out;
 
-    /// <summary>Creates the network without weights.</summary>
     public UNet(UNetConfig config) : base(nameof(UNet))
     {
         Config = config;
@@ -87,15 +86,13 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         RegisterComponents();
     }
 
-    /// <summary>The network's shape.</summary>
     public UNetConfig Config { get; }
 
     /// <summary>Predicts.</summary>
     /// <param name="x">[n, <see cref="UNetConfig.InChannels"/>, h, w]: the noisy latent, with what the model was trained to see beside it.</param>
     /// <param name="timesteps">[n], fp32, 0 to 999, fractions allowed.</param>
     /// <param name="context">[n, tokens, <see cref="UNetConfig.ContextWidth"/>]: the encoded prompt.</param>
-    /// <param name="labels">[n], int64, class labels, for a network that has them.</param>
-    /// <returns>[n, <see cref="UNetConfig.OutChannels"/>, h, w].</returns>
+    /// <param name="labels">[n], int64, class labels, for a network that has them.</param> <returns>[n, <see cref="UNetConfig.OutChannels"/>, h, w].</returns>
     public override Tensor forward(Tensor x, Tensor timesteps, Tensor context, Tensor? labels)
     {
         using var keys = new ContextKeys(context);
@@ -157,7 +154,6 @@ internal sealed class TimestepEmbedding : Module<Tensor, Tensor>
 {
     private readonly Linear linear_1, linear_2;
 
-    /// <summary>Creates the layer.</summary>
     public TimestepEmbedding(long inputs, long outputs) : base(nameof(TimestepEmbedding))
     {
         linear_1 = new Linear(inputs, outputs);

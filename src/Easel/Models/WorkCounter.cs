@@ -44,13 +44,11 @@ internal sealed class WorkCounter
     }
 
     /// <summary>A linear layer's output; null where nothing is counted.</summary>
-    /// <param name="x">[..., inputs].</param>
-    /// <param name="weight">[outputs, inputs].</param>
+    /// <param name="x">[..., inputs].</param> <param name="weight">[outputs, inputs].</param>
     public static Tensor? Linear(Tensor x, Tensor weight) => _current?.Product(x, weight, [.. x.shape[..^1], weight.shape[0]]);
 
     /// <summary>A convolution's output; null where nothing is counted.</summary>
-    /// <param name="x">[n, inputs, h, w].</param>
-    /// <param name="weight">[outputs, inputs, kernel, kernel].</param>
+    /// <param name="x">[n, inputs, h, w].</param> <param name="weight">[outputs, inputs, kernel, kernel].</param>
     /// <param name="padding">Positions added on each side.</param>
     public static Tensor? Convolution(Tensor x, Tensor weight, long stride, long padding)
     {
@@ -62,8 +60,7 @@ internal sealed class WorkCounter
     }
 
     /// <summary>What attention gives for each query; null where nothing is counted.</summary>
-    /// <param name="queries">[n, queries, width].</param>
-    /// <param name="keys">[n, keys, width], and as many values.</param>
+    /// <param name="queries">[n, queries, width].</param> <param name="keys">[n, keys, width], and as many values.</param>
     public static Tensor? Attention(Tensor queries, Tensor keys)
     {
         if (_current is not { } counter) return null;

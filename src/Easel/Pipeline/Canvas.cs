@@ -14,16 +14,12 @@ internal sealed class Canvas
 
     private Canvas(int width, int height) => (Width, Height, ResultWidth, ResultHeight) = (width, height, width, height);
 
-    /// <summary>Width in pixels of what is drawn.</summary>
     public int Width { get; }
 
-    /// <summary>Height in pixels of what is drawn.</summary>
     public int Height { get; }
 
-    /// <summary>Width in pixels of the result.</summary>
     public int ResultWidth { get; private init; }
 
-    /// <summary>Height in pixels of the result.</summary>
     public int ResultHeight { get; private init; }
 
     /// <summary>The picture to begin from, in the size that is drawn; null for text to image.</summary>

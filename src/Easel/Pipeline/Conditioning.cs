@@ -16,8 +16,7 @@ internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer
     public List<string> Remarks { get; } = [];
 
     /// <summary>The guidance of a batch. Vectors belong to the caller's scope.</summary>
-    /// <param name="prompts">One for each picture.</param>
-    /// <param name="steps">Steps that will run, over which prompts may change.</param>
+    /// <param name="prompts">One for each picture.</param> <param name="steps">Steps that will run, over which prompts may change.</param>
     public Guidance Encode(IReadOnlyList<string> prompts, GenerationRequest request, int steps)
     {
         _encoded.Clear(); // their scope has ended

@@ -74,7 +74,6 @@ internal sealed class LoadedNetworks : IDisposable
     /// <summary>Which networks are in memory together. Takes effect when the next one is needed.</summary>
     public Residency Residency { get; set; }
 
-    /// <summary>Whether a tiny autoencoder decodes.</summary>
     public bool DecodesTiny => _tiny is not null;
 
     /// <summary>Bytes of the weights that are in memory.</summary>

@@ -12,8 +12,7 @@ internal sealed class LoraShelf(string? folder) : IDisposable
     private readonly Dictionary<string, LoraFile> _open = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Gives the model the changes that prompts ask for, and no others.</summary>
-    /// <returns>What did not fit, for a person to read.</returns>
-    /// <exception cref="InvalidRequestException">There is no LoRA of that name.</exception>
+    /// <returns>What did not fit, for a person to read.</returns> <exception cref="InvalidRequestException">There is no LoRA of that name.</exception>
     /// <exception cref="CheckpointException">A LoRA is for another model, or is none.</exception>
     public IReadOnlyList<string> Use(LoadedNetworks model, IEnumerable<LoraTag> tags) =>
         model.SetLoras([.. tags.GroupBy(tag => tag.Name, StringComparer.OrdinalIgnoreCase).Select(same => same.First()) // as AUTOMATIC1111: the first of a name counts

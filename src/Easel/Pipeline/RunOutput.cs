@@ -19,7 +19,6 @@ internal sealed class RunOutput(Action<GeneratedImage>? onImage)
         onImage?.Invoke(image);
     }
 
-    /// <summary>Says something once.</summary>
     public void Remark(params IEnumerable<string?> sentences) => _remarks.AddRange(sentences.OfType<string>().Distinct().Except(_remarks).ToList());
 }
 

@@ -6,8 +6,7 @@ namespace Easel.Planning;
 /// <summary>How a run is done in the memory there is: everything at once where that fits, otherwise with networks let go in turn, and at last with the decoder
 /// in tiles.</summary>
 /// <param name="DecoderTile">The side of the autoencoder's tiles in latent positions; null for the whole picture at once.</param>
-/// <param name="Needed">Bytes that it takes at its height, the weights included.</param>
-/// <param name="Available">Bytes there are for it.</param>
+/// <param name="Needed">Bytes that it takes at its height, the weights included.</param> <param name="Available">Bytes there are for it.</param>
 internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double Needed, double Available)
 {
     /// <summary>Side of the autoencoder's tiles in latent positions, where the whole does not fit.</summary>
@@ -23,7 +22,6 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     /// <summary>Bytes of libtorch, .NET and the pictures themselves.</summary>
     private const double Surroundings = 600e6;
 
-    /// <summary>Whether the run fits.</summary>
     public bool Fits => Needed <= Available;
 
     /// <summary>The first way of doing a run that fits; the one that takes least if none does. Ways that change nothing in the picture come first.</summary>

@@ -34,7 +34,6 @@ internal sealed record PlannedNetwork(Stage Stage, long Values, Func<RunSize, IE
 /// <param name="Autoencoder">The autoencoder's shape; null where there is none, or a tiny one that needs next to nothing decodes.</param>
 internal sealed record ModelSize(ModelFamily Family, IReadOnlyList<PlannedNetwork> Networks, AutoencoderConfig? Autoencoder)
 {
-    /// <summary>The size of a model on disk.</summary>
     public static ModelSize Of(Checkpoint checkpoint)
     {
         var (unet, autoencoder, text) = checkpoint.ParameterCounts;

@@ -9,7 +9,6 @@ internal sealed class RunMeter(MachineSpeed speed, LoadedNetworks model)
 {
     private readonly Dictionary<MachineSpeed.Work, (int Passes, double Flops, double Seconds)> _done = [];
 
-    /// <summary>The UNet, timed.</summary>
     public Predictor Over(Predictor predict) => call =>
     {
         model.Bring(model.UNetSlot);
@@ -20,8 +19,7 @@ internal sealed class RunMeter(MachineSpeed speed, LoadedNetworks model)
     };
 
     /// <summary>Latents to pixels, timed where it is the model's own autoencoder that makes them.</summary>
-    /// <param name="latents">[1, channels, h, w].</param>
-    /// <param name="tile">Side of a tile in positions; null for the whole at once.</param>
+    /// <param name="latents">[1, channels, h, w].</param> <param name="tile">Side of a tile in positions; null for the whole at once.</param>
     /// <param name="onPart">Told the share that is done, where it is made in tiles.</param>
     public Tensor Decode(Tensor latents, int? tile, Action<double> onPart)
     {

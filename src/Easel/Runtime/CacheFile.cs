@@ -11,7 +11,6 @@ internal sealed class CacheFile<T>(string? file, int most, Func<T, bool>? isVali
     private readonly Dictionary<string, T> _values = [];
     private (DateTime Written, long Length) _read;
 
-    /// <summary>Looks a value up.</summary>
     public bool TryGet(string name, out T value)
     {
         lock (_gate)
@@ -21,7 +20,6 @@ internal sealed class CacheFile<T>(string? file, int most, Func<T, bool>? isVali
         }
     }
 
-    /// <summary>Remembers a value.</summary>
     public void Set(string name, T value)
     {
         lock (_gate)

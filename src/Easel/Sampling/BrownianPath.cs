@@ -12,7 +12,6 @@ internal sealed class BrownianPath
     private readonly ulong _seed;
     private readonly Func<ulong, Tensor> _draw;
 
-    /// <summary>Lays the path.</summary>
     /// <param name="draw">Standard normal noise for a seed.</param>
     public BrownianPath(double sigmaMin, double sigmaMax, ulong seed, Func<ulong, Tensor> draw)
     {

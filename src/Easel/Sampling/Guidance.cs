@@ -25,11 +25,9 @@ internal readonly record struct GuidanceRow(int Picture, Condition Condition);
 internal sealed class Guidance(double scale, Func<int, IReadOnlyList<GuidanceRow>> rowsAtStep, double rescale = 0)
 {
     /// <summary>Asks the UNet and combines its answers.</summary>
-    /// <param name="x">[n, c, h, w], the batch.</param>
-    /// <param name="at">Where the run stands: prompts may change on the way.</param>
+    /// <param name="x">[n, c, h, w], the batch.</param> <param name="at">Where the run stands: prompts may change on the way.</param>
     /// <param name="guides">Whether guidance is to act; without it the answer is that to the prompt. Prompts that are composed or weighted need it and keep
-    /// it.</param>
-    /// <param name="ask">(rows of x, what each is about; their contexts are of one length) to answers.</param>
+    /// it.</param> <param name="ask">(rows of x, what each is about; their contexts are of one length) to answers.</param>
     public Tensor Answer(Tensor x, Evaluation at, bool guides, Func<Tensor, IReadOnlyList<GuidanceRow>, Tensor> ask)
     {
         using var scope = NewDisposeScope();

@@ -14,9 +14,7 @@ internal sealed record SamplerRun(Denoiser Denoiser, double[] Sigmas, NoiseSched
     /// <summary>The model's estimate of the clean latents in <paramref name="x"/>.</summary>
     public Tensor Denoise(Tensor x, double sigma) => Denoiser(x, new Evaluation(_evaluations++, _steps, sigma));
 
-    /// <summary>Ends a step.</summary>
-    /// <param name="index">The step, from 0.</param>
-    /// <param name="sigma">The noise level reached.</param>
+    /// <param name="index">The step, from 0.</param> <param name="sigma">The noise level reached.</param>
     /// <param name="denoised">The estimate of the clean latents that the step used.</param>
     /// <param name="count">Steps in all, where they are not those between <see cref="Sigmas"/>.</param>
     public void Report(int index, double sigma, Tensor x, Tensor denoised, int? count = null)

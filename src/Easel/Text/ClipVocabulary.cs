@@ -17,7 +17,6 @@ internal sealed class ClipVocabulary
     private readonly Dictionary<uint, int> _merges = new(ClipTokenizer.BeginOfText);
     private readonly (int Left, int Right)[] _parts = new (int, int)[ClipTokenizer.BeginOfText];
 
-    /// <summary>Reads the merge table.</summary>
     public ClipVocabulary()
     {
         var tokens = new Dictionary<string, int>(ClipTokenizer.BeginOfText);

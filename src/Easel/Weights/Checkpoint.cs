@@ -14,13 +14,10 @@ internal sealed class Checkpoint : IDisposable
 
     private Checkpoint(string path, ModelSettings settings) => (Path, _settings) = (path, settings);
 
-    /// <summary>The file or folder.</summary>
     public string Path { get; }
 
-    /// <summary>The family.</summary>
     public ModelFamily Family { get; private set; } = null!;
 
-    /// <summary>The UNet's shape.</summary>
     public UNetConfig UNet { get; private set; } = null!;
 
     /// <summary>The autoencoder's shape; null where the file has none.</summary>
@@ -52,7 +49,6 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>Values in the UNet, the autoencoder and the text encoder.</summary>
     public (long UNet, long Autoencoder, long Text) ParameterCounts => (UNetTensors.ParameterCount, AutoencoderTensors.ParameterCount, TextTensors.ParameterCount);
 
-    /// <summary>The files it is made of.</summary>
     public IReadOnlyList<TensorFile> Files => _files;
 
     /// <summary>The file that holds a depth estimator, as the checkpoint of SD 2's depth model does; null where there is none.</summary>
@@ -73,7 +69,6 @@ internal sealed class Checkpoint : IDisposable
     public static Checkpoint Open(string path, string? config = null, bool ema = false, string? vae = null) =>
         Open(path, new LoadOptions { Config = config, Ema = ema, Vae = vae });
 
-    /// <summary>Opens a checkpoint as it is to be loaded.</summary>
     internal static Checkpoint Open(string path, LoadOptions options)
     {
         var folder = Directory.Exists(path);

@@ -7,10 +7,8 @@ namespace Easel.Weights;
 /// <summary>A file with the depth estimator (MiDaS DPT-Hybrid), alone or inside a checkpoint of SD 2's depth model (<c>depth_model.model.*</c>).</summary>
 internal static class DepthEstimatorFile
 {
-    /// <summary>Whether a file holds the estimator.</summary>
     public static bool IsIn(TensorFile file) => Prefix(file) is not null;
 
-    /// <summary>Loads the estimator.</summary>
     public static MidasDepth Load(TensorFile file, ScalarType type, Device device)
     {
         var prefix = Prefix(file) ?? throw FileKind.IsNo(file, "MiDaS depth estimator (DPT-Hybrid)");

@@ -20,11 +20,9 @@ internal sealed class ModelConversion : IDisposable
     /// <exception cref="CheckpointException">It is no model, holds no averaged weights, or cannot be told in the original names.</exception>
     public static ModelConversion Of(string path, bool ema) => Directory.Exists(path) ? OfFolder(path, ema) : OfFile(path, ema);
 
-    /// <summary>Writes it.</summary>
     /// <param name="output">Where to; a file that is there is replaced once the new one is whole.</param>
     /// <param name="floats">The type to store numbers in; null for what they are stored in now.</param>
-    /// <param name="onProgress">Told the share written.</param>
-    /// <param name="cancel">Stops the writing; nothing is left behind.</param>
+    /// <param name="onProgress">Told the share written.</param> <param name="cancel">Stops the writing; nothing is left behind.</param>
     public void Write(string output, ScalarType? floats, Action<double>? onProgress, CancellationToken cancel)
     {
         var infos = new OrderedDictionary<string, TensorInfo>();

@@ -41,7 +41,6 @@ internal sealed record ModelSettings
         static string? First(params string[] candidates) => candidates.FirstOrDefault(File.Exists);
     }
 
-    /// <summary>The settings of a diffusers folder.</summary>
     public static ModelSettings InFolder(string folder)
     {
         var settings = new ModelSettings();
@@ -75,7 +74,6 @@ internal sealed record ModelSettings
         };
     }
 
-    /// <summary>Whether a tensor is such a mark.</summary>
     public static bool IsMark(string name) => name is "v_pred" or "ztsnr";
 
     private static ModelSettings FromYaml(string path)

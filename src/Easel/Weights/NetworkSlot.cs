@@ -4,8 +4,7 @@ using Easel.Weights.Names;
 namespace Easel.Weights;
 
 /// <summary>A network of a model, and where its weights come from.</summary>
-/// <param name="name">How to call it: "UNet".</param>
-/// <param name="tensors">Its weights in their files, which stay open.</param>
+/// <param name="name">How to call it: "UNet".</param> <param name="tensors">Its weights in their files, which stay open.</param>
 /// <param name="servesBeforeDrawing">Whether its part is done before drawing begins, so that it may leave memory then.</param>
 /// <param name="loraNames">Its layers' names as LoRAs write them, where they are not ours; null where LoRAs do not reach the network.</param>
 internal sealed class NetworkSlot(string name, Module module, StateDict tensors, bool servesBeforeDrawing = false, NameTable? loraNames = null)
@@ -21,13 +20,10 @@ internal sealed class NetworkSlot(string name, Module module, StateDict tensors,
 
     public NameTable? LoraNames => loraNames;
 
-    /// <summary>Values of its weights.</summary>
     public long Values { get; } = tensors.ParameterCount;
 
-    /// <summary>How many tensors it loads.</summary>
     public int TensorCount { get; } = module.parameters().Count();
 
-    /// <summary>Whether its weights are in memory.</summary>
     public bool IsInMemory { get; private set; }
 
     /// <summary>Reads the weights.</summary>
@@ -38,7 +34,6 @@ internal sealed class NetworkSlot(string name, Module module, StateDict tensors,
         IsInMemory = true;
     }
 
-    /// <summary>Lets the weights go.</summary>
     public void Unload()
     {
         foreach (var layer in module.modules().OfType<Layer>()) layer.Unload();

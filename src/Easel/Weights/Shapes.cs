@@ -62,7 +62,6 @@ internal static class Shapes
         }
     }
 
-    /// <summary>The autoencoder's shape.</summary>
     public static AutoencoderConfig Autoencoder(StateDict tensors, int? normGroups, string path)
     {
         var levels = tensors.CountChildren("encoder.down_blocks.");
@@ -100,7 +99,6 @@ internal static class Shapes
         };
     }
 
-    /// <summary>The depth estimator's shape.</summary>
     public static MidasConfig DepthEstimator(StateDict tensors, string path)
     {
         const string Backbone = "pretrained.model.patch_embed.backbone.";

@@ -63,14 +63,12 @@ internal sealed class StateDict
         return count;
     }
 
-    /// <summary>The number of values in all tensors.</summary>
     public long ParameterCount => _slots.Values.Sum(slot => slot.Shape.Aggregate(1L, (product, side) => product * side));
 
     /// <summary>Gives every parameter of <paramref name="network"/> its values, tensor by tensor, in the asked precision and place. Nothing is loaded where
     /// names or shapes disagree: the error lists what is missing, unexpected and mis-shaped.</summary>
     /// <param name="network">A network whose parameters are still without memory.</param>
-    /// <param name="what">How to call the network in an error: "UNet".</param>
-    /// <param name="onTensor">Told after each tensor.</param>
+    /// <param name="what">How to call the network in an error: "UNet".</param> <param name="onTensor">Told after each tensor.</param>
     /// <param name="packs">Whether layers lay their weights out for the processor, see <see cref="Layer.Packs"/>.</param>
     /// <exception cref="CheckpointException">The tensors do not fit the network, or a file is damaged.</exception>
     public void Load(Module network, string what, ScalarType type, Device device, Action? onTensor = null, bool packs = false)

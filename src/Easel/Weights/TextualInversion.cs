@@ -60,7 +60,6 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
         throw new InvalidRequestException("prompt", $"The embedding {Name} is made for {made}; this model's text encoder is {width} wide.");
     }
 
-    /// <summary>Lets the vectors go.</summary>
     public void Dispose() => Vectors.Dispose();
 
     private static string FindVectors(TensorFile file)

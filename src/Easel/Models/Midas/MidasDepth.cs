@@ -65,9 +65,7 @@ internal sealed class MidasDepth : Module
         return Forward(Prepare(picture)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The network itself.</summary>
-    /// <param name="x">[n, 3, h, w] in [-1, 1], sides multiples of 32.</param>
-    /// <returns>[n, 1, h, w] in fp32.</returns>
+    /// <param name="x">[n, 3, h, w] in [-1, 1], sides multiples of 32.</param> <returns>[n, 1, h, w] in fp32.</returns>
     internal Tensor Forward(Tensor x)
     {
         using var scope = NewDisposeScope();

@@ -7,9 +7,7 @@ internal sealed class CompactUpscaler : Module<Tensor, Tensor>
     private readonly int _scale;
     private readonly ModuleList<Module<Tensor, Tensor>> body = new();
 
-    /// <summary>Creates the network without weights.</summary>
-    /// <param name="scale">Pixels out for each pixel in, along a side.</param>
-    /// <param name="features">Channels: 64.</param>
+    /// <param name="scale">Pixels out for each pixel in, along a side.</param> <param name="features">Channels: 64.</param>
     /// <param name="convolutions">Convolutions between the first and the last: 16 or 32.</param>
     public CompactUpscaler(int scale, long features, int convolutions) : base(nameof(CompactUpscaler))
     {

@@ -20,7 +20,6 @@ internal sealed class Esrgan : IDisposable
     public Esrgan(Module<Tensor, Tensor> network, int scale, int unshuffle, ScalarType type, Device device) =>
         (Network, Scale, _unshuffle, _type, _device) = (network, scale, unshuffle, type, device);
 
-    /// <summary>The network itself.</summary>
     public Module<Tensor, Tensor> Network { get; }
 
     /// <summary>Pixels out for each pixel in, along a side: 1, 2, 4 or 8 as a rule.</summary>
@@ -29,10 +28,8 @@ internal sealed class Esrgan : IDisposable
     /// <summary>Enlarges a picture.</summary>
     /// <param name="picture">Of any size.</param>
     /// <param name="tile">Side of a tile in pixels of <paramref name="picture"/>, at least <see cref="SmallestTile"/>. Neighbours overlap by a quarter and fade
-    /// into each other.</param>
-    /// <param name="onTile">Told (tiles done, tiles in all) after each.</param>
-    /// <param name="cancel">Ends the run before the next tile.</param>
-    /// <returns>The picture, <see cref="Scale"/> times as wide and high.</returns>
+    /// into each other.</param> <param name="onTile">Told (tiles done, tiles in all) after each.</param>
+    /// <param name="cancel">Ends the run before the next tile.</param> <returns>The picture, <see cref="Scale"/> times as wide and high.</returns>
     public RgbImage Upscale(RgbImage picture, int tile = 256, Action<int, int>? onTile = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(picture);
@@ -54,7 +51,6 @@ internal sealed class Esrgan : IDisposable
         int Missing(int side) => (_unshuffle - side % _unshuffle) % _unshuffle;
     }
 
-    /// <summary>Lets the network go.</summary>
     public void Dispose() => Network.Dispose();
 
     private static RgbImage ToImage(Tensor enlarged) // [1, 3, h, w] in [0, 1], rounded as the original does

@@ -2,9 +2,7 @@ namespace Easel.Models.Upscaling;
 
 /// <summary>The shape of an <see cref="RrdbNet"/>, read off its tensors.</summary>
 /// <param name="Unshuffle">Side of the squares of pixels that are stacked as channels before the first layer: 1, or 2 or 4 in networks that enlarge
-/// less.</param>
-/// <param name="Features">Channels: 64.</param>
-/// <param name="Growth">Channels that each convolution of a dense block adds: 32.</param>
+/// less.</param> <param name="Features">Channels: 64.</param> <param name="Growth">Channels that each convolution of a dense block adds: 32.</param>
 /// <param name="Blocks">Blocks in the trunk: 23, or 6 in the small ones.</param>
 /// <param name="Doublings">How often height and width are doubled at the end: 2, in old x2 and x8 networks 1 and 3.</param>
 internal sealed record RrdbConfig(int Unshuffle, long Features, long Growth, int Blocks, int Doublings);
@@ -22,7 +20,6 @@ internal sealed class RrdbNet : Module<Tensor, Tensor>
     private readonly Conv2d conv_hr;
     private readonly Conv2d conv_last;
 
-    /// <summary>Creates the network without weights.</summary>
     public RrdbNet(RrdbConfig config) : base(nameof(RrdbNet))
     {
         _config = config;

@@ -51,7 +51,6 @@ internal sealed class EmbeddingFolder(string folder) : IDisposable
         return parts;
     }
 
-    /// <summary>Lets all embeddings go.</summary>
     public void Dispose()
     {
         foreach (var embedding in _read.Values) embedding.Dispose();

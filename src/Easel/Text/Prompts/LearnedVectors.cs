@@ -3,16 +3,13 @@ using Easel.Models;
 namespace Easel.Text.Prompts;
 
 /// <summary>Vectors that stand in a prompt in place of tokens.</summary>
-/// <param name="Start">The position of the first, 0 to the number of tokens less the number of vectors.</param>
-/// <param name="Vectors">[vectors, width].</param>
+/// <param name="Start">The position of the first, 0 to the number of tokens less the number of vectors.</param> <param name="Vectors">[vectors, width].</param>
 internal readonly record struct LearnedVectors(int Row, int Start, Tensor Vectors)
 {
     /// <summary>Encodes prompts of which some tokens are replaced by vectors.</summary>
     /// <param name="ids">[n, tokens], int64. What stands at replaced positions does not matter.</param>
-    /// <param name="learned">What replaces what; none is a plain encoding.</param>
-    /// <param name="clipSkip">As <see cref="ClipTextModel.Encode"/> has it.</param>
-    /// <returns>[n, tokens, width].</returns>
-    /// <exception cref="EaselException">Vectors are of another width, or reach past the last token.</exception>
+    /// <param name="learned">What replaces what; none is a plain encoding.</param> <param name="clipSkip">As <see cref="ClipTextModel.Encode"/> has it.</param>
+    /// <returns>[n, tokens, width].</returns> <exception cref="EaselException">Vectors are of another width, or reach past the last token.</exception>
     public static Tensor Encode(ClipTextModel text, Tensor ids, IReadOnlyCollection<LearnedVectors> learned, int clipSkip)
     {
         if (learned.Count == 0) return text.Encode(ids, clipSkip);

@@ -78,8 +78,7 @@ internal static partial class PromptParser
     /// away; <c>[a|b|c]</c> takes turns, one each step. All nest. <c>when</c> is a number of steps or, written with a point, a part of them: 0.5 is half way
     /// and 1.0 the end.</summary>
     /// <param name="prompt">A prompt, or one part of its <see cref="SplitComposition"/>. Where "|" or a last backslash stands outside such brackets the whole
-    /// is plain text.</param>
-    /// <param name="steps">How many steps will be taken; at least 1.</param>
+    /// is plain text.</param> <param name="steps">How many steps will be taken; at least 1.</param>
     /// <returns>Texts with the last step, counted from 1, that each is for; the last one's is <paramref name="steps"/>.</returns>
     public static IReadOnlyList<(int UntilStep, string Text)> Schedule(string prompt, int steps)
     {
@@ -90,8 +89,7 @@ internal static partial class PromptParser
 
     /// <summary>Splits a prompt at each AND, in capitals, into prompts that are followed at once (Liu et al. 2022, composable diffusion). A part may end in its
     /// weight: <c>a :1.2 AND b :0.5</c>.</summary>
-    /// <param name="prompt">A prompt without tags.</param>
-    /// <returns>At least one part; spaces at a part's end are dropped.</returns>
+    /// <param name="prompt">A prompt without tags.</param> <returns>At least one part; spaces at a part's end are dropped.</returns>
     public static IReadOnlyList<(string Text, double Weight)> SplitComposition(string prompt)
     {
         ArgumentNullException.ThrowIfNull(prompt);

@@ -6,6 +6,5 @@ namespace Easel.Text.Prompts;
 /// <param name="IsBreak">Whether this is the word BREAK: no text, but the place where the next chunk of 75 tokens begins.</param>
 internal readonly record struct WeightedText(string Text, double Weight, bool IsBreak = false)
 {
-    /// <summary>The word BREAK.</summary>
     public static WeightedText Break => new("", 1, IsBreak: true);
 }

@@ -1,12 +1,10 @@
 namespace Easel.Weights.Formats;
 
 /// <summary>An element type as model files store it: one row per type, with the names that safetensors and PyTorch's pickles give it.</summary>
-/// <param name="Name">The name in a safetensors header.</param>
-/// <param name="Size">Bytes of one element.</param>
+/// <param name="Name">The name in a safetensors header.</param> <param name="Size">Bytes of one element.</param>
 /// <param name="Code">The number libtorch gives the type (<c>c10::ScalarType</c>).</param>
 /// <param name="DType">The type a tensor has once read, or null where none can hold its values.</param>
-/// <param name="TorchName">The <c>torch</c> dtype's name.</param>
-/// <param name="StorageName">The class of the storage in pickles, if it has one.</param>
+/// <param name="TorchName">The <c>torch</c> dtype's name.</param> <param name="StorageName">The class of the storage in pickles, if it has one.</param>
 internal sealed record StoredType(string Name, int Size, sbyte Code, ScalarType? DType, string TorchName, string? StorageName)
 {
     /// <summary>Plain bytes; the type of storages without a type of their own.</summary>
@@ -33,7 +31,6 @@ internal sealed record StoredType(string Name, int Size, sbyte Code, ScalarType?
         new("U64", 8, 29, null, "uint64", null),
     ];
 
-    /// <summary>The type that safetensors calls <paramref name="name"/>, or null.</summary>
     public static StoredType? Named(string name) => All.FirstOrDefault(type => type.Name == name);
 
     /// <summary>The type that stores elements of <paramref name="dtype"/> as they are, or null.</summary>

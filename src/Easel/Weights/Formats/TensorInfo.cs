@@ -6,7 +6,6 @@ namespace Easel.Weights.Formats;
 /// <param name="Stored">The type's name in the file, as safetensors spells it ("F16", "F8_E4M3", "U64").</param>
 internal sealed record TensorInfo(ScalarType DType, long[] Shape, string Stored)
 {
-    /// <summary>The number of elements.</summary>
     public long ElementCount => Shape.Aggregate(1L, (product, size) => product * size);
 
     /// <summary>A tensor that is stored as it is.</summary>

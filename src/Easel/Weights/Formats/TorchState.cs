@@ -21,7 +21,6 @@ internal sealed class TorchState
     /// <summary>The tensors, in the file's order.</summary>
     public OrderedDictionary<string, PickledTensor> Tensors => _tensors;
 
-    /// <summary>The plain values at the top.</summary>
     public IReadOnlyDictionary<string, object?> Extras => _extras;
 
     /// <summary>What was left aside.</summary>

@@ -1,10 +1,8 @@
 namespace Easel.Weights.Formats;
 
 /// <summary>One file inside a zip.</summary>
-/// <param name="Name">Its name, with slashes between folders.</param>
-/// <param name="Start">Where its bytes begin in the archive.</param>
-/// <param name="PackedSize">How many bytes it takes there.</param>
-/// <param name="Size">How many it has when inflated, as the directory claims.</param>
+/// <param name="Name">Its name, with slashes between folders.</param> <param name="Start">Where its bytes begin in the archive.</param>
+/// <param name="PackedSize">How many bytes it takes there.</param> <param name="Size">How many it has when inflated, as the directory claims.</param>
 internal sealed record ZipEntry(string Name, long Start, long PackedSize, long Size, bool Deflated)
 {
     // Deflate cannot make less than one byte of 1032; a directory that claims more lies.

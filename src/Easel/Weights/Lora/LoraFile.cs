@@ -15,10 +15,8 @@ internal sealed class LoraFile : IDisposable
     /// <summary>What prompts call it: the file's name without extension.</summary>
     public string Name => System.IO.Path.GetFileNameWithoutExtension(_file.Path);
 
-    /// <summary>The file.</summary>
     public string Path => _file.Path;
 
-    /// <summary>The layers it changes.</summary>
     public IReadOnlyList<LoraLayer> Layers { get; private set; } = [];
 
     /// <summary>What was knowingly left aside.</summary>
@@ -42,7 +40,6 @@ internal sealed class LoraFile : IDisposable
         }
     }
 
-    /// <summary>Closes the file.</summary>
     public void Dispose() => _file.Dispose();
 
     private void Read()

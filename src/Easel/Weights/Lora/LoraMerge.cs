@@ -25,8 +25,7 @@ internal sealed class LoraMerge
 
     /// <summary>Makes the model what its checkpoint says with the changes of these LoRAs, and of no others, added. All are checked before the first weight is
     /// touched.</summary>
-    /// <param name="loras">The LoRAs; none to have the original weights back.</param>
-    /// <returns>What did not fit, for a person to read.</returns>
+    /// <param name="loras">The LoRAs; none to have the original weights back.</param> <returns>What did not fit, for a person to read.</returns>
     /// <exception cref="CheckpointException">A LoRA is for another model.</exception>
     public IReadOnlyList<string> Set(IReadOnlyList<LoraUse> loras)
     {

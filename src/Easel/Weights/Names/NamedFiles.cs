@@ -6,16 +6,13 @@ namespace Easel.Weights.Names;
 /// <param name="extensions">The extensions that count, with their dots.</param>
 internal sealed class NamedFiles(string folder, params string[] extensions)
 {
-    /// <summary>The LoRAs in a folder.</summary>
     public static NamedFiles Loras(string folder) => new(folder, ".safetensors", ".pt", ".bin", ".ckpt");
 
-    /// <summary>The textual inversions in a folder.</summary>
     public static NamedFiles Embeddings(string folder) => new(folder, ".pt", ".bin", ".safetensors");
 
     private readonly Lock _lock = new();
     private Dictionary<string, string>? _paths;
 
-    /// <summary>The folder.</summary>
     public string Folder => folder;
 
     /// <summary>The names, in alphabetical order.</summary>
