@@ -1,7 +1,6 @@
 using Easel.Weights;
 using Easel.Weights.Formats;
 using Easel.Weights.Names;
-using static TorchSharp.torch;
 
 namespace Easel;
 

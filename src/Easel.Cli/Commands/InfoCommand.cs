@@ -1,3 +1,4 @@
+using Easel.Imaging;
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;

@@ -1,5 +1,3 @@
-using Easel.Cli.Options;
-
 namespace Easel.Cli.Runs;
 
 /// <summary>Which model a command loads, and how.</summary>

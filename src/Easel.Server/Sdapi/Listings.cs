@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Easel.Server.Library;
 
 namespace Easel.Server.Sdapi;

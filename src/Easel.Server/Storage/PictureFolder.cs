@@ -1,4 +1,3 @@
-using System.Globalization;
 using Easel.Imaging;
 
 namespace Easel.Server.Storage;

@@ -50,6 +50,6 @@ internal static class Command
         var settings = ReadLine(line);
         var (width, height) = picture ?? (512, 512);
         var inputs = new Inputs(settings.FromFile is null ? null : prompts, settings.Init is null ? null : new RgbImage(width, height), null, null);
-        return RequestBuilder.Build(settings, Profile.For(settings, family), inputs);
+        return RequestBuilder.Build(settings, Profile.For(settings, family is null ? null : ModelInfo.Of(family, null)), inputs);
     }
 }

@@ -1,6 +1,5 @@
 using Easel.Cli.Runs;
 using Easel.Imaging;
-using Easel.Sampling;
 
 namespace Easel.Tests.Cli;
 

@@ -68,7 +68,7 @@ public sealed class TrainerTests
         using (var generator = ImageGenerator.Load(DiffusionTrainer.ModelPath(run), new LoadOptions { Precision = Precision.Full }))
         {
             Assert.Equal(128, generator.Family.NativeSize);
-            Assert.Equal(Easel.Sampling.PredictionType.V, generator.Prediction);
+            Assert.Equal(PredictionType.V, generator.Prediction);
             var picture = generator.Generate(new GenerationRequest { Prompt = "a red disc", Steps = 2, Seed = 1 }).Images[0].Image;
             Assert.Equal((128, 128), (picture.Width, picture.Height));
 

@@ -1,6 +1,5 @@
 using Easel.Pipeline;
 using Easel.Runtime;
-using Easel.Sampling;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
 using Easel.Text;
