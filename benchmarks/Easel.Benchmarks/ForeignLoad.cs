@@ -10,7 +10,8 @@ internal sealed class ForeignLoad
     private readonly double _own = Own();
 
     /// <summary>Processors used by others, as a share of one.</summary>
-    public double Share() => OperatingSystem.IsLinux() ? Math.Max(0, (Busy() - _busy - (Own() - _own)) / Stopwatch.GetElapsedTime(_start).TotalSeconds) : double.NaN;
+    public double Share() => OperatingSystem.IsLinux() ? Math.Max(0, (Busy() - _busy - (Own() - _own)) / Stopwatch.GetElapsedTime(_start).TotalSeconds)
+        : double.NaN;
 
     private static double Own() => Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds;
 

@@ -11,7 +11,8 @@ internal static class PrecisionTable
         var path = args.ElementAtOrDefault(0) ?? BuiltInModel.Path;
         int? Whole(int index) => args.Length > index ? int.Parse(args[index]) : null;
         var side = Whole(1);
-        var request = new GenerationRequest { Prompts = FastTable.Prompts, Width = side, Height = side, Steps = Whole(2) ?? 20, Sampler = "dpmpp_2m", Seed = 1, Watermark = false };
+        var request = new GenerationRequest { Prompts = FastTable.Prompts, Width = side, Height = side, Steps = Whole(2) ?? 20, Sampler = "dpmpp_2m", Seed = 1,
+            Watermark = false };
         List<RgbImage> Draw(Precision precision, long seed)
         {
             using var generator = ImageGenerator.Load(path, new LoadOptions { Precision = precision, Device = "cpu" });
@@ -19,7 +20,8 @@ internal static class PrecisionTable
         }
 
         var exact = Draw(Precision.Full, 1);
-        Console.WriteLine($"{Path.GetFileName(path)}, {exact.Count} pictures of {exact[0].Width}x{exact[0].Height}, {request.Steps} steps of {request.Sampler}");
+        Console.WriteLine($"{Path.GetFileName(path)}, {exact.Count} pictures of {exact[0].Width}x{exact[0].Height}, "
+            + $"{request.Steps} steps of {request.Sampler}");
         Console.WriteLine("| pictures | PSNR against fp32, mean (least), dB |");
         Console.WriteLine("|---|---|");
         Row("bf16", Draw(Precision.BFloat16, 1));

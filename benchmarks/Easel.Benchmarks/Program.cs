@@ -95,14 +95,16 @@ foreach (var file in Directory.EnumerateFiles(folder, "*.safetensors", SearchOpt
 
 var foreign = new ForeignLoad();
 var clock = Stopwatch.StartNew();
-using var generator = ImageGenerator.Load(folder, new LoadOptions { Precision = args[1] switch { "fp32" => Precision.Full, "fp16" => Precision.Float16, _ => Precision.BFloat16 } });
+using var generator = ImageGenerator.Load(folder,
+    new LoadOptions { Precision = args[1] switch { "fp32" => Precision.Full, "fp16" => Precision.Float16, _ => Precision.BFloat16 } });
 var load = clock.Elapsed.TotalSeconds;
 
 var stepTimes = new List<double>();
 double decode = 0, last = 0;
 var decoding = false;
 clock.Restart();
-var request = new GenerationRequest { Prompt = "a hamster painting with a brush", Steps = steps, Sampler = "euler", Seed = 1, Watermark = false, BatchSize = batch };
+var request = new GenerationRequest { Prompt = "a hamster painting with a brush", Steps = steps, Sampler = "euler", Seed = 1, Watermark = false,
+    BatchSize = batch };
 generator.Generate(
     model == "x4" ? request with { InitImage = new RgbImage(side, side), GuidanceScale = 1 } : request with { Width = side, Height = side },
     progress =>
@@ -116,7 +118,8 @@ generator.Generate(
 decode = clock.Elapsed.TotalSeconds - last;
 if (stepTimes.Count > 1) stepTimes.RemoveAt(0); // includes the text encoder and the first touch of all memory
 stepTimes.Sort();
-Console.WriteLine($"| {model} | {args[1]} | {side}x{side}{(batch > 1 ? $", {batch} at once" : "")} | {load:0.0} | {stepTimes[0]:0.00} ({stepTimes[stepTimes.Count / 2]:0.00}) | {decode:0.0} | {PeakMemory() / (double)(1 << 30):0.00} | {foreign.Share():0%} |");
+Console.WriteLine($"| {model} | {args[1]} | {side}x{side}{(batch > 1 ? $", {batch} at once" : "")} | {load:0.0} | {stepTimes[0]:0.00} "
+    + $"({stepTimes[stepTimes.Count / 2]:0.00}) | {decode:0.0} | {PeakMemory() / (double)(1 << 30):0.00} | {foreign.Share():0%} |");
 
 static void Warm(string file)
 {

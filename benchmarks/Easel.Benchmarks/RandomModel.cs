@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace Easel.Benchmarks;
 
 /// <summary>
-/// Writes a model of full size with random weights as a diffusers folder in fp16: speed and memory do not depend on the values. Every weight is drawn with the variance that
-/// keeps activations in range, so that fp16 and bf16 behave as they do with trained weights.
+/// Writes a model of full size with random weights as a diffusers folder in fp16: speed and memory do not depend on the values. Every weight is drawn with the
+/// variance that keeps activations in range, so that fp16 and bf16 behave as they do with trained weights.
 /// </summary>
 internal static class RandomModel
 {
@@ -58,9 +58,16 @@ internal static class RandomModel
             Activation = sd2 ? TextActivation.Gelu : TextActivation.QuickGelu,
         };
         Write(new UNet(unet), Path.Combine(folder, "unet", "diffusion_pytorch_model.safetensors"));
-        Write(new Autoencoder(upscaler ? Pixels with { Channels = [128, 256, 512] } : Pixels), Path.Combine(folder, "vae", "diffusion_pytorch_model.safetensors"));
+        Write(new Autoencoder(upscaler ? Pixels with { Channels = [128, 256, 512] } : Pixels),
+            Path.Combine(folder, "vae", "diffusion_pytorch_model.safetensors"));
         Write(new ClipTextModel(text), Path.Combine(folder, "text_encoder", "model.safetensors"));
-        Json("scheduler/scheduler_config.json", new { prediction_type = sd2 ? "v_prediction" : "epsilon", beta_start = upscaler ? 0.0001 : 0.00085, beta_end = upscaler ? 0.02 : 0.012, beta_schedule = "scaled_linear" });
+        Json("scheduler/scheduler_config.json", new
+        {
+            prediction_type = sd2 ? "v_prediction" : "epsilon",
+            beta_start = upscaler ? 0.0001 : 0.00085,
+            beta_end = upscaler ? 0.02 : 0.012,
+            beta_schedule = "scaled_linear",
+        });
         Json("model_index.json", new { _class_name = "StableDiffusionPipeline" });
         return folder;
 
@@ -77,7 +84,8 @@ internal static class RandomModel
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         using var generator = new Generator(1);
         var shapes = network.named_parameters().ToDictionary(p => p.name, p => p.parameter.shape);
-        SafeTensorsWriter.Write(path, shapes.ToDictionary(s => s.Key, s => new TensorInfo(ScalarType.Float16, s.Value, "F16")), name => Random(name, shapes[name], generator));
+        SafeTensorsWriter.Write(path, shapes.ToDictionary(s => s.Key, s => new TensorInfo(ScalarType.Float16, s.Value, "F16")),
+            name => Random(name, shapes[name], generator));
     }
 
     private static Tensor Random(string name, long[] shape, Generator generator)

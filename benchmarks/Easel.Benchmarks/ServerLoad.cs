@@ -35,7 +35,8 @@ internal static class ServerLoad
         };
         await using var app = EaselServer.Build(options);
         await app.StartAsync();
-        using var client = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()) };
+        var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+        using var client = new HttpClient { BaseAddress = new Uri(address) };
         var queue = app.Services.GetRequiredService<JobQueue>();
 
         await Memory(client, queue, jobs, each);
@@ -74,7 +75,8 @@ internal static class ServerLoad
     }
 
     private static long Resident(string line) => OperatingSystem.IsLinux()
-        ? long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(line, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) >> 10
+        ? long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(line, StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) >> 10
         : Environment.WorkingSet >> 20;
 
     private static async Task Memory(HttpClient client, JobQueue queue, int jobs, int each)
@@ -90,7 +92,8 @@ internal static class ServerLoad
             using var self = Process.GetCurrentProcess();
             Console.WriteLine($"| {done + each} | {done / each} | {self.WorkingSet64 >> 20} | {GC.GetTotalMemory(forceFullCollection: true) >> 20} |");
         }
-        Console.WriteLine($"{Environment.NewLine}{jobs} jobs of one picture of 64x64 in two steps: {jobs / clock.Elapsed.TotalSeconds:0.0} a second.{Environment.NewLine}");
+        Console.WriteLine($"{Environment.NewLine}{jobs} jobs of one picture of 64x64 in two steps: "
+            + $"{jobs / clock.Elapsed.TotalSeconds:0.0} a second.{Environment.NewLine}");
     }
 
     private static async Task Routes(HttpClient client, JobQueue queue)
@@ -101,7 +104,8 @@ internal static class ServerLoad
             "health/live", "api/jobs", "api/models", "api/samplers", "api/pictures?count=20", "api/pictures?count=20&words=cat", $"api/pictures/{picture}/file",
             $"api/pictures/{picture}/thumbnail",
         ];
-        Console.WriteLine($"| route | requests/s, idle | ms, idle: median (99%) | requests/s, drawing | ms, drawing: median (99%) |{Environment.NewLine}|---|---|---|---|---|");
+        Console.WriteLine($"| route | requests/s, idle | ms, idle: median (99%) | requests/s, drawing | ms, drawing: median "
+            + $"(99%) |{Environment.NewLine}|---|---|---|---|---|");
         var idle = new List<Result>();
         foreach (var route in routes) idle.Add(await Call(client, route));
         var drawing = await Submit(client, "first", steps: 200, count: 100, side: 256);
@@ -115,7 +119,8 @@ internal static class ServerLoad
         await queue.WaitAsync(drawing);
         var submitting = Stopwatch.StartNew();
         for (var i = 0; i < 200; i++) await Submit(client, "first", steps: 1);
-        Console.WriteLine($"{Environment.NewLine}Submitting a job, one after another, each on disk before it is answered: {200 / submitting.Elapsed.TotalSeconds:0} a second.");
+        Console.WriteLine($"{Environment.NewLine}Submitting a job, one after another, each on disk before it is answered: "
+            + $"{200 / submitting.Elapsed.TotalSeconds:0} a second.");
         queue.StopAll();
     }
 
@@ -142,7 +147,8 @@ internal static class ServerLoad
 
     private static async Task<string> Submit(HttpClient client, string model, int steps, int count = 1, int side = 64)
     {
-        var answer = await client.PostAsJsonAsync("api/jobs", new { model, request = new { prompt = "a cat", steps, width = side, height = side, batchCount = count } });
+        var answer = await client.PostAsJsonAsync("api/jobs",
+            new { model, request = new { prompt = "a cat", steps, width = side, height = side, batchCount = count } });
         answer.EnsureSuccessStatusCode();
         return (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
     }

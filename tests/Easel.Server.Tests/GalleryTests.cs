@@ -34,7 +34,8 @@ public sealed class GalleryTests : IDisposable
         Assert.Equal(["a blue cat on a \"mat\""], await Find(server, "seed=1"));
         Assert.Equal(["a blue cat on a \"mat\""], await Find(server, "words=" + Uri.EscapeDataString("\"mat\"")));
         Assert.Equal(3, (await Find(server, $"model={RunningServer.ModelName}&steps=1&width=64&height=64")).Length);
-        foreach (var words in (string[])["\"", "*", "NEAR(", "cat OR", "^", "-cat", "prompt:cat", "';--", ""]) _ = await Find(server, "words=" + Uri.EscapeDataString(words));
+        foreach (var words in (string[])["\"", "*", "NEAR(", "cat OR", "^", "-cat", "prompt:cat", "';--", ""])
+            _ = await Find(server, "words=" + Uri.EscapeDataString(words));
         Assert.Empty(await Find(server, "words=OR"));
     }
 
@@ -115,7 +116,8 @@ public sealed class GalleryTests : IDisposable
             waiting = await server.Submit(RunningServer.Cat(prompt: "later"));
         }
         // A picture that the command drew, one of another program without settings, and one that is none.
-        ImageFile.Save(_folder.Path("pictures", "00000-5-a-fox.png"), new RgbImage(80, 64), new ImageMetadata("a fox\nSteps: 3, Sampler: Euler, Seed: 5, Size: 80x64, Model: m"));
+        ImageFile.Save(_folder.Path("pictures", "00000-5-a-fox.png"), new RgbImage(80, 64),
+            new ImageMetadata("a fox\nSteps: 3, Sampler: Euler, Seed: 5, Size: 80x64, Model: m"));
         ImageFile.Save(_folder.Path("pictures", "photo.jpg"), new RgbImage(64, 64));
         File.WriteAllText(_folder.Path("pictures", "broken.png"), "no picture");
         if (damaged)
@@ -141,7 +143,9 @@ public sealed class GalleryTests : IDisposable
                 foreach (var member in (string[])["job", "file", "prompt", "seed", "parameters"])
                     Assert.Equal(old.GetProperty(member).ToString(), now.GetProperty(member).ToString());
             }
-            if (!damaged) Assert.Contains(waiting, (await server.Get("api/jobs")).GetProperty("active").EnumerateArray().Select(job => job.GetProperty("id").GetString()));
+            if (!damaged)
+                Assert.Contains(waiting,
+                    (await server.Get("api/jobs")).GetProperty("active").EnumerateArray().Select(job => job.GetProperty("id").GetString()));
             await server.Client.DeleteAsync("api/jobs");
         }
     }

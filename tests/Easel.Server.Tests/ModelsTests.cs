@@ -39,7 +39,8 @@ public sealed class ModelsTests : IDisposable
 
     private Task<RunningServer> Start() => RunningServer.Start(RunningServer.OptionsFor(_folder) with { Models = [_folder.Path("models")] });
 
-    private static object Drawn(string? model, string? vae = null) => new { model, vae, request = new { prompt = "a cat", steps = 1, width = 64, height = 64, seed = 1 } };
+    private static object Drawn(string? model, string? vae = null) =>
+        new { model, vae, request = new { prompt = "a cat", steps = 1, width = 64, height = 64, seed = 1 } };
 
     [Fact]
     public async Task FoldersAreDescribed()
@@ -48,7 +49,8 @@ public sealed class ModelsTests : IDisposable
         var list = await server.Get("api/models");
         Assert.Equal("first", list.GetProperty("default").GetString());
         var models = list.GetProperty("models").EnumerateArray().ToDictionary(model => model.GetProperty("name").GetString()!);
-        Assert.Equal(["first", "kl", "second", "sharp", "page", "style"], models.Keys.Where(name => name != "sketch")); // the one that comes with Easel, if this build has it
+        // Sketch, which comes with Easel, is there if this build has it.
+        Assert.Equal(["first", "kl", "second", "sharp", "page", "style"], models.Keys.Where(name => name != "sketch"));
         Assert.Equal(("checkpoint", "Stable Diffusion 1"), (models["first"].GetProperty("use").GetString(), models["first"].GetProperty("family").GetString()));
         Assert.Equal("upscaler", models["sharp"].GetProperty("use").GetString());
         Assert.Equal("vae", models["kl"].GetProperty("use").GetString());
@@ -56,7 +58,8 @@ public sealed class ModelsTests : IDisposable
         Assert.Contains("web page", models["page"].GetProperty("problem").GetString());
 
         CopyFolder(RunningServer.Model, _folder.Path("models", "more", "first"));
-        var names = (await (await server.Client.PostAsync("api/models/refresh", null)).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("models").EnumerateArray()
+        var names = (await (await server.Client.PostAsync("api/models/refresh", null)).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("models")
+            .EnumerateArray()
             .Select(model => model.GetProperty("name").GetString()).ToList();
         Assert.Contains("more/first", names);
     }

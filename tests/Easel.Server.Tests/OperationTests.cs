@@ -21,7 +21,8 @@ public sealed class OperationTests : IDisposable
         var paths = document.GetProperty("paths").EnumerateObject().Select(path => path.Name).ToList();
         string[] expected =
         [
-            "/api/jobs", "/api/jobs/{id}", "/api/jobs/{id}/move", "/api/jobs/{id}/events", "/api/pictures", "/api/pictures/{id}/file", "/api/models", "/api/samplers",
+            "/api/jobs", "/api/jobs/{id}", "/api/jobs/{id}/move", "/api/jobs/{id}/events", "/api/pictures", "/api/pictures/{id}/file", "/api/models",
+            "/api/samplers",
             "/api/schedules",
         ];
         foreach (var path in expected) Assert.Contains(path, paths);

@@ -30,7 +30,8 @@ public sealed class RestartTests : IDisposable
         Assert.InRange(stopping.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(4)); // somebody watches, and holds nothing up
         await using (var server = await RunningServer.Start(options, stepTime: TimeSpan.FromMilliseconds(20)))
         {
-            Assert.Equal([running, waiting], (await server.Get("api/jobs")).GetProperty("active").EnumerateArray().Select(job => job.GetProperty("id").GetString()));
+            Assert.Equal([running, waiting],
+                (await server.Get("api/jobs")).GetProperty("active").EnumerateArray().Select(job => job.GetProperty("id").GetString()));
             Assert.True((await server.Client.DeleteAsync($"api/jobs/{running}")).IsSuccessStatusCode);
             Assert.Equal("cancelled", (await server.Finished(running)).GetProperty("state").GetString());
             Assert.Equal("done", (await server.Finished(waiting)).GetProperty("state").GetString());

@@ -81,7 +81,8 @@ public sealed class SecurityTests : IDisposable
 
         using var before = new HttpRequestMessage(HttpMethod.Options, "api/jobs")
         {
-            Headers = { { "Origin", "https://friend.example" }, { "Access-Control-Request-Method", "POST" }, { "Access-Control-Request-Headers", "content-type" } },
+            Headers = { { "Origin", "https://friend.example" }, { "Access-Control-Request-Method", "POST" },
+                { "Access-Control-Request-Headers", "content-type" } },
         };
         var allowed = await server.Client.SendAsync(before);
         Assert.Equal(HttpStatusCode.NoContent, allowed.StatusCode);
@@ -125,7 +126,8 @@ public sealed class SecurityTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, (await server.Client.SendAsync(request)).StatusCode);
         Assert.Equal("Basic", (await server.Client.GetAsync("api/models")).Headers.WwwAuthenticate.Single().Scheme);
 
-        using var browser = new HttpClient(new HttpClientHandler { CookieContainer = new CookieContainer(), AllowAutoRedirect = false }) { BaseAddress = server.Client.BaseAddress };
+        using var handler = new HttpClientHandler { CookieContainer = new CookieContainer(), AllowAutoRedirect = false };
+        using var browser = new HttpClient(handler) { BaseAddress = server.Client.BaseAddress };
         using var visit = new HttpRequestMessage(HttpMethod.Get, "") { Headers = { { "Accept", "text/html" } } };
         Assert.Equal("/login", (await browser.SendAsync(visit)).Headers.Location?.ToString());
         Assert.Contains("name=\"password\"", await browser.GetStringAsync("login"));
@@ -147,7 +149,8 @@ public sealed class SecurityTests : IDisposable
         var statuses = new List<int>();
         for (var i = 0; i < 12; i++)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, "api/models") { Headers = { Authorization = new AuthenticationHeaderValue("Bearer", $"guess{i}") } };
+            var guess = new AuthenticationHeaderValue("Bearer", $"guess{i}");
+            using var request = new HttpRequestMessage(HttpMethod.Get, "api/models") { Headers = { Authorization = guess } };
             statuses.Add((int)(await server.Client.SendAsync(request)).StatusCode);
         }
         Assert.Equal([.. Enumerable.Repeat(401, 10), 429, 429], statuses);
@@ -233,5 +236,6 @@ public sealed class SecurityTests : IDisposable
         }
     }
 
-    private static AuthenticationHeaderValue Basic(string user, string password) => new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
+    private static AuthenticationHeaderValue Basic(string user, string password) =>
+        new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
 }

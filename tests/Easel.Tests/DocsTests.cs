@@ -53,7 +53,8 @@ public sealed partial class DocsTests
     }
 
     /// <summary>The row of a knob in docs/api.md: its name on the page, in Easel's API, A1111's, OpenAI's, MCP's tools and a picture's text.</summary>
-    private static string NamesOf(Knob knob) => Row(knob.Label, Code(JsonNamingPolicy.CamelCase.ConvertName(knob.Property)), Code(knob.SdapiName), Code(knob.OpenAiName),
+    private static string NamesOf(Knob knob) =>
+        Row(knob.Label, Code(JsonNamingPolicy.CamelCase.ConvertName(knob.Property)), Code(knob.SdapiName), Code(knob.OpenAiName),
         Code(knob.McpName), Code(knob.InfotextKey));
 
     private static string Row(params string[] cells) => "|" + string.Concat(cells.Select(cell => cell.Length == 0 ? " |" : $" {cell} |"));
@@ -71,7 +72,8 @@ public sealed partial class DocsTests
         Directory.EnumerateFiles(Root, "*.md").Concat(Directory.EnumerateFiles(Path.Combine(Root, "docs"), "*.md"));
 
     private static string Above(string folder) => File.Exists(Path.Combine(folder, "Easel.slnx")) ? folder
-        : Above(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(folder)) ?? throw new DirectoryNotFoundException("The tests lie outside the repository."));
+        : Above(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(folder))
+            ?? throw new DirectoryNotFoundException("The tests lie outside the repository."));
 
     /// <summary>A link to something of the repository: not to the network, nor within the document.</summary>
     [GeneratedRegex(@"\]\((?!https?:|#)([^)#\s]+)")]

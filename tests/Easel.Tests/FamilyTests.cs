@@ -244,7 +244,10 @@ public sealed class FamilyTests
             if (golden.TryGetValue("model_calls.x", out var inputs)) Close.Relative(inputs[call][..count], given, 1e-3, $"input of call {call}");
             var answer = guidance.Answer(given, at, guides: true, (seen, asked) =>
             {
-                var predicted = predict(new NetworkCall(seen, timestep, at, asked) { Labels = labels?.index_select(0, tensor(asked.Select(row => (long)row.Picture).ToArray())) });
+                var predicted = predict(new NetworkCall(seen, timestep, at, asked)
+                {
+                    Labels = labels?.index_select(0, tensor(asked.Select(row => (long)row.Picture).ToArray())),
+                });
                 if (golden.TryGetValue("model_calls.out", out var outputs)) Close.Relative(outputs[call], predicted, 1e-3, $"answer to call {call}");
                 return predicted;
             });

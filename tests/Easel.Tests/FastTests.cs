@@ -7,12 +7,17 @@ using static TorchSharp.torch;
 
 namespace Easel.Tests;
 
-/// <summary>Guards the levels that leave out work: that they reuse what belongs to the same question and nothing else, in batches, tiles, every kind of sampler and every task.</summary>
+/// <summary>
+/// Guards the levels that leave out work: that they reuse what belongs to the same question and nothing else, in batches, tiles, every kind of sampler and
+/// every task.
+/// </summary>
 public sealed class FastTests
 {
     private static readonly GenerationRequest Plain = new() { Prompt = "a house", Width = 64, Height = 64, Steps = 8, Seed = 5, Sampler = "euler" };
 
-    /// <summary>Asked the same again, a UNet that takes its deep part from before must answer the same: all that it skips would have come out as it was.</summary>
+    /// <summary>
+    /// Asked the same again, a UNet that takes its deep part from before must answer the same: all that it skips would have come out as it was.
+    /// </summary>
     [Theory]
     [InlineData("sd1", 0)]
     [InlineData("sd1", 1)]
@@ -28,7 +33,8 @@ public sealed class FastTests
         var (x, context) = (randn(2, config.InChannels, 12, 20), randn(2, 77, config.ContextWidth));
         var labels = config.ClassCount > 0 ? zeros(2, ScalarType.Int64) : null;
         GuidanceRow[] rows = [new(0, new(context[..1], null)), new(0, new(context[1..], 1))];
-        Tensor Predict(Tensor seen, GuidanceRow[] asked, DeepRows? deep) => model.Predict(new NetworkCall(seen, 500, default, asked) { Labels = labels?[..asked.Length], Deep = deep });
+        Tensor Predict(Tensor seen, GuidanceRow[] asked, DeepRows? deep) =>
+            model.Predict(new NetworkCall(seen, 500, default, asked) { Labels = labels?[..asked.Length], Deep = deep });
         using var features = new DeepFeatures(every: 2, outerBlocks);
         var exact = Predict(x, rows, null);
 
@@ -74,7 +80,8 @@ public sealed class FastTests
         Assert.Equal(4, Asked(guides: true, new(0, new(negative, null)), new(1, new(negative, null)), new(0, new(positive, 1)), new(1, new(positive, 1))));
         Assert.Equal(2, Asked(guides: false, new(0, new(negative, null)), new(1, new(negative, null)), new(0, new(positive, 1)), new(1, new(positive, 1))));
         // Composition is a kind of guidance: without the negative prompt it would mean nothing.
-        Assert.Equal(5, Asked(guides: false, new(0, new(negative, null)), new(1, new(negative, null)), new(0, new(positive, 1)), new(1, new(positive, 1)), new(1, new(negative, 1))));
+        Assert.Equal(5, Asked(guides: false, new(0, new(negative, null)), new(1, new(negative, null)), new(0, new(positive, 1)), new(1, new(positive, 1)),
+            new(1, new(negative, 1))));
 
         int Asked(bool guides, params GuidanceRow[] rows)
         {
@@ -160,7 +167,8 @@ public sealed class FastTests
     }
 
     [Fact]
-    public void ALevelThatIsNoneIsRefused() => Assert.Equal("Fast", Assert.Throws<InvalidRequestException>((Plain with { Fast = (FastLevel)9 }).Validate).Field);
+    public void ALevelThatIsNoneIsRefused() =>
+        Assert.Equal("Fast", Assert.Throws<InvalidRequestException>((Plain with { Fast = (FastLevel)9 }).Validate).Field);
 
     private static double Psnr(RgbImage a, RgbImage b)
     {

@@ -14,8 +14,10 @@ public sealed class KnobTests
     /// <summary>A value of each knob that is not its default.</summary>
     private static readonly Dictionary<string, object> Other = new()
     {
-        [nameof(GenerationRequest.Prompts)] = (string[])["a cat"], [nameof(GenerationRequest.NegativePrompt)] = "dogs", [nameof(GenerationRequest.Sampler)] = "heun",
-        [nameof(GenerationRequest.Schedule)] = "karras", [nameof(GenerationRequest.Extend)] = new Margins(8, 16, 24, 32), [nameof(GenerationRequest.InitImage)] = Picture,
+        [nameof(GenerationRequest.Prompts)] = (string[])["a cat"], [nameof(GenerationRequest.NegativePrompt)] = "dogs",
+        [nameof(GenerationRequest.Sampler)] = "heun",
+        [nameof(GenerationRequest.Schedule)] = "karras", [nameof(GenerationRequest.Extend)] = new Margins(8, 16, 24, 32),
+        [nameof(GenerationRequest.InitImage)] = Picture,
         [nameof(GenerationRequest.Mask)] = new GrayImage(64, 64), [nameof(GenerationRequest.Depth)] = new DepthImage(64, 64, new ushort[64 * 64]),
     };
 
@@ -35,7 +37,8 @@ public sealed class KnobTests
     {
         Assert.All((Func<Knob, IEnumerable<string>>[])
         [
-            knob => knob.Flags.Concat(knob.ScriptFlags), knob => Name(knob.InfotextKey), knob => Name(knob.SdapiName), knob => Name(knob.OpenAiName), knob => Name(knob.McpName),
+            knob => knob.Flags.Concat(knob.ScriptFlags), knob => Name(knob.InfotextKey), knob => Name(knob.SdapiName), knob => Name(knob.OpenAiName),
+            knob => Name(knob.McpName),
             knob => [knob.Label],
         ], names => Assert.Empty(Knobs.All.SelectMany(names).GroupBy(name => name).Where(group => group.Count() > 1).Select(group => group.Key)));
 
@@ -62,7 +65,8 @@ public sealed class KnobTests
     public void APicturesTextTellsEachKnob(string property)
     {
         var knob = Knobs.Find(property)!;
-        string[] elsewhere = [nameof(GenerationRequest.InitImage), nameof(GenerationRequest.Mask), nameof(GenerationRequest.Depth)]; // pictures do not travel in a text
+        // Pictures do not travel in a text.
+        string[] elsewhere = [nameof(GenerationRequest.InitImage), nameof(GenerationRequest.Mask), nameof(GenerationRequest.Depth)];
         if (elsewhere.Contains(property)) return;
         var request = new GenerationRequest
         {
@@ -70,7 +74,8 @@ public sealed class KnobTests
             Mask = new GrayImage(64, 64), OnlyMasked = property == nameof(GenerationRequest.OnlyMaskedPadding),
             Like = property is nameof(GenerationRequest.BatchSize) or nameof(GenerationRequest.BatchCount) ? NoiseLike.CompVis : NoiseLike.PerPicture,
         };
-        var turned = knob.Set(request, property == nameof(GenerationRequest.Sampler) ? "Heun" : property == nameof(GenerationRequest.Schedule) ? "Karras" : OtherThanDefault(knob));
+        var turned = knob.Set(request, property == nameof(GenerationRequest.Sampler) ? "Heun" : property == nameof(GenerationRequest.Schedule) ? "Karras"
+            : OtherThanDefault(knob));
         var index = property == nameof(GenerationRequest.BatchCount) ? turned.BatchCount - 1 : 0;
         var image = new GeneratedImage(Picture, turned, turned.Prompt, turned.Seed!.Value, index, false);
         var again = RequestInfotext.FromInfotext(Infotext.Parse(RequestInfotext.ToInfotext(image, "m", null).ToString()));
@@ -79,10 +84,12 @@ public sealed class KnobTests
 
     [Theory]
     [InlineData(nameof(GenerationRequest.Steps), "0", "The number of steps is 0; it must be from 1 to 1000.", "--steps is 0; it must be from 1 to 1000.")]
-    [InlineData(nameof(GenerationRequest.GuidanceScale), "200.5", "The guidance scale is 200.5; it must be from 0 to 100.", "--cfg is 200.5; it must be from 0 to 100.")]
+    [InlineData(nameof(GenerationRequest.GuidanceScale), "200.5", "The guidance scale is 200.5; it must be from 0 to 100.",
+        "--cfg is 200.5; it must be from 0 to 100.")]
     [InlineData(nameof(GenerationRequest.Width), "100", "The width is 100, which is not a multiple of 8; the nearest are 96 and 104.",
         "--width is 100, which is not a multiple of 8; the nearest are 96 and 104.")]
-    [InlineData(nameof(GenerationRequest.Height), "8", "The height is 8; it must be from 64 to 8192 pixels.", "--height is 8; it must be from 64 to 8192 pixels.")]
+    [InlineData(nameof(GenerationRequest.Height), "8", "The height is 8; it must be from 64 to 8192 pixels.",
+        "--height is 8; it must be from 64 to 8192 pixels.")]
     [InlineData(nameof(GenerationRequest.BatchCount), "20000", "The number of batches is 20000; it must be from 1 to 10000.", null)]
     public void AValueOutOfRangeIsToldInTheWordsOfTheShell(string property, string text, string told, string? onCommandLine)
     {
@@ -96,7 +103,8 @@ public sealed class KnobTests
     [Fact]
     public void WhatATextNamesAndNobodyUnderstandsIsTold()
     {
-        var text = Infotext.Parse("a cat\nSteps: 2, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64, ADetailer model: face_yolov8n.pt, Emphasis: No norm, Model: x, Clip skip: 2");
+        var text = Infotext.Parse("a cat\nSteps: 2, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64, ADetailer model: face_yolov8n.pt, Emphasis: "
+            + "No norm, Model: x, Clip skip: 2");
         Assert.Equal(["ADetailer model", "Emphasis"], RequestInfotext.NotUnderstood(text).Select(setting => setting.Key));
     }
 
@@ -120,7 +128,8 @@ public sealed class KnobTests
         KnobKind.Choice => knob.Choices.First(choice => !choice.Value.Equals(knob.Default)).Value,
         KnobKind.Number => (knob.Range?.Least ?? 0) + (knob.Range?.Most - knob.Range?.Least ?? 1) / 4,
         KnobKind.Whole when knob.Property == nameof(GenerationRequest.Seed) => 7L,
-        KnobKind.Whole => (int)Math.Clamp(Convert.ToInt32(knob.Default ?? 1, CultureInfo.InvariantCulture) + knob.MultipleOf * 2, knob.Range!.Value.Least, knob.Range.Value.Most)
+        KnobKind.Whole => (int)Math.Clamp(Convert.ToInt32(knob.Default ?? 1, CultureInfo.InvariantCulture) + knob.MultipleOf * 2, knob.Range!.Value.Least,
+            knob.Range.Value.Most)
             / knob.MultipleOf * knob.MultipleOf,
         _ => throw new InvalidOperationException($"{knob.Property} needs a value in this test."),
     };

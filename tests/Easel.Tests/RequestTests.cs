@@ -12,7 +12,8 @@ public sealed class RequestTests : IDisposable
 {
     private static readonly GenerationRequest Plain = new() { Prompt = "a house", Width = 64, Height = 64, Steps = 4, Seed = 5, Sampler = "euler_ancestral" };
 
-    private readonly ImageGenerator _generator = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), new LoadOptions { Precision = Precision.Full });
+    private readonly ImageGenerator _generator = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"),
+        new LoadOptions { Precision = Precision.Full });
 
     public void Dispose() => _generator.Dispose();
 
@@ -67,7 +68,8 @@ public sealed class RequestTests : IDisposable
     public void WithoutGuidanceTheNegativePromptDoesNotCount()
     {
         var plain = _generator.Generate(Plain with { GuidanceScale = 1 });
-        GeneratorTests.AssertSame(plain.Images[0].Image, _generator.Generate(Plain with { GuidanceScale = 1, NegativePrompt = "trees" }).Images[0].Image, "guidance 1");
+        GeneratorTests.AssertSame(plain.Images[0].Image, _generator.Generate(Plain with { GuidanceScale = 1, NegativePrompt = "trees" }).Images[0].Image,
+            "guidance 1");
         var guided = _generator.Generate(Plain).Images[0].Image;
         Assert.NotEqual(guided.Pixels, _generator.Generate(Plain with { NegativePrompt = "trees" }).Images[0].Image.Pixels);
     }
@@ -78,7 +80,8 @@ public sealed class RequestTests : IDisposable
         var picture = ImageFile.Load(Goldens.Path("inpaint/image.png"));
         var mask = new GrayImage(picture.Width, picture.Height);
         for (var y = 20; y < 50; y++) mask.Pixels.AsSpan(y * mask.Width + 10, 35).Fill(255);
-        foreach (var request in new[] { Plain, Plain with { OnlyMasked = true, OnlyMaskedPadding = 4 }, Plain with { Fill = MaskFill.Blur, MaskBlur = 8 }, Plain with { Width = null, Height = null, Fill = MaskFill.Noise } })
+        foreach (var request in new[] { Plain, Plain with { OnlyMasked = true, OnlyMaskedPadding = 4 }, Plain with { Fill = MaskFill.Blur, MaskBlur = 8 },
+            Plain with { Width = null, Height = null, Fill = MaskFill.Noise } })
         {
             var result = _generator.Generate(request with { InitImage = picture, Mask = mask, Strength = 1 }).Images[0].Image;
             var changed = 0;
@@ -96,7 +99,8 @@ public sealed class RequestTests : IDisposable
     public void ExtendingKeepsThePictureAndDrawsTheMargins()
     {
         var picture = ImageFile.Load(Goldens.Path("inpaint/image.png"));
-        var result = _generator.Generate(Plain with { Width = null, Height = null, InitImage = picture, Extend = new Margins(Left: 30, Bottom: 10), Strength = 1 }).Images[0].Image;
+        var result = _generator.Generate(Plain with { Width = null, Height = null, InitImage = picture, Extend = new Margins(Left: 30, Bottom: 10),
+            Strength = 1 }).Images[0].Image;
         Assert.Equal((picture.Width + 30, picture.Height + 10), (result.Width, result.Height));
         Assert.Equal(picture.Pixels, result.Crop(new ImageRegion(30, 0, picture.Width, picture.Height)).Pixels);
     }
@@ -107,7 +111,8 @@ public sealed class RequestTests : IDisposable
         var request = Plain with { InitImage = ImageFile.Load(Goldens.Path("inpaint/image.png")), Strength = 0 };
         var returned = _generator.Generate(request).Images[0].Image;
         GeneratorTests.AssertSame(returned, _generator.Generate(request with { Prompt = "a tree" }).Images[0].Image, "strength 0");
-        Assert.NotEqual(_generator.Generate(request with { Strength = 1 }).Images[0].Image.Pixels, _generator.Generate(request with { Strength = 1, Prompt = "a tree" }).Images[0].Image.Pixels);
+        Assert.NotEqual(_generator.Generate(request with { Strength = 1 }).Images[0].Image.Pixels,
+            _generator.Generate(request with { Strength = 1, Prompt = "a tree" }).Images[0].Image.Pixels);
     }
 
     [Fact]
@@ -127,7 +132,8 @@ public sealed class RequestTests : IDisposable
     public void LongPromptsAreReadToTheEnd()
     {
         var words = string.Join(", ", Enumerable.Range(0, 60).Select(i => "word" + i));
-        Assert.NotEqual(_generator.Generate(Plain with { Prompt = words + ", a red house" }).Images[0].Image.Pixels, _generator.Generate(Plain with { Prompt = words }).Images[0].Image.Pixels);
+        Assert.NotEqual(_generator.Generate(Plain with { Prompt = words + ", a red house" }).Images[0].Image.Pixels,
+            _generator.Generate(Plain with { Prompt = words }).Images[0].Image.Pixels);
         var literal = _generator.Generate(Plain with { Prompt = words + ", a red house", Literal = true });
         Assert.Contains(literal.Remarks, remark => remark.Contains("cut off") && remark.Contains("a red house"));
     }
@@ -151,8 +157,8 @@ public sealed class RequestTests : IDisposable
     }
 
     /// <summary>
-    /// The tiny model's weights are fp16 values, so keeping them in fp16 loses nothing: a processor computes fp32 either way. Kept so they are not laid out for the processor, and are
-    /// compared with layers that do not do that either.
+    /// The tiny model's weights are fp16 values, so keeping them in fp16 loses nothing: a processor computes fp32 either way. Kept so they are not laid out for
+    /// the processor, and are compared with layers that do not do that either.
     /// </summary>
     [Fact]
     public void KeepingWeightsInHalfTheMemoryGivesTheSamePicture()
@@ -180,7 +186,8 @@ public sealed class RequestTests : IDisposable
     {
         using var scope = TorchSharp.torch.NewDisposeScope();
         using var file = TensorFile.Open(LoadedModel.Path("sd1-formats", "micro.fp16.safetensors"));
-        var tensors = file.Tensors.Keys.ToDictionary(key => key, key => key.EndsWith("middle_block.0.out_layers.3.weight", StringComparison.Ordinal) ? file.View(key) * float.NaN : file.View(key));
+        var tensors = file.Tensors.Keys.ToDictionary(key => key, key => key.EndsWith("middle_block.0.out_layers.3.weight", StringComparison.Ordinal)
+            ? file.View(key) * float.NaN : file.View(key));
         var path = Path.Combine(Directory.CreateTempSubdirectory("easel-").FullName, "model.safetensors");
         SafeTensorsWriter.Write(path, tensors);
         File.Copy(Goldens.Path("sd1-formats/text_config.json"), Path.Combine(Path.GetDirectoryName(path)!, "text_config.json"));

@@ -20,8 +20,8 @@ public sealed class SketchModel : IDisposable
 }
 
 /// <summary>
-/// Guards the whole of Easel with a model that has learned something: what settings are for must show in the picture. Each assertion compares pictures with pictures, so none hangs on
-/// how well the model draws.
+/// Guards the whole of Easel with a model that has learned something: what settings are for must show in the picture. Each assertion compares pictures with
+/// pictures, so none hangs on how well the model draws.
 /// </summary>
 public sealed class SketchTests : IClassFixture<SketchModel>
 {
@@ -64,7 +64,8 @@ public sealed class SketchTests : IClassFixture<SketchModel>
     {
         var picture = Draw(Apple);
         var other = Apple with { Prompt = "a blue car", InitImage = picture, Seed = 3 };
-        var (little, much, all) = (Distance(picture, Draw(other with { Strength = 0.15 })), Distance(picture, Draw(other with { Strength = 0.3 })), Distance(picture, Draw(other with { Strength = 1 })));
+        var (little, much, all) = (Distance(picture, Draw(other with { Strength = 0.15 })), Distance(picture, Draw(other with { Strength = 0.3 })),
+            Distance(picture, Draw(other with { Strength = 1 })));
         Assert.True(little < much && much < all, $"{little} {much} {all}");
         Assert.True(little < all / 3, $"{little} {all}");
     }
@@ -74,13 +75,15 @@ public sealed class SketchTests : IClassFixture<SketchModel>
     {
         // Four seeds, so that chance does not decide. Stronger guidance draws what two prompts ask for further apart.
         double Apart(double scale) => Enumerable.Range(0, 4).Average(seed =>
-            Distance(Draw(Apple with { GuidanceScale = scale, Seed = seed }), Draw(Apple with { Prompt = "a blue apple", GuidanceScale = scale, Seed = seed })));
+            Distance(Draw(Apple with { GuidanceScale = scale, Seed = seed }),
+                Draw(Apple with { Prompt = "a blue apple", GuidanceScale = scale, Seed = seed })));
         var (weak, strong) = (Apart(1), Apart(5));
         Assert.True(strong > weak, $"{weak} {strong}");
 
         // Redness is what a negative prompt takes away here.
         double Redness(string prompt, string negative, double scale) => Enumerable.Range(0, 4).Average(seed =>
-            RednessOf(Draw(new GenerationRequest { Prompt = prompt, NegativePrompt = negative, GuidanceScale = scale, Seed = seed, Steps = 12, Watermark = false })));
+            RednessOf(Draw(new GenerationRequest { Prompt = prompt, NegativePrompt = negative, GuidanceScale = scale, Seed = seed, Steps = 12,
+                Watermark = false })));
 
         var (away, plain) = (Redness("an apple", "a red apple", 5), Redness("an apple", "", 5));
         Assert.True(away < plain, $"{away} {plain}");
@@ -89,8 +92,10 @@ public sealed class SketchTests : IClassFixture<SketchModel>
     [Fact]
     public void TheColourAskedForIsTheColourDrawn()
     {
-        Assert.Equal("red", Looks.MainColour(Draw(new GenerationRequest { Prompt = "a red heart", Seed = 1, Steps = 16, GuidanceScale = 4, Watermark = false })));
-        Assert.Equal("blue", Looks.MainColour(Draw(new GenerationRequest { Prompt = "a blue heart", Seed = 1, Steps = 16, GuidanceScale = 4, Watermark = false })));
+        Assert.Equal("red",
+            Looks.MainColour(Draw(new GenerationRequest { Prompt = "a red heart", Seed = 1, Steps = 16, GuidanceScale = 4, Watermark = false })));
+        Assert.Equal("blue",
+            Looks.MainColour(Draw(new GenerationRequest { Prompt = "a blue heart", Seed = 1, Steps = 16, GuidanceScale = 4, Watermark = false })));
     }
 
     /// <summary>tests/goldens/sketch/README.md says how the picture was made.</summary>

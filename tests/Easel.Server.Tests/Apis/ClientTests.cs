@@ -44,7 +44,8 @@ public sealed class ClientTests : IDisposable
         Assert.Equal(2, seen.GetProperty("drawn").GetInt32());
         Assert.Equal("[5,6]", seen.GetProperty("seeds").ToString());
         Assert.Equal(1, seen.GetProperty("edited").GetInt32());
-        Assert.Equal(("a cat", "dog", 2), (seen.GetProperty("text").GetProperty("prompt").GetString(), seen.GetProperty("text").GetProperty("negativePrompt").GetString(),
+        Assert.Equal(("a cat", "dog", 2),
+            (seen.GetProperty("text").GetProperty("prompt").GetString(), seen.GetProperty("text").GetProperty("negativePrompt").GetString(),
             seen.GetProperty("text").GetProperty("steps").GetInt32()));
         Assert.Equal("Unprocessable Entity", seen.GetProperty("refused").GetString());
     }
@@ -65,7 +66,8 @@ public sealed class ClientTests : IDisposable
         Assert.Equal(Enumerable.Range(0, events.Count - 1), events[..^1].Select(happened => happened[1].GetInt32()));
         Assert.InRange(events.Count, 2, 3);
         Assert.Equal(
-            ["""[400,"BadRequestError","size","invalid_value"]""", """[404,"NotFoundError","model","model_not_found"]""", """[400,"BadRequestError","wrong","unknown_parameter"]"""],
+            ["""[400,"BadRequestError","size","invalid_value"]""", """[404,"NotFoundError","model","model_not_found"]""",
+                """[400,"BadRequestError","wrong","unknown_parameter"]"""],
             seen.GetProperty("refused").EnumerateArray().Select(refused => refused.ToString()));
         Assert.Contains(RunningServer.ModelName, seen.GetProperty("models").ToString());
         Assert.Equal("model", seen.GetProperty("model").GetString());
@@ -80,7 +82,8 @@ public sealed class ClientTests : IDisposable
 
     private static async Task Install()
     {
-        if (!File.Exists(Path.Combine(Clients, "node_modules", ".package-lock.json"))) await Output("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+        if (!File.Exists(Path.Combine(Clients, "node_modules", ".package-lock.json")))
+            await Output("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
     }
 
     private static async Task<string> Output(string program, string[] arguments)

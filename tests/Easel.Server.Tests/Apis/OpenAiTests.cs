@@ -11,7 +11,9 @@ using OpenAI.Images;
 
 namespace Easel.Server.Tests.Apis;
 
-/// <summary>Guards the OpenAI image API, with OpenAI's own client where it goes that far: the generator is asked for what was meant, and errors have its shape.</summary>
+/// <summary>
+/// Guards the OpenAI image API, with OpenAI's own client where it goes that far: the generator is asked for what was meant, and errors have its shape.
+/// </summary>
 public sealed class OpenAiTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -27,7 +29,8 @@ public sealed class OpenAiTests : IDisposable
         var images = client.GetImageClient("dall-e-2");
         var size = new GeneratedImageSize(64, 64);
 
-        var drawn = (await images.GenerateImagesAsync("a cat", 2, new ImageGenerationOptions { Size = size, ResponseFormat = GeneratedImageFormat.Bytes })).Value;
+        var drawn = (await images.GenerateImagesAsync("a cat", 2,
+            new ImageGenerationOptions { Size = size, ResponseFormat = GeneratedImageFormat.Bytes })).Value;
         Assert.Equal(2, drawn.Count);
         Assert.All(drawn, image => Assert.Equal((64, 64), SizeOf(image.ImageBytes.ToArray())));
         Assert.StartsWith("a cat\nSteps: 25, ", ImageFile.ReadMetadata(drawn[0].ImageBytes.ToStream(), "picture").Parameters);
@@ -89,12 +92,14 @@ public sealed class OpenAiTests : IDisposable
 
         var (small, large) = (await Compressed(1), await Compressed(100));
         Assert.True(small < large, $"{small} bytes of the worst quality, {large} of the best");
-        var address = (await Post(server, new { prompt = "a cat", size = "64x64", steps = 1, output_format = "webp" })).GetProperty("data")[0].GetProperty("url").GetString();
+        var address = (await Post(server, new { prompt = "a cat", size = "64x64", steps = 1, output_format = "webp" }))
+            .GetProperty("data")[0].GetProperty("url").GetString();
         using var fetched = await server.Client.GetAsync(address);
         Assert.Equal("image/webp", fetched.Content.Headers.ContentType?.MediaType);
 
         async Task<int> Compressed(int quality) =>
-            (await Post(server, new { prompt = "a cat", seed = 1, size = "64x64", steps = 1, output_format = "jpeg", output_compression = quality, response_format = "b64_json" }))
+            (await Post(server, new { prompt = "a cat", seed = 1, size = "64x64", steps = 1, output_format = "jpeg", output_compression = quality,
+                response_format = "b64_json" }))
             .GetProperty("data")[0].GetProperty("b64_json").GetBytesFromBase64().Length;
     }
 
@@ -147,8 +152,10 @@ public sealed class OpenAiTests : IDisposable
             Assert.Equal(item.EventType, events[^1].GetProperty("type").GetString());
             ImageFile.Load(new MemoryStream(events[^1].GetProperty("b64_json").GetBytesFromBase64()), "picture");
         }
-        Assert.Equal([4, 5], events.Where(e => e.GetProperty("type").GetString() == "image_generation.completed").Select(e => e.GetProperty("seed").GetInt64()));
-        Assert.Contains(events, e => e.GetProperty("type").GetString() == "image_generation.partial_image" && e.GetProperty("partial_image_index").GetInt32() == 0);
+        Assert.Equal([4, 5],
+            events.Where(e => e.GetProperty("type").GetString() == "image_generation.completed").Select(e => e.GetProperty("seed").GetInt64()));
+        Assert.Contains(events, e => e.GetProperty("type").GetString() == "image_generation.partial_image"
+            && e.GetProperty("partial_image_index").GetInt32() == 0);
         Assert.Equal("image_generation.completed", events[^1].GetProperty("type").GetString());
     }
 

@@ -25,7 +25,8 @@ public sealed class SdapiTests : IDisposable
     {
         await using var server = await RunningServer.Start(_folder);
         var reply = await Post(server, "txt2img",
-            new { prompt = "a cat", negative_prompt = "dog", steps = 2, width = 64, height = 64, seed = 5, n_iter = 2, batch_size = 2, sampler_name = "Euler a" });
+            new { prompt = "a cat", negative_prompt = "dog", steps = 2, width = 64, height = 64, seed = 5, n_iter = 2, batch_size = 2,
+                sampler_name = "Euler a" });
 
         using var generator = new FakeGenerator();
         var expected = generator.Generate(new GenerationRequest
@@ -51,7 +52,8 @@ public sealed class SdapiTests : IDisposable
         Assert.Contains("Seed: 8, Size: 64x64", info.GetProperty("infotexts")[3].GetString());
         Assert.Contains("RNG: CPU", info.GetProperty("infotexts")[0].GetString());
         Assert.Equal(("Euler a", 5L, 64, 7.5),
-            (info.GetProperty("sampler_name").GetString(), info.GetProperty("seed").GetInt64(), info.GetProperty("width").GetInt32(), info.GetProperty("cfg_scale").GetDouble()));
+            (info.GetProperty("sampler_name").GetString(), info.GetProperty("seed").GetInt64(), info.GetProperty("width").GetInt32(),
+                info.GetProperty("cfg_scale").GetDouble()));
         Assert.Equal(RunningServer.ModelName, info.GetProperty("sd_model_name").GetString());
         Assert.Equal(
             ["all_negative_prompts", "all_prompts", "all_seeds", "all_subseeds", "batch_size", "cfg_scale", "clip_skip", "denoising_strength",
@@ -68,7 +70,8 @@ public sealed class SdapiTests : IDisposable
         await using var server = await RunningServer.Start(_folder);
         // Numbers come as texts and with fractions, nulls for what is not meant, and members that nobody knows: the original takes them all.
         var sent = JsonDocument.Parse("""
-            {"steps": "1", "width": 64.0, "height": 64, "seed": null, "sampler_name": null, "n_iter": 1, "somebody_elses": {"a": 1}, "alwayson_scripts": {"ControlNet": {"args": []}}}
+            {"steps": "1", "width": 64.0, "height": 64, "seed": null, "sampler_name": null, "n_iter": 1, "somebody_elses": {"a": 1},
+             "alwayson_scripts": {"ControlNet": {"args": []}}}
             """);
         var parameters = (await Post(server, "txt2img", sent)).GetProperty("parameters");
         var expected = JsonDocument.Parse("""
@@ -77,7 +80,8 @@ public sealed class SdapiTests : IDisposable
              "height":64, "restore_faces":null, "tiling":null, "do_not_save_samples":false, "do_not_save_grid":false, "eta":null,
              "denoising_strength":0.75, "s_min_uncond":null, "s_churn":0, "s_tmax":null, "s_tmin":0, "s_noise":1, "order":null, "rho":null, "sigma_min":null, "sigma_max":null, "override_settings":null,
              "override_settings_restore_afterwards":true, "refiner_checkpoint":null, "refiner_switch_at":null, "disable_extra_networks":false,
-             "firstpass_image":null, "comments":null, "clip_skip":1, "fast":"exact", "literal":false, "watermark":true, "script_name":null, "script_args":[], "send_images":true,
+             "firstpass_image":null, "comments":null, "clip_skip":1, "fast":"exact", "literal":false, "watermark":true, "script_name":null, "script_args":[],
+             "send_images":true,
              "save_images":false, "alwayson_scripts":{"ControlNet":{"args":[]}}, "force_task_id":null, "infotext":null, "enable_hr":false,
              "firstphase_width":0, "firstphase_height":0, "hr_scale":2, "hr_upscaler":null, "hr_second_pass_steps":0, "hr_resize_x":0,
              "hr_resize_y":0, "hr_checkpoint_name":null, "hr_sampler_name":null, "hr_scheduler":null, "hr_prompt":"", "hr_negative_prompt":""}
@@ -231,7 +235,8 @@ public sealed class SdapiTests : IDisposable
         Assert.Equal(0.5, Info(reply).GetProperty("denoising_strength").GetDouble());
         Assert.Equal(2, (await server.Get("api/pictures")).GetProperty("total").GetInt32()); // those of the first pass are not among them
 
-        reply = await Post(server, "txt2img", new { steps = 1, width = 64, height = 64, enable_hr = true, hr_upscaler = "sharp", hr_resize_x = 72, hr_prompt = "a hat" });
+        reply = await Post(server, "txt2img",
+            new { steps = 1, width = 64, height = 64, enable_hr = true, hr_upscaler = "sharp", hr_resize_x = 72, hr_prompt = "a hat" });
         var drawn = reply.GetProperty("images")[0].GetBytesFromBase64();
         Assert.Equal((72, 72), (Picture(drawn).Width, Picture(drawn).Height));
         Assert.StartsWith("a hat\n", ImageFile.ReadMetadata(new MemoryStream(drawn), "picture").Parameters);
@@ -280,7 +285,8 @@ public sealed class SdapiTests : IDisposable
             Assert.True(status == (int)answer.StatusCode, $"{body}: {(int)answer.StatusCode} {text}");
             Assert.Contains(part, text);
             var json = JsonDocument.Parse(text).RootElement;
-            Assert.True(json.GetProperty("detail").ValueKind == JsonValueKind.Array || json.GetProperty("errors").GetString() == json.GetProperty("detail").GetString(), text);
+            Assert.True(json.GetProperty("detail").ValueKind == JsonValueKind.Array
+                || json.GetProperty("errors").GetString() == json.GetProperty("detail").GetString(), text);
         }
     }
 
@@ -340,7 +346,8 @@ public sealed class SdapiTests : IDisposable
         foreach (var saved in (bool[])[false, true])
         {
             using var gone = new CancellationTokenSource();
-            var drawing = server.Client.PostAsJsonAsync("sdapi/v1/txt2img", new { steps = saved ? 20 : 200, width = 64, height = 64, save_images = saved, seed = 9 }, gone.Token);
+            var drawing = server.Client.PostAsJsonAsync("sdapi/v1/txt2img",
+                new { steps = saved ? 20 : 200, width = 64, height = 64, save_images = saved, seed = 9 }, gone.Token);
             string id;
             while (true)
             {
@@ -395,7 +402,8 @@ public sealed class SdapiTests : IDisposable
             Assert.Equal("two", (await server.Get("sdapi/v1/options")).GetProperty("sd_model_checkpoint").GetString());
 
             await Post(server, "txt2img",
-                new { steps = 1, width = 64, height = 64, override_settings = new { sd_model_checkpoint = "one" }, override_settings_restore_afterwards = false });
+                new { steps = 1, width = 64, height = 64, override_settings = new { sd_model_checkpoint = "one" },
+                    override_settings_restore_afterwards = false });
             Assert.Equal("one", (await server.Get("sdapi/v1/options")).GetProperty("sd_model_checkpoint").GetString());
 
             await Post(server, "unload-checkpoint", new { });
@@ -416,19 +424,23 @@ public sealed class SdapiTests : IDisposable
 
         var twice = await Enlarged(new { image = sent, upscaler_1 = "Lanczos" });
         Assert.Equal(Resampling.Resize(picture, 48, 32).Pixels, Picture(twice).Pixels);
-        Assert.StartsWith("a cat\nSteps: 3, Sampler: Euler, Seed: 5, Postprocess upscale by: 2", ImageFile.ReadMetadata(new MemoryStream(twice), "picture").Parameters);
+        Assert.StartsWith("a cat\nSteps: 3, Sampler: Euler, Seed: 5, Postprocess upscale by: 2",
+            ImageFile.ReadMetadata(new MemoryStream(twice), "picture").Parameters);
         Assert.Equal(picture.Pixels, Picture(await Enlarged(new { image = sent })).Pixels);
         Assert.Equal((48, 32), SizeOf(await Enlarged(new { image = sent, upscaler_1 = "sharp" })));
         Assert.Equal((60, 40),
-            SizeOf(await Enlarged(new { image = sent, upscaler_1 = "Nearest", resize_mode = 1, upscaling_resize_w = 60, upscaling_resize_h = 30, upscaling_crop = false })));
-        Assert.Equal((60, 30), SizeOf(await Enlarged(new { image = sent, upscaler_1 = "Nearest", resize_mode = 1, upscaling_resize_w = 60, upscaling_resize_h = 30 })));
+            SizeOf(await Enlarged(new { image = sent, upscaler_1 = "Nearest", resize_mode = 1, upscaling_resize_w = 60, upscaling_resize_h = 30,
+                upscaling_crop = false })));
+        Assert.Equal((60, 30),
+            SizeOf(await Enlarged(new { image = sent, upscaler_1 = "Nearest", resize_mode = 1, upscaling_resize_w = 60, upscaling_resize_h = 30 })));
 
         var (a, b) = (Resampling.Resize(picture, 48, 32).Pixels, Resampling.Resize(picture, 48, 32, ResampleFilter.Nearest).Pixels);
         var mixed = Picture(await Enlarged(new { image = sent, upscaler_1 = "Lanczos", upscaler_2 = "Nearest", extras_upscaler_2_visibility = 0.5 })).Pixels;
         for (var i = 0; i < mixed.Length; i++) Assert.InRange(mixed[i] - (a[i] + b[i]) / 2.0, -1, 1);
 
         var batch = await Post(server, "extra-batch-images",
-            new { upscaler_1 = "Nearest", upscaling_resize = 3, imageList = new[] { new { data = sent, name = "a.png" }, new { data = sent, name = "b.png" } } });
+            new { upscaler_1 = "Nearest", upscaling_resize = 3,
+                imageList = new[] { new { data = sent, name = "a.png" }, new { data = sent, name = "b.png" } } });
         Assert.Equal([(72, 48), (72, 48)], batch.GetProperty("images").EnumerateArray().Select(image => SizeOf(image.GetBytesFromBase64())));
         foreach (var lacking in (object[])[new { image = sent, upscaler_1 = "none such" }, new { image = sent, gfpgan_visibility = 1 }, new { image = "" },
             new { image = sent, upscaler_1 = "Lanczos", upscaling_resize = 0 }])
@@ -443,8 +455,12 @@ public sealed class SdapiTests : IDisposable
     public async Task TextsInPicturesAreRead()
     {
         await using var server = await RunningServer.Start(_folder);
-        var metadata = new ImageMetadata("a cat\nNegative prompt: dog\nSteps: 3, Sampler: Euler, Seed: 5, Size: 64x96") { Others = [KeyValuePair.Create("Software", "a test")] };
-        var read = await Post(server, "png-info", new { image = "data:image/png;base64," + Convert.ToBase64String(ImageFile.Encode(Shaded(8, 8), ImageFormat.Png, metadata)) });
+        var metadata = new ImageMetadata("a cat\nNegative prompt: dog\nSteps: 3, Sampler: Euler, Seed: 5, Size: 64x96")
+        {
+            Others = [KeyValuePair.Create("Software", "a test")],
+        };
+        var read = await Post(server, "png-info",
+            new { image = "data:image/png;base64," + Convert.ToBase64String(ImageFile.Encode(Shaded(8, 8), ImageFormat.Png, metadata)) });
         Assert.Equal(metadata.Parameters, read.GetProperty("info").GetString());
         Assert.Equal("a test", read.GetProperty("items").GetProperty("Software").GetString());
         var parameters = read.GetProperty("parameters");
@@ -471,7 +487,8 @@ public sealed class SdapiTests : IDisposable
         Assert.Equal("config,filename,hash,model_name,sha256,title", await Names("sd-models"));
         Assert.Equal("filename,model_name", await Names("sd-vae"));
         Assert.Equal("model_name,model_path,model_url,name,scale", await Names("upscalers"));
-        Assert.Equal(["None", "Lanczos", "Nearest"], (await server.Get("sdapi/v1/upscalers")).EnumerateArray().Select(upscaler => upscaler.GetProperty("name").GetString()));
+        Assert.Equal(["None", "Lanczos", "Nearest"],
+            (await server.Get("sdapi/v1/upscalers")).EnumerateArray().Select(upscaler => upscaler.GetProperty("name").GetString()));
         Assert.Equal("alias,metadata,name,path", await Names("loras"));
         Assert.Equal("name,negative_prompt,prompt", await Names("prompt-styles"));
         Assert.Equal(JsonValueKind.Object, (await server.Get("sdapi/v1/embeddings")).GetProperty("loaded").ValueKind);

@@ -76,7 +76,8 @@ public sealed class Tab : IAsyncDisposable
         };
         page.Request += (_, request) =>
         {
-            if (request.Url.StartsWith("http", StringComparison.Ordinal) && !request.Url.StartsWith(address, StringComparison.Ordinal)) Complain($"It asked for {request.Url}.");
+            if (request.Url.StartsWith("http", StringComparison.Ordinal) && !request.Url.StartsWith(address, StringComparison.Ordinal))
+                Complain($"It asked for {request.Url}.");
         };
     }
 

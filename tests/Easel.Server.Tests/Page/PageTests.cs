@@ -180,7 +180,8 @@ public sealed class PageTests(Chromium chromium) : IDisposable
     public async Task TheGalleryIsSearchedLookedThroughAndPrunedByKeyboard()
     {
         await using var server = await RunningServer.Start(_folder);
-        foreach (var prompt in (string[])["a grey cat", "a red fox", "a blue cat"]) await server.Finished(await server.Submit(RunningServer.Cat(prompt: prompt)));
+        foreach (var prompt in (string[])["a grey cat", "a red fox", "a blue cat"])
+            await server.Finished(await server.Submit(RunningServer.Cat(prompt: prompt)));
         await using var tab = await chromium.Open(server);
         var page = await tab.Go("/gallery");
         await Expect(page.Locator(".wall .thumb")).ToHaveCountAsync(3);
@@ -268,7 +269,8 @@ public sealed class PageTests(Chromium chromium) : IDisposable
         await draw.ClickAsync("text=Use as input");
         await draw.Locator(".segments button", new PageLocatorOptions { HasText = "Paint" }).ClickAsync();
         await Expect(draw.GetByLabel("Eraser")).ToBeVisibleAsync();
-        Assert.InRange(await draw.Locator("#draw").EvaluateAsync<float>("button => button.getBoundingClientRect().right"), 300, 380); // no long file name pushes it out
+        Assert.InRange(await draw.Locator("#draw").EvaluateAsync<float>("button => button.getBoundingClientRect().right"),
+            300, 380); // no long file name pushes it out
         Assert.Equal(390, await draw.EvaluateAsync<int>("document.documentElement.scrollWidth"));
     }
 
@@ -303,7 +305,8 @@ public sealed class PageTests(Chromium chromium) : IDisposable
         async Task Check(string what)
         {
             var found = (await page.RunAxe()).Violations.Where(rule => rule.Impact is "serious" or "critical");
-            Assert.True(!found.Any(), $"{what}: {string.Join("; ", found.Select(rule => $"{rule.Id} at {string.Join(", ", rule.Nodes.Select(node => node.Html))}"))}");
+            Assert.True(!found.Any(),
+                $"{what}: {string.Join("; ", found.Select(rule => $"{rule.Id} at {string.Join(", ", rule.Nodes.Select(node => node.Html))}"))}");
         }
     }
 

@@ -71,7 +71,8 @@ public sealed class ProfileTests
             (request.Like, settings.Output, settings.OutputFolder, settings.Format, settings.Quality));
         Assert.Equal(("i.png", 0.5, "m.png", 2.0, true), (settings.Init, request.Strength, settings.Mask, request.MaskBlur, request.InvertMask));
         Assert.Equal((MaskFill.Noise, true, 8, new Margins(1, 0, 0, 2)), (request.Fill, request.OnlyMasked, request.OnlyMaskedPadding, request.Extend));
-        Assert.Equal(("d.png", 30, 2, true, ImageFit.Pad, 0.1), (settings.Depth, request.NoiseLevel, request.ClipSkip, request.Literal, request.Fit, request.Eta));
+        Assert.Equal(("d.png", 30, 2, true, ImageFit.Pad, 0.1),
+            (settings.Depth, request.NoiseLevel, request.ClipSkip, request.Literal, request.Fit, request.Eta));
         Assert.Equal((Precision.BFloat16, "cpu", "c", "v", PredictionType.V, true),
             (settings.Load.Precision, settings.Load.Device, settings.Load.Config, settings.Load.Vae, settings.Load.Prediction, settings.Load.Ema));
         Assert.Equal((false, true, true, true, true, true, true),

@@ -161,7 +161,8 @@ public sealed class ImageMetadataTests
         {
             var length = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(png.AsSpan(at));
             if (length > png.Length - at - 12) return;
-            System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(at + 8 + (int)length), System.IO.Hashing.Crc32.HashToUInt32(png.AsSpan(at + 4, (int)length + 4)));
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(at + 8 + (int)length),
+                System.IO.Hashing.Crc32.HashToUInt32(png.AsSpan(at + 4, (int)length + 4)));
             at += 12 + (int)length;
         }
     }

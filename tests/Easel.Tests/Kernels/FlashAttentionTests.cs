@@ -5,20 +5,23 @@ using static TorchSharp.torch;
 namespace Easel.Tests.Kernels;
 
 /// <summary>
-/// Attention against fp64. What is allowed is a small multiple of libtorch's own error on the same numbers, which grows with the scores: exact to rounding, whatever the shape.
+/// Attention against fp64. What is allowed is a small multiple of libtorch's own error on the same numbers, which grows with the scores: exact to rounding,
+/// whatever the shape.
 /// </summary>
 public sealed class FlashAttentionTests
 {
     /// <summary>Lengths and widths on and off every boundary of the kernels: 64 queries, strips of 16, 60 and 84 keys, tiles of five and six, pairs.</summary>
     public static TheoryData<int, int, int, int> Shapes => new()
     {
-        { 64, 60, 2, 40 }, { 64, 64, 8, 40 }, { 65, 61, 3, 40 }, { 127, 77, 2, 64 }, { 256, 256, 2, 160 }, { 33, 7, 2, 33 }, { 40, 1, 2, 8 }, { 200, 130, 1, 512 }, { 129, 121, 2, 1 }, { 70, 179, 1, 5 },
+        { 64, 60, 2, 40 }, { 64, 64, 8, 40 }, { 65, 61, 3, 40 }, { 127, 77, 2, 64 }, { 256, 256, 2, 160 }, { 33, 7, 2, 33 }, { 40, 1, 2, 8 },
+        { 200, 130, 1, 512 }, { 129, 121, 2, 1 }, { 70, 179, 1, 5 },
         { 80, 84, 2, 80 }, { 66, 85, 1, 48 }, { 15, 700, 1, 12 },
     };
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void SinglePrecisionIsExactToRounding(int tokens, int keys, int heads, int width) => Check(ScalarType.Float32, tokens, keys, heads, width, gain: 1, times: 4, floor: 1e-6);
+    public void SinglePrecisionIsExactToRounding(int tokens, int keys, int heads, int width) =>
+        Check(ScalarType.Float32, tokens, keys, heads, width, gain: 1, times: 4, floor: 1e-6);
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -27,7 +30,8 @@ public sealed class FlashAttentionTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void HalfPrecisionIsExactToRounding(int tokens, int keys, int heads, int width) => Check(ScalarType.BFloat16, tokens, keys, heads, width, gain: 1, times: 1.5, floor: 1e-3);
+    public void HalfPrecisionIsExactToRounding(int tokens, int keys, int heads, int width) =>
+        Check(ScalarType.BFloat16, tokens, keys, heads, width, gain: 1, times: 1.5, floor: 1e-3);
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -99,7 +103,8 @@ public sealed class FlashAttentionTests
         }
     }
 
-    private static void Check(ScalarType type, int tokens, int keys, int heads, int width, double gain, double times, double floor, IAttentionBlock? block = null)
+    private static void Check(ScalarType type, int tokens, int keys, int heads, int width, double gain, double times, double floor,
+        IAttentionBlock? block = null)
     {
         SkipWithoutVectors();
         using var scope = NewDisposeScope();
@@ -120,5 +125,6 @@ public sealed class FlashAttentionTests
     /// <summary>The processor's own choice, and the block of AVX2, which every processor with AVX-512 can run too.</summary>
     private static IAttentionBlock?[] Blocks(int width) => [null, new AttentionBlock256(width)];
 
-    private static void SkipWithoutVectors() => Assert.SkipUnless(Singles256.IsSupported, "This processor has no AVX2, for which the narrowest of the kernels is written.");
+    private static void SkipWithoutVectors() =>
+        Assert.SkipUnless(Singles256.IsSupported, "This processor has no AVX2, for which the narrowest of the kernels is written.");
 }

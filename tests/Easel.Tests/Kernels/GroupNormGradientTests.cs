@@ -45,7 +45,8 @@ public sealed class GroupNormGradientTests
             var y = nn.functional.group_norm(a, Groups, w, s, 1e-5);
             return silu ? nn.functional.silu(y) : y;
         });
-        var ours = Gradients(type, (a, b, w, s) => GroupNormGradient<TVector>.Apply(a.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2), adds ? b : null, Groups, w, s, 1e-5, silu));
+        var ours = Gradients(type, (a, b, w, s) =>
+            GroupNormGradient<TVector>.Apply(a.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2), adds ? b : null, Groups, w, s, 1e-5, silu));
         foreach (var (name, one, other) in exact.Zip(ours, (e, o) => (e.Name, e.Value, o.Value)))
         {
             var (difference, largest) = ((one - other).abs().max().item<double>(), one.abs().max().item<double>());
@@ -59,7 +60,8 @@ public sealed class GroupNormGradientTests
             var (a, b, w, s) = (Input(x, format), Input(addend, format), Input(weight, wide), Input(bias, wide));
             var y = norm(a, b, w, s);
             (y * arriving.to(format)).sum().backward();
-            List<(string, Tensor)> all = [("value", y.detach().to(ScalarType.Float64)), ("x", a.grad!.to(ScalarType.Float64)), ("weight", w.grad!.to(ScalarType.Float64)), ("bias", s.grad!.to(ScalarType.Float64))];
+            List<(string, Tensor)> all = [("value", y.detach().to(ScalarType.Float64)), ("x", a.grad!.to(ScalarType.Float64)),
+                ("weight", w.grad!.to(ScalarType.Float64)), ("bias", s.grad!.to(ScalarType.Float64))];
             if (adds) all.Add(("addend", b.grad!.to(ScalarType.Float64)));
             return all;
         }

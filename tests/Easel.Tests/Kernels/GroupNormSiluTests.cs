@@ -7,10 +7,13 @@ namespace Easel.Tests.Kernels;
 /// <summary>The norm in each width of vector that the processor has, against libtorch in double precision.</summary>
 public sealed class GroupNormSiluTests
 {
-    /// <summary>Channels on and off the doubled vector, pixels on and off the chunks of 65536 values; with and without an addend, with and without SiLU.</summary>
+    /// <summary>
+    /// Channels on and off the doubled vector, pixels on and off the chunks of 65536 values; with and without an addend, with and without SiLU.
+    /// </summary>
     public static TheoryData<int, int, int, bool, bool> Cases => new()
     {
-        { 96, 5, 7, true, true }, { 96, 5, 7, false, true }, { 320, 40, 41, true, true }, { 32, 3, 3, true, false }, { 48, 9, 5, false, false }, { 16, 70, 70, true, true },
+        { 96, 5, 7, true, true }, { 96, 5, 7, false, true }, { 320, 40, 41, true, true }, { 32, 3, 3, true, false }, { 48, 9, 5, false, false },
+        { 16, 70, 70, true, true },
     };
 
     [Theory]

@@ -3,7 +3,10 @@ using static Easel.Kernels.MachineCode.Register;
 
 namespace Easel.Tests.Kernels;
 
-/// <summary>Every instruction against GNU as 2.40 (Intel syntax, <c>{disp32}</c> before those with an offset), with registers on both sides of each bit of their numbers.</summary>
+/// <summary>
+/// Every instruction against GNU as 2.40 (Intel syntax, <c>{disp32}</c> before those with an offset), with registers on both sides of each bit of their
+/// numbers.
+/// </summary>
 public sealed class MachineCodeTests
 {
     public static TheoryData<string, string> Instructions => new()

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Tests.Kernels;
 
-/// <summary>A packed layer computes what the plain one does, in fp32 to rounding and in bf16 to bf16's rounding, with everything that is fused into it.</summary>
+/// <summary>
+/// A packed layer computes what the plain one does, in fp32 to rounding and in bf16 to bf16's rounding, with everything that is fused into it.
+/// </summary>
 public sealed class PackedLayerTests
 {
     [Theory]
@@ -43,7 +45,8 @@ public sealed class PackedLayerTests
     public void LinearLayerWithoutBias() => Check(() => new Linear(40, 72, hasBias: false), [72, 40], null, layer => layer.call(Rows(2, 30, 40, layer)));
 
     [Fact]
-    public void LinearLayerAddedToAResidual() => Check(() => new Linear(40, 72), [72, 40], [72], layer => layer.AddTo(Rows(2, 30, 72, layer), Rows(2, 30, 40, layer)));
+    public void LinearLayerAddedToAResidual() =>
+        Check(() => new Linear(40, 72), [72, 40], [72], layer => layer.AddTo(Rows(2, 30, 72, layer), Rows(2, 30, 40, layer)));
 
     [Fact]
     public void GatedLinearUnit() => Check(() => new Linear(40, 144, parts: 2), [144, 40], [144], layer => layer.Gated(Rows(2, 30, 40, layer)), half: 0.02);
@@ -110,9 +113,11 @@ public sealed class PackedLayerTests
     }
 
     /// <summary>Numbers that bf16 holds, so that both precisions begin from the same.</summary>
-    private static Tensor Values(long[] shape, Generator generator, ScalarType type) => randn(shape, generator: generator).bfloat16().to(type).DetachFromDisposeScope();
+    private static Tensor Values(long[] shape, Generator generator, ScalarType type) =>
+        randn(shape, generator: generator).bfloat16().to(type).DetachFromDisposeScope();
 
-    private static Tensor Picture(long n, long c, long h, long w, Layer layer) => Values([n, h, w, c], new Generator(11), layer.Placement.Type).permute(0, 3, 1, 2);
+    private static Tensor Picture(long n, long c, long h, long w, Layer layer) =>
+        Values([n, h, w, c], new Generator(11), layer.Placement.Type).permute(0, 3, 1, 2);
 
     private static Tensor Rows(long n, long count, long width, Layer layer) => Values([n, count, width], new Generator(13), layer.Placement.Type);
 }

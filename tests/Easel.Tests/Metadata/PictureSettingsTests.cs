@@ -32,7 +32,8 @@ public class PictureSettingsTests
 
     [Fact]
     public void InvokeMetadataIsRead() => Assert.Equal(Expected("InvokeAI"), PictureSettings.Read(With("invokeai_metadata", """
-        {"positive_prompt":"a glass bottle","negative_prompt":"watermark","steps":21,"scheduler":"dpmpp_2m_k","cfg_scale":8.5,"seed":156680208700286,"width":640,"height":512,
+        {"positive_prompt":"a glass bottle","negative_prompt":"watermark","steps":21,"scheduler":"dpmpp_2m_k","cfg_scale":8.5,"seed":156680208700286,
+        "width":640,"height":512,
         "model":{"name":"v1-5","base":"sd-1"}}
         """)));
 
@@ -40,7 +41,8 @@ public class PictureSettingsTests
     public void OlderInvokeMetadataIsRead()
     {
         var read = PictureSettings.Read(With("sd-metadata", """
-            {"model_weights":"v1-5","image":{"prompt":[{"prompt":"a glass bottle","weight":1.0}],"steps":21,"cfg_scale":8.5,"sampler":"k_lms","seed":7,"width":640,"height":512}}
+            {"model_weights":"v1-5","image":{"prompt":[{"prompt":"a glass bottle","weight":1.0}],"steps":21,"cfg_scale":8.5,"sampler":"k_lms","seed":7,
+            "width":640,"height":512}}
             """))!;
         Assert.Equal(("InvokeAI", "a glass bottle", "21", "lms", "7", "v1-5"),
             (read.Program, read.Text.Prompt, read.Text["Steps"], read.Text["Sampler"], read.Text["Seed"], read.Text["Model"]));
@@ -53,8 +55,10 @@ public class PictureSettingsTests
         {
             Others =
             [
-                new("prompt", "a glass bottle"), new("negative_prompt", "watermark"), new("num_inference_steps", "21"), new("guidance_scale", "8.5"), new("seed", "156680208700286"),
-                new("sampler_name", "dpmpp_2m"), new("scheduler_name", "karras"), new("width", "640"), new("height", "512"), new("use_stable_diffusion_model", "v1-5.safetensors"),
+                new("prompt", "a glass bottle"), new("negative_prompt", "watermark"), new("num_inference_steps", "21"), new("guidance_scale", "8.5"),
+                new("seed", "156680208700286"),
+                new("sampler_name", "dpmpp_2m"), new("scheduler_name", "karras"), new("width", "640"), new("height", "512"),
+                new("use_stable_diffusion_model", "v1-5.safetensors"),
             ],
         });
         Assert.Equal(Expected("Easy Diffusion"), read);

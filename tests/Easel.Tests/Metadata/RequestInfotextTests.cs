@@ -165,7 +165,8 @@ public sealed class RequestInfotextTests
         new(new RgbImage(8, 8), request, request.Prompts[0], request.Seed!.Value + (request.Like == NoiseLike.CompVis ? 0 : index), index, false);
 
     private static GenerationRequest Again(GeneratedImage image, GenerationRequest? asked = null) =>
-        RequestInfotext.FromInfotext(Infotext.Parse(RequestInfotext.ToInfotext(image with { Asked = asked ?? image.Request }, "m", "h", Precision.Full).ToString()));
+        RequestInfotext.FromInfotext(
+            Infotext.Parse(RequestInfotext.ToInfotext(image with { Asked = asked ?? image.Request }, "m", "h", Precision.Full).ToString()));
 
     private static void Same(GenerationRequest expected, GenerationRequest actual)
     {

@@ -36,9 +36,11 @@ internal sealed class Parts(nn.Module network)
     public Tensor Resnet(string name, Tensor x, Tensor? time) => ((ResnetBlock)_parts[name]).call(x.clone(), time);
 
     /// <summary>A transformer, or one block of it.</summary>
-    public Tensor Transformer(string name, Tensor x, Tensor context) => ((nn.Module<Tensor, ContextKeys, Tensor>)_parts[name]).call(x.clone(), new ContextKeys(context));
+    public Tensor Transformer(string name, Tensor x, Tensor context) =>
+        ((nn.Module<Tensor, ContextKeys, Tensor>)_parts[name]).call(x.clone(), new ContextKeys(context));
 
-    public Tensor Attention(string name, Tensor x, Tensor? context) => ((Attention)_parts[name]).call(x.clone(), context is null ? null : new ContextKeys(context));
+    public Tensor Attention(string name, Tensor x, Tensor? context) =>
+        ((Attention)_parts[name]).call(x.clone(), context is null ? null : new ContextKeys(context));
 
     public Tensor Enlarge(string name, Tensor x) => ((Upsample)_parts[name]).call(x.clone(), null);
 }

@@ -45,7 +45,8 @@ public sealed class KeptContextTests
 
         void Same(int evaluation, params Condition[] conditions)
         {
-            var call = new NetworkCall(x, 500, new Evaluation(evaluation, evaluation, 1), [.. conditions.Select((condition, i) => new GuidanceRow(i, condition))]);
+            var call = new NetworkCall(x, 500, new Evaluation(evaluation, evaluation, 1),
+                [.. conditions.Select((condition, i) => new GuidanceRow(i, condition))]);
             var a = words.Over(given =>
             {
                 contexts.Add(given.Context!);
@@ -92,7 +93,8 @@ public sealed class KeptContextTests
             foreach (var (name, parameter) in layer.named_parameters(recurse: false).ToList())
                 layer.Assign(name, (randn(parameter.shape, generator: generator) * 0.2).DetachFromDisposeScope());
         using var words = new PromptMemory(ScalarType.Float32, CPU);
-        var (x, times, context) = (randn([1, 4, 8, 8], generator: generator).expand(2, 4, 8, 8), tensor((float[])[500, 500]), randn([1, 77, 32], generator: generator));
+        var (x, times, context) = (randn([1, 4, 8, 8], generator: generator).expand(2, 4, 8, 8), tensor((float[])[500, 500]),
+            randn([1, 77, 32], generator: generator));
         GuidanceRow[] rows = [new(0, new(context, null, zeros(1, 16))), new(0, new(context, 1, ones(1, 16)))];
         var answers = words.Over(call => unet.Predict(call.X, times, call.Context!, null, null))(new NetworkCall(x, 500, default, rows));
         Assert.True((answers[0] - answers[1]).abs().max().item<float>() > 0.01); // told apart by the vector alone

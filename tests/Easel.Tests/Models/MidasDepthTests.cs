@@ -92,7 +92,8 @@ public sealed class MidasDepthTests : IDisposable
         var path = Path.Combine(_folder, "other.safetensors");
         SafeTensorsWriter.Write(path, new Dictionary<string, Tensor> { ["decoder.up.0.block.0.norm1.weight"] = ones(3) });
         using var file = TensorFile.Open(path);
-        Assert.Contains("but an autoencoder (VAE) alone", Assert.Throws<CheckpointException>(() => DepthEstimatorFile.Load(file, ScalarType.Float32, CPU)).Message);
+        Assert.Contains("but an autoencoder (VAE) alone",
+            Assert.Throws<CheckpointException>(() => DepthEstimatorFile.Load(file, ScalarType.Float32, CPU)).Message);
     }
 
     /// <summary>

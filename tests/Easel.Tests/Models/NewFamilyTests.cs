@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Easel.Tests.Models;
 
 /// <summary>
-/// Guards that a family of known blocks is one record: an imaginary one, of six latent channels with a scale and a shift, a text encoder and noise of its own, loads and draws, and each
-/// fact of the record is seen in the picture.
+/// Guards that a family of known blocks is one record: an imaginary one, of six latent channels with a scale and a shift, a text encoder and noise of its own,
+/// loads and draws, and each fact of the record is seen in the picture.
 /// </summary>
 public sealed class NewFamilyTests : IDisposable
 {
@@ -62,7 +62,8 @@ public sealed class NewFamilyTests : IDisposable
         using var generator = Load(Imaginary);
         Assert.Equal(("Imaginary Diffusion", 6, 4), (generator.Model.Family, generator.Model.LatentChannels, generator.Model.PixelsPerPosition));
         Assert.Equal(PredictionType.V, generator.Model.Prediction);
-        Assert.Equal((3, 3, "euler", 64), (generator.Model.Defaults.Steps, generator.Model.Defaults.GuidanceScale, generator.Model.Defaults.Sampler, generator.Model.Defaults.Size));
+        Assert.Equal((3, 3, "euler", 64),
+            (generator.Model.Defaults.Steps, generator.Model.Defaults.GuidanceScale, generator.Model.Defaults.Sampler, generator.Model.Defaults.Size));
 
         var previews = new List<(int, int)>();
         var result = generator.Generate(new GenerationRequest { Prompt = "a [red|green] apple", NegativePrompt = "blurry", Seed = 1 }, progress =>
@@ -133,7 +134,8 @@ public sealed class NewFamilyTests : IDisposable
         {
             var inputs = shape.Skip(1).Aggregate(1L, (product, side) => product * side);
             var values = randn(shape, generator: generator);
-            return shape.Length > 1 ? values * (0.8 / Math.Sqrt(inputs)) : parameter.EndsWith("weight", StringComparison.Ordinal) ? 1 + 0.3 * values : 0.1 * values;
+            return shape.Length > 1 ? values * (0.8 / Math.Sqrt(inputs)) : parameter.EndsWith("weight", StringComparison.Ordinal) ? 1 + 0.3 * values
+                : 0.1 * values;
         }
     }
 }

@@ -78,7 +78,8 @@ public sealed class TinyAutoencoderTests : IDisposable
     public void Says_which_half_is_missing()
     {
         File.Copy(EncoderFile, Path.Combine(_folder, "half.pth"));
-        var refusal = Assert.Throws<CheckpointException>(() => TinyVaeFile.Load(Path.Combine(_folder, "half.pth"), LatentSpace.StableDiffusion, ScalarType.Float32, CPU));
+        var refusal = Assert.Throws<CheckpointException>(() => TinyVaeFile.Load(Path.Combine(_folder, "half.pth"), LatentSpace.StableDiffusion,
+            ScalarType.Float32, CPU));
         Assert.Contains("only the encoder", refusal.Message);
     }
 
@@ -88,10 +89,12 @@ public sealed class TinyAutoencoderTests : IDisposable
         var path = Path.Combine(_folder, "other.safetensors");
         var large = new Dictionary<string, Tensor> { ["encoder.down.0.block.0.norm1.weight"] = ones(3), ["decoder.up.0.block.0.norm1.weight"] = ones(3) };
         SafeTensorsWriter.Write(path, large);
-        Assert.Contains("an autoencoder (VAE) alone", Assert.Throws<CheckpointException>(() => TinyVaeFile.Load(path, LatentSpace.StableDiffusion, ScalarType.Float32, CPU)).Message);
+        Assert.Contains("an autoencoder (VAE) alone",
+            Assert.Throws<CheckpointException>(() => TinyVaeFile.Load(path, LatentSpace.StableDiffusion, ScalarType.Float32, CPU)).Message);
 
         SafeTensorsWriter.Write(path, new Dictionary<string, Tensor> { ["1.weight"] = ones(64, 16, 3, 3), ["1.bias"] = ones(64) });
-        Assert.Contains("16 channels", Assert.Throws<CheckpointException>(() => TinyVaeFile.Load(path, LatentSpace.StableDiffusion, ScalarType.Float32, CPU)).Message);
+        Assert.Contains("16 channels",
+            Assert.Throws<CheckpointException>(() => TinyVaeFile.Load(path, LatentSpace.StableDiffusion, ScalarType.Float32, CPU)).Message);
     }
 
     [Fact]

@@ -53,7 +53,8 @@ public sealed class PlanTests
         using var folder = new TemporaryFolder();
         WriteLora(folder.Path("style.safetensors"), model);
         var options = new LoadOptions { Precision = Precision.Full, Device = "cpu", LoraFolder = folder.Path() };
-        GenerationRequest[] requests = [Plain with { Prompt = "a house <lora:style:1>" }, Plain, Plain with { Prompt = "<lora:style:1>", InitImage = new RgbImage(64, 64), BatchCount = 2 }];
+        GenerationRequest[] requests = [Plain with { Prompt = "a house <lora:style:1>" }, Plain,
+            Plain with { Prompt = "<lora:style:1>", InitImage = new RgbImage(64, 64), BatchCount = 2 }];
         List<RgbImage> expected;
         using (var ample = ImageGenerator.Load(model, options)) expected = [.. requests.SelectMany(r => ample.Generate(r).Images).Select(i => i.Image)];
 
@@ -90,7 +91,8 @@ public sealed class PlanTests
     public void WhereMemoryIsAmpleAllIsKeptAndNothingIsTiled()
     {
         using var checkpoint = Checkpoint.Open(Goldens.Path("layouts/diffusers-sd1-micro"));
-        var plan = ImageGenerator.Plan(checkpoint, Plain with { Width = 1024, Height = 1024 }, new LoadOptions { MemoryLimit = 1L << 40, Precision = Precision.Full, Device = "cpu" });
+        var plan = ImageGenerator.Plan(checkpoint, Plain with { Width = 1024, Height = 1024 },
+            new LoadOptions { MemoryLimit = 1L << 40, Precision = Precision.Full, Device = "cpu" });
         Assert.True(plan.Fits);
         Assert.Empty(plan.Choices);
         Assert.Equal((false, false, (int?)null), (plan.ReleasesTextEncoder, plan.ReleasesUNet, plan.DecoderTile));
@@ -118,7 +120,9 @@ public sealed class PlanTests
         Assert.Equal(whole / 1e9, Plan(FastLevel.Light).StepGigaflops, 1e-12);
 
         double Work(int rows, int? outer) => NetworkWork.OfUNet(checkpoint.UNet, rows, 8, 8, outerBlocks: outer).Flops;
-        RunPlan Plan(FastLevel level) => ImageGenerator.Plan(checkpoint, Plain with { Steps = 20, Sampler = "dpmpp_2m", Fast = level }, new LoadOptions { Precision = Precision.Full, Device = "cpu" });
+        RunPlan Plan(FastLevel level) =>
+            ImageGenerator.Plan(checkpoint, Plain with { Steps = 20, Sampler = "dpmpp_2m", Fast = level },
+                new LoadOptions { Precision = Precision.Full, Device = "cpu" });
     }
 
     [Fact]
@@ -186,7 +190,8 @@ public sealed class PlanTests
         using var scope = NewDisposeScope();
         using var checkpoint = Checkpoint.Open(model);
         var tensors = new Dictionary<string, Tensor>();
-        Add("lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q", checkpoint.UNetTensors.Shape("mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight")!);
+        Add("lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q",
+            checkpoint.UNetTensors.Shape("mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight")!);
         Add("lora_te_text_model_encoder_layers_0_self_attn_q_proj", checkpoint.TextTensors.Shape("text_model.encoder.layers.0.self_attn.q_proj.weight")!);
         SafeTensorsWriter.Write(path, tensors);
 

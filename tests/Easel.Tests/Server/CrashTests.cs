@@ -55,7 +55,8 @@ public sealed class CrashTests : IDisposable
         Assert.True(database.IsSound());
     }
 
-    private static int Number(string variable, int otherwise) => int.TryParse(Environment.GetEnvironmentVariable(variable), out var number) ? number : otherwise;
+    private static int Number(string variable, int otherwise) => int.TryParse(Environment.GetEnvironmentVariable(variable), out var number) ? number
+        : otherwise;
 
     private static async Task Submit(ServeProcess server, List<string> asked, int until)
     {

@@ -8,7 +8,9 @@ using static TorchSharp.torch;
 
 namespace Easel.Tests.Server;
 
-/// <summary>Guards that a server draws and enlarges with real networks as the library does. All else of it is tested without any, in Easel.Server.Tests.</summary>
+/// <summary>
+/// Guards that a server draws and enlarges with real networks as the library does. All else of it is tested without any, in Easel.Server.Tests.
+/// </summary>
 public sealed class DrawnByAServerTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

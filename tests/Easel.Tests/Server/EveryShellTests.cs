@@ -15,8 +15,8 @@ using ModelContextProtocol.Protocol;
 namespace Easel.Tests.Server;
 
 /// <summary>
-/// Guards that the same words and seed give the same picture from the command line, the page, Easel's own API, OpenAI's, A1111's and MCP, and that where nobody says more the model
-/// decides in each of them: the model here wants another guidance, size and number of steps than the usual ones.
+/// Guards that the same words and seed give the same picture from the command line, the page, Easel's own API, OpenAI's, A1111's and MCP, and that where nobody
+/// says more the model decides in each of them: the model here wants another guidance, size and number of steps than the usual ones.
 /// </summary>
 public sealed class EveryShellTests : IDisposable
 {
@@ -105,7 +105,8 @@ public sealed class EveryShellTests : IDisposable
         var state = new DrawState(server.Service<ModelLibrary>(), server.Service<JobQueue>(), server.Service<Gallery>(), new Browser(null!));
         state.Settings.Prompt = request.Prompt;
         state.Settings.SeedIsLocked = true;
-        foreach (var knob in Knobs.All.Where(knob => knob.OnPage && knob.Kind != KnobKind.Texts && !knob.IsDefault(request))) state.Settings.Turn(knob, knob.Get(request));
+        foreach (var knob in Knobs.All.Where(knob => knob.OnPage && knob.Kind != KnobKind.Texts && !knob.IsDefault(request)))
+            state.Settings.Turn(knob, knob.Get(request));
         var job = state.Draw(null, "page");
         Assert.True(job is not null, state.Refusal?.Message);
         return await Picture(server, job.Id);
@@ -129,7 +130,8 @@ public sealed class EveryShellTests : IDisposable
 
     private static async Task<byte[]> Mcp(RunningServer server, GenerationRequest request)
     {
-        await using var client = await McpClient.CreateAsync(new HttpClientTransport(new HttpClientTransportOptions { Endpoint = new Uri(server.Address + "/mcp") }));
+        await using var client = await McpClient.CreateAsync(
+            new HttpClientTransport(new HttpClientTransportOptions { Endpoint = new Uri(server.Address + "/mcp") }));
         var result = await client.CallToolAsync("draw", Turned(request, knob => knob.McpName));
         Assert.True(result.IsError != true, string.Join(' ', result.Content.OfType<TextContentBlock>().Select(block => block.Text)));
         return result.Content.OfType<ImageContentBlock>().Single().DecodedData.ToArray();

@@ -23,7 +23,8 @@ internal sealed class ServeProcess : IDisposable
         // From its own folder: beside the tests lie other versions of some assemblies than it was built with.
         var folder = typeof(ServeProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "CliFolder").Value!;
         var program = Path.Combine(folder, OperatingSystem.IsWindows() ? "easel.exe" : "easel");
-        var start = new ProcessStartInfo(program, ["serve", "--port", "0", "--output", output, "--models", RunningServer.Model, "--precision", "full", .. flags])
+        var start = new ProcessStartInfo(program,
+            ["serve", "--port", "0", "--output", output, "--models", RunningServer.Model, "--precision", "full", .. flags])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -31,7 +32,8 @@ internal sealed class ServeProcess : IDisposable
         start.Environment["EASEL_MODEL"] = "";
         var process = Process.Start(start)!;
         var line = process.StandardOutput.ReadLine();
-        if (line is null || !line.StartsWith("Easel is at ", StringComparison.Ordinal)) throw new InvalidOperationException($"{line}{process.StandardError.ReadToEnd()}");
+        if (line is null || !line.StartsWith("Easel is at ", StringComparison.Ordinal))
+            throw new InvalidOperationException($"{line}{process.StandardError.ReadToEnd()}");
         process.BeginErrorReadLine();
         return new ServeProcess(process, line["Easel is at ".Length..]);
     }

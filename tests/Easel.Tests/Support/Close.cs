@@ -8,7 +8,8 @@ internal static class Close
     /// <summary>Fails unless the shapes are equal and no element differs by more than <paramref name="tolerance"/>.</summary>
     public static void Absolute(Tensor expected, Tensor actual, double tolerance, string what = "tensor")
     {
-        Assert.True(expected.shape.SequenceEqual(actual.shape), $"{what}: expected shape [{string.Join(", ", expected.shape)}], got [{string.Join(", ", actual.shape)}]");
+        Assert.True(expected.shape.SequenceEqual(actual.shape),
+            $"{what}: expected shape [{string.Join(", ", expected.shape)}], got [{string.Join(", ", actual.shape)}]");
         if (expected.numel() == 0) return;
         using var scope = NewDisposeScope();
         var difference = (expected.to(ScalarType.Float64) - actual.cpu().to(ScalarType.Float64)).abs().max().item<double>();

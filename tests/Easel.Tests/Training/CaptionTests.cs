@@ -55,7 +55,8 @@ public sealed class CaptionTests
         var fillers = Captions.FillersFor([Apple], new Dictionary<string, string>(), 50);
         var words = new Words(Captions.Parts([Apple]).Concat(fillers));
         var random = new Random(2);
-        var captions = Enumerable.Range(0, 500).Select(i => Captions.For(Apple, (i % 2 == 0 ? "red" : null, false, i % 3 == 0 ? "pink" : null), fillers, random)).ToList();
+        var captions = Enumerable.Range(0, 500)
+            .Select(i => Captions.For(Apple, (i % 2 == 0 ? "red" : null, false, i % 3 == 0 ? "pink" : null), fillers, random)).ToList();
         using var ids = words.Encode(captions); // throws for a word that is not there
         Assert.Equal([500L, 77L], ids.shape);
         Assert.True(captions.Distinct().Count() > 50);

@@ -3,7 +3,10 @@ using Easel.Training.Data;
 
 namespace Easel.Tests.Training;
 
-/// <summary>Guards what words mean that no caption has: plurals, kinds of a thing, things of a kind, and what is too far away. The nouns are a few of WordNet's, in its files' format.</summary>
+/// <summary>
+/// Guards what words mean that no caption has: plurals, kinds of a thing, things of a kind, and what is too far away. The nouns are a few of WordNet's, in its
+/// files' format.
+/// </summary>
 public sealed class MeaningTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -28,7 +31,8 @@ public sealed class MeaningTests : IDisposable
         File.WriteAllLines(_folder.Path("index.noun"),
         [
             "  1 This text stands where WordNet has its licence.",
-            .. new (string Word, int Id)[] { ("carnivore", 1), ("feline", 2), ("felid", 2), ("cat", 3), ("tabby", 4), ("canine", 6), ("dog", 7), ("poodle", 8), ("draw", 10) }.Select(noun => $"{noun.Word} n 1 1 @ 1 0 {noun.Id:D8}"),
+            .. new (string Word, int Id)[] { ("carnivore", 1), ("feline", 2), ("felid", 2), ("cat", 3), ("tabby", 4), ("canine", 6), ("dog", 7), ("poodle", 8),
+                ("draw", 10) }.Select(noun => $"{noun.Word} n 1 1 @ 1 0 {noun.Id:D8}"),
             "lion n 2 1 @ 2 0 00000005 00000009",
         ]);
         File.WriteAllLines(_folder.Path("index.sense"), ["draw%1:05:00:: 00000010 1 2", "draw%2:36:00:: 00000099 1 30", "cat%1:05:00:: 00000003 1 18"]);

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace Easel.Tests.Training;
 
 /// <summary>
-/// Guards the trainers at toy size: a run that is stopped and resumed has the very numbers of one that was not, training lowers the loss, and what comes out is a checkpoint that
-/// the ordinary code loads and draws with.
+/// Guards the trainers at toy size: a run that is stopped and resumed has the very numbers of one that was not, training lowers the loss, and what comes out is
+/// a checkpoint that the ordinary code loads and draws with.
 /// </summary>
 public sealed class TrainerTests
 {

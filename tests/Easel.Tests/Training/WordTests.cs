@@ -4,10 +4,14 @@ using static TorchSharp.torch;
 
 namespace Easel.Tests.Training;
 
-/// <summary>Guards what the text encoder begins with: words for things that look alike are alike, words that go with everything say next to nothing, a prompt's vectors are those of its words, rare words count more, and latents are made once for the same pictures and the same encoder.</summary>
+/// <summary>
+/// Guards what the text encoder begins with: words for things that look alike are alike, words that go with everything say next to nothing, a prompt's vectors
+/// are those of its words, rare words count more, and latents are made once for the same pictures and the same encoder.
+/// </summary>
 public sealed class WordTests
 {
-    private static readonly (int Picture, string Caption)[] Captions = [.. Enumerable.Range(0, 40).Select(i => (i, (i % 4) switch { 0 => "a cat", 1 => "a kitty", 2 => "a car", _ => "an auto" }))];
+    private static readonly (int Picture, string Caption)[] Captions = [.. Enumerable.Range(0, 40)
+        .Select(i => (i, (i % 4) switch { 0 => "a cat", 1 => "a kitty", 2 => "a car", _ => "an auto" }))];
 
     [Fact]
     public void WordsBeginAsWhatTheirPicturesLookLike()
@@ -56,7 +60,8 @@ public sealed class WordTests
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var gallery = ToyData.Make(folder.Path("data"));
-        var network = new AutoencoderTrainer(new AutoencoderOptions { Data = folder.Path("data"), Out = folder.Path("run"), Channels = [32, 32, 32, 32], FullPrecision = true }, gallery).Network;
+        var network = new AutoencoderTrainer(new AutoencoderOptions { Data = folder.Path("data"), Out = folder.Path("run"), Channels = [32, 32, 32, 32],
+            FullPrecision = true }, gallery).Network;
         var file = folder.Path("latents.safetensors");
         var made = Latents.Kept(file, network, gallery, null);
         var written = File.GetLastWriteTimeUtc(file);
@@ -72,13 +77,15 @@ public sealed class WordTests
     {
         using var generator = new Generator(2, CPU);
         var looks = randn([Captions.Length, 2, 3, 3], generator: generator) * 0.1;
-        foreach (var (picture, caption) in Captions) looks[picture, 0].select(1, caption.Contains("cat", StringComparison.Ordinal) || caption.Contains("kitty", StringComparison.Ordinal) ? 0 : 2).add_(2);
+        foreach (var (picture, caption) in Captions) looks[picture, 0].select(1, caption.Contains("cat", StringComparison.Ordinal)
+            || caption.Contains("kitty", StringComparison.Ordinal) ? 0 : 2).add_(2);
         return looks;
     }
 
     private static ClipTextModel Encoder(Words words)
     {
-        var text = new ClipTextModel(new ClipTextConfig { Vocabulary = words.Tokens.Count, Positions = 77, Width = 32, FeedForwardWidth = 64, Layers = 2, Heads = 1, Activation = TextActivation.QuickGelu });
+        var text = new ClipTextModel(new ClipTextConfig { Vocabulary = words.Tokens.Count, Positions = 77, Width = 32, FeedForwardWidth = 64, Layers = 2,
+            Heads = 1, Activation = TextActivation.QuickGelu });
         _ = new FlatWeights([("text", text)], 0);
         return text;
     }

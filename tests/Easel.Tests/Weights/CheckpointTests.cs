@@ -42,7 +42,8 @@ public sealed class CheckpointTests
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
         var older = new LoadOptions { Vae = Goldens.Unpacked("layouts/diffusers-sd1-micro/vae/older-names.safetensors") };
-        using var model = LoadedNetworks.Load(Checkpoint.Open(Goldens.Path("layouts/diffusers-sd1-micro"), older), older, new NumberFormat(ScalarType.Float32, ScalarType.Float32), CPU);
+        using var model = LoadedNetworks.Load(Checkpoint.Open(Goldens.Path("layouts/diffusers-sd1-micro"), older), older,
+            new NumberFormat(ScalarType.Float32, ScalarType.Float32), CPU);
         AssertMicro(model, ema: false);
     }
 
@@ -56,7 +57,8 @@ public sealed class CheckpointTests
         using var checkpoint = Checkpoint.Open(LoadedModel.Path(area, file, config: null));
         var models = Goldens.Json("layouts/diffusers-keymap.json").GetProperty("models").GetProperty(name);
         var compared = 0;
-        foreach (var (component, tensors) in new[] { ("unet", checkpoint.UNetTensors), ("vae", checkpoint.AutoencoderTensors), ("text_encoder", checkpoint.TextTensors) })
+        foreach (var (component, tensors) in new[] { ("unet", checkpoint.UNetTensors), ("vae", checkpoint.AutoencoderTensors),
+            ("text_encoder", checkpoint.TextTensors) })
         {
             if (!models.TryGetProperty(component, out var map)) continue;
             foreach (var entry in map.EnumerateObject())
@@ -132,7 +134,8 @@ public sealed class CheckpointTests
         var predicted = model.UNet.call(golden["unet.x"], golden["unet.t"].to(ScalarType.Float32), golden["unet.context"], null);
         Close.Relative(golden[ema ? "unet.out_with_ema_weights" : "unet.out"], predicted, 1e-4, "UNet");
         var tokenizer = new ClipTokenizer();
-        var ids = new[] { "a photograph of an astronaut riding a horse", "" }.SelectMany(p => tokenizer.Tokenize(p, model.Family.TextEncoders[0].PadToken).Ids.Select(id => (long)id)).ToArray();
+        var ids = new[] { "a photograph of an astronaut riding a horse", "" }
+            .SelectMany(p => tokenizer.Tokenize(p, model.Family.TextEncoders[0].PadToken).Ids.Select(id => (long)id)).ToArray();
         Close.Absolute(golden["text.embedding"], model.Text.call(tensor(ids).view(2, 77)), 1e-4, "text encoder");
         Close.Absolute(golden["vae.image"], model.Decode(golden["vae.z_scaled"], null), 1e-3, "autoencoder");
     }
