@@ -113,7 +113,8 @@ public sealed class KnobTests
     public void WhatIsNotHonouredIsTold()
     {
         using var generator = ImageGenerator.Load(Models.LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full });
-        var request = new GenerationRequest { Prompt = "a cat <hypernet:fur:1>", Steps = 1, Width = 64, Height = 64, Seed = 1, Strength = 0.5, MaskBlur = 8, NoiseLevel = 50 };
+        var request = new GenerationRequest { Prompt = "a cat <hypernet:fur:1>", Steps = 1, Width = 64, Height = 64, Seed = 1, Strength = 0.5, MaskBlur = 8,
+            NoiseLevel = 50 };
         Assert.Equal(
         [
             "The strength does nothing here: it needs an input picture.", "The noise level does nothing here: it needs a model that enlarges.",

@@ -76,13 +76,13 @@ public sealed class SdapiTests : IDisposable
         var parameters = (await Post(server, "txt2img", sent)).GetProperty("parameters");
         var expected = JsonDocument.Parse("""
             {"prompt":"", "negative_prompt":"", "styles":[], "seed":-1, "subseed":-1, "subseed_strength":0, "seed_resize_from_h":-1,
-             "seed_resize_from_w":-1, "sampler_name":"dpmpp_2m", "scheduler":null, "batch_size":1, "n_iter":1, "steps":1, "cfg_scale":7.5, "cfg_rescale":0, "width":64,
-             "height":64, "restore_faces":null, "tiling":null, "do_not_save_samples":false, "do_not_save_grid":false, "eta":null,
-             "denoising_strength":0.75, "s_min_uncond":null, "s_churn":0, "s_tmax":null, "s_tmin":0, "s_noise":1, "order":null, "rho":null, "sigma_min":null, "sigma_max":null, "override_settings":null,
+             "seed_resize_from_w":-1, "sampler_name":"dpmpp_2m", "scheduler":null, "batch_size":1, "n_iter":1, "steps":1, "cfg_scale":7.5, "cfg_rescale":0,
+             "width":64, "height":64, "restore_faces":null, "tiling":null, "do_not_save_samples":false, "do_not_save_grid":false, "eta":null,
+             "denoising_strength":0.75, "s_min_uncond":null, "s_churn":0, "s_tmax":null, "s_tmin":0, "s_noise":1, "order":null, "rho":null, "sigma_min":null,
+             "sigma_max":null, "override_settings":null,
              "override_settings_restore_afterwards":true, "refiner_checkpoint":null, "refiner_switch_at":null, "disable_extra_networks":false,
              "firstpass_image":null, "comments":null, "clip_skip":1, "fast":"exact", "literal":false, "watermark":true, "script_name":null, "script_args":[],
-             "send_images":true,
-             "save_images":false, "alwayson_scripts":{"ControlNet":{"args":[]}}, "force_task_id":null, "infotext":null, "enable_hr":false,
+             "send_images":true, "save_images":false, "alwayson_scripts":{"ControlNet":{"args":[]}}, "force_task_id":null, "infotext":null, "enable_hr":false,
              "firstphase_width":0, "firstphase_height":0, "hr_scale":2, "hr_upscaler":null, "hr_second_pass_steps":0, "hr_resize_x":0,
              "hr_resize_y":0, "hr_checkpoint_name":null, "hr_sampler_name":null, "hr_scheduler":null, "hr_prompt":"", "hr_negative_prompt":""}
             """).RootElement;
