@@ -4,8 +4,8 @@ using Easel.Kernels;
 namespace Easel.Training;
 
 /// <summary>
-/// "Decoupled Weight Decay Regularization", arXiv 1711.05101, over one long vector, with the gradient's norm held down before. All is done in one pass over memory: as operations on whole
-/// tensors it takes a tenth of a step.
+/// "Decoupled Weight Decay Regularization", arXiv 1711.05101, over one long vector, with the gradient's norm held down before. All is done in one pass over
+/// memory: as operations on whole tensors it takes a tenth of a step.
 /// </summary>
 internal sealed unsafe class AdamW(FlatWeights weights, double weightDecay, double maxNorm = 1, double beta1 = 0.9, double beta2 = 0.99, double epsilon = 1e-8)
 {

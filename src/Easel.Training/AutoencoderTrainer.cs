@@ -14,8 +14,8 @@ internal sealed record AutoencoderOptions : TrainingOptions
 }
 
 /// <summary>
-/// Trains the autoencoder's decoder on parts of drawings: absolute and squared errors of the pixels, and absolute errors of their differences (edges). The encoder stays as
-/// <see cref="SmoothStart"/> sets it, so that diffusion can be trained on its latents at the same time.
+/// Trains the autoencoder's decoder on parts of drawings: absolute and squared errors of the pixels, and absolute errors of their differences (edges). The
+/// encoder stays as <see cref="SmoothStart"/> sets it, so that diffusion can be trained on its latents at the same time.
 /// </summary>
 internal sealed class AutoencoderTrainer : Trainer
 {

@@ -4,10 +4,11 @@ using Easel.Text;
 namespace Easel.Training;
 
 /// <summary>
-/// Sets a text encoder so that words reach the UNet before any training: every token's vector is its own plus the mean of the words up to it, in which the marks of beginning and end
-/// do not count. And a word's vector is what pictures with it in their captions look like on average: the principal components of their latents, so that things that look alike have words
-/// that are alike. The UNet then learns one map from looks to pictures, on all pictures at once, where words without meaning would have to be learned one by one. Stable Diffusion's text
-/// encoder came to it from CLIP in the same state: knowing already which words go with which looks.
+/// Sets a text encoder so that words reach the UNet before any training: every token's vector is its own plus the mean of the words up to it, in which the
+/// marks of beginning and end do not count. And a word's vector is what pictures with it in their captions look like on average: the principal components of
+/// their latents, so that things that look alike have words that are alike. The UNet then learns one map from looks to pictures, on all pictures at once,
+/// where words without meaning would have to be learned one by one. Stable Diffusion's text encoder came to it from CLIP in the same state: knowing already
+/// which words go with which looks.
 /// </summary>
 /// <remarks>
 /// Begun at random, most of the 77 vectors say next to nothing of the prompt, because the marks that fill it up outweigh its few words.
@@ -61,7 +62,7 @@ internal static class BagOfWords
         parameters[First + "out_proj.weight"].copy_(eye(width));
     }
 
-    /// <summary>What pictures look like on average whose captions have a word: [tokens, components] of about unit variance over the words for things, next to nothing for "a" and "of".</summary>
+    /// <summary>The mean look of pictures whose captions have a word: [tokens, components], variance about 1 over words for things, near 0 for "a" and "of".</summary>
     private static Tensor LooksOf(Words words, IReadOnlyList<(int Picture, string Caption)> pictures, Tensor latents, long components)
     {
         var centred = latents - latents.mean([0], keepdim: true);

@@ -122,8 +122,8 @@ internal sealed class DiffusionTrainer : Trainer
     }
 
     /// <summary>
-    /// The pictures of a step: every drawing once (those that prompts need not ask for by their style twice), in an order that changes, before any comes again; which of its variants is left
-    /// to chance.
+    /// The pictures of a step: every drawing once (those that prompts need not ask for by their style twice), in an order that changes, before any comes
+    /// again; which of its variants is left to chance.
     /// </summary>
     private int[] Pictures(long step, Random random)
     {

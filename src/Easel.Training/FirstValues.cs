@@ -26,12 +26,12 @@ internal static class FirstValues
     }
 
     /// <summary>
-    /// Whether a layer's bias shows the layers behind it where the edges are. A UNet is told places by nothing but the zeros around each picture, and those differ only from what is not zero:
-    /// with biases near it a network learns colours from words at once and shapes hardly at all.
+    /// Whether a layer's bias shows the layers behind it where the edges are. A UNet is told places by nothing but the zeros around each picture, and those
+    /// differ only from what is not zero: with biases near it a network learns colours from words at once and shapes hardly at all.
     /// </summary>
     private static bool TellsPlaces(Layer layer, string name) => layer is Conv2d or DoubledConv2d && name.StartsWith("unet.", StringComparison.Ordinal) && layer.named_parameters().First().parameter.shape[^1] == 3;
 
-    /// <summary>zero_module in the original's openaimodel.py and attention.py: the last convolution of residual blocks and of the UNet, and a transformer's way out.</summary>
+    /// <summary>zero_module in openaimodel.py and attention.py: the last convolution of residual blocks and of the UNet, and a transformer's way out.</summary>
     private static bool IsSilentAtFirst(string name) => name.StartsWith("unet.", StringComparison.Ordinal)
         && (name.EndsWith(".conv2", StringComparison.Ordinal) || name.EndsWith(".proj_out", StringComparison.Ordinal) || name == "unet.conv_out");
 }

@@ -4,8 +4,8 @@ using TorchSharp.Modules;
 namespace Easel.Training;
 
 /// <summary>
-/// The weights of some networks in one long vector, of which each parameter is a view, and their gradients in another. The optimizer, the averaged weights and a file then
-/// deal with a few vectors and not with hundreds of tensors.
+/// The weights of some networks in one long vector, of which each parameter is a view, and their gradients in another. The optimizer, the averaged weights
+/// and a file then deal with a few vectors and not with hundreds of tensors.
 /// </summary>
 internal sealed class FlatWeights
 {

@@ -3,8 +3,8 @@ using Easel.Models;
 namespace Easel.Training;
 
 /// <summary>
-/// Works the scale of the latents into the autoencoder itself: after it, each channel has mean 0 and, times the family's latent scale, variance 1, as diffusion wants it and as
-/// every program that reads the file expects.
+/// Works the scale of the latents into the autoencoder itself: after it, each channel has mean 0 and, times the family's latent scale, variance 1, as
+/// diffusion wants it and as every program that reads the file expects.
 /// </summary>
 internal static class LatentScale
 {

@@ -3,8 +3,8 @@ using Easel.Sampling;
 namespace Easel.Training;
 
 /// <summary>
-/// The noise that training adds and how much each level counts. Stable Diffusion's schedule stretched to end in pure noise ("Common Diffusion Noise Schedules and Sample Steps are
-/// Flawed", arXiv 2305.08891), v as the target ("Progressive Distillation", arXiv 2202.00512).
+/// The noise that training adds and how much each level counts. Stable Diffusion's schedule stretched to end in pure noise ("Common Diffusion Noise Schedules
+/// and Sample Steps are Flawed", arXiv 2305.08891), v as the target ("Progressive Distillation", arXiv 2202.00512).
 /// </summary>
 internal static class NoiseLevels
 {
@@ -16,8 +16,8 @@ internal static class NoiseLevels
     public static NoiseSchedule Schedule { get; } = NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.00085, 0.012, zeroTerminalSnr: true);
 
     /// <summary>
-    /// What the squared error of v counts at a level: "Efficient Diffusion Training via Min-SNR Weighting Strategy", arXiv 2303.09556, min(SNR, 5) / (SNR + 1) for v, with 1 added
-    /// above the line so that pure noise, which a stretched schedule has, counts in full.
+    /// What the squared error of v counts at a level: "Efficient Diffusion Training via Min-SNR Weighting Strategy", arXiv 2303.09556, min(SNR, 5) / (SNR +
+    /// 1) for v, with 1 added above the line so that pure noise, which a stretched schedule has, counts in full.
     /// </summary>
     public static double Weight(int timestep)
     {
@@ -27,15 +27,15 @@ internal static class NoiseLevels
     }
 
     /// <summary>
-    /// Timesteps of a batch: one from each of as many equal parts of all chances, so that every batch sees all levels. The noisiest come most often, as what a picture shows is
-    /// decided there, by the prompt: half of them lie in the last quarter.
+    /// Timesteps of a batch: one from each of as many equal parts of all chances, so that every batch sees all levels. The noisiest come most often, as what
+    /// a picture shows is decided there, by the prompt: half of them lie in the last quarter.
     /// </summary>
     /// <param name="least">The share of all chances below which none is taken; see <see cref="LeastAt"/>.</param>
     public static int[] Timesteps(int count, Random random, double least = 0) => [.. Enumerable.Range(0, count).Select(i => At(least + (1 - least) * (i + random.NextDouble()) / count))];
 
     /// <summary>
-    /// Where the levels of noise begin at a share of the run: a run begins with pure noise alone, in which nothing but the prompt tells what to draw, and all levels are there after a
-    /// third of it. Given all levels from the start a network learns to see pictures in noise long before it heeds words.
+    /// Where the levels of noise begin at a share of the run: a run begins with pure noise alone, in which nothing but the prompt tells what to draw, and all
+    /// levels are there after a third of it. Given all levels from the start a network learns to see pictures in noise long before it heeds words.
     /// </summary>
     public static double LeastAt(double progress) => Math.Clamp(1 - (progress - AloneUntil) / (AllFrom - AloneUntil), 0, 1) * Alone;
 

@@ -10,7 +10,7 @@ internal sealed class RunClock(string folder, string log, TimeSpan? length, long
     /// <summary>Seconds of training, those before a resume with them.</summary>
     public double Seconds => secondsBefore + _watch.Elapsed.TotalSeconds;
 
-    /// <summary>The share of the run done after some steps, 0 to 1: by steps where their number is given (and the numbers are the same each time), otherwise by the clock.</summary>
+    /// <summary>The share of the run done, 0 to 1: by steps where their number is given (and the numbers are the same each time), else by the clock.</summary>
     public double Progress(long step) => Math.Min(1, steps is { } all ? (double)step / all : length is { } time ? Seconds / time.TotalSeconds : 0);
 
     /// <summary>Whether it is time to save; true once, then only after a while again.</summary>

@@ -3,12 +3,12 @@ using System.Runtime.ExceptionServices;
 namespace Easel.Training;
 
 /// <summary>
-/// Runs the parts of a batch side by side, each on one thread from its first layer to its last gradient. On a machine that others use too this is many times faster than to share
-/// every operation among the processors, since the threads then wait for one another once in a step and not a thousand times.
+/// Runs the parts of a batch side by side, each on one thread from its first layer to its last gradient. On a machine that others use too this is many times
+/// faster than to share every operation among the processors, since the threads then wait for one another once in a step and not a thousand times.
 /// </summary>
 internal static class Shards
 {
-    /// <summary>Parts of a batch: as many as processors, but of no fewer than four pictures. Gradients of two parts add up to the same in either order; more would not.</summary>
+    /// <summary>As many parts as processors, but of no fewer than four pictures. Gradients of two parts add up to the same in either order; more would not.</summary>
     public static int CountFor(int batch) => Math.Clamp(Math.Min(Environment.ProcessorCount, batch / 4), 1, 2);
 
     public static void Run(int count, Action<int> action)

@@ -7,8 +7,8 @@ using Easel.Weights.Names;
 namespace Easel.Training;
 
 /// <summary>
-/// Writes and reads trained networks in the original single-file layout, which everything that reads Stable Diffusion 1 reads. What is not as in Stable Diffusion 1 is said as
-/// others say it: the empty tensors "v_pred" and "ztsnr", and texts of the ModelSpec.
+/// Writes and reads trained networks in the original single-file layout, which everything that reads Stable Diffusion 1 reads. What is not as in Stable
+/// Diffusion 1 is said as others say it: the empty tensors "v_pred" and "ztsnr", and texts of the ModelSpec.
 /// </summary>
 internal static class SketchFile
 {
@@ -83,8 +83,8 @@ internal static class SketchFile
     private static bool IsTokenTable(string name) => name.EndsWith("token_embedding.weight", StringComparison.Ordinal);
 
     /// <summary>
-    /// CLIP's whole vocabulary. A word that no caption had is what the name is that it means; where none is known it is passed over as "a" is, which goes with everything and of which training has
-    /// learned that it says nothing.
+    /// CLIP's whole vocabulary. A word that no caption had is what the name is that it means; where none is known it is passed over as "a" is, which goes
+    /// with everything and of which training has learned that it says nothing.
     /// </summary>
     private static Tensor WholeTable(Tensor trained, Words words, IReadOnlyDictionary<string, string> meanings)
     {

@@ -3,14 +3,14 @@ using Easel.Models;
 namespace Easel.Training;
 
 /// <summary>
-/// Sets an autoencoder so that it does something sensible before any training. The encoder is set for good: the five channels of a latent are the mean red, green and blue of
-/// each 8 x 8 pixels, how much lighter their left half is than the right, and the upper than the lower. Between them these carry nearly as much of drawings as the five best linear
-/// measures of such a square do (its first five principal components, 22 dB), and with its neighbours they tell where a straight edge runs through it. The decoder begins as a
-/// smooth enlargement of the three means, and learns the rest.
+/// Sets an autoencoder so that it does something sensible before any training. The encoder is set for good: the five channels of a latent are the mean red,
+/// green and blue of each 8 x 8 pixels, how much lighter their left half is than the right, and the upper than the lower. Between them these carry nearly as
+/// much of drawings as the five best linear measures of such a square do (its first five principal components, 22 dB), and with its neighbours they tell
+/// where a straight edge runs through it. The decoder begins as a smooth enlargement of the three means, and learns the rest.
 /// </summary>
 /// <remarks>
-/// The networks' last norm and activation stand in the way of passing a number through. Two tricks: in a norm's group of x, -x, K and -K with a large K, mean and spread hardly
-/// depend on x; and silu(x) - silu(-x) = x.
+/// The networks' last norm and activation stand in the way of passing a number through. Two tricks: in a norm's group of x, -x, K and -K with a large K, mean
+/// and spread hardly depend on x; and silu(x) - silu(-x) = x.
 /// </remarks>
 internal static class SmoothStart
 {

@@ -2,7 +2,7 @@ using Easel.Weights.Formats;
 
 namespace Easel.Training;
 
-/// <summary>All that a run needs to go on as if it had not been stopped: weights, optimizer, averages, the number of the step. Chance is drawn anew at each step from its number.</summary>
+/// <summary>What a run needs to go on as if never stopped: weights, optimizer, averages, the step's number, from which its chance is drawn anew.</summary>
 internal sealed class TrainingState(FlatWeights weights, double weightDecay, double averaging)
 {
     private readonly AdamW _optimizer = new(weights, weightDecay);

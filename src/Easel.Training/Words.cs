@@ -3,8 +3,8 @@ using Easel.Text;
 namespace Easel.Training;
 
 /// <summary>
-/// The tokens that captions use, numbered anew. The whole table of CLIP's vocabulary is written to the file, but training it all would cost more than the rest of the text
-/// encoder: most of its words never occur.
+/// The tokens that captions use, numbered anew. The whole table of CLIP's vocabulary is written to the file, but training it all would cost more than the
+/// rest of the text encoder: most of its words never occur.
 /// </summary>
 internal sealed class Words
 {

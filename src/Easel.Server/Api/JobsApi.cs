@@ -12,13 +12,13 @@ internal static class JobsApi
 {
     public static void Map(IEndpointRouteBuilder app)
     {
-        var jobs = app.MapGroup("/api/jobs").WithTags("Jobs").ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound);
+        var jobs = app.MapGroup("/api/jobs").WithTags("Jobs").ProducesProblem(Status400BadRequest).ProducesProblem(Status404NotFound);
         jobs.MapPost("", (JobRequest request, HttpContext context, JobQueue queue) =>
         {
             var job = queue.Submit(request, Caller.Of(context));
             return TypedResults.Created($"/api/jobs/{job.Id}", job);
         }).WithSummary("Submit a job: the library's request is its body")
-            .ProducesProblem(StatusCodes.Status422UnprocessableEntity).ProducesProblem(StatusCodes.Status429TooManyRequests);
+            .ProducesProblem(Status422UnprocessableEntity).ProducesProblem(Status429TooManyRequests);
         jobs.MapGet("", (JobQueue queue, string? before, int? count) => new JobList(queue.Snapshot(), queue.Over(before, Math.Clamp(count ?? 50, 1, 200))))
             .WithSummary("The jobs: what runs, what waits in its order, what is over");
         jobs.MapGet("/{id}", (string id, JobQueue queue) => TypedResults.Ok(queue.Find(id) ?? throw Missing()))
@@ -42,9 +42,9 @@ internal static class JobsApi
         await foreach (var happened in events.WithCancellation(cancel)) yield return new SseItem<JobEvent>(happened, happened.Kind.ToString().ToLowerInvariant());
     }
 
-    private static ServerException Missing() => new(StatusCodes.Status404NotFound, "There is no such job.");
+    private static ServerException Missing() => new(Status404NotFound, "There is no such job.");
 
-    private static ServerException Over() => new(StatusCodes.Status409Conflict, "The job is over already.");
+    private static ServerException Over() => new(Status409Conflict, "The job is over already.");
 }
 
 /// <summary>The jobs there are.</summary>

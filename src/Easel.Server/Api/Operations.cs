@@ -16,7 +16,7 @@ internal static class Operations
     {
         app.MapGet("/health/live", () => "alive").ExcludeFromDescription();
         app.MapGet("/health/ready", Results<Ok<string>, ProblemHttpResult> (ModelThread thread) =>
-            thread.IsAlive ? TypedResults.Ok("ready") : TypedResults.Problem("The server is being stopped.", statusCode: StatusCodes.Status503ServiceUnavailable))
+            thread.IsAlive ? TypedResults.Ok("ready") : TypedResults.Problem("The server is being stopped.", statusCode: Status503ServiceUnavailable))
             .ExcludeFromDescription();
         app.MapPrometheusScrapingEndpoint("/metrics");
     }

@@ -11,7 +11,7 @@ internal static class PicturesApi
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        var pictures = app.MapGroup("/api/pictures").WithTags("Pictures").ProducesProblem(StatusCodes.Status404NotFound);
+        var pictures = app.MapGroup("/api/pictures").WithTags("Pictures").ProducesProblem(Status404NotFound);
         pictures.MapGet("", ([AsParameters] PictureQuery query, Gallery gallery) => gallery.List(query))
             .WithSummary("Find pictures by words and settings, the youngest first");
         pictures.MapGet("/{id}", (string id, Gallery gallery) => TypedResults.Ok(Find(gallery, id))).WithSummary("A picture and its settings");
@@ -19,19 +19,19 @@ internal static class PicturesApi
         {
             var picture = Find(gallery, id);
             var path = gallery.PathOf(picture);
-            if (!File.Exists(path)) throw new ServerException(StatusCodes.Status410Gone, $"The file of the picture {id} is no longer there.");
+            if (!File.Exists(path)) throw new ServerException(Status410Gone, $"The file of the picture {id} is no longer there.");
             // What an id names never changes, so it may be kept a while and shown again without asking.
             context.Response.Headers.CacheControl = Unchanging;
             return TypedResults.PhysicalFile(path, MediaTypeOf(path), download == true ? picture.Id + Path.GetExtension(path) : null, File.GetLastWriteTimeUtc(path),
                 new EntityTagHeaderValue($"\"{picture.Id}\""), enableRangeProcessing: true);
-        }).WithSummary("The picture's file").Produces(StatusCodes.Status200OK, contentType: "image/png");
+        }).WithSummary("The picture's file").Produces(Status200OK, contentType: "image/png");
         pictures.MapGet("/{id}/thumbnail", async (string id, Gallery gallery, HttpContext context, CancellationToken cancel) =>
             {
                 var small = await gallery.ThumbnailAsync(id, cancel);
                 context.Response.Headers.CacheControl = Unchanging;
                 return TypedResults.Bytes(small, "image/webp", entityTag: new EntityTagHeaderValue($"\"{id}\""));
             })
-            .WithSummary("A small copy of the picture").Produces(StatusCodes.Status200OK, contentType: "image/webp");
+            .WithSummary("A small copy of the picture").Produces(Status200OK, contentType: "image/webp");
         pictures.MapDelete("/{id}", (string id, Gallery gallery) =>
         {
             gallery.Delete(id);
@@ -44,7 +44,7 @@ internal static class PicturesApi
         }).WithSummary("Bring a picture back from the trash");
     }
 
-    private static Picture Find(Gallery gallery, string id) => gallery.Find(id) ?? throw new ServerException(StatusCodes.Status404NotFound, "There is no such picture.");
+    private static Picture Find(Gallery gallery, string id) => gallery.Find(id) ?? throw new ServerException(Status404NotFound, "There is no such picture.");
 
     private static string MediaTypeOf(string path) => Path.GetExtension(path).ToLowerInvariant() switch
     {

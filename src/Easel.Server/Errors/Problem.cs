@@ -17,20 +17,20 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
     internal static Problem? Known(Exception exception, Protocol protocol = Protocol.Easel) => exception switch
     {
         ServerException e => new(e.Status, TitleOf(e.Status), e.Message),
-        InvalidRequestException e => new(protocol == Protocol.Sdapi && e.Finding is not null ? StatusCodes.Status422UnprocessableEntity : StatusCodes.Status400BadRequest, "A setting cannot be honoured",
+        InvalidRequestException e => new(protocol == Protocol.Sdapi && e.Finding is not null ? Status422UnprocessableEntity : Status400BadRequest, "A setting cannot be honoured",
             ParameterNames.Sentence(e, protocol), ParameterNames.Of(e.Field, protocol)),
         BadHttpRequestException { InnerException: JsonException inner } => Known(inner, protocol),
         BadHttpRequestException { InnerException: EaselException inner } => Known(inner, protocol),
-        BadHttpRequestException e => new(e.StatusCode, TitleOf(e.StatusCode), e.StatusCode == StatusCodes.Status413PayloadTooLarge
+        BadHttpRequestException e => new(e.StatusCode, TitleOf(e.StatusCode), e.StatusCode == Status413PayloadTooLarge
             ? "The body of the request is larger than this server allows." : FirstSentence(e.Message)),
-        JsonException e => new(StatusCodes.Status400BadRequest, "The body cannot be read", SentenceOf(e), e.Path is { Length: > 2 } path ? path[2..] : null),
-        EaselException e => new(StatusCodes.Status422UnprocessableEntity, TitleOf(StatusCodes.Status422UnprocessableEntity), e.Message),
+        JsonException e => new(Status400BadRequest, "The body cannot be read", SentenceOf(e), e.Path is { Length: > 2 } path ? path[2..] : null),
+        EaselException e => new(Status422UnprocessableEntity, TitleOf(Status422UnprocessableEntity), e.Message),
         _ => null,
     };
 
     /// <summary>The problem that an exception stands for.</summary>
     internal static Problem Of(Exception exception, Protocol protocol = Protocol.Easel) => Known(exception, protocol)
-        ?? new(StatusCodes.Status500InternalServerError, TitleOf(StatusCodes.Status500InternalServerError), "Something unforeseen happened; the server's log has it.");
+        ?? new(Status500InternalServerError, TitleOf(Status500InternalServerError), "Something unforeseen happened; the server's log has it.");
 
     /// <summary>Sends it as problem+json (RFC 9457).</summary>
     /// <param name="challenge">For a 401: how to say who one is.</param>
@@ -39,28 +39,28 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         context.Response.Clear();
         if (challenge is not null) context.Response.Headers.WWWAuthenticate = challenge;
         context.Response.StatusCode = Status;
-        if (Status == StatusCodes.Status429TooManyRequests) context.Response.Headers.RetryAfter = "10";
+        if (Status == Status429TooManyRequests) context.Response.Headers.RetryAfter = "10";
         var problem = new { type = "about:blank", Title, Status, Detail, Field };
         return context.Response.WriteAsJsonAsync(problem, Json, "application/problem+json", context.RequestAborted);
     }
 
     private static string TitleOf(int status) => status switch
     {
-        StatusCodes.Status400BadRequest => "The request cannot be read",
-        StatusCodes.Status401Unauthorized => "Say who you are",
-        StatusCodes.Status403Forbidden => "Not allowed",
-        StatusCodes.Status404NotFound => "Not found",
-        StatusCodes.Status405MethodNotAllowed => "Not done this way",
-        StatusCodes.Status409Conflict => "Not possible now",
-        StatusCodes.Status410Gone => "No longer there",
-        StatusCodes.Status413PayloadTooLarge => "Too large",
-        StatusCodes.Status415UnsupportedMediaType => "Of the wrong kind",
-        StatusCodes.Status421MisdirectedRequest => "Not for this server",
-        StatusCodes.Status422UnprocessableEntity => "It cannot be done",
-        StatusCodes.Status429TooManyRequests => "Too much at once",
-        StatusCodes.Status501NotImplemented => "Not something that Easel does",
-        StatusCodes.Status503ServiceUnavailable => "Not now",
-        StatusCodes.Status507InsufficientStorage => "The disk is full",
+        Status400BadRequest => "The request cannot be read",
+        Status401Unauthorized => "Say who you are",
+        Status403Forbidden => "Not allowed",
+        Status404NotFound => "Not found",
+        Status405MethodNotAllowed => "Not done this way",
+        Status409Conflict => "Not possible now",
+        Status410Gone => "No longer there",
+        Status413PayloadTooLarge => "Too large",
+        Status415UnsupportedMediaType => "Of the wrong kind",
+        Status421MisdirectedRequest => "Not for this server",
+        Status422UnprocessableEntity => "It cannot be done",
+        Status429TooManyRequests => "Too much at once",
+        Status501NotImplemented => "Not something that Easel does",
+        Status503ServiceUnavailable => "Not now",
+        Status507InsufficientStorage => "The disk is full",
         _ => "Something went wrong",
     };
 

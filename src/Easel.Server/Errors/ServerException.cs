@@ -10,5 +10,5 @@ public sealed class ServerException(int status, string message, Exception? inner
     public int Status => status;
 
     /// <summary>What is asked for can be read and not be done (422).</summary>
-    public static ServerException Refused(string message, Exception? inner = null) => new(StatusCodes.Status422UnprocessableEntity, message, inner);
+    public static ServerException Refused(string message, Exception? inner = null) => new(Status422UnprocessableEntity, message, inner);
 }

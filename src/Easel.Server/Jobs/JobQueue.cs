@@ -143,7 +143,7 @@ internal sealed class JobQueue
             if (id is null) return _watchers.Read(_watchers.Add(null, Snapshot().Select(Standing)), cancel);
             if (Active(id) is { } job) return _watchers.Read(_watchers.Add(id, [Standing(job)]), cancel);
         }
-        return Only(Standing(Find(id) ?? throw new ServerException(StatusCodes.Status404NotFound, "There is no such job.")));
+        return Only(Standing(Find(id) ?? throw new ServerException(Status404NotFound, "There is no such job.")));
     }
 
     /// <summary>Waits until a job is over.</summary>
@@ -152,7 +152,7 @@ internal sealed class JobQueue
     public async Task<Job> WaitAsync(string id, CancellationToken cancel = default)
     {
         await foreach (var happened in Watch(id, cancel)) if (happened.Job.IsOver) return happened.Job;
-        throw new ServerException(StatusCodes.Status503ServiceUnavailable, "The server is being stopped; the job goes on when it is started again.");
+        throw new ServerException(Status503ServiceUnavailable, "The server is being stopped; the job goes on when it is started again.");
     }
 
     /// <summary>The latest small picture of a running job, PNG; null before there is one. Asking for it has it made from the next step on.</summary>
@@ -312,7 +312,7 @@ internal sealed class JobQueue
 
     private void CheckRoom(string client)
     {
-        if (_order.WhyFull(client) is { } full) throw new ServerException(StatusCodes.Status429TooManyRequests, full);
+        if (_order.WhyFull(client) is { } full) throw new ServerException(Status429TooManyRequests, full);
     }
 
     private void Drop(IReadOnlyList<Job> waiting)
@@ -338,6 +338,6 @@ internal sealed class JobQueue
     }
 
     private ServerException NotWaiting(string id) => Find(id) is { } job
-        ? new ServerException(StatusCodes.Status409Conflict, $"The job is {job.State.ToString().ToLowerInvariant()} and waits no more.")
-        : new ServerException(StatusCodes.Status404NotFound, "There is no such job.");
+        ? new ServerException(Status409Conflict, $"The job is {job.State.ToString().ToLowerInvariant()} and waits no more.")
+        : new ServerException(Status404NotFound, "There is no such job.");
 }

@@ -51,7 +51,7 @@ internal sealed class ModelLibrary(ServerOptions options)
         return _entries;
     }
 
-    /// <summary>A usable file by its name, its file's name, or the title that AUTOMATIC1111 gives it ("name.safetensors [hash]"); null where there is none.</summary>
+    /// <summary>A usable file by its name, its file's name, or AUTOMATIC1111's title of it ("name.safetensors [hash]"); null where there is none.</summary>
     public ModelEntry? Find(string name, ModelUse use)
     {
         var bare = name.LastIndexOf(" [", StringComparison.Ordinal) is > 0 and var bracket && name.EndsWith(']') ? name[..bracket] : name;

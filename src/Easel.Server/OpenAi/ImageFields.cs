@@ -2,7 +2,7 @@ using Easel.Server.Json;
 
 namespace Easel.Server.OpenAi;
 
-/// <summary>The parameters of a request, from JSON or from a form. One that nobody asks for is refused: passing it over would draw another picture than was meant.</summary>
+/// <summary>The parameters of a request, from JSON or a form. One that nobody asks for is refused: without it another picture than was meant would be drawn.</summary>
 internal sealed class ImageFields
 {
     private readonly Dictionary<string, JsonNode?> _values;
@@ -25,13 +25,13 @@ internal sealed class ImageFields
         {
             // Said below.
         }
-        throw new OpenAiException(StatusCodes.Status400BadRequest, "We could not parse the JSON body of your request: a JSON object is expected.");
+        throw new OpenAiException(Status400BadRequest, "We could not parse the JSON body of your request: a JSON object is expected.");
     }
 
     public static async Task<ImageFields> OfFormAsync(HttpContext context)
     {
         if (!context.Request.HasFormContentType)
-            throw new OpenAiException(StatusCodes.Status415UnsupportedMediaType, "Send the picture as multipart/form-data.", code: "unsupported_content_type");
+            throw new OpenAiException(Status415UnsupportedMediaType, "Send the picture as multipart/form-data.", code: "unsupported_content_type");
         try
         {
             var form = await context.Request.ReadFormAsync(context.RequestAborted);
@@ -39,7 +39,7 @@ internal sealed class ImageFields
         }
         catch (InvalidDataException e)
         {
-            throw new OpenAiException(StatusCodes.Status400BadRequest, $"The form cannot be read: {e.Message}");
+            throw new OpenAiException(Status400BadRequest, $"The form cannot be read: {e.Message}");
         }
     }
 
@@ -53,7 +53,7 @@ internal sealed class ImageFields
     public string? Word(string name, params ReadOnlySpan<string> allowed)
     {
         if (Text(name) is not { } word) return null;
-        return allowed.Contains(word) ? word : throw new OpenAiException(StatusCodes.Status400BadRequest,
+        return allowed.Contains(word) ? word : throw new OpenAiException(Status400BadRequest,
             $"Invalid value: '{word}'. Supported values are: {string.Join(", ", allowed.ToArray().Select(value => $"'{value}'"))}.", name, "invalid_value");
     }
 
@@ -62,7 +62,7 @@ internal sealed class ImageFields
         if (Value(name) is not { } value) return null;
         if (value is not JsonValue json || json.GetValueKind() != JsonValueKind.Number && Files is null
             || !long.TryParse(json.ToString(), CultureInfo.InvariantCulture, out var number)) throw Wrong(name, "an integer");
-        return number >= least && number <= most ? (int)number : throw new OpenAiException(StatusCodes.Status400BadRequest,
+        return number >= least && number <= most ? (int)number : throw new OpenAiException(Status400BadRequest,
             $"Invalid '{name}': {number}; it must be from {least} to {most}.", name, number < least ? "integer_below_min_value" : "integer_above_max_value");
     }
 
@@ -92,7 +92,7 @@ internal sealed class ImageFields
     public void RefuseOthers()
     {
         if (_values.Keys.FirstOrDefault(name => !_known.Contains(name)) is { } other)
-            throw new OpenAiException(StatusCodes.Status400BadRequest, $"Unknown parameter: '{other}'.", other, "unknown_parameter");
+            throw new OpenAiException(Status400BadRequest, $"Unknown parameter: '{other}'.", other, "unknown_parameter");
     }
 
     private JsonNode? Value(string name)
@@ -101,5 +101,5 @@ internal sealed class ImageFields
         return _values.GetValueOrDefault(name) is { } value && !(Files is not null && value.ToString().Length == 0) ? value : null;
     }
 
-    private static OpenAiException Wrong(string name, string kind) => new(StatusCodes.Status400BadRequest, $"Invalid type for '{name}': expected {kind}.", name, "invalid_type");
+    private static OpenAiException Wrong(string name, string kind) => new(Status400BadRequest, $"Invalid type for '{name}': expected {kind}.", name, "invalid_type");
 }

@@ -32,10 +32,10 @@ internal sealed record ImageOrder
         if (fields.Text("prompt") is null) throw Missing("prompt");
         var (picture, transparency) = Picture(fields);
         var strength = fields.Word("input_fidelity", "low", "high") == "high" ? FaithfulStrength : EditStrength;
-        var mask = fields.Files!.GetFile("mask") is { } file ? Opaque(file) ?? throw new OpenAiException(StatusCodes.Status400BadRequest,
+        var mask = fields.Files!.GetFile("mask") is { } file ? Opaque(file) ?? throw new OpenAiException(Status400BadRequest,
             "The mask has no transparent part; what is transparent is drawn anew.", "mask", "invalid_image") : transparency;
         if (mask is not null && (mask.Width, mask.Height) != (picture.Width, picture.Height))
-            throw new OpenAiException(StatusCodes.Status400BadRequest,
+            throw new OpenAiException(Status400BadRequest,
                 $"The mask is {mask.Width}x{mask.Height} but the picture is {picture.Width}x{picture.Height}; they must be of one size.", "mask");
         var request = new GenerationRequest
         {
@@ -103,7 +103,7 @@ internal sealed record ImageOrder
         if (model is null or "") return null;
         if (library.Find(model, ModelUse.Checkpoint) is { } found) return found.Name;
         if (((string[])["dall-e", "gpt-image", "chatgpt-image"]).Any(own => model.StartsWith(own, StringComparison.Ordinal))) return null;
-        throw new OpenAiException(StatusCodes.Status404NotFound, $"The model '{model}' does not exist here; GET /v1/models lists those there are.", "model", "model_not_found");
+        throw new OpenAiException(Status404NotFound, $"The model '{model}' does not exist here; GET /v1/models lists those there are.", "model", "model_not_found");
     }
 
     /// <summary>Quality is bought with time, so it goes into steps.</summary>
@@ -149,5 +149,5 @@ internal sealed record ImageOrder
         return bytes;
     }
 
-    private static OpenAiException Missing(string name) => new(StatusCodes.Status400BadRequest, $"Missing required parameter: '{name}'.", name, "missing_required_parameter");
+    private static OpenAiException Missing(string name) => new(Status400BadRequest, $"Missing required parameter: '{name}'.", name, "missing_required_parameter");
 }

@@ -110,6 +110,6 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
         $"{request.Scheme}://{request.Host}/v1/images/files/{picture.Id}.{NameOf(order.Format)}" + (order.Format == ImageFormat.Png ? "" : $"?compression={order.Compression}");
 
     private static OpenAiException NotDone(Job job) => job.State == JobState.Cancelled
-        ? new OpenAiException(StatusCodes.Status409Conflict, "The job was cancelled.", code: "cancelled")
-        : new OpenAiException(StatusCodes.Status500InternalServerError, job.Error ?? "The picture could not be drawn.");
+        ? new OpenAiException(Status409Conflict, "The job was cancelled.", code: "cancelled")
+        : new OpenAiException(Status500InternalServerError, job.Error ?? "The picture could not be drawn.");
 }

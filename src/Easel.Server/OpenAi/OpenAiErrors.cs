@@ -11,7 +11,7 @@ internal sealed class OpenAiException(int status, string message, string? param 
 
     /// <summary>A value that cannot be honoured (400).</summary>
     public static OpenAiException Invalid(string message, string? param = null, string? code = "invalid_value") =>
-        new(StatusCodes.Status400BadRequest, message, param, code);
+        new(Status400BadRequest, message, param, code);
 }
 
 /// <summary>What goes wrong, said as OpenAI's API says it.</summary>
@@ -30,7 +30,7 @@ internal static class OpenAiErrors
     public static ValueTask<object?> Filter(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next) => ApiFilter.Run(invocation, next, e =>
     {
         var (status, error) = Of(e);
-        if (status == StatusCodes.Status429TooManyRequests) invocation.HttpContext.Response.Headers.RetryAfter = "10";
+        if (status == Status429TooManyRequests) invocation.HttpContext.Response.Headers.RetryAfter = "10";
         return Results.Json(new { error }, WithNulls, statusCode: status);
     });
 
@@ -40,14 +40,14 @@ internal static class OpenAiErrors
     {
         if (exception is OpenAiException e) return (e.Status, new ErrorBody(e.Message, TypeOf(e.Status), e.Param, e.Code));
         var problem = Problem.Of(exception, Protocol.OpenAi);
-        var status = problem.Status == StatusCodes.Status422UnprocessableEntity ? StatusCodes.Status400BadRequest : problem.Status; // they have no 422
-        return (status, new ErrorBody(problem.Detail, TypeOf(status), problem.Field, status == StatusCodes.Status429TooManyRequests ? "rate_limit_exceeded" : null));
+        var status = problem.Status == Status422UnprocessableEntity ? Status400BadRequest : problem.Status; // they have no 422
+        return (status, new ErrorBody(problem.Detail, TypeOf(status), problem.Field, status == Status429TooManyRequests ? "rate_limit_exceeded" : null));
     }
 
     private static string TypeOf(int status) => status switch
     {
-        StatusCodes.Status401Unauthorized => "authentication_error",
-        StatusCodes.Status429TooManyRequests => "rate_limit_error",
+        Status401Unauthorized => "authentication_error",
+        Status429TooManyRequests => "rate_limit_error",
         >= 500 => "server_error",
         _ => "invalid_request_error",
     };

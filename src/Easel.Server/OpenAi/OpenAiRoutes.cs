@@ -22,8 +22,8 @@ internal static class OpenAiRoutes
         api.MapGet("/images/files/{name}", File);
         api.MapGet("/models", (ModelLibrary library) => Results.Json(new { @object = "list", data = library.Checkpoints.Select(Describe) }, OpenAiErrors.Json));
         api.MapGet("/models/{**model}", (string model, ModelLibrary library) => Results.Json(Describe(library.Find(model, ModelUse.Checkpoint)
-            ?? throw new OpenAiException(StatusCodes.Status404NotFound, $"The model '{model}' does not exist here.", "model", "model_not_found")), OpenAiErrors.Json));
-        api.Map("/{**route}", IResult (HttpContext context) => throw new OpenAiException(StatusCodes.Status404NotFound,
+            ?? throw new OpenAiException(Status404NotFound, $"The model '{model}' does not exist here.", "model", "model_not_found")), OpenAiErrors.Json));
+        api.Map("/{**route}", IResult (HttpContext context) => throw new OpenAiException(Status404NotFound,
             $"Invalid URL ({context.Request.Method} {context.Request.Path}): Easel draws, and knows nothing else of this API.", code: "unknown_url"));
     }
 
@@ -36,7 +36,7 @@ internal static class OpenAiRoutes
     {
         ImageFormat? format = Path.GetExtension(name) switch { ".png" => ImageFormat.Png, ".jpeg" => ImageFormat.Jpeg, ".webp" => ImageFormat.WebP, _ => null };
         if (format is not { } known || gallery.Find(Path.GetFileNameWithoutExtension(name)) is not { Deleted: null } picture)
-            throw new OpenAiException(StatusCodes.Status404NotFound, "There is no such picture.", code: "not_found");
+            throw new OpenAiException(Status404NotFound, "There is no such picture.", code: "not_found");
         return Results.Bytes(ImageSender.Encode(gallery.Read(picture.Id), known, Math.Clamp(compression ?? 100, 1, 100)), "image/" + ImageSender.NameOf(known));
     }
 

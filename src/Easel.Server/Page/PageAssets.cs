@@ -25,7 +25,7 @@ internal static class PageAssets
 
     private static IResult Serve(string name, HttpContext context)
     {
-        if (!All.TryGetValue(name, out var asset)) throw new ServerException(StatusCodes.Status404NotFound, "There is no such file.");
+        if (!All.TryGetValue(name, out var asset)) throw new ServerException(Status404NotFound, "There is no such file.");
         context.Response.Headers.CacheControl = context.Request.Query["v"] == asset.Tag ? "public, max-age=31536000, immutable" : "no-cache";
         return Results.Bytes(asset.Bytes, asset.MediaType, entityTag: new EntityTagHeaderValue($"\"{asset.Tag}\""));
     }

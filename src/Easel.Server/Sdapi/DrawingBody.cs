@@ -3,8 +3,8 @@ using Easel.Imaging;
 namespace Easel.Server.Sdapi;
 
 /// <summary>
-/// What txt2img and img2img have in common. Names, types and defaults are those of AUTOMATIC1111's web UI, but for what the model decides: steps, guidance, sampler and size are the
-/// model's where a body leaves them out.
+/// What txt2img and img2img have in common. Names, types and defaults are those of AUTOMATIC1111's web UI, but for what the model decides: steps, guidance,
+/// sampler and size are the model's where a body leaves them out.
 /// </summary>
 internal abstract record DrawingBody
 {

@@ -18,7 +18,7 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
     public IReadOnlyList<JobRequest> Of(ImageToImageBody body)
     {
         CheckCommon(body);
-        if (body.InitImages is not { Count: > 0 } init) throw new ServerException(StatusCodes.Status404NotFound, "Init image not found");
+        if (body.InitImages is not { Count: > 0 } init) throw new ServerException(Status404NotFound, "Init image not found");
         if (init.Count > 1) throw Refused($"init_images holds {init.Count} pictures; Easel begins from one, so send a request for each.");
         if (body.InitialNoiseMultiplier is not (null or 1)) throw Lacking("initial_noise_multiplier", "1");
         if (body.LatentMask is not null) throw Lacking("latent_mask", "null");
@@ -66,7 +66,7 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
         }
         catch (InvalidRequestException e) when (Knobs.Find(e.Field)?.Property == nameof(styled.Sampler))
         {
-            throw new ServerException(StatusCodes.Status400BadRequest, $"Sampler not found: {e.Message}", e);
+            throw new ServerException(Status400BadRequest, $"Sampler not found: {e.Message}", e);
         }
         var count = (long)styled.BatchSize * styled.BatchCount;
         if (count > server.Limits.Images) throw Refused($"The number of pictures is {count}; this server allows {server.Limits.Images}.");

@@ -7,8 +7,8 @@ using static Easel.Server.Errors.ServerException;
 namespace Easel.Server.Sdapi;
 
 /// <summary>
-/// The second pass of txt2img: each picture is enlarged and drawn over, with the noise of its own seed. AUTOMATIC1111 does the same with every upscaler that works on
-/// pixels; those that work on latents are refused.
+/// The second pass of txt2img: each picture is enlarged and drawn over, with the noise of its own seed. AUTOMATIC1111 does the same with every upscaler that
+/// works on pixels; those that work on latents are refused.
 /// </summary>
 /// <param name="Upscaler">"lanczos", "nearest" or the name of a network.</param>
 /// <param name="Request">What is drawn over each picture; width and height are multiples of 8.</param>

@@ -20,7 +20,7 @@ internal static class SdapiErrors
     /// <summary>As its exception handler answers.</summary>
     private static IResult Of(Problem problem) => Results.Json(new
     {
-        error = problem.Status == StatusCodes.Status500InternalServerError ? "RuntimeError" : "HTTPException",
+        error = problem.Status == Status500InternalServerError ? "RuntimeError" : "HTTPException",
         detail = problem.Detail,
         body = "",
         errors = problem.Detail,
@@ -34,6 +34,6 @@ internal static class SdapiErrors
         return Results.Json(new
         {
             detail = new[] { new { type = field is null ? "json_invalid" : "type_error", loc = (string[])(field is null ? ["body"] : ["body", field]), msg = problem.Detail } },
-        }, SdapiJson.Options, statusCode: StatusCodes.Status422UnprocessableEntity);
+        }, SdapiJson.Options, statusCode: Status422UnprocessableEntity);
     }
 }

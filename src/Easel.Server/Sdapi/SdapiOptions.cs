@@ -8,8 +8,8 @@ using static Easel.Server.Errors.ServerException;
 namespace Easel.Server.Sdapi;
 
 /// <summary>
-/// The settings of AUTOMATIC1111's web UI. Some decide what is drawn here too; some change pictures there in ways that Easel does not know, and may only have the value
-/// that changes nothing; some concern files and previews and are merely kept.
+/// The settings of AUTOMATIC1111's web UI. Some decide what is drawn here too; some change pictures there in ways that Easel does not know, and may only have
+/// the value that changes nothing; some concern files and previews and are merely kept.
 /// </summary>
 internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
 {

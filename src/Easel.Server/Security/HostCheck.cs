@@ -17,7 +17,7 @@ internal sealed class HostCheck(RequestDelegate next, ServerOptions options)
     {
         var host = context.Request.Host.Host;
         if (IsOurs(host)) return next(context);
-        throw new ServerException(StatusCodes.Status421MisdirectedRequest,
+        throw new ServerException(Status421MisdirectedRequest,
             host.Length == 0 ? "The request does not say for whom it is." : $"This server is not {host}; --host-name lets it be called so.");
     }
 

@@ -31,7 +31,7 @@ internal sealed class LoginCheck(RequestDelegate next, Credentials credentials, 
         }
         else
         {
-            var problem = Problem.Of(new ServerException(StatusCodes.Status401Unauthorized, authorization is null
+            var problem = Problem.Of(new ServerException(Status401Unauthorized, authorization is null
                 ? "This server asks who you are: send a token as \"Authorization: Bearer\", or a user and password as HTTP Basic."
                 : "The token, or the user and password, is wrong."));
             await problem.WriteAsync(context, credentials.UserName is not null ? "Basic realm=\"Easel\", charset=\"UTF-8\"" : "Bearer realm=\"Easel\"");
@@ -56,6 +56,6 @@ internal sealed class LoginAttempts(TimeProvider clock)
         var now = clock.GetTimestamp();
         var (count, _) = _failed.AddOrUpdate(context.Connection.RemoteIpAddress ?? IPAddress.None, (1, now),
             (_, before) => clock.GetElapsedTime(before.Since, now) > Window ? (1, now) : (before.Count + 1, before.Since));
-        if (count > Most) throw new ServerException(StatusCodes.Status429TooManyRequests, "There were too many wrong attempts; wait a minute.");
+        if (count > Most) throw new ServerException(Status429TooManyRequests, "There were too many wrong attempts; wait a minute.");
     }
 }

@@ -55,6 +55,6 @@ internal static class LoginPage
             {{(failed ? "<p role=\"alert\">That was not right.</p>" : "")}}
             <form method="post" action="{{Path}}">{{(credentials.UserName is not null ? User : Token)}}<button>Log in</button></form></main>
             </html>
-            """, "text/html; charset=utf-8", statusCode: failed ? StatusCodes.Status401Unauthorized : StatusCodes.Status200OK);
+            """, "text/html; charset=utf-8", statusCode: failed ? Status401Unauthorized : Status200OK);
     }
 }

@@ -31,14 +31,14 @@ internal sealed class OriginCheck(RequestDelegate next, ServerOptions options)
         });
         if (!HttpMethods.IsOptions(request.Method) || !request.Headers.ContainsKey(HeaderNames.AccessControlRequestMethod)) return next(context);
 
-        response.StatusCode = StatusCodes.Status204NoContent;
+        response.StatusCode = Status204NoContent;
         response.Headers.AccessControlAllowMethods = "GET, POST, DELETE";
         response.Headers.AccessControlAllowHeaders = "Authorization, Content-Type";
         response.Headers.AccessControlMaxAge = "600";
         return Task.CompletedTask;
     }
 
-    /// <summary>Whether the address is the one that the request itself was sent to. Whether it was encrypted is not looked at: a proxy may have seen to that.</summary>
+    /// <summary>Whether the request itself was sent to the address. Whether it was encrypted is not looked at: a proxy may have seen to that.</summary>
     private static bool IsSame(string origin, HostString host) =>
         Uri.TryCreate(origin, UriKind.Absolute, out var uri) && (uri.Scheme is "http" or "https") && HostString.FromUriComponent(uri).Equals(host);
 
@@ -49,5 +49,5 @@ internal sealed class OriginCheck(RequestDelegate next, ServerOptions options)
         HttpMethods.IsGet(request.Method) && request.Headers["Sec-Fetch-Mode"] == "navigate" && request.Headers["Sec-Fetch-Dest"] == "document";
 
     private static ServerException Foreign(string origin) =>
-        new(StatusCodes.Status403Forbidden, $"A page of {origin} may not use this server; --cors lets it.");
+        new(Status403Forbidden, $"A page of {origin} may not use this server; --cors lets it.");
 }

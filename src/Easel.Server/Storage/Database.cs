@@ -4,8 +4,8 @@ using Microsoft.Data.Sqlite;
 namespace Easel.Server.Storage;
 
 /// <summary>
-/// The SQLite file with jobs and pictures. Readers never wait; writers take turns. In the WAL mode with full synchronisation a commit that has returned survives
-/// the end of the process and of the power.
+/// The SQLite file with jobs and pictures. Readers never wait; writers take turns. In the WAL mode with full synchronisation a commit that has returned
+/// survives the end of the process and of the power.
 /// </summary>
 internal sealed class Database : IDisposable
 {
@@ -76,7 +76,7 @@ internal sealed class Database : IDisposable
             }
             catch (SqliteException e)
             {
-                throw new ServerException(StatusCodes.Status507InsufficientStorage,
+                throw new ServerException(Status507InsufficientStorage,
                     e.SqliteErrorCode == Full ? "The disk is full, so the server cannot write its records." : $"The server cannot write its records: {e.Message}", e);
             }
         }

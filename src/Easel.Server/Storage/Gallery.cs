@@ -18,7 +18,7 @@ internal sealed class Gallery(Database database, PictureFolder folder, TimeProvi
     /// <exception cref="ServerException">The count is out of range, or the page mark is none of ours (400).</exception>
     public PicturePage List(PictureQuery query)
     {
-        if (query.Count is < 1 or > 200) throw new ServerException(StatusCodes.Status400BadRequest, $"The count is {query.Count}; it must be from 1 to 200.");
+        if (query.Count is < 1 or > 200) throw new ServerException(Status400BadRequest, $"The count is {query.Count}; it must be from 1 to 200.");
         var (time, id) = PageMark(query.After);
         const string Wanted = """
             FROM pictures WHERE (deleted IS NOT NULL) = $deleted
@@ -159,7 +159,7 @@ internal sealed class Gallery(Database database, PictureFolder folder, TimeProvi
     private void Mark(string id, DateTimeOffset? deleted) => database.Write(connection =>
         Database.Run(connection, "UPDATE pictures SET deleted = $deleted WHERE id = $id", ("$deleted", deleted?.ToUnixTimeMilliseconds()), ("$id", id)));
 
-    private Picture Known(string id) => Find(id) ?? throw new ServerException(StatusCodes.Status404NotFound, "There is no such picture.");
+    private Picture Known(string id) => Find(id) ?? throw new ServerException(Status404NotFound, "There is no such picture.");
 
     private T Present<T>(string id, Func<string, T> read)
     {
@@ -174,7 +174,7 @@ internal sealed class Gallery(Database database, PictureFolder folder, TimeProvi
         }
     }
 
-    private static ServerException Gone(string id) => new(StatusCodes.Status410Gone, $"The file of the picture {id} is no longer there.");
+    private static ServerException Gone(string id) => new(Status410Gone, $"The file of the picture {id} is no longer there.");
 
     private static void MoveIfThere(string from, string to)
     {
@@ -196,7 +196,7 @@ internal sealed class Gallery(Database database, PictureFolder folder, TimeProvi
         var parts = mark.Split('_', 2);
         return parts.Length == 2 && long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var time)
             ? (time, parts[1])
-            : throw new ServerException(StatusCodes.Status400BadRequest, "The page mark is not one that an earlier page ended with.");
+            : throw new ServerException(Status400BadRequest, "The page mark is not one that an earlier page ended with.");
     }
 
     private static Picture PictureOf(SqliteDataReader row) => new()

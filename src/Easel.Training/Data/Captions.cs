@@ -18,7 +18,7 @@ internal static class Captions
     /// <summary>Words of those forms, which therefore cannot point to a thing.</summary>
     public static IReadOnlySet<string> FormWords { get; } = Forms.Concat(Mediums).SelectMany(form => form.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(word => word.Length > 1 && word[0] != '{').ToHashSet();
 
-    /// <param name="fillers">Words that mean nothing here. Some captions have a few, before and after and as adjectives, so that a model learns to find the thing in any sentence.</param>
+    /// <param name="fillers">Words that mean nothing here. Some captions have a few, so that a model learns to find the thing in any sentence.</param>
     public static string For(Drawing drawing, (string? Colour, bool MustSayColour, string? Ground) facts, IReadOnlyList<string> fillers, Random random)
     {
         var name = NameOf(drawing, random);

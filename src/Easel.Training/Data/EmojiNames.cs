@@ -1,6 +1,6 @@
 namespace Easel.Training.Data;
 
-/// <summary>All emoji with their names: the hand-made list of the best known first, then the rest in Unicode's order under the names of emojibase and emojilib.</summary>
+/// <summary>All emoji with their names: the hand-made list of the best known, then the rest in Unicode's order, named by emojibase and emojilib.</summary>
 internal static class EmojiNames
 {
     private const int ThingsOfAKeyword = 2; // a word for more things than these says too little
@@ -32,8 +32,8 @@ internal static class EmojiNames
     }
 
     /// <summary>
-    /// Gives each concept the words that the packages have for it, those aside that stand for many things ("animal", "food"). What is many is counted among the hand-made list, where most
-    /// kinds of things are there once, and for the rest among all.
+    /// Gives each concept the words that the packages have for it, those aside that stand for many things ("animal", "food"). What is many is counted among
+    /// the hand-made list, where most kinds of things are there once, and for the rest among all.
     /// </summary>
     private static List<Concept> WithKeywords(IReadOnlyList<Concept> concepts, int known, JsonElement names, JsonElement keywords)
     {

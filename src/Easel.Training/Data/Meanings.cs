@@ -4,8 +4,8 @@ using Easel.Text;
 namespace Easel.Training.Data;
 
 /// <summary>
-/// Which thing of the data set a word means that no caption has: "feline" a cat, "cottage" a house, "poodle" a dog. A text encoder as small as this one learns a word only from captions;
-/// with these it understands some thousands that are in none.
+/// Which thing of the data set a word means that no caption has: "feline" a cat, "cottage" a house, "poodle" a dog. A text encoder as small as this one
+/// learns a word only from captions; with these it understands some thousands that are in none.
 /// </summary>
 internal static partial class Meanings
 {
@@ -14,7 +14,7 @@ internal static partial class Meanings
     private const double NotOneOfTheOther = 1; // a wolf is no dog, though both are canines
     private const double RarerSense = 0.8;
 
-    /// <summary>lexnames(5WN): the fields of things that can be drawn, and how unlikely each is beside an animal of the same name: a turtle is no turtleneck.</summary>
+    /// <summary>lexnames(5WN): fields of things that can be drawn, and how unlikely each is beside an animal of that name: a turtle is no turtleneck.</summary>
     private static readonly Dictionary<int, double> Fields = new() { [5] = 0, [6] = 1, [8] = 1, [9] = 1, [13] = 1, [17] = 1, [18] = 1.5, [19] = 1, [20] = 1, [21] = 2, [25] = 1.5, [27] = 2 };
 
     /// <summary>The concept that each word of CLIP's vocabulary means, by the words that are nearest to one in WordNet.</summary>
@@ -54,7 +54,7 @@ internal static partial class Meanings
             if (tokenizer.Decode([id]) is [.. var word, ' '] && SmallLetters().IsMatch(word)) yield return word; // a token within a word has no space after it
     }
 
-    /// <summary>What a concept is in WordNet: a sense that most of its names share, rather an animal than anything else, rather a common sense than a rare one.</summary>
+    /// <summary>A concept in WordNet: a sense that most of its names share, rather an animal than anything else, rather a common one than a rare one.</summary>
     private static WordNet.Synset? SenseOf(Concept concept, WordNet net)
     {
         var all = concept.Names.Select(name => net.Senses(name).Take(6).ToList()).ToList();

@@ -2,7 +2,7 @@ using Easel.Imaging;
 
 namespace Easel.Training.Data;
 
-/// <summary>One way of laying a drawing on a ground: where, how large, how wide for its height, mirrored or not, in which colours. What a caption must say of it is with it.</summary>
+/// <summary>One way of laying a drawing on a ground: place, size, aspect, mirroring, colours; and what a caption must say of it.</summary>
 /// <param name="Pixels">The picture, <see cref="Side"/> pixels square.</param>
 /// <param name="Colour">The word for most of the drawing; null where no one colour is most of it.</param>
 /// <param name="MustSayColour">Whether the colour was changed, so that the caption is wrong without it.</param>

@@ -1,6 +1,6 @@
 namespace Easel.Training.Data;
 
-/// <summary>The nouns of WordNet ("WordNet: A Lexical Database for English", Miller 1995; file format: wndb(5WN)): what a word means, and which things are kinds of which.</summary>
+/// <summary>The nouns of WordNet ("WordNet: A Lexical Database for English", Miller 1995; format: wndb(5WN)): what words mean, and what is a kind of what.</summary>
 internal sealed class WordNet
 {
     private const char Noun = '1'; // the type of a sense in index.sense

@@ -4,8 +4,8 @@ using Easel.Training.Data;
 namespace Easel.Training.Evaluation;
 
 /// <summary>
-/// Measures whether a model draws what it is asked: one picture for each prompt, and which training drawings are nearest to it. The measure itself is tried first on real
-/// drawings in new places and sizes, which tells the most that a model could reach.
+/// Measures whether a model draws what it is asked: one picture for each prompt, and which training drawings are nearest to it. The measure itself is tried
+/// first on real drawings in new places and sizes, which tells the most that a model could reach.
 /// </summary>
 internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, ImageGenerator generator, int steps, double? guidance)
 {

@@ -3,8 +3,8 @@ using Easel.Imaging;
 namespace Easel.Training.Evaluation;
 
 /// <summary>
-/// How alike two pictures are, by plain measures that no model has been trained on and that therefore flatter none: coarse colours, and how strong edges are in each direction at
-/// each place.
+/// How alike two pictures are, by plain measures that no model has been trained on and that therefore flatter none: coarse colours, and how strong edges are
+/// in each direction at each place.
 /// </summary>
 internal static class Looks
 {
