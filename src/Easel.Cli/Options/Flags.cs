@@ -113,9 +113,7 @@ internal static class Flags
     {
         if (!text.StartsWith("--", StringComparison.Ordinal)) return false;
         for (var at = result.Parent; at is not null; at = at.Parent)
-        {
             if (at is CommandResult command) return command.Command.Options.Any(option => option.Name == text || option.Aliases.Contains(text));
-        }
         return false;
     }
 }

@@ -18,10 +18,7 @@ internal sealed class JobRun(Job job) : IDisposable
 
     public void Cancel()
     {
-        lock (_cancel)
-        {
-            if (!_disposed) _cancel.Cancel();
-        }
+        lock (_cancel) if (!_disposed) _cancel.Cancel();
     }
 
     /// <summary>Ends the drawing because the server stops.</summary>

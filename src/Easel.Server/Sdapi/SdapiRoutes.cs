@@ -130,9 +130,7 @@ internal static class SdapiRoutes
     {
         string[] routes = ["interrogate", "create/embedding", "create/hypernetwork", "train/embedding", "train/hypernetwork", "server-kill", "server-restart", "server-stop"];
         foreach (var route in routes)
-        {
             api.MapPost("/" + route, IResult () => throw new ServerException(Status501NotImplemented, $"Easel does not do what /sdapi/v1/{route} asks for."));
-        }
         api.Map("/{**route}", IResult (string? route) => throw new ServerException(Status404NotFound, $"There is no /sdapi/v1/{route}."));
     }
 

@@ -15,10 +15,7 @@ internal sealed class OriginCheck(RequestDelegate next, ServerOptions options)
     {
         var (request, response) = (context.Request, context.Response);
         string? origin = request.Headers.Origin;
-        if (origin is null)
-        {
-            return IsFromElsewhere(request) && !IsVisit(request) ? throw Foreign("another page") : next(context);
-        }
+        if (origin is null) return IsFromElsewhere(request) && !IsVisit(request) ? throw Foreign("another page") : next(context);
         if (IsSame(origin, request.Host)) return next(context);
         if (!_listed.Contains(origin)) throw Foreign(origin);
 
