@@ -13,7 +13,8 @@ internal static class ExitCodes
     public static (int Code, string Sentence) Of(Exception exception) => exception switch
     {
         OperationCanceledException => (Cancelled, "cancelled"),
-        InvalidRequestException { Finding: { } finding } refused when Knobs.Find(refused.Field) is { } knob && knob.Flags.Concat(knob.ScriptFlags).FirstOrDefault() is { } flag =>
+        InvalidRequestException { Finding: { } finding } refused when Knobs.Find(refused.Field) is { } knob
+            && knob.Flags.Concat(knob.ScriptFlags).FirstOrDefault() is { } flag =>
             (BadInput, $"{flag} {finding}"),
         UsageException or InvalidRequestException or CheckpointException => (BadInput, exception.Message),
         NotEnoughMemoryException lack => (Failed, $"{lack.Message} {FlagsFor(lack)}".TrimEnd()),

@@ -62,13 +62,15 @@ public sealed record ServerOptions
     {
         if (Port is < 0 or > 65535) throw new EaselException($"The port is {Port}; it must be from 0 to 65535.");
         if (User is null != Password is null) throw new EaselException("A user and a password go together; give both or neither.");
-        if (Token is { Length: 0 } || User is { Length: 0 } || Password is { Length: 0 }) throw new EaselException("A token, user or password may not be empty.");
+        if (Token is { Length: 0 } || User is { Length: 0 } || Password is { Length: 0 })
+            throw new EaselException("A token, user or password may not be empty.");
         if (User?.Contains(':') == true) throw new EaselException("A user's name may not hold a colon, by which HTTP parts it from the password.");
         if (!IPAddress.IsLoopback(Address) && !NeedsLogin)
             throw new EaselException($"Whoever reaches {Address} could use the server: give a --token, or a --user and a --password.");
         foreach (var origin in Cors)
         {
-            if (!Uri.TryCreate(origin, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.GetLeftPart(UriPartial.Authority) != origin.TrimEnd('/'))
+            if (!Uri.TryCreate(origin, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")
+                || uri.GetLeftPart(UriPartial.Authority) != origin.TrimEnd('/'))
                 throw new EaselException($"\"{origin}\" is no origin; those look like https://example.org.");
         }
     }

@@ -84,7 +84,8 @@ internal sealed class AutoencoderTrainer : Trainer
         using (no_grad()) latents = Network.Encode(input).Mean; // the encoder is set, not trained
         var output = Network.Decode(latents + LatentNoise * noise.to(latents.dtype)).to(ScalarType.Float32);
         var difference = output - pixels;
-        var edges = (difference[.., .., .., 1..] - difference[.., .., .., ..^1]).abs().mean() + (difference[.., .., 1..] - difference[.., .., ..^1]).abs().mean();
+        var edges = (difference[.., .., .., 1..] - difference[.., .., .., ..^1]).abs().mean()
+            + (difference[.., .., 1..] - difference[.., .., ..^1]).abs().mean();
         return difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges;
     }
 

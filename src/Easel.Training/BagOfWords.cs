@@ -33,7 +33,8 @@ internal static class BagOfWords
         // The first number of a vector tells marks from words.
         var table = parameters["text_model.embeddings.token_embedding.weight"].normal_(0, 1, generator);
         table.mul_(words.Rarity([.. pictures.Select(p => p.Caption)]).unsqueeze(1));
-        var looks = LooksOf(words, pictures, latents.flatten(1), Math.Min((width - 1) * 3 / 4, table.shape[0] - 1)); // the rest tells words apart that look the same
+        // the rest tells words apart that look the same
+        var looks = LooksOf(words, pictures, latents.flatten(1), Math.Min((width - 1) * 3 / 4, table.shape[0] - 1));
         table.narrow(1, 1, looks.shape[1]).copy_(looks);
         table.select(1, 0).zero_();
         foreach (var mark in (int[])[ClipTokenizer.BeginOfText, ClipTokenizer.EndOfText])
@@ -62,7 +63,7 @@ internal static class BagOfWords
         parameters[First + "out_proj.weight"].copy_(eye(width));
     }
 
-    /// <summary>The mean look of pictures whose captions have a word: [tokens, components], variance about 1 over words for things, near 0 for "a" and "of".</summary>
+    /// <summary>The mean look of pictures with a word in their captions: [tokens, components], variance about 1 over things, near 0 for "a" and "of".</summary>
     private static Tensor LooksOf(Words words, IReadOnlyList<(int Picture, string Caption)> pictures, Tensor latents, long components)
     {
         var centred = latents - latents.mean([0], keepdim: true);

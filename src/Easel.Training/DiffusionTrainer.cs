@@ -42,7 +42,8 @@ internal sealed class DiffusionTrainer : Trainer
         (_options, _gallery) = (options, gallery);
         Directory.CreateDirectory(options.Out);
         NativeRuntime.Load();
-        _round = [.. Enumerable.Range(0, gallery.Drawings.Count).SelectMany(drawing => Enumerable.Repeat(drawing, gallery.Drawings[drawing].MustSayStyle ? 1 : 2))];
+        _round = [.. Enumerable.Range(0, gallery.Drawings.Count)
+            .SelectMany(drawing => Enumerable.Repeat(drawing, gallery.Drawings[drawing].MustSayStyle ? 1 : 2))];
         using var from = options.From is null ? null : Checkpoint.Open(options.From);
         var names = gallery.Drawings.DistinctBy(drawing => drawing.Concept).ToDictionary(drawing => drawing.Concept, drawing => drawing.Names[0]);
         var meanings = Meanings.Read(options.Data);
@@ -144,7 +145,8 @@ internal sealed class DiffusionTrainer : Trainer
     {
         const int OfEach = 3;
         var random = new Random(0);
-        return [.. Enumerable.Range(0, _gallery.Count * OfEach).Select(i => (i / OfEach, Captions.For(_gallery.Drawings[i / OfEach / Variant.Count], _gallery.Facts[i / OfEach], _fillers, random)))];
+        return [.. Enumerable.Range(0, _gallery.Count * OfEach)
+            .Select(i => (i / OfEach, Captions.For(_gallery.Drawings[i / OfEach / Variant.Count], _gallery.Facts[i / OfEach], _fillers, random)))];
     }
 
     private UNetConfig UNetShape() => new()

@@ -5,7 +5,8 @@ namespace Easel.Training;
 /// <summary>The values that training begins from: PyTorch's own, and zero where the original begins a residual branch with nothing.</summary>
 internal static class FirstValues
 {
-    private const double PromptGain = 2; // in both layers that bring the prompt's values in, so that they are not drowned in the noise that comes through the convolutions
+    // in both layers that bring the prompt's values in, so that they are not drowned in the noise that comes through the convolutions
+    private const double PromptGain = 2;
 
     /// <param name="name">The layer's name with its network before it: "unet.down_blocks.0.resnets.0.conv2".</param>
     /// <param name="own">Which of its parameters: "weight" or "bias".</param>
@@ -29,7 +30,8 @@ internal static class FirstValues
     /// Whether a layer's bias shows the layers behind it where the edges are. A UNet is told places by nothing but the zeros around each picture, and those
     /// differ only from what is not zero: with biases near it a network learns colours from words at once and shapes hardly at all.
     /// </summary>
-    private static bool TellsPlaces(Layer layer, string name) => layer is Conv2d or DoubledConv2d && name.StartsWith("unet.", StringComparison.Ordinal) && layer.named_parameters().First().parameter.shape[^1] == 3;
+    private static bool TellsPlaces(Layer layer, string name) =>
+        layer is Conv2d or DoubledConv2d && name.StartsWith("unet.", StringComparison.Ordinal) && layer.named_parameters().First().parameter.shape[^1] == 3;
 
     /// <summary>zero_module in openaimodel.py and attention.py: the last convolution of residual blocks and of the UNet, and a transformer's way out.</summary>
     private static bool IsSilentAtFirst(string name) => name.StartsWith("unet.", StringComparison.Ordinal)

@@ -17,7 +17,8 @@ internal sealed class FlatWeights
     {
         // Tables and matrices first: weight decay is for them alone.
         var all = networks.SelectMany(n => n.Network.named_modules().Where(m => m.module is Layer)
-            .SelectMany(m => ((Layer)m.module).named_parameters().Select(p => (Name: $"{n.Name}.{m.name}", Layer: (Layer)m.module, Own: p.name, Shape: p.parameter.shape))))
+            .SelectMany(m => ((Layer)m.module).named_parameters()
+                .Select(p => (Name: $"{n.Name}.{m.name}", Layer: (Layer)m.module, Own: p.name, Shape: p.parameter.shape))))
             .OrderBy(p => p.Shape.Length < 2).ToList();
         Count = all.Sum(p => Size(p.Shape));
         DecayedCount = all.Where(p => p.Shape.Length >= 2).Sum(p => Size(p.Shape));

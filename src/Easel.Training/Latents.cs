@@ -32,7 +32,8 @@ internal static class Latents
         using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         for (var i = 0; i < gallery.Count; i++) digest.AppendData(gallery.Picture(i).Pixels);
         foreach (var (name, value) in network.named_parameters())
-            if (!name.Contains("decoder", StringComparison.Ordinal) && !name.StartsWith("post_", StringComparison.Ordinal)) digest.AppendData(value.detach().contiguous().bytes);
+            if (!name.Contains("decoder", StringComparison.Ordinal) && !name.StartsWith("post_", StringComparison.Ordinal))
+                digest.AppendData(value.detach().contiguous().bytes);
         return Convert.ToHexStringLower(digest.GetHashAndReset());
     }
 

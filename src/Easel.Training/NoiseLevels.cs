@@ -31,7 +31,8 @@ internal static class NoiseLevels
     /// a picture shows is decided there, by the prompt: half of them lie in the last quarter.
     /// </summary>
     /// <param name="least">The share of all chances below which none is taken; see <see cref="LeastAt"/>.</param>
-    public static int[] Timesteps(int count, Random random, double least = 0) => [.. Enumerable.Range(0, count).Select(i => At(least + (1 - least) * (i + random.NextDouble()) / count))];
+    public static int[] Timesteps(int count, Random random, double least = 0) =>
+        [.. Enumerable.Range(0, count).Select(i => At(least + (1 - least) * (i + random.NextDouble()) / count))];
 
     /// <summary>
     /// Where the levels of noise begin at a share of the run: a run begins with pure noise alone, in which nothing but the prompt tells what to draw, and all

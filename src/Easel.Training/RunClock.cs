@@ -22,7 +22,8 @@ internal sealed class RunClock(string folder, string log, TimeSpan? length, long
     {
         var path = Path.Combine(folder, log);
         if (!File.Exists(path)) File.WriteAllText(path, "step,seconds," + string.Join(',', values.Select(v => v.Name)) + "\n");
-        File.AppendAllText(path, string.Create(CultureInfo.InvariantCulture, $"{step},{Seconds:F1},") + string.Join(',', values.Select(v => v.Value.ToString("G6", CultureInfo.InvariantCulture))) + "\n");
+        File.AppendAllText(path, string.Create(CultureInfo.InvariantCulture, $"{step},{Seconds:F1},")
+            + string.Join(',', values.Select(v => v.Value.ToString("G6", CultureInfo.InvariantCulture))) + "\n");
     }
 
     private bool IsTime(ref double last, TimeSpan every)

@@ -8,7 +8,7 @@ namespace Easel.Training;
 /// </summary>
 internal static class Shards
 {
-    /// <summary>As many parts as processors, but of no fewer than four pictures. Gradients of two parts add up to the same in either order; more would not.</summary>
+    /// <summary>As many parts as processors, of no fewer than four pictures. Two parts' gradients add up to the same in either order; more would not.</summary>
     public static int CountFor(int batch) => Math.Clamp(Math.Min(Environment.ProcessorCount, batch / 4), 1, 2);
 
     public static void Run(int count, Action<int> action)

@@ -21,7 +21,8 @@ internal static class SketchFile
     }
 
     /// <summary>Writes a whole model, in fp16.</summary>
-    public static void Write(string path, UNet unet, Autoencoder autoencoder, FlatWeights weights, Tensor values, Words words, IReadOnlyDictionary<string, string> meanings)
+    public static void Write(string path, UNet unet, Autoencoder autoencoder, FlatWeights weights, Tensor values, Words words,
+        IReadOnlyDictionary<string, string> meanings)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
@@ -38,14 +39,16 @@ internal static class SketchFile
             ["modelspec.title"] = "Easel Sketch",
             ["modelspec.author"] = "The Easel authors",
             ["modelspec.license"] = "MIT",
-            ["modelspec.description"] = "Small drawings of well-known things, trained by Easel from open emoji; see docs/training.md and THIRD-PARTY-NOTICES.md for data and credits.",
+            ["modelspec.description"] =
+                "Small drawings of well-known things, trained by Easel from open emoji; see docs/training.md and THIRD-PARTY-NOTICES.md for data and credits.",
             ["modelspec.prediction_type"] = "v",
             ["easel.guidance_scale"] = "3",
             ["modelspec.resolution"] = $"{Data.Variant.Side}x{Data.Variant.Side}",
         });
     }
 
-    private static Dictionary<string, string> Groups(Autoencoder autoencoder) => new() { ["vae.norm_num_groups"] = autoencoder.Config.NormGroups.ToString(CultureInfo.InvariantCulture) };
+    private static Dictionary<string, string> Groups(Autoencoder autoencoder) =>
+        new() { ["vae.norm_num_groups"] = autoencoder.Config.NormGroups.ToString(CultureInfo.InvariantCulture) };
 
     /// <summary>Takes UNet and text encoder from a model on disk.</summary>
     public static void Read(Checkpoint from, FlatWeights weights, Words words)

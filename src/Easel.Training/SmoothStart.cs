@@ -28,7 +28,8 @@ internal static class SmoothStart
         using var scope = NewDisposeScope();
         var parameters = network.named_parameters().ToDictionary(p => p.name, p => (Tensor)p.parameter);
         foreach (var (name, value) in parameters)
-            if (name.Contains(".conv2.", StringComparison.Ordinal) || name.Contains(".to_out.", StringComparison.Ordinal)) value.zero_(); // residual branches say nothing yet
+            // residual branches say nothing yet
+            if (name.Contains(".conv2.", StringComparison.Ordinal) || name.Contains(".to_out.", StringComparison.Ordinal)) value.zero_();
         SetEncoder(network.Config, parameters);
         SetDecoder(network.Config, parameters);
     }
@@ -69,7 +70,8 @@ internal static class SmoothStart
                     else
                         for (var c = 0; c < 3; c++)
                             for (var y = 0; y < 2; y++)
-                                for (var x = 0; x < 2; x++) Put(down + ".weight", row, c, y, x, (1 - 2 * sign) * (1 - 2 * (feature == 3 ? x : y)) * Luma[c] / 2);
+                                for (var x = 0; x < 2; x++)
+                                    Put(down + ".weight", row, c, y, x, (1 - 2 * sign) * (1 - 2 * (feature == 3 ? x : y)) * Luma[c] / 2);
                     parameters[down + ".bias"][feature * side + 2 + sign].fill_((1 - 2 * sign) * Large);
                 }
             }

@@ -38,7 +38,8 @@ internal sealed class TrainingState(FlatWeights weights, double weightDecay, dou
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         using var file = TensorFile.Open(path);
-        if (!file.Metadata.TryGetValue("parameters", out var names) || names != string.Join(' ', weights.Names) || file.Tensors["weights"].ElementCount != weights.Count)
+        if (!file.Metadata.TryGetValue("parameters", out var names) || names != string.Join(' ', weights.Names)
+            || file.Tensors["weights"].ElementCount != weights.Count)
             throw new EaselException($"{path} is the state of a run with networks of another shape; begin a new one in another folder.");
         foreach (var (name, vector) in Vectors()) vector.copy_(file.View(name));
         Step = long.Parse(file.Metadata["step"], CultureInfo.InvariantCulture);

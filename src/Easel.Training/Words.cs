@@ -50,7 +50,8 @@ internal sealed class Words
     {
         if (_known.TryGetValue(caption, out var ids)) return ids;
         var tokens = _tokenizer.Tokenize(caption, ClipTokenizer.EndOfText).Ids;
-        if (tokens.Any(token => !_numbers.ContainsKey(token))) throw new EaselException($"The caption \"{caption}\" has a word that the captions were not expected to have.");
+        if (tokens.Any(token => !_numbers.ContainsKey(token)))
+            throw new EaselException($"The caption \"{caption}\" has a word that the captions were not expected to have.");
         return _known[caption] = [.. tokens.Select(token => (long)_numbers[token])];
     }
 }

@@ -23,7 +23,8 @@ internal static class AgainCommand
             var file = parsed.GetRequiredValue(picture);
             var told = Read(file);
             var settings = DrawSettings.Read(parsed, flags, [], DrawTask.Draw, optimized: false);
-            var ordered = settings.Count is not null ? "--count" : settings.Repeat is not null ? "--repeat" : settings.FromFile is not null ? "--from-file" : null;
+            var ordered = settings.Count is not null ? "--count" : settings.Repeat is not null ? "--repeat"
+                : settings.FromFile is not null ? "--from-file" : null;
             if (ordered is not null) throw new UsageException($"{ordered} does not go with again, which makes the one picture; easel draw makes many.");
             var vaeIsGiven = (settings.Load.TinyVae ?? settings.Load.Vae) is not null;
             var request = told.ToRequest();
@@ -64,8 +65,8 @@ internal static class AgainCommand
         var text = told.Text;
         if (text["Model hash"] is { } known && hash is not null && !ModelStamp.ShortHash(hash).Equals(known, StringComparison.OrdinalIgnoreCase))
         {
-            yield return $"the picture was made with the model {text["Model"] ?? "of hash"} {known}, but {Path.GetFileName(model)} is {ModelStamp.ShortHash(hash)}; "
-                + "it will differ.";
+            yield return $"the picture was made with the model {text["Model"] ?? "of hash"} {known}, "
+                + $"but {Path.GetFileName(model)} is {ModelStamp.ShortHash(hash)}; it will differ.";
         }
         if (request.InitImage is { } init && told.IsMadeFrom(init) == false)
             yield return "the input picture is another than the one that the picture was made from; it will differ.";

@@ -10,7 +10,8 @@ internal static class DrawCommand
     public static Command Create(string name, DrawTask task, Shell shell, params string[] aliases)
     {
         var (summary, examples) = About(task);
-        var command = Make(name, task, shell, optimized: false, new HelpNotes(task == DrawTask.Upscale ? "[picture] [flags]" : "[\"prompt\"] [flags]", examples));
+        var command = Make(name, task, shell, optimized: false, new HelpNotes(task == DrawTask.Upscale ? "[picture] [flags]"
+            : "[\"prompt\"] [flags]", examples));
         command.Description = summary;
         foreach (var alias in aliases) command.Aliases.Add(alias);
         return command;

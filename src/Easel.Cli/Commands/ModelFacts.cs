@@ -65,7 +65,8 @@ internal static class ModelFacts
     {
         if (Directory.Exists(path)) return;
         using var progress = IProgressDisplay.For(shell, quiet: !shell.ErrorIsTerminal);
-        var hash = ModelStamp.HashOf(path, ModelChoice.CacheFolder(shell), share => progress.Working("reading " + Path.GetFileName(path), share), shell.Cancel)!;
+        var hash = ModelStamp.HashOf(path, ModelChoice.CacheFolder(shell), share => progress.Working("reading " + Path.GetFileName(path), share),
+            shell.Cancel)!;
         facts.Add("model hash", ModelStamp.ShortHash(hash));
         facts.Add("sha256", hash);
     }

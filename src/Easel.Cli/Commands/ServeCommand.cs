@@ -20,7 +20,8 @@ internal static class ServeCommand
         var token = Flags.Text("SECRET", "ask callers for this token (default $EASEL_TOKEN)", "--token", "--api-key");
         var user = Flags.Text("NAME", "ask callers for this user and the password", "--user");
         var password = Flags.Text("SECRET", "the password (default $EASEL_PASSWORD)", "--password");
-        var cors = Flags.Texts("ORIGIN", "let pages of this origin use the APIs, as https://example.org; may be given several times", "--cors", "--cors-allow-origins");
+        var cors = Flags.Texts("ORIGIN", "let pages of this origin use the APIs, as https://example.org; may be given several times", "--cors",
+            "--cors-allow-origins");
         var names = Flags.Texts("NAME", "another name that the server may be called by; may be given several times", "--host-name");
         var unload = Flags.Number("let the model go after so many minutes without work", "--unload-after");
         var steps = Flags.Whole($"steps that a request may ask for (default {ServerLimits.DefaultSteps})", "--max-steps");
@@ -44,7 +45,8 @@ internal static class ServeCommand
                 Port = parsed.GetValue(port) ?? 7860,
                 OutputFolder = parsed.GetValue(output) ?? "outputs",
                 Models = parsed.GetValue(models) is { Length: > 0 } folders ? [.. folders.Select(Existing)] : ["models"],
-                DefaultModel = parsed.GetValue(draw.Model) is { } model ? Existing(model) : shell.Variable("EASEL_MODEL") is { Length: > 0 } variable ? variable : null,
+                DefaultModel = parsed.GetValue(draw.Model) is { } model ? Existing(model) : shell.Variable("EASEL_MODEL") is { Length: > 0 } variable
+                    ? variable : null,
                 Load = ModelChoice.Options(draw.Load(parsed), shell),
                 Token = parsed.GetValue(token) ?? Variable(shell, "EASEL_TOKEN"),
                 User = parsed.GetValue(user),
@@ -85,10 +87,12 @@ internal static class ServeCommand
     private static IPAddress AddressOf(string? text)
     {
         if (text is null or "localhost") return IPAddress.Loopback;
-        return IPAddress.TryParse(text, out var address) ? address : throw new UsageException($"--host is {text}; it must be an address such as 127.0.0.1, 0.0.0.0 or ::1.");
+        return IPAddress.TryParse(text, out var address) ? address
+            : throw new UsageException($"--host is {text}; it must be an address such as 127.0.0.1, 0.0.0.0 or ::1.");
     }
 
-    private static string Existing(string path) => File.Exists(path) || Directory.Exists(path) ? path : throw new UsageException($"There is no model or folder at {path}.");
+    private static string Existing(string path) =>
+        File.Exists(path) || Directory.Exists(path) ? path : throw new UsageException($"There is no model or folder at {path}.");
 
     private static string? Variable(Shell shell, string name) => shell.Variable(name) is { Length: > 0 } value ? value : null;
 }

@@ -109,7 +109,8 @@ internal static class TrainCommand
     {
         public readonly Option<string?> DataFolder = Flags.Text("DIR", "the data set, made by easel train data", "--data");
         private readonly Option<string?> _out = Flags.Text("DIR", "folder for the run: state, log, pictures", "--out");
-        public readonly Option<string?> Sources = Flags.Text("A,B", $"sources of drawings (default: {string.Join(',', DiffusionOptions.DefaultSources)}; all for every one)", "--sources");
+        public readonly Option<string?> Sources =
+            Flags.Text("A,B", $"sources of drawings (default: {string.Join(',', DiffusionOptions.DefaultSources)}; all for every one)", "--sources");
         public readonly Option<int?> Concepts = Flags.Whole($"take the N best-known concepts (default: {DiffusionOptions.DefaultConcepts})", "--concepts");
         private readonly Option<int?> _batch = Flags.Whole("pictures at a time", "--batch");
         private readonly Option<double?> _rate = Flags.Number("highest learning rate", "--rate");
@@ -122,7 +123,8 @@ internal static class TrainCommand
 
         public Option[] All => [DataFolder, _out, Sources, Concepts, _batch, _rate, _minutes, _steps, _seed, _resume, _fullPrecision, Quiet];
 
-        public string Data(ParseResult parsed) => parsed.GetValue(DataFolder) ?? throw new UsageException("Name the data set with --data; easel train data --out DIR makes one.");
+        public string Data(ParseResult parsed) =>
+            parsed.GetValue(DataFolder) ?? throw new UsageException("Name the data set with --data; easel train data --out DIR makes one.");
 
         public string Out(ParseResult parsed) => parsed.GetValue(_out) ?? throw new UsageException("Name a folder for the run with --out.");
 

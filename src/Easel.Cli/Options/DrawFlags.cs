@@ -17,7 +17,8 @@ internal sealed class DrawFlags
     public readonly Option<int?> Count = Flags.Whole("how many pictures, with seeds S, S+1, ... (default 1)", "--count");
 
     // Model
-    public readonly Option<string?> Model = Flags.Text("FILE", "the checkpoint or diffusers folder (default $EASEL_MODEL, else the small one inside)", "--model", "-m", "--ckpt");
+    public readonly Option<string?> Model =
+        Flags.Text("FILE", "the checkpoint or diffusers folder (default $EASEL_MODEL, else the small one inside)", "--model", "-m", "--ckpt");
     public readonly Option<string?> Config = Flags.Text("FILE", "the original YAML configuration; hardly ever needed", "--config");
     public readonly Option<string?> Vae = Flags.Text("FILE", "another autoencoder", "--vae");
     public readonly Option<string?> TinyVae = Flags.Text("FILE", "the tiny autoencoder (TAESD) to decode with: faster, a little coarser",
@@ -100,13 +101,16 @@ internal sealed class DrawFlags
         new("From a picture", [.. Of("InitImage"), .. Rest(KnobNeeds.Picture, KnobNeeds.Mask, KnobNeeds.DepthModel, KnobNeeds.Upscaler)]),
         new("Files", [Output, OutputFolder, Force, Format, Quality, Grid, .. Of("Watermark"), NoMetadata]),
         new("Display", Plan, Show, Quiet, Json),
-        new($"Of the original scripts (any of these, and the spellings {string.Join(' ', Knobs.Keys.Where(knob => knob.Flags.Count > 0).SelectMany(knob => knob.ScriptFlags))}, "
+        new($"Of the original scripts (any of these, and the spellings {SharedSpellings}, "
             + "make the run follow them)",
             [
                 .. Knobs.Where(row => row.Key.Flags.Count == 0).Select(row => row.Value),
                 Plms, DpmSolver, Rows, SkipGrid, SkipSave, Channels, Factor, Laion400M, BFloat16, TorchScript, Ipex, Turbo, UNetBatch,
             ]),
     ];
+
+    /// <summary>The scripts' own spellings of flags that have others too.</summary>
+    private string SharedSpellings => string.Join(' ', Knobs.Keys.Where(knob => knob.Flags.Count > 0).SelectMany(knob => knob.ScriptFlags));
 
     private static readonly string[] Placed = ["Prompts", "NegativePrompt", "Literal", "ClipSkip", "InitImage", "Watermark"];
 

@@ -46,7 +46,8 @@ internal static class Flags
         if (knob.Kind == KnobKind.Switch) return Switch(help, names);
         if (knob.Kind == KnobKind.Picture) return Text(knob.ValueName, help, names);
         var words = knob.Choices.Select(choice => choice.Word).ToArray();
-        var option = Valued(words.Length > 0 ? string.Join('|', words) : knob.ValueName, help, names, text => knob.TryParse(text, out var value) ? new Turned(value) : null, knob.ValueKind);
+        var option = Valued(words.Length > 0 ? string.Join('|', words) : knob.ValueName, help, names, text => knob.TryParse(text, out var value)
+            ? new Turned(value) : null, knob.ValueKind);
         option.CompletionSources.Clear();
         if (words.Length > 0 || knob.Values is not null) option.CompletionSources.Add([.. knob.NoneWords, .. words, .. knob.Values?.Invoke() ?? []]);
         return option;

@@ -32,7 +32,8 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         }
         var files = new OutputFiles(settings, profile);
         if (!settings.SkipSave || GridIsWanted(profile)) files.Prepare(Again is null ? request.PictureCount : 1);
-        if (settings.Task == DrawTask.Upscale && inputs.Picture is { } picture && Upscaler.IsIn(path)) UpscalerRun.Execute(path, picture, settings, files, shell);
+        if (settings.Task == DrawTask.Upscale && inputs.Picture is { } picture && Upscaler.IsIn(path))
+            UpscalerRun.Execute(path, picture, settings, files, shell);
         else if (settings.Quiet) Draw(path, options, inputs, files, new SilentProgress(shell));
         else Draw(path, options, inputs, files, IProgressDisplay.For(shell, quiet: false));
     }
@@ -93,13 +94,15 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         // 4. Report
         if (settings.Json) shell.Out.WriteLine(JsonLines.End(result, _saved, sheet is null ? null : _saved[^1], path, watch.Elapsed));
         if (settings.Show) TerminalImage.Show(sheet ?? result.Images[^1].Image, shell);
-        if (!settings.Quiet) shell.Error.WriteLine($"{Counted(Again is null ? result.Images.Count : 1)} in {Readable.Clock(watch.Elapsed)}, seed {result.Seed}");
+        if (!settings.Quiet) shell.Error.WriteLine(
+            $"{Counted(Again is null ? result.Images.Count : 1)} in {Readable.Clock(watch.Elapsed)}, seed {result.Seed}");
     }
 
     /// <summary>What the run would take, and nothing drawn: of the model only what its file says of it is read.</summary>
     private void TellPlan(string path, LoadOptions options, Inputs inputs)
     {
-        if (settings.Task == DrawTask.Upscale && Upscaler.IsIn(path)) throw new UsageException($"--plan is for diffusion models; {Path.GetFileName(path)} enlarges in one pass.");
+        if (settings.Task == DrawTask.Upscale && Upscaler.IsIn(path))
+            throw new UsageException($"--plan is for diffusion models; {Path.GetFileName(path)} enlarges in one pass.");
         var file = ModelFile.Read(path, options);
         if (file.Model is { } model) CheckModel(model, path);
         var request = RequestFor(Profile.For(settings, file.Model), inputs);
@@ -124,7 +127,8 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         if (settings.Task != DrawTask.Upscale && model.Enlarges > 1)
             throw new UsageException($"{name} only enlarges pictures: easel upscale -i picture.png.");
         var (own, factor) = (model.LatentChannels, model.PixelsPerPosition);
-        if (settings.Claimed.Channels is { } channels && channels != own) throw new UsageException($"--C is {channels}, but the latents of {name} have {own} channels.");
+        if (settings.Claimed.Channels is { } channels && channels != own)
+            throw new UsageException($"--C is {channels}, but the latents of {name} have {own} channels.");
         if (settings.Claimed.Factor is { } claimed && claimed != factor)
             throw new UsageException($"--f is {claimed}, but a latent of {name} stands for {factor} x {factor} pixels.");
     }

@@ -14,8 +14,10 @@ internal static class PlanFacts
         var fits = plan.Fits ? "" : ": it does not fit, and would be refused";
         facts.Add("memory", $"{Readable.Gigabytes(plan.MemoryNeeded)} of {Readable.Gigabytes(plan.MemoryAvailable)} free{fits}");
         facts.Add("chosen", plan.Choices.Count > 0 ? plan.Choices : "everything stays in memory, and pictures are decoded whole");
-        facts.Add("work", string.Create(CultureInfo.InvariantCulture, $"{plan.StepGigaflops:#,0} GFLOP a step, {plan.DecodeGigaflops:#,0} to decode a picture"));
-        if (request.Fast != FastLevel.Exact) facts.Add("left out", string.Create(CultureInfo.InvariantCulture, $"{1 - plan.UNetShare:0%} of the UNet's work (--fast {request.Fast.ToString().ToLowerInvariant()})"));
+        facts.Add("work", string.Create(
+            CultureInfo.InvariantCulture, $"{plan.StepGigaflops:#,0} GFLOP a step, {plan.DecodeGigaflops:#,0} to decode a picture"));
+        if (request.Fast != FastLevel.Exact) facts.Add("left out",
+            string.Create(CultureInfo.InvariantCulture, $"{1 - plan.UNetShare:0%} of the UNet's work (--fast {request.Fast.ToString().ToLowerInvariant()})"));
         if (plan is { Drawing: { } drawing, Step: { } step })
         {
             var loading = plan.Loading is { } load ? $", after {Readable.Seconds(load)} of loading" : "";

@@ -21,6 +21,7 @@ internal static class UpscalerRun
         var file = files.Save(made, null, 0);
         progress.Result(settings.Json ? JsonLines.Picture(file, made, null) : file);
         if (settings.Show) TerminalImage.Show(enlarged, shell);
-        if (!settings.Quiet) shell.Error.WriteLine($"{picture.Width}x{picture.Height} to {enlarged.Width}x{enlarged.Height} in {Readable.Clock(watch.Elapsed)}");
+        if (!settings.Quiet) shell.Error.WriteLine(
+            $"{picture.Width}x{picture.Height} to {enlarged.Width}x{enlarged.Height} in {Readable.Clock(watch.Elapsed)}");
     }
 }

@@ -30,7 +30,8 @@ internal static class Documentation
         });
         openApi.AddOperationTransformer((operation, context, _) =>
         {
-            if (context.Description.RelativePath == "api/jobs" && operation.RequestBody?.Content is { } content && content.TryGetValue("application/json", out var body))
+            if (context.Description.RelativePath == "api/jobs" && operation.RequestBody?.Content is { } content
+                && content.TryGetValue("application/json", out var body))
                 ((OpenApiMediaType)body).Example = JsonNode.Parse("""{"request":{"prompt":"a lighthouse at dusk","steps":20,"seed":7}}""");
             return Task.CompletedTask;
         });

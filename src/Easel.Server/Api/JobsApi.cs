@@ -23,7 +23,8 @@ internal static class JobsApi
             .WithSummary("The jobs: what runs, what waits in its order, what is over");
         jobs.MapGet("/{id}", (string id, JobQueue queue) => TypedResults.Ok(queue.Find(id) ?? throw Missing()))
             .WithSummary("A job as it stands");
-        jobs.MapDelete("/{id}", (string id, JobQueue queue) => queue.Cancel(id) ? TypedResults.Ok(queue.Find(id)) : throw (queue.Find(id) is null ? Missing() : Over()))
+        jobs.MapDelete("/{id}", (string id, JobQueue queue) => queue.Cancel(id) ? TypedResults.Ok(queue.Find(id))
+            : throw (queue.Find(id) is null ? Missing() : Over()))
             .WithSummary("Cancel a job: a waiting one at once, a running one within a step");
         jobs.MapDelete("", (JobQueue queue) => new StoppedJobs(queue.StopAll()))
             .WithSummary("Cancel all that runs and waits");
@@ -35,11 +36,13 @@ internal static class JobsApi
             .WithSummary("Watch all jobs");
     }
 
-    private static ServerSentEventsResult<JobEvent> Stream(IAsyncEnumerable<JobEvent> events, CancellationToken cancel) => TypedResults.ServerSentEvents(Items(events, cancel));
+    private static ServerSentEventsResult<JobEvent> Stream(IAsyncEnumerable<JobEvent> events, CancellationToken cancel) =>
+        TypedResults.ServerSentEvents(Items(events, cancel));
 
     private static async IAsyncEnumerable<SseItem<JobEvent>> Items(IAsyncEnumerable<JobEvent> events, [EnumeratorCancellation] CancellationToken cancel)
     {
-        await foreach (var happened in events.WithCancellation(cancel)) yield return new SseItem<JobEvent>(happened, happened.Kind.ToString().ToLowerInvariant());
+        await foreach (var happened in events.WithCancellation(cancel)) yield return new SseItem<JobEvent>(
+            happened, happened.Kind.ToString().ToLowerInvariant());
     }
 
     private static ServerException Missing() => new(Status404NotFound, "There is no such job.");

@@ -14,9 +14,11 @@ internal static class ModelsApi
             library.Refresh();
             return ListOf(library);
         }).WithSummary("Read the folders again");
-        api.MapGet("/samplers", () => SamplerInfo.All.Select(sampler => new Choice(sampler.Name, sampler.DisplayName, sampler.Aliases, sampler.DefaultSchedule)))
+        api.MapGet("/samplers", () => SamplerInfo.All
+            .Select(sampler => new Choice(sampler.Name, sampler.DisplayName, sampler.Aliases, sampler.DefaultSchedule)))
             .WithSummary("The samplers");
-        api.MapGet("/schedules", () => ScheduleInfo.All.Select(schedule => new Choice(schedule.Name, schedule.DisplayName, schedule.Aliases))).WithSummary("The noise schedules");
+        api.MapGet("/schedules", () => ScheduleInfo.All.Select(schedule => new Choice(schedule.Name, schedule.DisplayName, schedule.Aliases)))
+            .WithSummary("The noise schedules");
     }
 
     private static ModelList ListOf(ModelLibrary library) => new(library.Default?.Name, library.Entries, library.Loras, library.Embeddings);

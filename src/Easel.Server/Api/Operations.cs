@@ -8,7 +8,8 @@ namespace Easel.Server.Api;
 /// <summary>What those ask who run the server: is it alive, can it work, how is it doing.</summary>
 internal static class Operations
 {
-    public static void Add(IServiceCollection services) => services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("easel")).WithMetrics(metrics => metrics
+    public static void Add(IServiceCollection services) =>
+        services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("easel")).WithMetrics(metrics => metrics
         .AddMeter(ServerMetrics.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime")
         .AddPrometheusExporter());
 

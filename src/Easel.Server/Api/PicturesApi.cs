@@ -22,7 +22,8 @@ internal static class PicturesApi
             if (!File.Exists(path)) throw new ServerException(Status410Gone, $"The file of the picture {id} is no longer there.");
             // What an id names never changes, so it may be kept a while and shown again without asking.
             context.Response.Headers.CacheControl = Unchanging;
-            return TypedResults.PhysicalFile(path, MediaTypeOf(path), download == true ? picture.Id + Path.GetExtension(path) : null, File.GetLastWriteTimeUtc(path),
+            return TypedResults.PhysicalFile(path, MediaTypeOf(path), download == true ? picture.Id + Path.GetExtension(path)
+                : null, File.GetLastWriteTimeUtc(path),
                 new EntityTagHeaderValue($"\"{picture.Id}\""), enableRangeProcessing: true);
         }).WithSummary("The picture's file").Produces(Status200OK, contentType: "image/png");
         pictures.MapGet("/{id}/thumbnail", async (string id, Gallery gallery, HttpContext context, CancellationToken cancel) =>

@@ -21,7 +21,8 @@ internal static class ParameterNames
     };
 
     /// <summary>What an exception says, in the protocol's own words.</summary>
-    public static string Sentence(InvalidRequestException refused, Protocol protocol) => refused.Finding is { } finding ? $"{Of(refused.Field, protocol)} {finding}" : refused.Message;
+    public static string Sentence(InvalidRequestException refused, Protocol protocol) =>
+        refused.Finding is { } finding ? $"{Of(refused.Field, protocol)} {finding}" : refused.Message;
 
     private static string? Own(Knob? knob, Protocol protocol) => (protocol, knob) switch
     {

@@ -17,7 +17,8 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
     internal static Problem? Known(Exception exception, Protocol protocol = Protocol.Easel) => exception switch
     {
         ServerException e => new(e.Status, TitleOf(e.Status), e.Message),
-        InvalidRequestException e => new(protocol == Protocol.Sdapi && e.Finding is not null ? Status422UnprocessableEntity : Status400BadRequest, "A setting cannot be honoured",
+        InvalidRequestException e => new(protocol == Protocol.Sdapi && e.Finding is not null ? Status422UnprocessableEntity
+            : Status400BadRequest, "A setting cannot be honoured",
             ParameterNames.Sentence(e, protocol), ParameterNames.Of(e.Field, protocol)),
         BadHttpRequestException { InnerException: JsonException inner } => Known(inner, protocol),
         BadHttpRequestException { InnerException: EaselException inner } => Known(inner, protocol),
@@ -100,6 +101,7 @@ internal sealed class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMid
             return;
         }
         if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0 } && context.Response.ContentType is null)
-            await Problem.Of(new ServerException(context.Response.StatusCode, $"{context.Request.Method} {context.Request.Path} leads nowhere.")).WriteAsync(context);
+            await Problem.Of(new ServerException(
+                context.Response.StatusCode, $"{context.Request.Method} {context.Request.Path} leads nowhere.")).WriteAsync(context);
     }
 }

@@ -49,7 +49,8 @@ public enum JobStage
 /// <param name="StepCount">Steps of each batch.</param>
 /// <param name="Share">The share of the stage that is done for loading and enlarging, else of the whole job, 0 to 1.</param>
 /// <param name="SecondsLeft">Seconds that the rest will take, judged by what was done; null before there is anything to judge by.</param>
-public sealed record JobProgress(JobStage Stage, int Batch = 0, int BatchCount = 1, int Step = 0, int StepCount = 0, double Share = 0, double? SecondsLeft = null);
+public sealed record JobProgress(JobStage Stage, int Batch = 0, int BatchCount = 1, int Step = 0, int StepCount = 0, double Share = 0,
+    double? SecondsLeft = null);
 
 /// <summary>One thing that was asked for, as it stands at a moment. Immutable: a job that moves on is another record with the same <see cref="Id"/>.</summary>
 public sealed record Job

@@ -43,7 +43,8 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
                 ? (init.Width + request.Extend.Left + request.Extend.Right, init.Height + request.Extend.Top + request.Extend.Bottom)
                 : (model.Model!.Defaults.Size, model.Model.Defaults.Size);
             Most(nameof(request.Width), "number of pixels", (long)(request.Width ?? wide) * (request.Height ?? high), limits.Pixels);
-            if (request.Extend.Any || request.Mask is not null) Most(nameof(request.Extend), "number of pixels of the whole picture", (long)wide * high, limits.InputPixels);
+            if (request.Extend.Any || request.Mask is not null)
+                Most(nameof(request.Extend), "number of pixels of the whole picture", (long)wide * high, limits.InputPixels);
         }
         return job with { Model = model.Name, Request = request.With(model.Model!.Defaults) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) } };
     }

@@ -139,7 +139,8 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
         var (name, scale) = (job.Model!, job.Scale ?? PlainEnlargement.DefaultScale);
         if (PlainEnlargement.IsOne(name))
         {
-            var plain = Resized(picture, Side(job.Request.Width, picture.Width * scale), Side(job.Request.Height, picture.Height * scale), PlainEnlargement.FilterOf(name));
+            var plain = Resized(picture, Side(job.Request.Width, picture.Width * scale), Side(job.Request.Height, picture.Height * scale),
+                PlainEnlargement.FilterOf(name));
             Keep(plain, scale);
             return [];
         }
@@ -147,7 +148,8 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
         var enlarged = upscaler.Upscale(picture, cancel: run.Token,
             onTile: (done, all) => queue.Report(run, new JobProgress(JobStage.Enlarging, Step: done, StepCount: all, Share: (double)done / all)));
         scale = job.Scale ?? upscaler.Scale;
-        Keep(Resized(enlarged, Side(job.Request.Width, picture.Width * scale), Side(job.Request.Height, picture.Height * scale), ResampleFilter.Lanczos), scale);
+        Keep(Resized(enlarged, Side(job.Request.Width, picture.Width * scale), Side(job.Request.Height, picture.Height * scale),
+            ResampleFilter.Lanczos), scale);
         return [];
 
         void Keep(RgbImage image, double by) => writer.Add(run, 0, image, () => new ImageMetadata(EnlargedText(job.Parameters, name, by)));

@@ -8,7 +8,9 @@ internal static class PlainEnlargement
     public const string Lanczos = "lanczos", Nearest = "nearest";
     public const double DefaultScale = 2;
 
-    public static bool IsOne(string name) => name.Equals(Lanczos, StringComparison.OrdinalIgnoreCase) || name.Equals(Nearest, StringComparison.OrdinalIgnoreCase);
+    public static bool IsOne(string name) =>
+        name.Equals(Lanczos, StringComparison.OrdinalIgnoreCase) || name.Equals(Nearest, StringComparison.OrdinalIgnoreCase);
 
-    public static ResampleFilter FilterOf(string name) => name.Equals(Nearest, StringComparison.OrdinalIgnoreCase) ? ResampleFilter.Nearest : ResampleFilter.Lanczos;
+    public static ResampleFilter FilterOf(string name) =>
+        name.Equals(Nearest, StringComparison.OrdinalIgnoreCase) ? ResampleFilter.Nearest : ResampleFilter.Lanczos;
 }

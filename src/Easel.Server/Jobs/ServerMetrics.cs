@@ -21,12 +21,14 @@ internal sealed class ServerMetrics : IDisposable
     public void Observe(JobQueue queue, Func<bool> isLoaded)
     {
         _meter.CreateObservableGauge("easel.queue.waiting", () => queue.Snapshot().Count(job => job.State == JobState.Queued), description: "Jobs that wait.");
-        _meter.CreateObservableGauge("easel.queue.running", () => queue.Snapshot().Count(job => job.State == JobState.Running), description: "Jobs that are drawn or written.");
+        _meter.CreateObservableGauge("easel.queue.running", () => queue.Snapshot().Count(job => job.State == JobState.Running),
+            description: "Jobs that are drawn or written.");
         _meter.CreateObservableGauge("easel.model.loaded", () => isLoaded() ? 1 : 0, description: "Whether a model is in memory.");
         _meter.CreateObservableGauge("easel.memory.used", () => Environment.WorkingSet, "By", "The process's memory.");
     }
 
-    public void JobEnded(JobTask task, JobState state) => _jobs.Add(1, new("task", task.ToString().ToLowerInvariant()), new("outcome", state.ToString().ToLowerInvariant()));
+    public void JobEnded(JobTask task, JobState state) =>
+        _jobs.Add(1, new("task", task.ToString().ToLowerInvariant()), new("outcome", state.ToString().ToLowerInvariant()));
 
     public void PictureSaved() => _pictures.Add(1);
 

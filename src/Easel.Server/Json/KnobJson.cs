@@ -52,7 +52,8 @@ internal static class KnobJson
     };
 
     private static string KindOf(Knob knob) => knob.Choices.Any(choice => choice.Code is not null)
-        ? string.Join(", ", knob.Choices.Where(choice => choice.Code is not null).OrderBy(choice => choice.Code).Select(choice => $"{choice.Code} ({choice.Word})"))
+        ? string.Join(", ", knob.Choices.Where(choice => choice.Code is not null).OrderBy(choice => choice.Code)
+            .Select(choice => $"{choice.Code} ({choice.Word})"))
         : knob.ValueKind;
 
     private static string Short(JsonNode node) => node.ToJsonString() is { Length: > 60 } text ? text[..60] + "..." : node.ToJsonString();

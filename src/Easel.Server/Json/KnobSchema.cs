@@ -8,7 +8,8 @@ internal static class KnobSchema
     {
         var properties = new JsonObject();
         foreach (var knob in knobs) properties[nameOf(knob)] = Of(knob);
-        return new JsonObject { ["type"] = "object", ["properties"] = properties, ["required"] = new JsonArray([.. required.ToArray().Select(name => JsonValue.Create(name))]) };
+        return new JsonObject { ["type"] = "object", ["properties"] = properties,
+            ["required"] = new JsonArray([.. required.ToArray().Select(name => JsonValue.Create(name))]) };
     }
 
     public static JsonObject Of(Knob knob)
@@ -18,7 +19,8 @@ internal static class KnobSchema
             ["type"] = knob.Kind switch { KnobKind.Whole => "integer", KnobKind.Number => "number", KnobKind.Switch => "boolean", _ => "string" },
             ["description"] = DescriptionOf(knob),
         };
-        if (knob.Range is var (least, most)) (schema["minimum"], schema["maximum"]) = (JsonSerializer.SerializeToNode(least), JsonSerializer.SerializeToNode(most));
+        if (knob.Range is var (least, most))
+            (schema["minimum"], schema["maximum"]) = (JsonSerializer.SerializeToNode(least), JsonSerializer.SerializeToNode(most));
         if (knob.MultipleOf > 1) schema["multipleOf"] = knob.MultipleOf;
         if (knob.Kind == KnobKind.Choice) schema["enum"] = new JsonArray([.. knob.Choices.Select(choice => JsonValue.Create(choice.Word))]);
         if (knob is { DefaultFrom: DefaultFrom.Easel, Kind: KnobKind.Choice, Default: { } chosen }) schema["default"] = knob.Format(chosen);

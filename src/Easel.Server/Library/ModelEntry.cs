@@ -36,7 +36,8 @@ public sealed record ModelEntry
     public string? Family => Model?.Family;
 
     /// <summary>What the model takes beside a prompt, in a word: "plain", "inpainting", "depth" or "upscaler"; null where it is no checkpoint.</summary>
-    public string? Task => Model switch { null => null, { Enlarges: > 1 } => "upscaler", { TakesDepth: true } => "depth", { TakesMask: true } => "inpainting", _ => "plain" };
+    public string? Task =>
+        Model switch { null => null, { Enlarges: > 1 } => "upscaler", { TakesDepth: true } => "depth", { TakesMask: true } => "inpainting", _ => "plain" };
 
     /// <summary>The side in pixels that it was trained at; null where it is no checkpoint.</summary>
     public int? NativeSize => Model?.Defaults.Size;

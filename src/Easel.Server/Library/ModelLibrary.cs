@@ -44,8 +44,10 @@ internal sealed class ModelLibrary(ServerOptions options)
             _read = Stopwatch.GetTimestamp();
             var files = Files().ToList();
             var names = Names(files);
-            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path], Sha256 = ModelStamp.KnownHashOf(file.Path, options.Load.CacheFolder), IsBuiltIn = file.Path == BuiltInModel.Path });
-            _entries = [.. entries.OrderBy(entry => entry.Use == ModelUse.None).ThenBy(entry => entry.IsBuiltIn).ThenBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)];
+            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path],
+                Sha256 = ModelStamp.KnownHashOf(file.Path, options.Load.CacheFolder), IsBuiltIn = file.Path == BuiltInModel.Path });
+            _entries = [.. entries.OrderBy(entry => entry.Use == ModelUse.None).ThenBy(entry => entry.IsBuiltIn)
+                .ThenBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)];
         }
         Changed?.Invoke();
         return _entries;
@@ -95,7 +97,8 @@ internal sealed class ModelLibrary(ServerOptions options)
         var problem = Entries.FirstOrDefault(entry => entry.Name.Equals(name, StringComparison.OrdinalIgnoreCase))?.Problem;
         var names = Entries.Where(entry => entry.Use == use).Select(entry => entry.Name).Take(20).ToList();
         return ServerException.Refused(problem is not null ? $"\"{name}\" is no {what}: {problem}"
-            : names.Count == 0 ? $"There is no {what} \"{name}\", and no other either." : $"There is no {what} \"{name}\"; there are {string.Join(", ", names)}.");
+            : names.Count == 0 ? $"There is no {what} \"{name}\", and no other either."
+                : $"There is no {what} \"{name}\"; there are {string.Join(", ", names)}.");
     }
 
     private IEnumerable<(string Folder, string Path)> Files()

@@ -28,7 +28,8 @@ internal sealed class DrawingTool : McpServerTool
         if (edits)
         {
             properties["image"]!["description"] = "The picture: an id that another tool gave, or base64 of a PNG, JPEG or WebP file.";
-            properties["mask"]!["description"] = "Base64 of a picture as large as the first; white is drawn anew, black is kept. The whole picture if left out.";
+            properties["mask"]!["description"] =
+                "Base64 of a picture as large as the first; white is drawn anew, black is kept. The whole picture if left out.";
         }
         _names = [.. properties.Select(property => property.Key)];
         ProtocolTool = new Tool
@@ -46,7 +47,8 @@ internal sealed class DrawingTool : McpServerTool
         new DrawingTool("draw", "Draw a picture",
             "Draws a picture from words with Stable Diffusion on this computer. Gives the picture, its seed and its id, which edit and upscale take. "
             + "Short English phrases parted by commas work best.", edits: false),
-        new DrawingTool("edit", "Draw on a picture", "Draws a picture anew from words, beginning from another one; with a mask only the white part of it.", edits: true),
+        new DrawingTool("edit", "Draw on a picture", "Draws a picture anew from words, beginning from another one; with a mask only the white part of it.",
+            edits: true),
     ];
 
     public override Tool ProtocolTool { get; }

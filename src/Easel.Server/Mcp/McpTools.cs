@@ -32,7 +32,8 @@ internal sealed class McpTools(McpJobs jobs, ModelLibrary library)
     [Description("Lists the models to draw with and the upscalers.")]
     public ListedModels ListModels() => new(library.Default?.Name,
         [.. library.Checkpoints.Select(model => new ListedModel(model.Name, model.Family, model.Task, model.NativeSize))],
-        [.. library.Entries.Where(entry => entry.Use == ModelUse.Upscaler).Select(entry => entry.Name), PlainEnlargement.Lanczos, PlainEnlargement.Nearest], library.Loras);
+        [.. library.Entries.Where(entry => entry.Use == ModelUse.Upscaler).Select(entry => entry.Name), PlainEnlargement.Lanczos, PlainEnlargement.Nearest],
+            library.Loras);
 }
 
 /// <summary>What there is to draw and to enlarge with.</summary>

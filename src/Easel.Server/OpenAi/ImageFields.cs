@@ -2,7 +2,7 @@ using Easel.Server.Json;
 
 namespace Easel.Server.OpenAi;
 
-/// <summary>The parameters of a request, from JSON or a form. One that nobody asks for is refused: without it another picture than was meant would be drawn.</summary>
+/// <summary>The parameters of a request, from JSON or a form. One that nobody asks for is refused: passed over, another picture would be drawn.</summary>
 internal sealed class ImageFields
 {
     private readonly Dictionary<string, JsonNode?> _values;
@@ -101,5 +101,6 @@ internal sealed class ImageFields
         return _values.GetValueOrDefault(name) is { } value && !(Files is not null && value.ToString().Length == 0) ? value : null;
     }
 
-    private static OpenAiException Wrong(string name, string kind) => new(Status400BadRequest, $"Invalid type for '{name}': expected {kind}.", name, "invalid_type");
+    private static OpenAiException Wrong(string name, string kind) =>
+        new(Status400BadRequest, $"Invalid type for '{name}': expected {kind}.", name, "invalid_type");
 }

@@ -94,7 +94,8 @@ internal sealed record ImageOrder
         if (width is not { } wide || height is not { } high) return request;
         if (request is not { InitImage: { } picture, Mask: { } mask }) return request with { Width = wide, Height = high };
         if ((picture.Width, picture.Height) == (wide, high)) return request;
-        return request with { InitImage = Resampling.Fit(picture, wide, high, request.Fit), Mask = Resampling.Fit(mask.ToRgb(), wide, high, request.Fit).ToGray() };
+        return request with { InitImage = Resampling.Fit(picture, wide, high, request.Fit),
+            Mask = Resampling.Fit(mask.ToRgb(), wide, high, request.Fit).ToGray() };
     }
 
     /// <summary>The names of OpenAI's own models, which programs have set, stand for the model that the server was given.</summary>
@@ -103,7 +104,8 @@ internal sealed record ImageOrder
         if (model is null or "") return null;
         if (library.Find(model, ModelUse.Checkpoint) is { } found) return found.Name;
         if (((string[])["dall-e", "gpt-image", "chatgpt-image"]).Any(own => model.StartsWith(own, StringComparison.Ordinal))) return null;
-        throw new OpenAiException(Status404NotFound, $"The model '{model}' does not exist here; GET /v1/models lists those there are.", "model", "model_not_found");
+        throw new OpenAiException(Status404NotFound, $"The model '{model}' does not exist here; GET /v1/models lists those there are.", "model",
+            "model_not_found");
     }
 
     /// <summary>Quality is bought with time, so it goes into steps.</summary>
@@ -128,7 +130,8 @@ internal sealed record ImageOrder
     private static GrayImage? Opaque(IFormFile file) => Hard(ImageFile.LoadWithAlpha(Open(file), "the mask").Alpha);
 
     /// <summary>What is mostly opaque is kept; null where everything is.</summary>
-    private static GrayImage? Hard(GrayImage? alpha) => alpha is not null && MaskTools.Threshold(alpha) is var hard && hard.Pixels.AsSpan().Contains((byte)0) ? hard : null;
+    private static GrayImage? Hard(GrayImage? alpha) =>
+        alpha is not null && MaskTools.Threshold(alpha) is var hard && hard.Pixels.AsSpan().Contains((byte)0) ? hard : null;
 
     private static IFormFile File(ImageFields fields)
     {
@@ -149,5 +152,6 @@ internal sealed record ImageOrder
         return bytes;
     }
 
-    private static OpenAiException Missing(string name) => new(Status400BadRequest, $"Missing required parameter: '{name}'.", name, "missing_required_parameter");
+    private static OpenAiException Missing(string name) =>
+        new(Status400BadRequest, $"Missing required parameter: '{name}'.", name, "missing_required_parameter");
 }

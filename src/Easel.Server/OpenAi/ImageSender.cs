@@ -67,7 +67,8 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
                     if (progress.Batch != batch) (batch, partial) = (progress.Batch, 0);
                     if (partial < Due(progress, order.Partials)) yield return Partial(happened.Job, preview, partial++);
                 }
-                if (happened.Job is { IsOver: true, State: not JobState.Done } ended) yield return new SseItem<string>(OpenAiErrors.Event(NotDone(ended)), "error");
+                if (happened.Job is { IsOver: true, State: not JobState.Done } ended)
+                    yield return new SseItem<string>(OpenAiErrors.Event(NotDone(ended)), "error");
             }
         }
         finally
@@ -78,7 +79,8 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
         SseItem<string> Completed(string picture)
         {
             var found = gallery.Find(picture)!;
-            return Item($"{kind}.completed", Convert.ToBase64String(Encode(gallery.Read(picture), order.Format, order.Compression)), ImageOrder.SizeOf(found), null, found.Seed);
+            return Item($"{kind}.completed", Convert.ToBase64String(Encode(gallery.Read(picture), order.Format, order.Compression)), ImageOrder.SizeOf(found),
+                null, found.Seed);
         }
 
         SseItem<string> Partial(Job job, byte[] preview, int index)
@@ -86,7 +88,8 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
             var small = ImageFile.Load(new MemoryStream(preview), "the preview");
             var (width, height) = (job.Request.Request.Width ?? 8 * small.Width, job.Request.Request.Height ?? 8 * small.Height);
             var whole = (small.Width, small.Height) == (width, height) ? small : Resampling.Resize(small, width, height, ResampleFilter.Bilinear);
-            return Item($"{kind}.partial_image", Convert.ToBase64String(ImageFile.Encode(whole, order.Format, null, order.Compression)), $"{width}x{height}", index, null);
+            return Item($"{kind}.partial_image", Convert.ToBase64String(ImageFile.Encode(whole, order.Format, null, order.Compression)), $"{width}x{height}",
+                index, null);
         }
 
         SseItem<string> Item(string type, string picture, string size, int? index, long? seed) => new(JsonSerializer.Serialize(new
@@ -104,10 +107,12 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
     }
 
     /// <summary>How many partial pictures belong before this step, evenly over the steps.</summary>
-    private static int Due(JobProgress progress, int partials) => progress.StepCount == 0 ? 0 : Math.Min(partials, progress.Step * (partials + 1) / progress.StepCount);
+    private static int Due(JobProgress progress, int partials) =>
+        progress.StepCount == 0 ? 0 : Math.Min(partials, progress.Step * (partials + 1) / progress.StepCount);
 
     private static string UrlOf(Picture picture, ImageOrder order, HttpRequest request) =>
-        $"{request.Scheme}://{request.Host}/v1/images/files/{picture.Id}.{NameOf(order.Format)}" + (order.Format == ImageFormat.Png ? "" : $"?compression={order.Compression}");
+        $"{request.Scheme}://{request.Host}/v1/images/files/{picture.Id}.{NameOf(order.Format)}" + (order.Format == ImageFormat.Png ? ""
+            : $"?compression={order.Compression}");
 
     private static OpenAiException NotDone(Job job) => job.State == JobState.Cancelled
         ? new OpenAiException(Status409Conflict, "The job was cancelled.", code: "cancelled")

@@ -148,8 +148,10 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
         try
         {
             if (Input is null && NeedsPicture && Settings.Use != InputUse.Enlarge)
-                throw new InvalidRequestException(nameof(GenerationRequest.InitImage), $"{Model!.Name} begins from a picture: open one, paste it, or drop it here.");
-            var job = queue.Submit(Settings.Use == InputUse.Enlarge && Input is not null ? Enlargement(Input, Settings.Upscaler, Settings.Scale) : Drawing(mask), client);
+                throw new InvalidRequestException(
+                    nameof(GenerationRequest.InitImage), $"{Model!.Name} begins from a picture: open one, paste it, or drop it here.");
+            var job = queue.Submit(Settings.Use == InputUse.Enlarge && Input is not null ? Enlargement(Input, Settings.Upscaler, Settings.Scale)
+                : Drawing(mask), client);
             Shown = null;
             return job;
         }
@@ -168,7 +170,8 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
         if (told.NeedsPicture) throw new EaselException("This picture was made from another one, which its settings do not hold: use it as input instead.");
         var request = told.ToRequest() with { Seed = null, BatchSize = 1, BatchCount = 4 };
         Shown = null;
-        return queue.Submit(new JobRequest { Model = picture.Model is { } name ? library.Find(name, ModelUse.Checkpoint)?.Name : null, Request = request }, client);
+        return queue.Submit(new JobRequest { Model = picture.Model is { } name ? library.Find(name, ModelUse.Checkpoint)?.Name
+            : null, Request = request }, client);
     }
 
     /// <summary>Enlarges a picture of the gallery with the best that there is.</summary>
@@ -176,7 +179,8 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     {
         using var file = new MemoryStream(gallery.Read(picture.Id), writable: false);
         Shown = null;
-        return queue.Submit(Enlargement(new InputPicture(picture.File, ImageFile.Load(file, picture.File), null, picture.Parameters), Settings.Upscaler, scale: null), client);
+        return queue.Submit(Enlargement(new InputPicture(picture.File, ImageFile.Load(file, picture.File), null, picture.Parameters), Settings.Upscaler,
+            scale: null), client);
     }
 
     private static PictureSettings SettingsOf(Picture picture) => PictureSettings.Read(new ImageMetadata(picture.Parameters))
@@ -206,7 +210,8 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
         if (Model?.Model is { Enlarges: > 1 }) return request;
         if (Settings.Use == InputUse.Extend)
         {
-            if (!Extend.Any) throw new InvalidRequestException(nameof(request.Extend), "Nothing is added to the picture yet: drag an edge outwards, or write how many pixels.");
+            if (!Extend.Any) throw new InvalidRequestException(
+                nameof(request.Extend), "Nothing is added to the picture yet: drag an edge outwards, or write how many pixels.");
             return request with { Extend = Extend, Strength = Math.Max(request.Strength, 0.9) };
         }
         if (Settings.Use != InputUse.Mask) return request;

@@ -71,7 +71,8 @@ public sealed class PageSettings
     {
         get
         {
-            var lines = PromptPerLine ? Prompt.ReplaceLineEndings("\n").Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) : [Prompt.Trim()];
+            var lines = PromptPerLine ? Prompt.ReplaceLineEndings("\n").Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                : [Prompt.Trim()];
             return [.. (lines.Length == 0 ? [""] : lines).Select(line => PromptStyles.Apply(line, Styles))];
         }
     }
@@ -125,7 +126,8 @@ public sealed class PageSettings
     {
         (Prompt, PromptPerLine, Styles) = (request.Prompt, false, []);
         var (width, height) = (Value(Knobs.Find(nameof(request.Width))!), Value(Knobs.Find(nameof(request.Height))!));
-        foreach (var knob in Knobs.All.Where(knob => knob is { OnPage: true, Kind: not (KnobKind.Picture or KnobKind.Texts or KnobKind.Margins) } && knob.Needs == KnobNeeds.Nothing))
+        foreach (var knob in Knobs.All
+            .Where(knob => knob is { OnPage: true, Kind: not (KnobKind.Picture or KnobKind.Texts or KnobKind.Margins) } && knob.Needs == KnobNeeds.Nothing))
             Turn(knob, knob.Get(request));
         if (request.Sampler is { } name)
         {

@@ -10,7 +10,8 @@ internal static class PageSetup
         services.AddRazorComponents().AddInteractiveServerComponents();
         // What the page signs need not outlive the process: a tab whose server was restarted loads itself anew.
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
-        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error)); // it warns of keys on a disk, where none are kept
+        // it warns of keys on a disk, where none are kept
+        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error));
         services.AddScoped<DrawState>().AddScoped<QueueView>().AddScoped<Browser>().AddScoped<Notices>();
     }
 

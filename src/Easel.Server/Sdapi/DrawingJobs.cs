@@ -100,7 +100,8 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
         // Some clients always name a script and give it nothing to do.
         var scripts = body.AlwaysonScripts.Where(named => named.Value is not JsonObject script || script["args"] is not JsonArray { Count: 0 });
         if (scripts.FirstOrDefault().Key is { } always) throw Refused($"always on script {always} not found: Easel has no scripts.");
-        if (!string.IsNullOrEmpty(body.Infotext)) throw Refused("Easel does not take settings from infotext; png-info reads it, and its values can be sent one by one.");
+        if (!string.IsNullOrEmpty(body.Infotext))
+            throw Refused("Easel does not take settings from infotext; png-info reads it, and its values can be sent one by one.");
     }
 
     private static ServerException Lacking(string setting, string only) => Refused($"Easel does not do what {setting} asks for; it can only be {only}.");

@@ -50,9 +50,11 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery)
         var upscalers = UpscalersOf(body);
         if (upscalers.Count == 0) return ImageFile.Encode(picture, ImageFormat.Png, new ImageMetadata(text));
 
-        var scale = body.ResizeMode == 0 ? body.UpscalingResize : Math.Max((double)body.UpscalingResizeW / picture.Width, (double)body.UpscalingResizeH / picture.Height);
+        var scale = body.ResizeMode == 0 ? body.UpscalingResize
+            : Math.Max((double)body.UpscalingResizeW / picture.Width, (double)body.UpscalingResizeH / picture.Height);
         var requests = upscalers.Select(upscaler =>
-            new JobRequest { Task = JobTask.Enlarge, Model = upscaler, Scale = scale, Parameters = text, Request = new GenerationRequest { InitImage = picture } });
+            new JobRequest { Task = JobTask.Enlarge, Model = upscaler, Scale = scale, Parameters = text,
+                Request = new GenerationRequest { InitImage = picture } });
         using var task = tasks.Begin("extras", client, alone: false);
         var jobs = await task.RunAsync([.. requests], aborted);
         var enlarged = jobs.SelectMany(job => job.Pictures).Select(gallery.Read).ToList();
@@ -73,10 +75,12 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery)
         if (body.GfpganVisibility != 0) throw Refused("Easel does not restore faces: gfpgan_visibility can only be 0.");
         if (body.CodeformerVisibility != 0) throw Refused("Easel does not restore faces: codeformer_visibility can only be 0.");
         if (body.ResizeMode is not (0 or 1)) throw Refused($"resize_mode is {body.ResizeMode}; it must be 0 (by a factor) or 1 (to a size).");
-        if (body is { ResizeMode: 0, UpscalingResize: not (> 0 and <= 16) }) throw Refused($"upscaling_resize is {body.UpscalingResize}; it must be above 0 and at most 16.");
+        if (body is { ResizeMode: 0, UpscalingResize: not (> 0 and <= 16) })
+            throw Refused($"upscaling_resize is {body.UpscalingResize}; it must be above 0 and at most 16.");
         if (body.ResizeMode == 1 && (body.UpscalingResizeW is < 1 or > ImageLimitSide || body.UpscalingResizeH is < 1 or > ImageLimitSide))
             throw Refused($"upscaling_resize_w and upscaling_resize_h must be from 1 to {ImageLimitSide}.");
-        if (body.Upscaler2Visibility is not (>= 0 and <= 1)) throw Refused($"extras_upscaler_2_visibility is {body.Upscaler2Visibility}; it must be from 0 to 1.");
+        if (body.Upscaler2Visibility is not (>= 0 and <= 1))
+            throw Refused($"extras_upscaler_2_visibility is {body.Upscaler2Visibility}; it must be from 0 to 1.");
         if (IsNone(body.Upscaler1)) return [];
         return body.Upscaler2Visibility > 0 && !IsNone(body.Upscaler2) ? [Named(body.Upscaler1), Named(body.Upscaler2)] : [Named(body.Upscaler1)];
     }

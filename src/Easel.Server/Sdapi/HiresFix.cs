@@ -52,7 +52,8 @@ internal sealed record HiresFix(string Upscaler, GenerationRequest Request)
     public void Check(JobRequest first, ServerLimits limits)
     {
         Second(first, null, 0).Request.Validate();
-        if ((long)Width * Height > limits.Pixels) throw Refused($"The number of pixels of the second pass is {(long)Width * Height}; this server allows {limits.Pixels}.");
+        if ((long)Width * Height > limits.Pixels)
+            throw Refused($"The number of pixels of the second pass is {(long)Width * Height}; this server allows {limits.Pixels}.");
         if (Request.Steps > limits.Steps) throw Refused($"The number of steps of the second pass is {Request.Steps}; this server allows {limits.Steps}.");
     }
 
@@ -64,7 +65,8 @@ internal sealed record HiresFix(string Upscaler, GenerationRequest Request)
         task.Expected = requests.Count + enlarging + count;
         // The mark is written into what is kept; drawing over it would only blur it.
         var first = await task.RunAsync([.. requests.Select(request => request with { Request = request.Request with { Watermark = false } })], aborted);
-        var pictures = first.SelectMany(job => job.Pictures.Select((id, place) => (Id: id, job.Request, Seed: unchecked(job.Request.Request.Seed!.Value + place)))).ToList();
+        var pictures = first.SelectMany(job => job.Pictures
+            .Select((id, place) => (Id: id, job.Request, Seed: unchecked(job.Request.Request.Seed!.Value + place)))).ToList();
         try
         {
             if (task.Interrupted) return [];
@@ -102,7 +104,8 @@ internal sealed record HiresFix(string Upscaler, GenerationRequest Request)
     {
         var (wide, high) = (body.Request.Width ?? own, body.Request.Height ?? own);
         if (body.HrResizeX < 0 || body.HrResizeY < 0) throw Refused("hr_resize_x and hr_resize_y must be 0 or more.");
-        if (body is { HrResizeX: 0, HrResizeY: 0 } && body.HrScale is not (>= 1 and <= 16)) throw Refused($"hr_scale is {body.HrScale}; it must be from 1 to 16.");
+        if (body is { HrResizeX: 0, HrResizeY: 0 } && body.HrScale is not (>= 1 and <= 16))
+            throw Refused($"hr_scale is {body.HrScale}; it must be from 1 to 16.");
         var (width, height) = (body.HrResizeX, body.HrResizeY) switch
         {
             (0, 0) => ((int)(wide * body.HrScale), (int)(high * body.HrScale)),

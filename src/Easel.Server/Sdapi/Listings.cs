@@ -9,13 +9,16 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
     private readonly Dictionary<(string Path, DateTime Changed), (int Count, int Width)?> _embeddings = [];
 
     public static object Samplers() =>
-        SamplerInfo.All.Select(sampler => new { name = sampler.DisplayName, aliases = sampler.Aliases.Prepend(sampler.Name), options = new Dictionary<string, string>() });
+        SamplerInfo.All.Select(
+            sampler => new { name = sampler.DisplayName, aliases = sampler.Aliases.Prepend(sampler.Name), options = new Dictionary<string, string>() });
 
     public static object Schedulers()
     {
-        return ScheduleInfo.All.Select(schedule => Described(schedule.Name, schedule.DisplayName, schedule.Aliases)).Prepend(Described("automatic", "Automatic", null));
+        return ScheduleInfo.All.Select(schedule => Described(schedule.Name, schedule.DisplayName, schedule.Aliases))
+            .Prepend(Described("automatic", "Automatic", null));
 
-        static object Described(string name, string label, IReadOnlyList<string>? aliases) => new { name, label, aliases, default_rho = -1.0, need_inner_model = false };
+        static object Described(string name, string label, IReadOnlyList<string>? aliases) =>
+            new { name, label, aliases, default_rho = -1.0, need_inner_model = false };
     }
 
     public object Models() => library.Checkpoints.Select(model => new
@@ -28,20 +31,23 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
         config = (string?)null,
     });
 
-    public object Vaes() => library.Entries.Where(entry => entry.Use == ModelUse.Vae).Select(vae => new { model_name = Path.GetFileName(vae.Path), filename = vae.Path });
+    public object Vaes() =>
+        library.Entries.Where(entry => entry.Use == ModelUse.Vae).Select(vae => new { model_name = Path.GetFileName(vae.Path), filename = vae.Path });
 
     public object Upscalers()
     {
         var plain = ((string[])[Extras.None, "Lanczos", "Nearest"])
             .Select(name => new { name, model_name = (string?)null, model_path = (string?)null, model_url = (string?)null, scale = (double?)4 });
         return plain.Concat(library.Entries.Where(entry => entry.Use == ModelUse.Upscaler)
-            .Select(model => new { name = model.Name, model_name = (string?)model.Name, model_path = (string?)model.Path, model_url = (string?)null, scale = (double?)null }));
+            .Select(model => new { name = model.Name, model_name = (string?)model.Name, model_path = (string?)model.Path, model_url = (string?)null,
+                scale = (double?)null }));
     }
 
     public object Loras()
     {
         if (server.Load.LoraFolder is not { } folder) return Array.Empty<object>();
-        return ModelFile.LorasIn(folder).Select(lora => new { name = lora.Key, alias = lora.Key, path = lora.Value, metadata = new Dictionary<string, string>() });
+        return ModelFile.LorasIn(folder)
+            .Select(lora => new { name = lora.Key, alias = lora.Key, path = lora.Value, metadata = new Dictionary<string, string>() });
     }
 
     public object Embeddings()

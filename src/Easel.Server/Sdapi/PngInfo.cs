@@ -29,7 +29,8 @@ internal static partial class PngInfo
         var parameters = new Dictionary<string, string> { ["Prompt"] = read.Prompt, ["Negative prompt"] = read.NegativePrompt };
         foreach (var (name, value) in read.Settings)
         {
-            if (Size().Match(value) is { Success: true } size) (parameters[$"{name}-1"], parameters[$"{name}-2"]) = (size.Groups[1].Value, size.Groups[2].Value);
+            if (Size().Match(value) is { Success: true } size)
+                (parameters[$"{name}-1"], parameters[$"{name}-2"]) = (size.Groups[1].Value, size.Groups[2].Value);
             else parameters[name] = value;
         }
         parameters.TryAdd("Clip skip", "1");

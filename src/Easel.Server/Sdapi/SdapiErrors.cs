@@ -33,7 +33,8 @@ internal static class SdapiErrors
         var field = problem.Field?.TrimStart('$', '.');
         return Results.Json(new
         {
-            detail = new[] { new { type = field is null ? "json_invalid" : "type_error", loc = (string[])(field is null ? ["body"] : ["body", field]), msg = problem.Detail } },
+            detail = new[] { new { type = field is null ? "json_invalid"
+                : "type_error", loc = (string[])(field is null ? ["body"] : ["body", field]), msg = problem.Detail } },
         }, SdapiJson.Options, statusCode: Status422UnprocessableEntity);
     }
 }

@@ -54,7 +54,8 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
     public JsonObject All()
     {
         var all = new JsonObject();
-        foreach (var (name, value) in Honoured.Concat(Fixed).Concat(Kept).OrderBy(option => option.Key, StringComparer.Ordinal)) all[name] = (Changed(name) ?? value)?.DeepClone();
+        foreach (var (name, value) in Honoured.Concat(Fixed).Concat(Kept).OrderBy(option => option.Key, StringComparer.Ordinal))
+            all[name] = (Changed(name) ?? value)?.DeepClone();
         var model = Checkpoint([]) is { Length: > 0 } named ? library.Find(named, ModelUse.Checkpoint) : library.Default;
         all["sd_model_checkpoint"] = model is null ? null : TitleOf(model);
         all["sd_checkpoint_hash"] = model?.Sha256 ?? "";
@@ -95,7 +96,8 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
         {
             if (Fixed.TryGetPropertyValue(name, out var only))
             {
-                if (value is not null && !IsSame(value, only!)) throw Refused($"Easel does not do what the option \"{name}\" asks for; it can only be {only!.ToJsonString()}.");
+                if (value is not null && !IsSame(value, only!))
+                    throw Refused($"Easel does not do what the option \"{name}\" asks for; it can only be {only!.ToJsonString()}.");
             }
             else if (name != "sd_checkpoint_hash" && !Kept.ContainsKey(name) && !Honoured.ContainsKey(name))
             {
@@ -142,7 +144,8 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
     }
 
     /// <summary>A model as the web UI calls it.</summary>
-    public static string TitleOf(ModelEntry model) => Path.GetFileName(Path.TrimEndingDirectorySeparator(model.Path)) + (model.Hash is { } hash ? $" [{hash}]" : "");
+    public static string TitleOf(ModelEntry model) =>
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(model.Path)) + (model.Hash is { } hash ? $" [{hash}]" : "");
 
     private JsonNode? Changed(string name)
     {
@@ -158,7 +161,8 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
         : throw Refused($"The option {name} must be true or false.");
 
     private int Whole(string name, JsonObject overrides, int least, int most) =>
-        Value(name, overrides) is JsonValue value && NumberOf(value) is { } number && number == Math.Floor(number) && number >= least && number <= most ? (int)number
+        Value(name, overrides) is JsonValue value && NumberOf(value) is { } number && number == Math.Floor(number) && number >= least && number <= most
+            ? (int)number
             : throw Refused($"The option {name} must be a whole number from {least} to {most}.");
 
     private static bool IsSame(JsonNode value, JsonNode only) =>

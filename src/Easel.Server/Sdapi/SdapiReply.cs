@@ -37,7 +37,8 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         var sent = JsonSerializer.SerializeToNode(body, body.GetType(), SdapiJson.Options)!.AsObject();
         var request = Asked(body, first);
         foreach (var knob in Knobs.All.Where(knob => knob.SdapiName is not null))
-            if (body is ImageToImageBody || knob.Needs == KnobNeeds.Nothing || knob.Property == nameof(request.Strength)) sent[knob.SdapiName!] = KnobJson.Write(knob, request);
+            if (body is ImageToImageBody || knob.Needs == KnobNeeds.Nothing || knob.Property == nameof(request.Strength))
+                sent[knob.SdapiName!] = KnobJson.Write(knob, request);
         if (body is not ImageToImageBody image) return sent;
         sent.Remove("include_init_images");
         if (!image.IncludeInitImages) (sent["init_images"], sent["mask"]) = (null, null);
@@ -47,7 +48,8 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
     private ModelEntry? ModelOf(JobRequest request) => request.Model is { } name ? library.Find(name, ModelUse.Checkpoint) : library.Default;
 
     /// <summary>What a body asks for, with what the model decides filled in.</summary>
-    private GenerationRequest Asked(DrawingBody body, JobRequest first) => ModelOf(first)?.Defaults is { } defaults ? body.Request.With(defaults) : body.Request;
+    private GenerationRequest Asked(DrawingBody body, JobRequest first) =>
+        ModelOf(first)?.Defaults is { } defaults ? body.Request.With(defaults) : body.Request;
 
     private object Info(DrawingBody body, IReadOnlyList<JobRequest> requests, List<Picture> pictures, DateTimeOffset started)
     {

@@ -26,14 +26,16 @@ internal static class SdapiRoutes
     private static void MapDrawing(RouteGroupBuilder api)
     {
         api.MapPost("/txt2img",
-            async (HttpContext context, DrawingJobs drawing, ModelLibrary library, Gallery gallery, ServerOptions server, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
+            async (HttpContext context, DrawingJobs drawing, ModelLibrary library, Gallery gallery, ServerOptions server, SdapiTasks tasks, SdapiReply reply,
+                SdapiOptions options) =>
         {
             var body = await SdapiJson.ReadDrawingAsync<TextToImageBody>(context);
             var requests = drawing.Of(body);
             var hires = HiresFix.Of(body, requests[0], library);
             hires?.Check(requests[0], server.Limits);
             using var task = Begin(context, body, "txt2img", tasks, options);
-            var jobs = hires is null ? await task.RunAsync(requests, context.RequestAborted) : await hires.RunAsync(task, requests, gallery, context.RequestAborted);
+            var jobs = hires is null ? await task.RunAsync(requests, context.RequestAborted)
+                : await hires.RunAsync(task, requests, gallery, context.RequestAborted);
             return reply.Of(body, requests, jobs, task.Started);
         });
         api.MapPost("/img2img", async (HttpContext context, DrawingJobs drawing, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
@@ -53,7 +55,8 @@ internal static class SdapiRoutes
         {
             var body = await SdapiJson.ReadAsync<ExtrasImagesBody>(context);
             var images = new List<string>();
-            foreach (var file in body.ImageList) images.Add(reply.Encode(await extras.EnlargeAsync(body, file.Data, Caller.Of(context), context.RequestAborted), []));
+            foreach (var file in body.ImageList)
+                images.Add(reply.Encode(await extras.EnlargeAsync(body, file.Data, Caller.Of(context), context.RequestAborted), []));
             return new { html_info = "", images };
         });
         api.MapPost("/png-info", (Delegate)PngInfo.AnswerAsync);
@@ -128,7 +131,8 @@ internal static class SdapiRoutes
     /// <summary>Routes that the web UI has and Easel has no answer to.</summary>
     private static void MapWhatIsNotDone(RouteGroupBuilder api)
     {
-        string[] routes = ["interrogate", "create/embedding", "create/hypernetwork", "train/embedding", "train/hypernetwork", "server-kill", "server-restart", "server-stop"];
+        string[] routes = ["interrogate", "create/embedding", "create/hypernetwork", "train/embedding", "train/hypernetwork", "server-kill", "server-restart",
+            "server-stop"];
         foreach (var route in routes)
             api.MapPost("/" + route, IResult () => throw new ServerException(Status501NotImplemented, $"Easel does not do what /sdapi/v1/{route} asks for."));
         api.Map("/{**route}", IResult (string? route) => throw new ServerException(Status404NotFound, $"There is no /sdapi/v1/{route}."));

@@ -10,7 +10,8 @@ internal static class LoginPage
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapGet(Path, (Credentials credentials) => credentials.AreNeeded ? Page(credentials, failed: false) : Results.Redirect("/")).ExcludeFromDescription();
+        app.MapGet(Path, (Credentials credentials) => credentials.AreNeeded ? Page(credentials, failed: false)
+            : Results.Redirect("/")).ExcludeFromDescription();
         app.MapPost(Path, async (HttpContext context, Credentials credentials, LoginAttempts attempts) =>
         {
             var form = await context.Request.ReadFormAsync(context.RequestAborted);

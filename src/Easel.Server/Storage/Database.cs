@@ -15,7 +15,8 @@ internal sealed class Database : IDisposable
           request TEXT NOT NULL, inputs TEXT NOT NULL, count INTEGER NOT NULL, error TEXT, remarks TEXT NOT NULL) STRICT;
         CREATE INDEX IF NOT EXISTS jobs_open ON jobs (position) WHERE finished IS NULL;
         CREATE TABLE IF NOT EXISTS pictures (
-          number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, job TEXT, file TEXT NOT NULL, created INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
+          number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, job TEXT, file TEXT NOT NULL, created INTEGER NOT NULL, width INTEGER NOT NULL,
+          height INTEGER NOT NULL,
           prompt TEXT NOT NULL, negative TEXT NOT NULL, seed INTEGER, steps INTEGER, sampler TEXT, model TEXT, parameters TEXT, deleted INTEGER) STRICT;
         CREATE INDEX IF NOT EXISTS pictures_by_age ON pictures (created, id);
         CREATE INDEX IF NOT EXISTS pictures_of_job ON pictures (job);
@@ -77,7 +78,8 @@ internal sealed class Database : IDisposable
             catch (SqliteException e)
             {
                 throw new ServerException(Status507InsufficientStorage,
-                    e.SqliteErrorCode == Full ? "The disk is full, so the server cannot write its records." : $"The server cannot write its records: {e.Message}", e);
+                    e.SqliteErrorCode == Full ? "The disk is full, so the server cannot write its records."
+                        : $"The server cannot write its records: {e.Message}", e);
             }
         }
     }
@@ -116,7 +118,8 @@ internal sealed class Database : IDisposable
         return command.ExecuteNonQuery();
     }
 
-    public static List<T> Query<T>(SqliteConnection connection, string sql, Func<SqliteDataReader, T> row, params ReadOnlySpan<(string Name, object? Value)> values)
+    public static List<T> Query<T>(
+        SqliteConnection connection, string sql, Func<SqliteDataReader, T> row, params ReadOnlySpan<(string Name, object? Value)> values)
     {
         using var command = Command(connection, sql, values);
         using var reader = command.ExecuteReader();

@@ -23,13 +23,15 @@ internal sealed class Gallery(Database database, PictureFolder folder, TimeProvi
         const string Wanted = """
             FROM pictures WHERE (deleted IS NOT NULL) = $deleted
               AND ($words IS NULL OR number IN (SELECT rowid FROM words WHERE words MATCH $words))
-              AND ($model IS NULL OR model = $model) AND ($sampler IS NULL OR sampler = $sampler) AND ($seed IS NULL OR seed = $seed) AND ($steps IS NULL OR steps = $steps)
+              AND ($model IS NULL OR model = $model) AND ($sampler IS NULL OR sampler = $sampler) AND ($seed IS NULL OR seed = $seed)
+              AND ($steps IS NULL OR steps = $steps)
               AND ($width IS NULL OR width = $width) AND ($height IS NULL OR height = $height) AND ($job IS NULL OR job = $job)
             """;
         ReadOnlySpan<(string, object?)> values =
         [
-            ("$deleted", query.Deleted), ("$words", MatchOf(query.Words)), ("$model", query.Model), ("$sampler", query.Sampler), ("$seed", query.Seed), ("$steps", query.Steps),
-            ("$width", query.Width), ("$height", query.Height), ("$job", query.Job), ("$time", time), ("$id", id), ("$count", query.Count + 1),
+            ("$deleted", query.Deleted), ("$words", MatchOf(query.Words)), ("$model", query.Model), ("$sampler", query.Sampler), ("$seed", query.Seed),
+            ("$steps", query.Steps), ("$width", query.Width), ("$height", query.Height), ("$job", query.Job), ("$time", time), ("$id", id),
+            ("$count", query.Count + 1),
         ];
         var asked = values.ToArray();
         return database.Read(connection =>
@@ -39,7 +41,8 @@ internal sealed class Gallery(Database database, PictureFolder folder, TimeProvi
                 $"SELECT {All} {Wanted} AND ($time IS NULL OR (created, id) < ($time, $id)) ORDER BY created DESC, id DESC LIMIT $count", PictureOf, asked);
             var more = found.Count > query.Count;
             if (more) found.RemoveAt(query.Count);
-            return new PicturePage(found, more ? string.Create(CultureInfo.InvariantCulture, $"{found[^1].Created.ToUnixTimeMilliseconds()}_{found[^1].Id}") : null, total);
+            return new PicturePage(found, more ? string.Create(CultureInfo.InvariantCulture, $"{found[^1].Created.ToUnixTimeMilliseconds()}_{found[^1].Id}")
+                : null, total);
         });
     }
 

@@ -30,7 +30,8 @@ public static class GalleryRebuild
 
         var deleted = gallery.Deleted().ToDictionary(picture => picture.Id);
         var files = Directory.EnumerateFiles(folder.Root, "*", SearchOption.AllDirectories)
-            .Where(path => Endings.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase) && !folder.IsHidden(path) && new FileInfo(path).Length > 0)
+            .Where(path => Endings.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase) && !folder.IsHidden(path)
+                && new FileInfo(path).Length > 0)
             .Order(StringComparer.Ordinal).ToList();
         var trash = Directory.EnumerateFiles(folder.Trash).ToList();
 

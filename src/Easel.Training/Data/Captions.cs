@@ -10,13 +10,15 @@ internal static class Captions
     /// <summary>What people put round the name of what they want.</summary>
     private static readonly string[] Forms =
     [
-        "please draw {0}", "draw {0}", "draw me {0}", "can you draw {0} for me", "please make {0} for me", "make {0}", "paint {0} please", "show me {0}", "i want {0}", "i would like {0}",
-        "i want to see {0}", "create an image of {0}", "generate a picture of {0}", "give me {0}", "a photo of {0}", "this is {0}", "here is {0}", "there is {0}", "nothing but {0}", "just {0}",
-        "only {0}", "{0} for my daughter", "{0} please", "{0} for me", "{0} in the middle", "look at {0}", "what does {0} look like",
+        "please draw {0}", "draw {0}", "draw me {0}", "can you draw {0} for me", "please make {0} for me", "make {0}", "paint {0} please", "show me {0}",
+        "i want {0}", "i would like {0}", "i want to see {0}", "create an image of {0}", "generate a picture of {0}", "give me {0}", "a photo of {0}",
+        "this is {0}", "here is {0}", "there is {0}", "nothing but {0}", "just {0}", "only {0}", "{0} for my daughter", "{0} please", "{0} for me",
+        "{0} in the middle", "look at {0}", "what does {0} look like",
     ];
 
     /// <summary>Words of those forms, which therefore cannot point to a thing.</summary>
-    public static IReadOnlySet<string> FormWords { get; } = Forms.Concat(Mediums).SelectMany(form => form.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(word => word.Length > 1 && word[0] != '{').ToHashSet();
+    public static IReadOnlySet<string> FormWords { get; } = Forms.Concat(Mediums).SelectMany(form => form.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        .Where(word => word.Length > 1 && word[0] != '{').ToHashSet();
 
     /// <param name="fillers">Words that mean nothing here. Some captions have a few, so that a model learns to find the thing in any sentence.</param>
     public static string For(Drawing drawing, (string? Colour, bool MustSayColour, string? Ground) facts, IReadOnlyList<string> fillers, Random random)
@@ -56,7 +58,8 @@ internal static class Captions
     }
 
     /// <summary>A name with "a" or "an" before it.</summary>
-    public static string WithArticle(string name) => ("aeiou".Contains(name[0]) && !name.StartsWith("uni", StringComparison.Ordinal) && !name.StartsWith("eu", StringComparison.Ordinal) ? "an " : "a ") + name;
+    public static string WithArticle(string name) => ("aeiou".Contains(name[0]) && !name.StartsWith("uni", StringComparison.Ordinal)
+        && !name.StartsWith("eu", StringComparison.Ordinal) ? "an " : "a ") + name;
 
     /// <summary>A name without words for colours: "red apple" to "apple". A name that is nothing else stays: "orange".</summary>
     public static string WithoutColours(string name)
@@ -67,7 +70,8 @@ internal static class Captions
 
     /// <summary>Every text that captions of these drawings are put together from: between them they hold all words that can occur.</summary>
     public static IEnumerable<string> Parts(IEnumerable<Drawing> drawings) => drawings.SelectMany(drawing => drawing.Names.Concat(drawing.Keywords))
-        .Concat(drawings.Select(drawing => drawing.Style ?? "")).Concat(ColourWords.All).Concat(Mediums).Concat(Forms.Select(form => form.Replace("{0}", "", StringComparison.Ordinal)))
+        .Concat(drawings.Select(drawing => drawing.Style ?? "")).Concat(ColourWords.All).Concat(Mediums)
+            .Concat(Forms.Select(form => form.Replace("{0}", "", StringComparison.Ordinal)))
         .Concat(["a an", " on a white background", "x, x style", "in x style"]).Distinct();
 
     /// <summary>The commonest words of CLIP's vocabulary that captions of some drawings have no other use for.</summary>

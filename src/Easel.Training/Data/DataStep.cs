@@ -78,5 +78,6 @@ internal static class DataStep
         }, set, icon));
     }
 
-    private static void WriteList(string folder, IEnumerable<Drawing> drawings) => DataFile.WriteLines(Drawing.ListPath(folder), drawings.Select(drawing => JsonSerializer.Serialize(drawing)));
+    private static void WriteList(string folder, IEnumerable<Drawing> drawings) =>
+        DataFile.WriteLines(Drawing.ListPath(folder), drawings.Select(drawing => JsonSerializer.Serialize(drawing)));
 }

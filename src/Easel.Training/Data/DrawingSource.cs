@@ -6,7 +6,8 @@ namespace Easel.Training.Data;
 /// <param name="Licence">Its licence, an SPDX name. The package is refused when it says another.</param>
 /// <param name="Style">What prompts call the style; null where it has no name.</param>
 /// <param name="IsEmoji">Whether its icons are emoji, which other sets have too; each other icon is a concept of its own, named as its file.</param>
-internal sealed record DrawingSource(string Id, string Package, string Version, string Licence, string Author, string? Style, bool MustSayStyle = false, bool IsEmoji = true)
+internal sealed record DrawingSource(string Id, string Package, string Version, string Licence, string Author, string? Style, bool MustSayStyle = false,
+    bool IsEmoji = true)
 {
     /// <summary>All sources, those that a training run takes first at the front.</summary>
     public static IReadOnlyList<DrawingSource> All { get; } =
@@ -25,10 +26,12 @@ internal sealed record DrawingSource(string Id, string Package, string Version, 
         new("icon-park", "@iconify-json/icon-park", "1.2.4", "Apache-2.0", "ByteDance (IconPark)", "line icon", IsEmoji: false),
         .. new (string Id, string Style)[]
         {
-            ("color", "duotone icon"), ("flex-color", "rounded icon"), ("plump-color", "plump icon"), ("sharp-color", "sharp icon"), ("ultimate-color", "fine icon"), ("kameleon-color", "round icon"),
-            ("stickies-color", "sticker"), ("freehand-color", "hand-drawn"), ("cyber-color", "cyber icon"),
+            ("color", "duotone icon"), ("flex-color", "rounded icon"), ("plump-color", "plump icon"), ("sharp-color", "sharp icon"),
+            ("ultimate-color", "fine icon"), ("kameleon-color", "round icon"), ("stickies-color", "sticker"), ("freehand-color", "hand-drawn"),
+            ("cyber-color", "cyber icon"),
         }
-        .Select(set => new DrawingSource($"streamline-{set.Id}", $"@iconify-json/streamline-{set.Id}", "1.2.2", "CC-BY-4.0", "Streamline", set.Style, IsEmoji: false)),
+        .Select(set => new DrawingSource($"streamline-{set.Id}", $"@iconify-json/streamline-{set.Id}", "1.2.2", "CC-BY-4.0", "Streamline", set.Style,
+            IsEmoji: false)),
     ];
 
     /// <summary>The packages of words. All say MIT; WordNet itself inside the last is under Princeton's licence, which is of the same kind.</summary>

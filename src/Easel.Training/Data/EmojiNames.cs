@@ -42,16 +42,19 @@ internal static class EmojiNames
         {
             var all = emoji.TryGetProperty("tags", out var tags) ? Texts(tags) : [];
             if (keywords.TryGetProperty(emoji.GetProperty("emoji").GetString()!, out var more)) all = all.Concat(Texts(more));
-            words[Concept.Normalise(emoji.GetProperty("hexcode").GetString()!)] = all.Select(word => word.Replace('_', ' ').ToLowerInvariant()).Where(IsPlain).ToHashSet();
+            words[Concept.Normalise(emoji.GetProperty("hexcode").GetString()!)] = all.Select(word => word.Replace('_', ' ').ToLowerInvariant())
+                .Where(IsPlain).ToHashSet();
         }
         var taken = concepts.Take(known).SelectMany(concept => concept.Names).ToHashSet(); // the name of one thing is no hint at another
         var (amongKnown, amongAll) = (Counts(concepts.Take(known)), Counts(concepts));
-        return [.. concepts.Select((concept, rank) => concept with { Keywords = [.. Of(concept).Where(word => (rank < known ? amongKnown : amongAll)[word] <= ThingsOfAKeyword).Where(word => !taken.Contains(word)).Except(concept.Names).Order(StringComparer.Ordinal)] })];
+        return [.. concepts.Select((concept, rank) => concept with { Keywords = [.. Of(concept).Where(word => (rank < known ? amongKnown
+            : amongAll)[word] <= ThingsOfAKeyword).Where(word => !taken.Contains(word)).Except(concept.Names).Order(StringComparer.Ordinal)] })];
 
         IEnumerable<string> Of(Concept concept) => words.GetValueOrDefault(concept.Code) ?? (IEnumerable<string>)[];
         Dictionary<string, int> Counts(IEnumerable<Concept> some) => some.SelectMany(Of).CountBy(word => word).ToDictionary();
         static IEnumerable<string> Texts(JsonElement list) => list.EnumerateArray().Select(text => text.GetString()!);
-        static bool IsPlain(string word) => word.Length > 2 && word.All(letter => letter is ' ' or (>= 'a' and <= 'z')) && !ColourWords.All.Contains(word) && !Captions.FormWords.Contains(word);
+        static bool IsPlain(string word) => word.Length > 2 && word.All(letter => letter is ' ' or (>= 'a' and <= 'z')) && !ColourWords.All.Contains(word)
+            && !Captions.FormWords.Contains(word);
     }
 
     /// <summary>The usual name of each emoji by its code, as icon sets file them: "red-apple".</summary>
@@ -61,7 +64,8 @@ internal static class EmojiNames
         var slugs = new Dictionary<string, string>();
         foreach (var emoji in names.RootElement.EnumerateArray())
         {
-            var words = emoji.GetProperty("label").GetString()!.ToLowerInvariant().Split([' ', ':', ',', '’', '“', '”', '.', '-'], StringSplitOptions.RemoveEmptyEntries);
+            var words = emoji.GetProperty("label").GetString()!.ToLowerInvariant().Split(
+                [' ', ':', ',', '’', '“', '”', '.', '-'], StringSplitOptions.RemoveEmptyEntries);
             slugs[Concept.Normalise(emoji.GetProperty("hexcode").GetString()!)] = string.Join('-', words);
         }
         return slugs;

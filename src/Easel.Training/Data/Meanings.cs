@@ -15,7 +15,8 @@ internal static partial class Meanings
     private const double RarerSense = 0.8;
 
     /// <summary>lexnames(5WN): fields of things that can be drawn, and how unlikely each is beside an animal of that name: a turtle is no turtleneck.</summary>
-    private static readonly Dictionary<int, double> Fields = new() { [5] = 0, [6] = 1, [8] = 1, [9] = 1, [13] = 1, [17] = 1, [18] = 1.5, [19] = 1, [20] = 1, [21] = 2, [25] = 1.5, [27] = 2 };
+    private static readonly Dictionary<int, double> Fields =
+        new() { [5] = 0, [6] = 1, [8] = 1, [9] = 1, [13] = 1, [17] = 1, [18] = 1.5, [19] = 1, [20] = 1, [21] = 2, [25] = 1.5, [27] = 2 };
 
     /// <summary>The concept that each word of CLIP's vocabulary means, by the words that are nearest to one in WordNet.</summary>
     /// <param name="concepts">The concepts, the best known first: of equally near ones the best known is meant.</param>
@@ -59,21 +60,24 @@ internal static partial class Meanings
     {
         var all = concept.Names.Select(name => net.Senses(name).Take(6).ToList()).ToList();
         return all.Index().SelectMany(name => name.Item.Index().Select(sense => (sense.Item,
-                Unlikely: Fields.GetValueOrDefault(sense.Item.Field, 4) + 0.3 * sense.Index + (name.Index > 0 ? 1.5 : 0) - 1.5 * (all.Count(senses => senses.Contains(sense.Item)) - 1))))
+                Unlikely: Fields.GetValueOrDefault(sense.Item.Field, 4) + 0.3 * sense.Index + (name.Index > 0 ? 1.5
+                    : 0) - 1.5 * (all.Count(senses => senses.Contains(sense.Item)) - 1))))
             .OrderBy(sense => sense.Unlikely).Select(sense => sense.Item).FirstOrDefault();
     }
 
     /// <summary>Where a data folder has the words, one in each line with a tab and the concept's code after it.</summary>
     public static string PathIn(string folder) => Path.Combine(folder, "meanings.tsv");
 
-    public static void Write(string folder, IReadOnlyDictionary<string, Concept> meanings) => DataFile.WriteLines(PathIn(folder), meanings.Select(pair => $"{pair.Key}\t{pair.Value.Code}"));
+    public static void Write(string folder, IReadOnlyDictionary<string, Concept> meanings) =>
+        DataFile.WriteLines(PathIn(folder), meanings.Select(pair => $"{pair.Key}\t{pair.Value.Code}"));
 
     /// <summary>The words of a data folder with the codes of their concepts.</summary>
     public static IReadOnlyDictionary<string, string> Read(string folder)
     {
         var path = PathIn(folder);
         if (!File.Exists(path)) throw new EaselException($"There is no {path}; easel train data --out {folder} makes it.");
-        return File.ReadLines(path).Select(line => line.Split('\t') is [var word, var code] ? (word, code) : throw new EaselException($"{path} has the line \"{line}\", which is not a word, a tab and a code."))
+        return File.ReadLines(path).Select(line => line.Split('\t') is [var word, var code] ? (word, code)
+            : throw new EaselException($"{path} has the line \"{line}\", which is not a word, a tab and a code."))
             .ToDictionary(pair => pair.word, pair => pair.code);
     }
 

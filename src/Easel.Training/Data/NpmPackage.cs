@@ -18,7 +18,8 @@ internal static class NpmPackage
             var unpacking = home + ".part";
             if (Directory.Exists(unpacking)) Directory.Delete(unpacking, recursive: true);
             Directory.CreateDirectory(unpacking);
-            using (var packed = new GZipStream(File.OpenRead(home + ".tgz"), CompressionMode.Decompress)) TarFile.ExtractToDirectory(packed, unpacking, overwriteFiles: true);
+            using (var packed = new GZipStream(File.OpenRead(home + ".tgz"), CompressionMode.Decompress))
+                TarFile.ExtractToDirectory(packed, unpacking, overwriteFiles: true);
             Directory.Move(unpacking, home);
         }
         var inner = Path.Combine(home, "package");

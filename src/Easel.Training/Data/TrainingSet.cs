@@ -47,8 +47,10 @@ internal sealed class TrainingSet
         var bytes = new byte[parts.Count * side * side * 3];
         for (var i = 0; i < parts.Count; i++)
             for (var y = 0; y < side; y++)
-                _pixels[parts[i].Picture].AsSpan(((parts[i].Top + y) * Variant.Side + parts[i].Left) * 3, side * 3).CopyTo(bytes.AsSpan((i * side + y) * side * 3));
-        return tensor(bytes, [parts.Count, side, side, 3]).to(ScalarType.Float32).div_(127.5).sub_(1).permute(0, 3, 1, 2).contiguous().MoveToOuterDisposeScope();
+                _pixels[parts[i].Picture].AsSpan(((parts[i].Top + y) * Variant.Side + parts[i].Left) * 3, side * 3).CopyTo(
+                    bytes.AsSpan((i * side + y) * side * 3));
+        return tensor(bytes, [parts.Count, side, side, 3]).to(ScalarType.Float32).div_(127.5).sub_(1).permute(0, 3, 1, 2).contiguous(
+            ).MoveToOuterDisposeScope();
     }
 
     /// <summary>A number for a text that is the same in every process (FNV-1a).</summary>

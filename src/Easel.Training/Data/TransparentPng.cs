@@ -9,7 +9,8 @@ internal static class TransparentPng
     public static byte[] Resized(string path, int side)
     {
         using var whole = SKBitmap.Decode(path) ?? throw new EaselException($"{path} is no picture.");
-        using var scaled = whole.Resize(new SKImageInfo(side, side, SKColorType.Rgba8888, SKAlphaType.Premul), new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Linear));
+        using var scaled = whole.Resize(
+            new SKImageInfo(side, side, SKColorType.Rgba8888, SKAlphaType.Premul), new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Linear));
         using var data = scaled.Encode(SKEncodedImageFormat.Png, 100);
         return data.ToArray();
     }

@@ -36,7 +36,8 @@ internal sealed record Variant(RgbImage Pixels, string? Colour, bool MustSayColo
                 if (colour is null || colour == main) (pixels, colour, turned) = (rgba, main, false); // no new word for it
             }
             var ground = i == 5 ? ColourWords.Backgrounds[random.Next(ColourWords.Backgrounds.Count)] : (null, (byte)255, (byte)255, (byte)255);
-            variants.Add(new Variant(Compose(pixels, scale, aspect, right, down, mirrored, (ground.Item2, ground.Item3, ground.Item4)), colour, turned, ground.Item1));
+            variants.Add(new Variant(Compose(pixels, scale, aspect, right, down, mirrored, (ground.Item2, ground.Item3, ground.Item4)), colour, turned,
+                ground.Item1));
         }
         return variants;
     }

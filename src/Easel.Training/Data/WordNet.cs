@@ -1,12 +1,13 @@
 namespace Easel.Training.Data;
 
-/// <summary>The nouns of WordNet ("WordNet: A Lexical Database for English", Miller 1995; format: wndb(5WN)): what words mean, and what is a kind of what.</summary>
+/// <summary>The nouns of WordNet ("WordNet: A Lexical Database for English", Miller 1995; wndb(5WN)): what words mean, and what is a kind of what.</summary>
 internal sealed class WordNet
 {
     private const char Noun = '1'; // the type of a sense in index.sense
 
     // morphy(7WN): endings of plurals and what stands in their place
-    private static readonly (string Plural, string Singular)[] Endings = [("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("ses", "s"), ("xes", "x"), ("zes", "z"), ("men", "man"), ("s", "")];
+    private static readonly (string Plural, string Singular)[] Endings =
+        [("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("ses", "s"), ("xes", "x"), ("zes", "z"), ("men", "man"), ("s", "")];
 
     private readonly Dictionary<string, Synset> _synsets = [];
     private readonly Dictionary<string, IReadOnlyList<string>> _senses = []; // of each word, the commonest first
@@ -26,7 +27,8 @@ internal sealed class WordNet
         {
             var parts = line.Split(' ');
             var pointers = 4 + 2 * int.Parse(parts[3], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
-            var kinds = parts[(pointers + 1)..].Chunk(4).Take(Number(parts[pointers])).Where(pointer => pointer[0] is "@" or "@i").Select(pointer => pointer[1]);
+            var kinds = parts[(pointers + 1)..].Chunk(4).Take(Number(parts[pointers])).Where(pointer => pointer[0] is "@" or "@i")
+                .Select(pointer => pointer[1]);
             net._synsets.Add(parts[0], new Synset(parts[0], Number(parts[1]), [.. kinds]));
         }
         foreach (var line in Lines("index.noun"))
@@ -43,7 +45,8 @@ internal sealed class WordNet
         }
         return net;
 
-        IEnumerable<string> Lines(string file) => File.ReadLines(Path.Combine(folder, file)).Where(line => line.Length > 0 && line[0] != ' '); // the licence stands indented at the top
+        // the licence stands indented at the top
+        IEnumerable<string> Lines(string file) => File.ReadLines(Path.Combine(folder, file)).Where(line => line.Length > 0 && line[0] != ' ');
         static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
     }
 

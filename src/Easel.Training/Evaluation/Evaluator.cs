@@ -14,20 +14,23 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
     /// <summary>Words for well-known things that are neither names nor keywords of the data set.</summary>
     private static readonly (string Word, string Name)[] Unlisted =
     [
-        ("feline", "cat"), ("canine", "dog"), ("hound", "dog"), ("mutt", "dog"), ("cottage", "house"), ("bungalow", "house"), ("villa", "house"), ("mansion", "house"),
-        ("cabin", "house"), ("sedan", "car"), ("vehicle", "car"), ("limousine", "car"), ("toad", "frog"), ("phantom", "ghost"), ("spook", "ghost"), ("spectre", "ghost"),
-        ("hare", "rabbit"), ("hog", "pig"), ("swine", "pig"), ("serpent", "snake"), ("cobra", "snake"), ("viper", "snake"), ("extraterrestrial", "alien"), ("martian", "alien"),
-        ("android", "robot"), ("sandwich", "hamburger"), ("thunderbolt", "lightning bolt"), ("jet", "airplane"), ("airliner", "airplane"), ("yacht", "sailboat"),
-        ("schooner", "sailboat"), ("chopper", "helicopter"), ("bagel", "doughnut"), ("fungus", "mushroom"), ("goldfish", "fish"), ("trout", "fish"), ("salmon", "fish"),
-        ("chimp", "monkey"), ("ape", "monkey"), ("gorilla", "monkey"), ("lioness", "lion"), ("bull", "cow"), ("cattle", "cow"), ("pony", "horse"), ("stallion", "horse"),
-        ("mare", "horse"), ("lamb", "sheep"), ("ewe", "sheep"), ("duckling", "duck"), ("crow", "bird"), ("sparrow", "bird"), ("parakeet", "parrot"), ("orca", "whale"),
-        ("blade", "dagger"), ("spectacles", "glasses"), ("gown", "dress"), ("jewel", "gem"), ("ruby", "gem"), ("fortress", "castle"), ("palace", "castle"), ("infant", "baby"),
-        ("toddler", "baby"), ("lady", "woman"), ("gentleman", "man"), ("grandfather", "old man"), ("grandmother", "old woman"), ("cop", "police officer"), ("sorcerer", "wizard"),
-        ("magician", "wizard"), ("demon", "devil"), ("espresso", "cup of coffee"), ("ale", "beer"), ("lager", "beer"), ("spaghetti", "bowl of noodles"),
+        ("feline", "cat"), ("canine", "dog"), ("hound", "dog"), ("mutt", "dog"), ("cottage", "house"), ("bungalow", "house"), ("villa", "house"),
+        ("mansion", "house"), ("cabin", "house"), ("sedan", "car"), ("vehicle", "car"), ("limousine", "car"), ("toad", "frog"), ("phantom", "ghost"),
+        ("spook", "ghost"), ("spectre", "ghost"), ("hare", "rabbit"), ("hog", "pig"), ("swine", "pig"), ("serpent", "snake"), ("cobra", "snake"),
+        ("viper", "snake"), ("extraterrestrial", "alien"), ("martian", "alien"), ("android", "robot"), ("sandwich", "hamburger"),
+        ("thunderbolt", "lightning bolt"), ("jet", "airplane"), ("airliner", "airplane"), ("yacht", "sailboat"), ("schooner", "sailboat"),
+        ("chopper", "helicopter"), ("bagel", "doughnut"), ("fungus", "mushroom"), ("goldfish", "fish"), ("trout", "fish"), ("salmon", "fish"),
+        ("chimp", "monkey"), ("ape", "monkey"), ("gorilla", "monkey"), ("lioness", "lion"), ("bull", "cow"), ("cattle", "cow"), ("pony", "horse"),
+        ("stallion", "horse"), ("mare", "horse"), ("lamb", "sheep"), ("ewe", "sheep"), ("duckling", "duck"), ("crow", "bird"), ("sparrow", "bird"),
+        ("parakeet", "parrot"), ("orca", "whale"), ("blade", "dagger"), ("spectacles", "glasses"), ("gown", "dress"), ("jewel", "gem"), ("ruby", "gem"),
+        ("fortress", "castle"), ("palace", "castle"), ("infant", "baby"), ("toddler", "baby"), ("lady", "woman"), ("gentleman", "man"),
+        ("grandfather", "old man"), ("grandmother", "old woman"), ("cop", "police officer"), ("sorcerer", "wizard"), ("magician", "wizard"),
+        ("demon", "devil"), ("espresso", "cup of coffee"), ("ale", "beer"), ("lager", "beer"), ("spaghetti", "bowl of noodles"),
     ];
 
     /// <summary>Sentences of forms that no caption has, round the name of what is wanted.</summary>
-    private static readonly string[] NewForms = ["could i see {0} on this page", "imagine {0} somewhere far away", "a sketch that looks like {0}", "we need {0} today"];
+    private static readonly string[] NewForms =
+        ["could i see {0} on this page", "imagine {0} somewhere far away", "a sketch that looks like {0}", "we need {0} today"];
 
     private readonly Neighbours _neighbours = new(folder, drawings);
     private readonly IReadOnlyList<Drawing> _concepts = [.. drawings.DistinctBy(drawing => drawing.Concept)];
@@ -52,7 +55,8 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
         yield return Nearest("other names", [.. others.Select(concept => (Phrase(concept, concept.Names[^1]), concept.Concept))], 5000, onProgress, cancel);
 
         yield return Nearest("other names, in sentences of new forms", [.. others.Select((concept, i) =>
-            (string.Format(CultureInfo.InvariantCulture, NewForms[i % NewForms.Length], Phrase(concept, concept.Names[^1])), concept.Concept))], 2000, onProgress, cancel);
+            (string.Format(CultureInfo.InvariantCulture, NewForms[i % NewForms.Length], Phrase(concept, concept.Names[^1])), concept.Concept))], 2000,
+                onProgress, cancel);
 
         var listed = drawings.SelectMany(drawing => drawing.Names.Concat(drawing.Keywords)).SelectMany(name => name.Split(' ')).ToHashSet();
         yield return Nearest("words on no list", [.. Unlisted.Where(pair => Named(pair.Name) is not null && !listed.Contains(pair.Word))
@@ -100,7 +104,8 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
         yield return new Score("colours, also those that the thing never has", right, null, asked.Count);
     }
 
-    private IEnumerable<(int Index, RgbImage Picture)> Draw(string what, IReadOnlyList<string> prompts, long seed, Action<string, double>? onProgress, CancellationToken cancel)
+    private IEnumerable<(int Index, RgbImage Picture)> Draw(string what, IReadOnlyList<string> prompts, long seed, Action<string, double>? onProgress,
+        CancellationToken cancel)
     {
         for (var from = 0; from < prompts.Count; from += AtOnce)
         {

@@ -15,7 +15,8 @@ internal sealed class Neighbours
         {
             var drawing = drawings[i];
             var rgba = TransparentPng.Pixels(Path.Combine(folder, drawing.File));
-            var variants = Variant.Of(rgba, drawing.CanMirror, TrainingSet.StableHash(drawing.File)).Where(v => v.Ground is null && !v.MustSayColour).Select(v => Looks.Of(v.Pixels)).ToList();
+            var variants = Variant.Of(rgba, drawing.CanMirror, TrainingSet.StableHash(drawing.File)).Where(v => v.Ground is null && !v.MustSayColour)
+                .Select(v => Looks.Of(v.Pixels)).ToList();
             lock (_known) _known.AddRange(variants.Select(features => (drawing.Concept, features)));
         });
     }
@@ -25,6 +26,7 @@ internal sealed class Neighbours
     {
         var features = Looks.Of(picture);
         return [.. _known.Select(known => (known.Concept, Distance: Looks.Distance(known.Features, features)))
-            .GroupBy(known => known.Concept).Select(group => (group.Key, Distance: group.Min(known => known.Distance))).OrderBy(group => group.Distance).Take(count).Select(group => group.Key)];
+            .GroupBy(known => known.Concept).Select(group => (group.Key, Distance: group.Min(known => known.Distance)))
+                .OrderBy(group => group.Distance).Take(count).Select(group => group.Key)];
     }
 }
