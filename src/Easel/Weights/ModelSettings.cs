@@ -53,10 +53,9 @@ internal sealed record ModelSettings
         string? Find(string name) => File.Exists(Path.Combine(folder, name)) ? Path.Combine(folder, name) : null;
     }
 
-    /// <summary>
-    /// What a single file says of itself, unless a configuration said otherwise: the empty tensors "v_pred" and "ztsnr" by which people mark such models, and the texts of
-    /// Stability AI's ModelSpec; "easel.guidance_scale", "easel.steps" and "vae.norm_num_groups", for which there is no custom.
-    /// </summary>
+    /// <summary>What a single file says of itself, unless a configuration said otherwise: the empty tensors "v_pred" and "ztsnr" by which people mark such
+    /// models, and the texts of Stability AI's ModelSpec; "easel.guidance_scale", "easel.steps" and "vae.norm_num_groups", for which there is no
+    /// custom.</summary>
     public ModelSettings WithMarks(TensorFile file)
     {
         var predictsV = file.Tensors.ContainsKey("v_pred") || file.Metadata.GetValueOrDefault("modelspec.prediction_type") is "v";
