@@ -41,7 +41,7 @@ internal static class WatermarkCommand
             var marked = Inputs.Read(() => Watermark.Write(image, mark));
             _ = Inputs.Read(() => ImageFile.FormatOf(to));
             if (parsed.GetValue(force)) ImageFile.Save(to, marked, metadata);
-            else if (!ImageFile.SaveNew(to, marked, metadata)) throw new UsageException($"{to} is there already; --force lets it be replaced.");
+            else if (!ImageFile.TrySave(to, marked, metadata)) throw new UsageException($"{to} is there already; --force lets it be replaced.");
             shell.Out.WriteLine(to);
         });
     }

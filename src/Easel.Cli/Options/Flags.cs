@@ -60,7 +60,7 @@ internal static class Flags
         (DefaultFrom.Sampler, _) => " (default: the sampler's own)",
         (DefaultFrom.Picture, _) => " (default: the input picture's or the model's)",
         (DefaultFrom.Chance, _) => " (default random)",
-        (_, KnobKind.Whole or KnobKind.Number or KnobKind.Choice) => $" (default {knob.Format(knob.Default!)})",
+        (_, KnobKind.Whole or KnobKind.Number or KnobKind.Choice) when knob.Default is { } value => $" (default {knob.Format(value)})",
         _ => "",
     };
 

@@ -79,7 +79,7 @@ internal sealed partial class OutputFiles
             };
             number++;
             var path = Path.Combine(folder, name + _ending);
-            if (!ImageFile.SaveNew(path, made.Image, metadata, Quality)) continue;
+            if (!ImageFile.TrySave(path, made.Image, metadata, Quality)) continue;
             // With a folder for each prompt the count begins anew in each.
             if (_profile.Naming != Naming.PerPrompt) _next = number;
             return path;
@@ -95,7 +95,7 @@ internal sealed partial class OutputFiles
         for (var number = first; ; number++)
         {
             var path = Path.Combine(Folder, $"grid-{number:0000}{_ending}");
-            if (ImageFile.SaveNew(path, grid, metadata, Quality)) return path;
+            if (ImageFile.TrySave(path, grid, metadata, Quality)) return path;
         }
     }
 
@@ -104,7 +104,7 @@ internal sealed partial class OutputFiles
     private string Write(string path, RgbImage image, ImageMetadata? metadata)
     {
         if (_settings.Force) ImageFile.Save(path, image, metadata, Quality);
-        else if (!ImageFile.SaveNew(path, image, metadata, Quality))
+        else if (!ImageFile.TrySave(path, image, metadata, Quality))
             throw new EaselException($"{path} has come to be while the picture was drawn; --force lets it be replaced.");
         return path;
     }

@@ -72,7 +72,7 @@ internal sealed class ModelLibrary(ServerOptions options)
         {
             return Fresh(() => Default) ?? throw ServerException.Refused(options.DefaultModel is { } wanted
                 ? $"The model {wanted}, which the server was started with, is not there."
-                : $"There is no model yet: put a Stable Diffusion checkpoint into {Path.GetFullPath(options.Models.FirstOrDefault() ?? "models")}.");
+                : $"There is no model yet: put a Stable Diffusion checkpoint into {Path.GetFullPath((options.Models is [var first, ..] ? first : "models"))}.");
         }
         return Fresh(() => Find(name, ModelUse.Checkpoint)) ?? throw Missing("model", name, ModelUse.Checkpoint);
     }

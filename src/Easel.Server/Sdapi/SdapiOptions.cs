@@ -122,7 +122,7 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
     /// <summary>Layers of the text encoder counted from its end.</summary>
     public int ClipSkip(JsonObject overrides) => Whole("CLIP_stop_at_last_layers", overrides, 1, 12);
 
-    /// <summary>Whose noise a seed stands for: that of an NVIDIA card, unless "CPU" is chosen.</summary>
+    /// <summary>Whose noise a seed stands for: Easel's own, unless "GPU" or "NV" asks for that of an NVIDIA card.</summary>
     public NoiseLike Noise(JsonObject overrides) => Text("randn_source", overrides)?.ToUpperInvariant() switch
     {
         "GPU" or "NV" => NoiseLike.A1111Gpu,

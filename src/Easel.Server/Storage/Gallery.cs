@@ -5,12 +5,14 @@ using Microsoft.Data.Sqlite;
 namespace Easel.Server.Storage;
 
 /// <summary>The finished pictures: found by words and settings, deleted and brought back. The files are the truth; the database is their index.</summary>
-internal sealed class Gallery(Database database, PictureFolder folder, TimeProvider clock)
+internal sealed class Gallery(Database database, PictureFolder folder, TimeProvider clock) : IDisposable
 {
     private const string All = "id, job, file, created, width, height, prompt, negative, seed, steps, sampler, model, parameters, deleted";
     private const int ThumbnailSide = 320;
 
     private readonly SemaphoreSlim _shrinking = new(2);
+
+    public void Dispose() => _shrinking.Dispose();
 
     /// <summary>Told when a picture came, went or came back.</summary>
     public event Action? Changed;

@@ -74,7 +74,7 @@ public static partial class ImageFile
     /// <returns>False, with nothing written, when the name is taken.</returns>
     /// <exception cref="InvalidRequestException">The quality is out of range.</exception>
     /// <exception cref="EaselException">Unknown extension, picture too large for the format, or the file cannot be written.</exception>
-    public static bool SaveNew(string path, RgbImage image, ImageMetadata? metadata = null, int quality = 95, bool lossless = false)
+    public static bool TrySave(string path, RgbImage image, ImageMetadata? metadata = null, int quality = 95, bool lossless = false)
     {
         var format = FormatOf(path);
         return !Path.Exists(path) && Write(path, Encode(image, format, metadata, quality, lossless), overwrite: false);

@@ -127,11 +127,11 @@ public sealed class ImageFileTests : IDisposable
     }
 
     [Fact]
-    public void SaveNew_never_overwrites_and_Save_does()
+    public void TrySave_never_overwrites_and_Save_does()
     {
         var path = Path.Combine(folder, "a.png");
-        Assert.True(ImageFile.SaveNew(path, Pictures.Noise(4, 4, 1)));
-        Assert.False(ImageFile.SaveNew(path, Pictures.Noise(4, 4, 2)));
+        Assert.True(ImageFile.TrySave(path, Pictures.Noise(4, 4, 1)));
+        Assert.False(ImageFile.TrySave(path, Pictures.Noise(4, 4, 2)));
         Pictures.Same(Pictures.Noise(4, 4, 1), ImageFile.Load(path));
         ImageFile.Save(path, Pictures.Noise(4, 4, 2));
         Pictures.Same(Pictures.Noise(4, 4, 2), ImageFile.Load(path));
@@ -145,7 +145,7 @@ public sealed class ImageFileTests : IDisposable
         var wins = 0;
         Parallel.For(0, 16, i =>
         {
-            if (ImageFile.SaveNew(path, Pictures.Noise(8, 8, i))) Interlocked.Increment(ref wins);
+            if (ImageFile.TrySave(path, Pictures.Noise(8, 8, i))) Interlocked.Increment(ref wins);
         });
         Assert.Equal(1, wins);
         Assert.Single(Directory.GetFiles(folder));

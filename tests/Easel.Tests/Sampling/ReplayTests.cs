@@ -32,8 +32,8 @@ public sealed class ReplayTests
         void OnStep(StepInfo step)
         {
             Assert.Equal(plan.StepCount, step.Count);
-            if (!data.ContainsKey("trajectory.x")) return;
-            Close.Relative(data["trajectory.x"][step.Index], step.Latents / Math.Sqrt(1 + step.Sigma * step.Sigma), 1e-4, $"x after step {step.Index}");
+            if (!data.TryGetValue("trajectory.x", out var course)) return;
+            Close.Relative(course[step.Index], step.Latents / Math.Sqrt(1 + step.Sigma * step.Sigma), 1e-4, $"x after step {step.Index}");
             Close.Relative(data["trajectory.pred_x0"][step.Index], step.Denoised, 1e-4, $"x0 of step {step.Index}");
         }
 

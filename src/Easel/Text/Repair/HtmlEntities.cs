@@ -8,7 +8,7 @@ internal static partial class HtmlEntities
         .ToDictionary(fields => fields[0], fields => string.Concat(fields.Skip(1).Select(hex => new Rune(TextTable.Hex(hex)))));
 
     /// <summary>Names that HTML does not know but that upper-casing made of those it knows: NTILDE; for Ñ. Only where nothing else can be meant.</summary>
-    private static readonly Dictionary<string, string> Shouted = Named.Keys.Where(name => name.EndsWith(';') && name == name.ToLowerInvariant())
+    private static readonly Dictionary<string, string> Shouted = Named.Keys.Where(name => name.EndsWith(';') && !name.Any(char.IsUpper))
         .Where(name => Longest(name.ToUpperInvariant()) == 0).ToDictionary(name => name.ToUpperInvariant(), name => Shout(Named[name]));
 
     [GeneratedRegex(@"&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)")]
