@@ -34,9 +34,9 @@ public sealed class WatermarkMark
     /// <exception cref="EaselException">No bytes, or more than 512.</exception>
     public static WatermarkMark FromBytes(string name, ReadOnlySpan<byte> bytes)
     {
-        var bits = new bool[bytes.Length * 8];
-        for (var i = 0; i < bits.Length; i++) bits[i] = (bytes[i / 8] >> 7 - i % 8 & 1) != 0;
-        return new WatermarkMark(name, bits);
+        var each = new bool[bytes.Length * 8];
+        for (var i = 0; i < each.Length; i++) each[i] = (bytes[i / 8] >> 7 - i % 8 & 1) != 0;
+        return new WatermarkMark(name, each);
     }
 
     /// <summary>The mark written as zeros and ones.</summary>
