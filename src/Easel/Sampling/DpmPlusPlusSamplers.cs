@@ -11,11 +11,9 @@ internal static class DpmPlusPlusSamplers
         var sigmas = run.Sigmas;
         var estimates = new List<Tensor>();
         var steps = sigmas.Length - 1;
-        for (var i = 0; i < steps; i++)
+        return run.Steps(x, (x, i, from, to) =>
         {
-            using var step = NewDisposeScope();
-            var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var denoised = step.MoveToOuter(run.Denoise(x, from));
+            var denoised = run.Denoise(x, from).MoveToOuterDisposeScope();
             estimates.Insert(0, denoised);
             var order = Math.Min(run.Options.Order ?? 2, i + 1);
             if ((run.Options.LowerOrderFinal ?? false) && steps < 15) order = Math.Min(order, steps - i);
@@ -42,10 +40,8 @@ internal static class DpmPlusPlusSamplers
                     next = next + (slope + bend * (h1 / (h1 + h2))) * phi2 - bend * (phi3 * h / (h1 + h2));
                 }
             }
-            x = step.MoveToOuter(next);
-            run.Report(i, to, x, denoised);
-        }
-        return x;
+            return (next, denoised);
+        });
     }
 
     /// <summary>DPM-Solver++(2M) as the reference's DPMSolverSampler runs it: lower orders at the end of short runs.</summary>
@@ -56,89 +52,55 @@ internal static class DpmPlusPlusSamplers
     /// DPMSolverSinglestepScheduler).</summary>
     public static Tensor Singlestep(SamplerRun run, Tensor x)
     {
-        var sigmas = run.Sigmas;
-        var steps = sigmas.Length - 1;
-        var (start, first) = (x, x);
-        for (var i = 0; i < steps; i++)
+        var (start, first, startSigma) = (x, x, 0.0);
+        return run.Steps(x, (x, i, from, to) =>
         {
-            using var step = NewDisposeScope();
-            var to = sigmas[i + 1];
-            var denoised = step.MoveToOuter(run.Denoise(x, sigmas[i]));
+            var denoised = run.Denoise(x, from).MoveToOuterDisposeScope();
             if (i % 2 == 0)
             {
                 // First order
-                (start, first) = (x, denoised);
-                x = Euler(x, denoised, sigmas[i], to);
+                (start, first, startSigma) = (x, denoised, from);
+                return (Euler(x, denoised, from, to), denoised);
             }
-            else if (to == 0)
-            {
-                x = denoised.alias();
-            }
-            else
-            {
-                // Second order, from the pair's first level
-                var from = sigmas[i - 1];
-                var slope = (denoised - first) * (Math.Log(from / to) / Math.Log(from / sigmas[i]));
-                x = Euler(start, first, from, to) + slope * (0.5 * (1 - to / from));
-            }
-            x = step.MoveToOuter(x);
-            run.Report(i, to, x, denoised);
-        }
-        return x;
+            if (to == 0) return (denoised.alias(), denoised);
+            // Second order, from the pair's first level
+            var slope = (denoised - first) * (Math.Log(startSigma / to) / Math.Log(startSigma / from));
+            return (Euler(start, first, startSigma, to) + slope * (0.5 * (1 - to / startSigma)), denoised);
+        });
     }
 
     /// <summary>Ancestral sampling with DPM-Solver++(2S) steps (k-diffusion, sample_dpmpp_2s_ancestral).</summary>
-    public static Tensor SinglestepAncestral(SamplerRun run, Tensor x)
+    public static Tensor SinglestepAncestral(SamplerRun run, Tensor x) => run.Steps(x, (x, _, from, to) =>
     {
-        var sigmas = run.Sigmas;
-        for (var i = 0; i < sigmas.Length - 1; i++)
+        var (down, up) = Ancestral(from, to, run.Options.Eta ?? 1);
+        var denoised = run.Denoise(x, from);
+        var estimate = denoised;
+        if (down > 0)
         {
-            using var step = NewDisposeScope();
-            var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var (down, up) = Ancestral(from, to, run.Options.Eta ?? 1);
-            var denoised = run.Denoise(x, from);
-            var estimate = denoised;
-            if (down > 0)
-            {
-                // DPM-Solver++(2S)
-                var middle = Between(from, down);
-                estimate = run.Denoise(Euler(x, denoised, from, middle), middle);
-            }
-            x = step.MoveToOuter(run.Renoise(Euler(x, estimate, from, down), from, to, up));
-            run.Report(i, to, x, denoised);
+            // DPM-Solver++(2S)
+            var middle = Between(from, down);
+            estimate = run.Denoise(Euler(x, denoised, from, middle), middle);
         }
-        return x;
-    }
+        return (run.Renoise(Euler(x, estimate, from, down), from, to, up), denoised);
+    });
 
     /// <summary>DPM-Solver++ (stochastic) (k-diffusion, sample_dpmpp_sde): two evaluations and two draws per step.</summary>
     public static Tensor Sde(SamplerRun run, Tensor x)
     {
-        var sigmas = run.Sigmas;
         var eta = run.Options.Eta ?? 1;
-        for (var i = 0; i < sigmas.Length - 1; i++)
+        return run.Steps(x, (x, _, from, to) =>
         {
-            using var step = NewDisposeScope();
-            var (from, to) = (sigmas[i], sigmas[i + 1]);
             var denoised = run.Denoise(x, from);
-            if (to == 0)
-            {
-                // Euler's method
-                x = Euler(x, denoised, from, to);
-            }
-            else
-            {
-                // Step 1, to the middle
-                var middle = Between(from, to);
-                var (down, up) = Ancestral(from, middle, eta);
-                var halfway = run.Renoise(Euler(x, denoised, from, down), from, middle, up);
-                // Step 2, with the middle's estimate
-                (down, up) = Ancestral(from, to, eta);
-                x = run.Renoise(Euler(x, run.Denoise(halfway, middle), from, down), from, to, up);
-            }
-            x = step.MoveToOuter(x);
-            run.Report(i, to, x, denoised);
-        }
-        return x;
+            // Euler's method
+            if (to == 0) return (Euler(x, denoised, from, to), denoised);
+            // Step 1, to the middle
+            var middle = Between(from, to);
+            var (down, up) = Ancestral(from, middle, eta);
+            var halfway = run.Renoise(Euler(x, denoised, from, down), from, middle, up);
+            // Step 2, with the middle's estimate
+            (down, up) = Ancestral(from, to, eta);
+            return (run.Renoise(Euler(x, run.Denoise(halfway, middle), from, down), from, to, up), denoised);
+        });
     }
 
     /// <summary>DPM-Solver++(2M) SDE, midpoint kind (k-diffusion, sample_dpmpp_2m_sde).</summary>
@@ -153,46 +115,35 @@ internal static class DpmPlusPlusSamplers
         var sigmas = run.Sigmas;
         var eta = run.Options.Eta ?? 1;
         var estimates = new List<Tensor>();
-        for (var i = 0; i < sigmas.Length - 1; i++)
+        return run.Steps(x, (x, i, from, to) =>
         {
-            using var step = NewDisposeScope();
-            var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var denoised = step.MoveToOuter(run.Denoise(x, from));
+            var denoised = run.Denoise(x, from).MoveToOuterDisposeScope();
             estimates.Insert(0, denoised);
-            if (to == 0)
+            // Denoising step
+            if (to == 0) return (denoised.alias(), denoised);
+            var h = Math.Log(from / to);
+            var drift = h * (eta + 1);
+            var (phi2, phi3) = Phi(drift);
+            x = denoised + (x - denoised) * Math.Exp(-drift);
+            if (i > 0)
             {
-                // Denoising step
-                x = denoised.alias();
-            }
-            else
-            {
-                var h = Math.Log(from / to);
-                var drift = h * (eta + 1);
-                var (phi2, phi3) = Phi(drift);
-                x = denoised + (x - denoised) * Math.Exp(-drift);
-                if (i > 0)
+                var h1 = Math.Log(sigmas[i - 1] / from);
+                var slope = (denoised - estimates[1]) * (h / h1);
+                if (i > 1)
                 {
-                    var h1 = Math.Log(sigmas[i - 1] / from);
-                    var slope = (denoised - estimates[1]) * (h / h1);
-                    if (i > 1)
-                    {
-                        // DPM-Solver++(3M)
-                        var h2 = Math.Log(sigmas[i - 2] / sigmas[i - 1]);
-                        var bend = slope - (estimates[1] - estimates[2]) * (h / h2);
-                        x = x + (slope + bend * (h1 / (h1 + h2))) * phi2 - bend * (phi3 * h / (h1 + h2));
-                    }
-                    else
-                    {
-                        // DPM-Solver++(2M)
-                        x = x + slope * phi2;
-                    }
+                    // DPM-Solver++(3M)
+                    var h2 = Math.Log(sigmas[i - 2] / sigmas[i - 1]);
+                    var bend = slope - (estimates[1] - estimates[2]) * (h / h2);
+                    x = x + (slope + bend * (h1 / (h1 + h2))) * phi2 - bend * (phi3 * h / (h1 + h2));
                 }
-                x = run.Renoise(x, from, to, NoiseOf(to, h, eta));
+                else
+                {
+                    // DPM-Solver++(2M)
+                    x = x + slope * phi2;
+                }
             }
-            x = step.MoveToOuter(x);
-            run.Report(i, to, x, denoised);
-        }
-        return x;
+            return (run.Renoise(x, from, to, NoiseOf(to, h, eta)), denoised);
+        });
     }
 
     private static Tensor MultistepSde(SamplerRun run, Tensor x, bool heun)
@@ -201,35 +152,23 @@ internal static class DpmPlusPlusSamplers
         var eta = run.Options.Eta ?? 1;
         var steps = sigmas.Length - 1;
         Tensor? previous = null;
-        for (var i = 0; i < steps; i++)
+        return run.Steps(x, (x, i, from, to) =>
         {
-            using var step = NewDisposeScope();
-            var (from, to) = (sigmas[i], sigmas[i + 1]);
-            var denoised = step.MoveToOuter(run.Denoise(x, from));
-            if (to == 0)
+            var denoised = run.Denoise(x, from).MoveToOuterDisposeScope();
+            // Denoising step
+            if (to == 0) return (denoised.alias(), denoised);
+            // DPM-Solver++(2M) SDE
+            var h = Math.Log(from / to);
+            var drift = h * (1 + eta);
+            x = denoised + (x - denoised) * Math.Exp(-drift);
+            if (previous is not null && !((run.Options.LowerOrderFinal ?? false) && steps < 15 && i == steps - 1))
             {
-                // Denoising step
-                x = denoised.alias();
+                var slope = (denoised - previous) * (h / Math.Log(sigmas[i - 1] / from));
+                x = x + slope * (heun ? Phi(drift).Phi2 : 0.5 * (1 - Math.Exp(-drift)));
             }
-            else
-            {
-                // DPM-Solver++(2M) SDE
-                var h = Math.Log(from / to);
-                var drift = h * (1 + eta);
-                x = denoised + (x - denoised) * Math.Exp(-drift);
-                var first = previous is null || ((run.Options.LowerOrderFinal ?? false) && steps < 15 && i == steps - 1);
-                if (!first)
-                {
-                    var slope = (denoised - previous!) * (h / Math.Log(sigmas[i - 1] / from));
-                    x = x + slope * (heun ? Phi(drift).Phi2 : 0.5 * (1 - Math.Exp(-drift)));
-                }
-                x = run.Renoise(x, from, to, NoiseOf(to, h, eta));
-            }
-            x = step.MoveToOuter(x);
             previous = denoised;
-            run.Report(i, to, x, denoised);
-        }
-        return x;
+            return (run.Renoise(x, from, to, NoiseOf(to, h, eta)), denoised);
+        });
     }
 
     /// <summary>The weights of the first and second derivative of an exponential integrator over a step of length <paramref name="h"/>.</summary>

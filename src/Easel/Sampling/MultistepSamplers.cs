@@ -11,17 +11,14 @@ internal static class MultistepSamplers
     {
         var sigmas = run.Sigmas;
         var slopes = new List<Tensor>();
-        for (var i = 0; i < sigmas.Length - 1; i++)
+        return run.Steps(x, (x, i, from, to) =>
         {
-            using var step = NewDisposeScope();
-            var denoised = run.Denoise(x, sigmas[i]);
-            Remember(step, slopes, Slope(x, denoised, sigmas[i]), run.Options.Order ?? 4);
+            var denoised = run.Denoise(x, from);
+            Remember(slopes, Slope(x, denoised, from), run.Options.Order ?? 4);
             var nodes = slopes.Select((_, back) => sigmas[i - back]).ToArray();
-            for (var j = 0; j < nodes.Length; j++) x = x + slopes[j] * LagrangeIntegral(nodes, j, sigmas[i], sigmas[i + 1]);
-            x = step.MoveToOuter(x);
-            run.Report(i, sigmas[i + 1], x, denoised);
-        }
-        return x;
+            for (var j = 0; j < nodes.Length; j++) x = x + slopes[j] * LagrangeIntegral(nodes, j, from, to);
+            return (x, denoised);
+        });
     }
 
     /// <summary>Liu et al. (2022), pseudo linear multistep, as the reference's PLMSSampler computes it: the Adams-Bashforth weights of even steps, and a first
@@ -29,14 +26,11 @@ internal static class MultistepSamplers
     /// depend on it.</summary>
     public static Tensor Plms(SamplerRun run, Tensor x)
     {
-        var sigmas = run.Sigmas;
         var slopes = new List<Tensor>();
-        for (var i = 0; i < sigmas.Length - 1; i++)
+        return run.Steps(x, (x, i, from, to) =>
         {
-            using var step = NewDisposeScope();
-            var (from, to) = (sigmas[i], sigmas[i + 1]);
             var first = run.Denoise(x, from);
-            Remember(step, slopes, Slope(x, first, from), 4);
+            Remember(slopes, Slope(x, first, from), 4);
             Tensor slope;
             if (i == 0)
             {
@@ -52,29 +46,22 @@ internal static class MultistepSamplers
             }
             run.Noise(from, to);
             var denoised = x - slope * from;
-            x = step.MoveToOuter(denoised + slope * to);
-            run.Report(i, to, x, denoised);
-        }
-        return x;
+            return (denoised + slope * to, denoised);
+        });
     }
 
     /// <summary>Improved pseudo numerical method (Zhang and Chen 2023, appendix): Adams-Bashforth from a first Euler step, orders 1 to 4, without a second
     /// evaluation.</summary>
     public static Tensor Ipndm(SamplerRun run, Tensor x)
     {
-        var sigmas = run.Sigmas;
         var slopes = new List<Tensor>();
-        for (var i = 0; i < sigmas.Length - 1; i++)
+        return run.Steps(x, (x, _, from, to) =>
         {
-            using var step = NewDisposeScope();
-            var (from, to) = (sigmas[i], sigmas[i + 1]);
             var denoised = run.Denoise(x, from);
-            Remember(step, slopes, Slope(x, denoised, from), run.Options.Order ?? 4);
+            Remember(slopes, Slope(x, denoised, from), run.Options.Order ?? 4);
             // Adams-Bashforth, but the last step goes straight to the estimate
-            x = step.MoveToOuter(to == 0 ? denoised.alias() : x + AdamsBashforth(slopes) * (to - from));
-            run.Report(i, to, x, denoised);
-        }
-        return x;
+            return (to == 0 ? denoised.alias() : x + AdamsBashforth(slopes) * (to - from), denoised);
+        });
     }
 
     /// <summary>DEIS (Zhang and Chen 2023), log-rho kind: the slope as a polynomial in log sigma, integrated exactly over sigma. Orders 1 to 3.</summary>
@@ -83,27 +70,23 @@ internal static class MultistepSamplers
         var sigmas = run.Sigmas;
         var slopes = new List<Tensor>();
         var steps = sigmas.Length - 1;
-        for (var i = 0; i < steps; i++)
+        return run.Steps(x, (x, i, from, to) =>
         {
-            using var step = NewDisposeScope();
-            var (from, to) = (sigmas[i], sigmas[i + 1]);
             var denoised = run.Denoise(x, from);
-            Remember(step, slopes, Slope(x, denoised, from), run.Options.Order ?? 2);
+            Remember(slopes, Slope(x, denoised, from), run.Options.Order ?? 2);
             var order = slopes.Count;
             if ((run.Options.LowerOrderFinal ?? true) && steps < 15) order = Math.Min(order, steps - i);
             if (to == 0) order = 1;
 
             var logs = Enumerable.Range(0, order).Select(back => Math.Log(sigmas[i - back])).ToArray();
             for (var j = 0; j < order; j++) x = x + slopes[j] * (LogPrimitive(logs, j, to) - LogPrimitive(logs, j, from));
-            x = step.MoveToOuter(x);
-            run.Report(i, to, x, denoised);
-        }
-        return x;
+            return (x, denoised);
+        });
     }
 
-    private static void Remember(DisposeScope step, List<Tensor> slopes, Tensor slope, int most)
+    private static void Remember(List<Tensor> slopes, Tensor slope, int most)
     {
-        slopes.Insert(0, step.MoveToOuter(slope));
+        slopes.Insert(0, slope.MoveToOuterDisposeScope());
         if (slopes.Count > most) slopes.RemoveAt(most);
     }
 

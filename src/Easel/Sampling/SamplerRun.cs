@@ -23,6 +23,20 @@ internal sealed record SamplerRun(Denoiser Denoiser, double[] Sigmas, NoiseSched
         OnStep?.Invoke(new StepInfo(index, count ?? Sigmas.Length - 1, sigma, x, denoised));
     }
 
+    /// <summary>Goes through the noise levels, <paramref name="take"/> being given the latents, the step's number and its two levels. What it returns is the
+    /// latents at the second level and the estimate that the step used; what else it makes is gone after the step.</summary>
+    public Tensor Steps(Tensor x, Func<Tensor, int, double, double, (Tensor X, Tensor Denoised)> take)
+    {
+        for (var i = 0; i < Sigmas.Length - 1; i++)
+        {
+            using var step = NewDisposeScope();
+            (x, var denoised) = take(x, i, Sigmas[i], Sigmas[i + 1]);
+            x = step.MoveToOuter(x);
+            Report(i, Sigmas[i + 1], x, denoised);
+        }
+        return x;
+    }
+
     /// <summary>Adds noise of the size <paramref name="up"/>; draws none where none is wanted.</summary>
     public Tensor Renoise(Tensor x, double from, double to, double up)
     {

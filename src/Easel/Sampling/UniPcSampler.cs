@@ -5,12 +5,10 @@ namespace Easel.Sampling;
 internal static class UniPcSampler
 {
     /// <summary>B(h) = exp(h) - 1, the kind for guided sampling; order 2 unless told otherwise (diffusers' defaults). Orders 1 to 3.</summary>
-    public static Tensor Bh2(SamplerRun run, Tensor x) =>
-        Run(run, x, run.Options.Order ?? 2, b => Math.Exp(b) - 1);
+    public static Tensor Bh2(SamplerRun run, Tensor x) => Run(run, x, run.Options.Order ?? 2, b => Math.Exp(b) - 1);
 
     /// <summary>B(h) = h; order 3 unless told otherwise (AUTOMATIC1111's defaults). Orders 1 to 3.</summary>
-    public static Tensor Bh1(SamplerRun run, Tensor x) =>
-        Run(run, x, run.Options.Order ?? 3, b => b);
+    public static Tensor Bh1(SamplerRun run, Tensor x) => Run(run, x, run.Options.Order ?? 3, b => b);
 
     private static Tensor Run(SamplerRun run, Tensor x, int most, Func<double, double> scale)
     {
@@ -18,25 +16,21 @@ internal static class UniPcSampler
         var steps = sigmas.Length - 1;
         var estimates = new List<Tensor>();      // newest first; estimates[k] was made at sigmas[i - k]
         var (before, order) = (x, 0);
-        for (var i = 0; i < steps; i++)
+        return run.Steps(x, (x, i, from, to) =>
         {
-            using var step = NewDisposeScope();
-            var to = sigmas[i + 1];
-            var denoised = step.MoveToOuter(run.Denoise(x, sigmas[i]));
+            var denoised = run.Denoise(x, from).MoveToOuterDisposeScope();
             // UniC: the last step again, now knowing the estimate at its end
-            if (i > 0 && sigmas[i] != sigmas[i - 1]) x = Step(before, sigmas, i - 1, sigmas[i], estimates, denoised, order, scale);
+            if (i > 0 && from != sigmas[i - 1])
+                x = Step(before, sigmas, i - 1, from, estimates, denoised, order, scale).MoveToOuterDisposeScope();
             estimates.Insert(0, denoised);
             if (estimates.Count > 3) estimates.RemoveAt(3);
 
             order = Math.Min(most, i + 1);
             if (run.Options.LowerOrderFinal ?? true) order = Math.Min(order, steps - i);
-            before = step.MoveToOuter(x);
+            before = x;
             // UniP; at 0 its limit is the estimate, and a step of no length does nothing
-            x = to == 0 ? denoised.alias() : to == sigmas[i] ? x.alias() : Step(before, sigmas, i, to, estimates, null, order, scale);
-            x = step.MoveToOuter(x);
-            run.Report(i, to, x, denoised);
-        }
-        return x;
+            return (to == 0 ? denoised.alias() : to == from ? x.alias() : Step(before, sigmas, i, to, estimates, null, order, scale), denoised);
+        });
     }
 
     /// <summary>One step of the predictor, or of the corrector where the estimate at the step's end is given (the paper's algorithms 2 and 1).</summary>
