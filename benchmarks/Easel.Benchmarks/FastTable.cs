@@ -21,8 +21,16 @@ internal static class FastTable
         if (!File.Exists(path) && !Directory.Exists(path)) path = RandomModel.Folder(path);
         int? Whole(int index) => args.Length > index ? int.Parse(args[index]) : null;
         var (side, steps, count) = (Whole(1), Whole(2) ?? 25, Math.Min(Whole(3) ?? 4, Prompts.Length));
-        var request = new GenerationRequest { Prompts = Prompts[..count], Width = side, Height = side, Steps = steps,
-            Sampler = args.ElementAtOrDefault(4) ?? "dpmpp_2m", Seed = 1, Watermark = false };
+        var request = new GenerationRequest
+        {
+            Prompts = Prompts[..count],
+            Width = side,
+            Height = side,
+            Steps = steps,
+            Sampler = args.ElementAtOrDefault(4) ?? "dpmpp_2m",
+            Seed = 1,
+            Watermark = false
+        };
 
         using var generator = ImageGenerator.Load(path);
         generator.Generate(request with { Prompts = Prompts[..1], Steps = 1 }); // what is done for the first time

@@ -17,8 +17,16 @@ internal static class PlanCheck
             MemoryLimit = args.Length > 4 ? (long)(double.Parse(args[4]) * (1 << 30)) : null,
         };
         var (side, steps) = (int.Parse(args[2]), int.Parse(args[3]));
-        var request = new GenerationRequest { Prompt = "a hamster painting with a brush", Width = side, Height = side, Steps = steps, Sampler = "euler",
-            Seed = 1, Watermark = false };
+        var request = new GenerationRequest
+        {
+            Prompt = "a hamster painting with a brush",
+            Width = side,
+            Height = side,
+            Steps = steps,
+            Sampler = "euler",
+            Seed = 1,
+            Watermark = false
+        };
 
         using var generator = ImageGenerator.Load(path, options);
         var loaded = peakMemory();

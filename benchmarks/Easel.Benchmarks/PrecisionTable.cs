@@ -11,8 +11,16 @@ internal static class PrecisionTable
         var path = args.ElementAtOrDefault(0) ?? BuiltInModel.Path;
         int? Whole(int index) => args.Length > index ? int.Parse(args[index]) : null;
         var side = Whole(1);
-        var request = new GenerationRequest { Prompts = FastTable.Prompts, Width = side, Height = side, Steps = Whole(2) ?? 20, Sampler = "dpmpp_2m", Seed = 1,
-            Watermark = false };
+        var request = new GenerationRequest
+        {
+            Prompts = FastTable.Prompts,
+            Width = side,
+            Height = side,
+            Steps = Whole(2) ?? 20,
+            Sampler = "dpmpp_2m",
+            Seed = 1,
+            Watermark = false
+        };
         List<RgbImage> Draw(Precision precision, long seed)
         {
             using var generator = ImageGenerator.Load(path, new LoadOptions { Precision = precision, Device = "cpu" });

@@ -103,8 +103,15 @@ var stepTimes = new List<double>();
 double decode = 0, last = 0;
 var decoding = false;
 clock.Restart();
-var request = new GenerationRequest { Prompt = "a hamster painting with a brush", Steps = steps, Sampler = "euler", Seed = 1, Watermark = false,
-    BatchSize = batch };
+var request = new GenerationRequest
+{
+    Prompt = "a hamster painting with a brush",
+    Steps = steps,
+    Sampler = "euler",
+    Seed = 1,
+    Watermark = false,
+    BatchSize = batch
+};
 generator.Generate(
     model == "x4" ? request with { InitImage = new RgbImage(side, side), GuidanceScale = 1 } : request with { Width = side, Height = side },
     progress =>

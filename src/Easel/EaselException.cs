@@ -25,7 +25,8 @@ public sealed class InvalidRequestException : EaselException
     /// <summary>The name of the setting.</summary>
     public string Field { get; }
 
-    /// <summary>What is wrong with its value, to be put behind the name that the setting has in some shell: "is 200; it must be from 0 to 100."; null where the message stands for itself.</summary>
+    /// <summary>What is wrong with its value, to be put behind the name that the setting has in some shell: "is 200; it must be from 0 to 100."; null where the
+    /// message stands for itself.</summary>
     public string? Finding { get; }
 }
 
@@ -42,7 +43,8 @@ public sealed class CheckpointException : EaselException
 internal sealed class NonFiniteException : EaselException
 {
     private NonFiniteException() : base(
-        "The model computed values that are not finite numbers, so there is no picture; its file may be damaged, or full precision may help.") { }
+        "The model computed values that are not finite numbers, so there is no picture; its file may be damaged, or full precision may help.")
+    { }
 
     public static void ThrowIfAny(TorchSharp.torch.Tensor values)
     {

@@ -1,7 +1,8 @@
 namespace Easel;
 
 /// <summary>
-/// How much work a run may leave out, at the price of a picture that is not quite the exact one. What each level leaves out, and how far pictures then differ, is in
+/// How much work a run may leave out, at the price of a picture that is not quite the exact one. What each level leaves out, and how far pictures then differ,
+/// is in
 /// docs/fast.md.
 /// </summary>
 public enum FastLevel

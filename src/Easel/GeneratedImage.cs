@@ -6,7 +6,8 @@ namespace Easel;
 /// <param name="Image">The pixels.</param>
 /// <param name="Request">The request, as it was carried out: the size and the seed are filled in.</param>
 /// <param name="Prompt">The prompt of this picture.</param>
-/// <param name="Seed">The seed that gives this picture: of its own, or of the whole run where one stream serves it (see <see cref="NoiseLike.CompVis"/>).</param>
+/// <param name="Seed">The seed that gives this picture: of its own, or of the whole run where one stream serves it (see
+/// <see cref="NoiseLike.CompVis"/>).</param>
 /// <param name="Index">The picture's place in the run, from 0.</param>
 /// <param name="HasWatermark">Whether the picture carries the invisible watermark.</param>
 public sealed record GeneratedImage(RgbImage Image, GenerationRequest Request, string Prompt, long Seed, int Index, bool HasWatermark)

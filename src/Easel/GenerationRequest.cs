@@ -8,7 +8,8 @@ public enum NoiseLike
     /// <summary>Each picture has its own stream from its own seed (seed, seed + 1, ...): picture k is the same alone as in a batch, on every device.</summary>
     PerPicture,
 
-    /// <summary>One stream for the whole run, as in the scripts of CompVis and Stability AI: the same integer gives the same pictures as there, batch by batch.</summary>
+    /// <summary>One stream for the whole run, as in the scripts of CompVis and Stability AI: the same integer gives the same pictures as there, batch by
+    /// batch.</summary>
     CompVis,
 
     /// <summary>Each picture has its own stream of CUDA's Philox generator, as AUTOMATIC1111 draws on an NVIDIA card.</summary>
@@ -75,7 +76,8 @@ public sealed record Margins(int Left = 0, int Top = 0, int Right = 0, int Botto
 }
 
 /// <summary>
-/// Everything that decides a picture, beside the model. Immutable; what to do follows from what is set: a picture in <see cref="InitImage"/> makes it image to image,
+/// Everything that decides a picture, beside the model. Immutable; what to do follows from what is set: a picture in <see cref="InitImage"/> makes it image to
+/// image,
 /// a <see cref="Mask"/> inpainting.
 /// </summary>
 public sealed record GenerationRequest
@@ -108,11 +110,13 @@ public sealed record GenerationRequest
     /// <summary>Name of the noise schedule; null for the one that suits the sampler.</summary>
     public string? Schedule { get; init; }
 
-    /// <summary>How strongly the prompt pulls, 0 to 100; at 1 the negative prompt is not looked at and each step costs half. Null for what suits the model.</summary>
+    /// <summary>How strongly the prompt pulls, 0 to 100; at 1 the negative prompt is not looked at and each step costs half. Null for what suits the
+    /// model.</summary>
     public double? GuidanceScale { get; init; }
 
     /// <summary>
-    /// How far guidance is brought back to the spread of the answer to the prompt, against the glare of a high scale, 0 to 1 ("Common Diffusion Noise Schedules and Sample Steps are
+    /// How far guidance is brought back to the spread of the answer to the prompt, against the glare of a high scale, 0 to 1 ("Common Diffusion Noise Schedules
+    /// and Sample Steps are
     /// Flawed", arXiv 2305.08891, section 3.4). Default 0.
     /// </summary>
     public double GuidanceRescale { get; init; }
@@ -206,10 +210,12 @@ public sealed record GenerationRequest
     /// <summary>A depth map for a depth model, as large as <see cref="InitImage"/>, near is bright; null to have it estimated.</summary>
     public DepthImage? Depth { get; init; }
 
-    /// <summary>Noise added to the small picture of an upscaler, 0 to what the model was trained with (350 for the x4 upscaler), at most 1000. Default 20.</summary>
+    /// <summary>Noise added to the small picture of an upscaler, 0 to what the model was trained with (350 for the x4 upscaler), at most 1000. Default
+    /// 20.</summary>
     public int NoiseLevel { get; init; } = 20;
 
-    /// <summary>Whether the invisible watermark of the original scripts is written. Default true; pictures of fewer than 256 x 256 pixels cannot carry it.</summary>
+    /// <summary>Whether the invisible watermark of the original scripts is written. Default true; pictures of fewer than 256 x 256 pixels cannot carry
+    /// it.</summary>
     public bool Watermark { get; init; } = true;
 
     /// <summary>Largest side in pixels that a picture may have.</summary>

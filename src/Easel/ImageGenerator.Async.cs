@@ -15,11 +15,13 @@ public sealed partial class ImageGenerator
 
     /// <inheritdoc cref="IImageGenerator.GenerateAsync"/>
     public Task<GenerationResult> GenerateAsync(
-        GenerationRequest request, IProgress<GenerationProgress>? progress = null, CancellationToken cancel = default, Action<GeneratedImage>? onImage = null) =>
+        GenerationRequest request, IProgress<GenerationProgress>? progress = null, CancellationToken cancel = default,
+            Action<GeneratedImage>? onImage = null) =>
         GenerateAsync(this, request, progress, cancel, onImage);
 
     internal static Task<GenerationResult> GenerateAsync(
-        IImageGenerator generator, GenerationRequest request, IProgress<GenerationProgress>? progress, CancellationToken cancel, Action<GeneratedImage>? onImage) =>
+        IImageGenerator generator, GenerationRequest request, IProgress<GenerationProgress>? progress, CancellationToken cancel,
+            Action<GeneratedImage>? onImage) =>
         OnOwnThread(() => generator.Generate(request, progress is null ? null : told => progress.Report(WithPictures(told)), cancel, onImage), cancel);
 
     /// <summary>Progress whose preview is made already: the state of the batch is gone by the time that whoever posts it somewhere looks.</summary>

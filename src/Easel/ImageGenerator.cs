@@ -72,7 +72,8 @@ public sealed partial class ImageGenerator : IImageGenerator
         options ??= new LoadOptions();
         NativeRuntime.Load(options.IsSmall || path == BuiltInModel.Path);
         var (speed, watch) = (MachineSpeed.In(options.CacheFolder), Stopwatch.StartNew());
-        var model = ModelLoader.Load(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device), share =>
+        var model = ModelLoader.Load(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device),
+            share =>
         {
             cancel.ThrowIfCancellationRequested();
             onProgress?.Invoke(share);
@@ -126,7 +127,8 @@ public sealed partial class ImageGenerator : IImageGenerator
         Load(BuiltInModel.Path, options, onProgress, cancel);
 
     /// <inheritdoc/>
-    public GenerationResult Generate(GenerationRequest request, Action<GenerationProgress>? onProgress = null, CancellationToken cancel = default, Action<GeneratedImage>? onImage = null)
+    public GenerationResult Generate(GenerationRequest request, Action<GenerationProgress>? onProgress = null, CancellationToken cancel = default,
+        Action<GeneratedImage>? onImage = null)
     {
         request.Validate();
         request = request.With(Family.Defaults) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) }; // as wide as other programs take
@@ -236,7 +238,8 @@ public sealed partial class ImageGenerator : IImageGenerator
     private MemoryPlan FitIntoMemory(RunShape run, RunOutput output)
     {
         var memory = MemoryFor(run, _model.Format);
-        if (!memory.Fits && MemoryPlan.Formats(_options.Precision, _model.Device).Where(format => MemoryFor(run, format).Fits).ToList() is { Count: > 0 } narrower)
+        if (!memory.Fits && MemoryPlan.Formats(_options.Precision, _model.Device).Where(format =>
+            MemoryFor(run, format).Fits).ToList() is { Count: > 0 } narrower)
         {
             output.Remark("Memory is short: the weights are kept in half of it and computed with in full precision.");
             Reload(narrower);

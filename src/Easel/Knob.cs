@@ -104,7 +104,8 @@ public enum KnobNeeds
 public sealed record KnobChoice(object Value, string Word, string Aliases = "", string? Infotext = null, int? Code = null);
 
 /// <summary>
-/// A row of the table of <see cref="Knobs"/>: all that any shell has to know of one setting of a <see cref="GenerationRequest"/>. Flags, help, completion, the text in pictures, the
+/// A row of the table of <see cref="Knobs"/>: all that any shell has to know of one setting of a <see cref="GenerationRequest"/>. Flags, help, completion, the
+/// text in pictures, the
 /// bodies of the APIs and the fields of the page are made from it.
 /// </summary>
 public sealed class Knob
@@ -141,7 +142,8 @@ public sealed class Knob
     /// <summary>One line that says what it does, in lower case and without a full stop.</summary>
     public required string Help { get; init; }
 
-    /// <summary>Flags of the command line, the usual one first; none where it cannot be set there. A switch that is on by default is turned off by its flag.</summary>
+    /// <summary>Flags of the command line, the usual one first; none where it cannot be set there. A switch that is on by default is turned off by its
+    /// flag.</summary>
     public IReadOnlyList<string> Flags { get; init; } = [];
 
     /// <summary>Spellings of the original scripts, by which a command line is known to mean what it means there.</summary>
@@ -224,7 +226,8 @@ public sealed class Knob
     {
         var type = Nullable.GetUnderlyingType(_property.PropertyType) ?? _property.PropertyType;
         var copy = request with { };
-        _property.SetValue(copy, value is IConvertible and not Enum && value.GetType() != type ? Convert.ChangeType(value, type, CultureInfo.InvariantCulture) : value);
+        _property.SetValue(copy, value is IConvertible and not Enum && value.GetType() != type ? Convert.ChangeType(value, type, CultureInfo.InvariantCulture)
+            : value);
         return copy;
     }
 
@@ -247,8 +250,10 @@ public sealed class Knob
         {
             KnobKind.Text => text,
             KnobKind.Texts => (IReadOnlyList<string>)[text],
-            KnobKind.Whole => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole) && Holds(whole) ? Narrow(whole) : null,
-            KnobKind.Number => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number : null,
+            KnobKind.Whole => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole) && Holds(whole) ? Narrow(whole)
+                : null,
+            KnobKind.Number => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number
+                : null,
             KnobKind.Switch => bool.TryParse(text, out var on) ? on : null,
             KnobKind.Choice => ChoiceOf(text)?.Value,
             KnobKind.Margins => Margins.TryParse(text),
@@ -281,7 +286,8 @@ public sealed class Knob
     public KnobChoice? ChoiceOf(string name)
     {
         var key = name.ToLowerInvariant().Replace('_', '-');
-        return Choices.FirstOrDefault(choice => choice.Word == key || choice.Aliases.Split(' ').Contains(key) || string.Equals(choice.Infotext, name, StringComparison.OrdinalIgnoreCase)
+        return Choices.FirstOrDefault(choice =>
+            choice.Word == key || choice.Aliases.Split(' ').Contains(key) || string.Equals(choice.Infotext, name, StringComparison.OrdinalIgnoreCase)
             || string.Equals(choice.Value.ToString(), name, StringComparison.OrdinalIgnoreCase));
     }
 
@@ -301,7 +307,8 @@ public sealed class Knob
             {
                 var below = number - number % MultipleOf;
                 throw Refused(
-                    FormattableString.Invariant($"is {number:0}, which is not a multiple of {MultipleOf}; the nearest are {below:0} and {below + MultipleOf:0}."));
+                    FormattableString.Invariant(
+                        $"is {number:0}, which is not a multiple of {MultipleOf}; the nearest are {below:0} and {below + MultipleOf:0}."));
             }
         }
         Check?.Invoke(request);

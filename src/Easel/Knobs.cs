@@ -6,14 +6,16 @@ using Request = Easel.GenerationRequest;
 namespace Easel;
 
 /// <summary>
-/// The table of knobs: a row for each property of <see cref="GenerationRequest"/>. To add a knob, add the property, its use, and a row here; every shell has it then. What is special
+/// The table of knobs: a row for each property of <see cref="GenerationRequest"/>. To add a knob, add the property, its use, and a row here; every shell has it
+/// then. What is special
 /// about a knob stands in its row. The order is that of the text in pictures.
 /// </summary>
 public static class Knobs
 {
     private static readonly KnobChoice[] Fits =
     [
-        new(ImageFit.Crop, "crop", Infotext: "Crop", Code: 1), new(ImageFit.Pad, "pad", Infotext: "Pad", Code: 2), new(ImageFit.Stretch, "stretch", Infotext: "Stretch", Code: 0),
+        new(ImageFit.Crop, "crop", Infotext: "Crop", Code: 1), new(ImageFit.Pad, "pad", Infotext: "Pad", Code: 2), new(ImageFit.Stretch, "stretch",
+            Infotext: "Stretch", Code: 0),
     ];
 
     private static readonly KnobChoice[] Fills =
@@ -42,7 +44,8 @@ public static class Knobs
         {
             Label = "Prompt", Help = "what to draw; may also stand alone, without --prompt", Flags = ["--prompt", "-p"],
             SdapiName = "prompt", OpenAiName = "prompt", McpName = "prompt", Tell = _ => null,
-            Check = r => { if (r.Prompts.Count == 0) throw new InvalidRequestException(nameof(r.Prompts), "There is no prompt: give one, even an empty one."); },
+            Check = r => { if (r.Prompts.Count == 0) throw new InvalidRequestException(nameof(r.Prompts),
+                "There is no prompt: give one, even an empty one."); },
         },
         new(nameof(Request.NegativePrompt))
         {
@@ -51,7 +54,8 @@ public static class Knobs
         },
         new(nameof(Request.Steps))
         {
-            Label = "Steps", Noun = "number of steps", Help = "sampling steps: more take longer and are finer", Flags = ["--steps"], ScriptFlags = ["--ddim_steps"],
+            Label = "Steps", Noun = "number of steps", Help = "sampling steps: more take longer and are finer", Flags = ["--steps"],
+                ScriptFlags = ["--ddim_steps"],
             InfotextKey = "Steps", SdapiName = "steps", OpenAiName = "steps", McpName = "steps",
             Range = (1, 1000), DefaultFrom = DefaultFrom.Model, IsTold = Always,
         },
@@ -80,7 +84,8 @@ public static class Knobs
         },
         new(nameof(Request.GuidanceRescale))
         {
-            Label = "Cfg rescale", Help = "how far guidance is brought back to the spread of the prompt's own answer, against glare, 0 to 1", Flags = ["--cfg-rescale"],
+            Label = "Cfg rescale", Help = "how far guidance is brought back to the spread of the prompt's own answer, against glare, 0 to 1",
+                Flags = ["--cfg-rescale"],
             InfotextKey = "CFG Rescale", SdapiName = "cfg_rescale", OpenAiName = "guidance_rescale", McpName = "guidance_rescale", Range = (0, 1), Step = 0.05,
         },
         new(nameof(Request.Seed))
@@ -124,9 +129,11 @@ public static class Knobs
         },
         new(nameof(Request.Extend))
         {
-            Label = "Extend", Noun = "margin", Help = "draw on beyond the picture's edges (also right, bottom, all)", Flags = ["--extend"], ValueName = "left=128,top=64",
+            Label = "Extend", Noun = "margin", Help = "draw on beyond the picture's edges (also right, bottom, all)", Flags = ["--extend"],
+                ValueName = "left=128,top=64",
             InfotextKey = "Extend", Needs = KnobNeeds.Picture,
-            Tell = told => told.Request.Extend is { Any: true } margins ? $"{margins.Left} {margins.Top} {margins.Right} {margins.Bottom}" : null, Take = RequestInfotext.WithMargins,
+            Tell = told => told.Request.Extend is { Any: true } margins ? $"{margins.Left} {margins.Top} {margins.Right} {margins.Bottom}"
+                : null, Take = RequestInfotext.WithMargins,
             Check = r => r.Extend.Validate(r.InitImage),
         },
         new(nameof(Request.NoiseLevel))
@@ -136,7 +143,8 @@ public static class Knobs
         },
         new(nameof(Request.Mask))
         {
-            Label = "Mask", Help = "white is drawn anew, black is kept; without one the picture's transparency counts", Flags = ["--mask"], ValueName = "FILE", McpName = "mask",
+            Label = "Mask", Help = "white is drawn anew, black is kept; without one the picture's transparency counts", Flags = ["--mask"], ValueName = "FILE",
+                McpName = "mask",
             Needs = KnobNeeds.Picture, Check = r => RequireSameSize(r, nameof(r.Mask), "mask", r.Mask?.Width, r.Mask?.Height),
         },
         new(nameof(Request.MaskBlur))
@@ -161,7 +169,8 @@ public static class Knobs
         },
         new(nameof(Request.OnlyMaskedPadding))
         {
-            Label = "Padding", Noun = "padding around the mask", Help = "pixels around the masked part that are seen with it where it is drawn alone", Flags = ["--padding"],
+            Label = "Padding", Noun = "padding around the mask", Help = "pixels around the masked part that are seen with it where it is drawn alone",
+                Flags = ["--padding"],
             InfotextKey = "Masked area padding", SdapiName = "inpaint_full_res_padding", Range = (0, 1024), Step = 8, Needs = KnobNeeds.Mask,
             IsTold = r => r is { Mask: not null, OnlyMasked: true },
         },
@@ -198,7 +207,8 @@ public static class Knobs
         new(nameof(Request.ChurnMax))
         {
             Label = "Churn to", Noun = "highest noise level of churn", Help = "the highest noise level at which churn acts (S_tmax); 0 for all",
-            Flags = ["--churn-max"], InfotextKey = "Sigma tmax", SdapiName = "s_tmax", OpenAiName = "churn_max", McpName = "churn_max", Range = (0, 1000), OnPage = false,
+            Flags = ["--churn-max"], InfotextKey = "Sigma tmax", SdapiName = "s_tmax", OpenAiName = "churn_max", McpName = "churn_max", Range = (0, 1000),
+                OnPage = false,
             NoneWords = ["0"], // as A1111 says "without end"
         },
         new(nameof(Request.NoiseScale))
@@ -230,12 +240,14 @@ public static class Knobs
         },
         new(nameof(Request.Fast))
         {
-            Label = "Fast", Noun = "level of leaving out work", Help = "leave out work, for a picture that differs a little", Flags = ["--fast"], Choices = Levels,
+            Label = "Fast", Noun = "level of leaving out work", Help = "leave out work, for a picture that differs a little", Flags = ["--fast"],
+                Choices = Levels,
             InfotextKey = "Fast", SdapiName = "fast", OpenAiName = "fast", McpName = "fast",
         },
         new(nameof(Request.BatchSize))
         {
-            Label = "At once", Noun = "number of pictures in a batch", Help = "how many pictures are drawn at once", Flags = ["--batch"], ScriptFlags = ["--n_samples"], OnPage = false,
+            Label = "At once", Noun = "number of pictures in a batch", Help = "how many pictures are drawn at once", Flags = ["--batch"],
+                ScriptFlags = ["--n_samples"], OnPage = false,
             InfotextKey = "Batch size", SdapiName = "batch_size", Range = (1, 64), IsTold = IsOneRun, Take = (r, _) => r,
         },
         new(nameof(Request.BatchCount))
@@ -261,7 +273,8 @@ public static class Knobs
 
     private static readonly Dictionary<string, Knob> ByProperty = All.ToDictionary(knob => knob.Property, StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The knob of a property of <see cref="GenerationRequest"/>, in any case; null where it has none, as <see cref="GenerationRequest.Prompt"/>.</summary>
+    /// <summary>The knob of a property of <see cref="GenerationRequest"/>, in any case; null where it has none, as
+    /// <see cref="GenerationRequest.Prompt"/>.</summary>
     public static Knob? Find(string property) => ByProperty.GetValueOrDefault(property == nameof(Request.Prompt) ? nameof(Request.Prompts) : property);
 
     /// <summary>What is turned and does nothing, since there is nothing for it to act on: one sentence each.</summary>
@@ -303,7 +316,8 @@ public static class Knobs
         }
         else if ((width, height) != (picture.Width, picture.Height))
         {
-            throw new InvalidRequestException(property, $"The {noun} is {width}x{height} but the picture is {picture.Width}x{picture.Height}; they must be of one size.");
+            throw new InvalidRequestException(property,
+                $"The {noun} is {width}x{height} but the picture is {picture.Width}x{picture.Height}; they must be of one size.");
         }
     }
 }

@@ -23,17 +23,20 @@ public sealed record LoadOptions
     /// <summary>A file with another autoencoder; null for the checkpoint's own.</summary>
     public string? Vae { get; init; }
 
-    /// <summary>A file with the tiny autoencoder (TAESD), which then decodes in place of the model's own: many times faster, a little coarser. Null for none.</summary>
+    /// <summary>A file with the tiny autoencoder (TAESD), which then decodes in place of the model's own: many times faster, a little coarser. Null for
+    /// none.</summary>
     public string? TinyVae { get; init; }
 
     /// <summary>A file with the depth estimator (MiDaS DPT-Hybrid) for a depth model that does not hold one; null for none.</summary>
     public string? DepthModel { get; init; }
 
-    /// <summary>Whether to compute with libtorch's own operators only, and not with Easel's faster layers: to compare, or where those are in doubt. Default false.</summary>
+    /// <summary>Whether to compute with libtorch's own operators only, and not with Easel's faster layers: to compare, or where those are in doubt. Default
+    /// false.</summary>
     public bool PlainKernels { get; init; }
 
     /// <summary>
-    /// Bytes of memory that the model and its runs may take together; null for what the system has free. Where it is short, networks are let go when their part is done, and pictures
+    /// Bytes of memory that the model and its runs may take together; null for what the system has free. Where it is short, networks are let go when their part
+    /// is done, and pictures
     /// are decoded in tiles.
     /// </summary>
     public long? MemoryLimit { get; init; }

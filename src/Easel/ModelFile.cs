@@ -76,7 +76,8 @@ public sealed record ModelFile
     /// <param name="folder">The folder; one that does not exist is an empty one.</param>
     public static IReadOnlyList<KeyValuePair<string, string>> LorasIn(string folder) => NamedFiles.Loras(folder).All;
 
-    /// <summary>The textual inversions that prompts can call out of a folder (<see cref="LoadOptions.EmbeddingFolder"/>): name and path of each, by name.</summary>
+    /// <summary>The textual inversions that prompts can call out of a folder (<see cref="LoadOptions.EmbeddingFolder"/>): name and path of each, by
+    /// name.</summary>
     /// <param name="folder">The folder; one that does not exist is an empty one.</param>
     public static IReadOnlyList<KeyValuePair<string, string>> EmbeddingsIn(string folder) => NamedFiles.Embeddings(folder).All;
 

@@ -1,9 +1,9 @@
-using Easel.Weights;
 using Easel.Imaging;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
 using Easel.Tests.Weights;
 using Easel.Text;
+using Easel.Weights;
 using Easel.Weights.Formats;
 using static TorchSharp.torch;
 

@@ -14,11 +14,14 @@ public sealed class KnobTests
     /// <summary>A value of each knob that is not its default.</summary>
     private static readonly Dictionary<string, object> Other = new()
     {
-        [nameof(GenerationRequest.Prompts)] = (string[])["a cat"], [nameof(GenerationRequest.NegativePrompt)] = "dogs",
+        [nameof(GenerationRequest.Prompts)] = (string[])["a cat"],
+        [nameof(GenerationRequest.NegativePrompt)] = "dogs",
         [nameof(GenerationRequest.Sampler)] = "heun",
-        [nameof(GenerationRequest.Schedule)] = "karras", [nameof(GenerationRequest.Extend)] = new Margins(8, 16, 24, 32),
+        [nameof(GenerationRequest.Schedule)] = "karras",
+        [nameof(GenerationRequest.Extend)] = new Margins(8, 16, 24, 32),
         [nameof(GenerationRequest.InitImage)] = Picture,
-        [nameof(GenerationRequest.Mask)] = new GrayImage(64, 64), [nameof(GenerationRequest.Depth)] = new DepthImage(64, 64, new ushort[64 * 64]),
+        [nameof(GenerationRequest.Mask)] = new GrayImage(64, 64),
+        [nameof(GenerationRequest.Depth)] = new DepthImage(64, 64, new ushort[64 * 64]),
     };
 
     public static TheoryData<string> Names => [.. Knobs.All.Select(knob => knob.Property)];
@@ -70,8 +73,17 @@ public sealed class KnobTests
         if (elsewhere.Contains(property)) return;
         var request = new GenerationRequest
         {
-            Prompt = "a cat", Steps = 20, Sampler = "euler", Schedule = "normal", GuidanceScale = 7, Seed = 1, Width = 64, Height = 64, InitImage = Picture,
-            Mask = new GrayImage(64, 64), OnlyMasked = property == nameof(GenerationRequest.OnlyMaskedPadding),
+            Prompt = "a cat",
+            Steps = 20,
+            Sampler = "euler",
+            Schedule = "normal",
+            GuidanceScale = 7,
+            Seed = 1,
+            Width = 64,
+            Height = 64,
+            InitImage = Picture,
+            Mask = new GrayImage(64, 64),
+            OnlyMasked = property == nameof(GenerationRequest.OnlyMaskedPadding),
             Like = property is nameof(GenerationRequest.BatchSize) or nameof(GenerationRequest.BatchCount) ? NoiseLike.CompVis : NoiseLike.PerPicture,
         };
         var turned = knob.Set(request, property == nameof(GenerationRequest.Sampler) ? "Heun" : property == nameof(GenerationRequest.Schedule) ? "Karras"
@@ -113,8 +125,17 @@ public sealed class KnobTests
     public void WhatIsNotHonouredIsTold()
     {
         using var generator = ImageGenerator.Load(Models.LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full });
-        var request = new GenerationRequest { Prompt = "a cat <hypernet:fur:1>", Steps = 1, Width = 64, Height = 64, Seed = 1, Strength = 0.5, MaskBlur = 8,
-            NoiseLevel = 50 };
+        var request = new GenerationRequest
+        {
+            Prompt = "a cat <hypernet:fur:1>",
+            Steps = 1,
+            Width = 64,
+            Height = 64,
+            Seed = 1,
+            Strength = 0.5,
+            MaskBlur = 8,
+            NoiseLevel = 50
+        };
         Assert.Equal(
         [
             "The strength does nothing here: it needs an input picture.", "The noise level does nothing here: it needs a model that enlarges.",

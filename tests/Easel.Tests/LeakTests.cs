@@ -1,8 +1,8 @@
-using Easel.Weights;
 using System.Diagnostics;
 using Easel.Imaging;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
+using Easel.Weights;
 using TorchSharp;
 
 namespace Easel.Tests;

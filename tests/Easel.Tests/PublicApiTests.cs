@@ -5,7 +5,8 @@ using PublicApiGenerator;
 
 namespace Easel.Tests;
 
-/// <summary>Guards what a user of the NuGet package sees: nothing changes unnoticed, nothing of the libraries underneath shows, and the shells use nothing else.</summary>
+/// <summary>Guards what a user of the NuGet package sees: nothing changes unnoticed, nothing of the libraries underneath shows, and the shells use nothing
+/// else.</summary>
 public sealed class PublicApiTests
 {
     private const string Accept = "EASEL_ACCEPT_API";
@@ -54,7 +55,8 @@ public sealed class PublicApiTests
     private static IEnumerable<string> FriendsOf(Assembly assembly) =>
         assembly.GetCustomAttributes<InternalsVisibleToAttribute>().Select(friend => friend.AssemblyName).Order(StringComparer.Ordinal);
 
-    private static List<string> Lines(string text) => [.. text.ReplaceLineEndings("\n").Split('\n').Select(line => line.TrimEnd()).Where(line => line.Length > 0)];
+    private static List<string> Lines(string text) => [.. text.ReplaceLineEndings("\n").Split('\n').Select(line => line.TrimEnd()).Where(line =>
+        line.Length > 0)];
 
     private static string Here([CallerFilePath] string path = "") => path;
 }

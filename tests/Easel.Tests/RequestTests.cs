@@ -99,8 +99,14 @@ public sealed class RequestTests : IDisposable
     public void ExtendingKeepsThePictureAndDrawsTheMargins()
     {
         var picture = ImageFile.Load(Goldens.Path("inpaint/image.png"));
-        var result = _generator.Generate(Plain with { Width = null, Height = null, InitImage = picture, Extend = new Margins(Left: 30, Bottom: 10),
-            Strength = 1 }).Images[0].Image;
+        var result = _generator.Generate(Plain with
+        {
+            Width = null,
+            Height = null,
+            InitImage = picture,
+            Extend = new Margins(Left: 30, Bottom: 10),
+            Strength = 1
+        }).Images[0].Image;
         Assert.Equal((picture.Width + 30, picture.Height + 10), (result.Width, result.Height));
         Assert.Equal(picture.Pixels, result.Crop(new ImageRegion(30, 0, picture.Width, picture.Height)).Pixels);
     }

@@ -82,8 +82,15 @@ public sealed class SketchTests : IClassFixture<SketchModel>
 
         // Redness is what a negative prompt takes away here.
         double Redness(string prompt, string negative, double scale) => Enumerable.Range(0, 4).Average(seed =>
-            RednessOf(Draw(new GenerationRequest { Prompt = prompt, NegativePrompt = negative, GuidanceScale = scale, Seed = seed, Steps = 12,
-                Watermark = false })));
+            RednessOf(Draw(new GenerationRequest
+            {
+                Prompt = prompt,
+                NegativePrompt = negative,
+                GuidanceScale = scale,
+                Seed = seed,
+                Steps = 12,
+                Watermark = false
+            })));
 
         var (away, plain) = (Redness("an apple", "a red apple", 5), Redness("an apple", "", 5));
         Assert.True(away < plain, $"{away} {plain}");

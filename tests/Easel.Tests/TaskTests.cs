@@ -1,4 +1,3 @@
-using Easel.Weights;
 using System.Globalization;
 using Easel.Imaging;
 using Easel.Pipeline;
@@ -6,6 +5,7 @@ using Easel.Sampling;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
 using Easel.Tests.Weights;
+using Easel.Weights;
 using Easel.Weights.Formats;
 using static TorchSharp.torch;
 

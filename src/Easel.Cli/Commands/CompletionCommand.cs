@@ -66,7 +66,8 @@ internal static class CompletionCommand
         return new PlainCommand(Ask, "what may come next", new HelpNotes("--position N -- LINE", []), [position, line], parsed =>
         {
             foreach (var answer in Answers(parsed.GetRequiredValue(line), parsed.GetValue(position), shell)) shell.Out.WriteLine(answer);
-        }) { Hidden = true };
+        })
+        { Hidden = true };
     }
 
     /// <summary>What may follow in a line up to a position; null is its end.</summary>

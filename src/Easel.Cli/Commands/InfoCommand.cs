@@ -1,7 +1,7 @@
-using Easel.Imaging;
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
+using Easel.Imaging;
 
 namespace Easel.Cli.Commands;
 

@@ -35,7 +35,15 @@ internal sealed record Profile
         Prompt = VirusMonster,
         Request = new()
         {
-            BatchSize = 3, BatchCount = 2, Steps = 50, Sampler = "ddim", GuidanceScale = 7.5, Eta = 0, Seed = 42, Like = NoiseLike.CompVis, Literal = true,
+            BatchSize = 3,
+            BatchCount = 2,
+            Steps = 50,
+            Sampler = "ddim",
+            GuidanceScale = 7.5,
+            Eta = 0,
+            Seed = 42,
+            Like = NoiseLike.CompVis,
+            Literal = true,
         },
         Side = 512,
         Grid = true,

@@ -18,8 +18,12 @@ internal sealed class RunView(JobQueue queue, JobRun run, ServerMetrics metrics)
             if (progress.Step > 1) metrics.Step(Stopwatch.GetElapsedTime(_lastStep, now));
             _lastStep = now;
         }
-        var stage = progress.Stage switch { GenerationStage.Encoding => JobStage.Encoding, GenerationStage.Decoding => JobStage.Decoding,
-            _ => JobStage.Sampling };
+        var stage = progress.Stage switch
+        {
+            GenerationStage.Encoding => JobStage.Encoding,
+            GenerationStage.Decoding => JobStage.Decoding,
+            _ => JobStage.Sampling
+        };
         var job = new JobProgress(stage, progress.Batch, progress.BatchCount, progress.Step, progress.StepCount, progress.Share, progress.Left?.TotalSeconds);
         queue.Report(run, job, PreviewOf(progress));
     }

@@ -8,8 +8,12 @@ internal static class KnobSchema
     {
         var properties = new JsonObject();
         foreach (var knob in knobs) properties[nameOf(knob)] = Of(knob);
-        return new JsonObject { ["type"] = "object", ["properties"] = properties,
-            ["required"] = new JsonArray([.. required.ToArray().Select(name => JsonValue.Create(name))]) };
+        return new JsonObject
+        {
+            ["type"] = "object",
+            ["properties"] = properties,
+            ["required"] = new JsonArray([.. required.ToArray().Select(name => JsonValue.Create(name))])
+        };
     }
 
     public static JsonObject Of(Knob knob)

@@ -44,8 +44,12 @@ internal sealed class ModelLibrary(ServerOptions options)
             _read = Stopwatch.GetTimestamp();
             var files = Files().ToList();
             var names = Names(files);
-            var entries = files.Select(file => Describe(file.Path) with { Name = names[file.Path],
-                Sha256 = ModelStamp.KnownHashOf(file.Path, options.Load.CacheFolder), IsBuiltIn = file.Path == BuiltInModel.Path });
+            var entries = files.Select(file => Describe(file.Path) with
+            {
+                Name = names[file.Path],
+                Sha256 = ModelStamp.KnownHashOf(file.Path, options.Load.CacheFolder),
+                IsBuiltIn = file.Path == BuiltInModel.Path
+            });
             _entries = [.. entries.OrderBy(entry => entry.Use == ModelUse.None).ThenBy(entry => entry.IsBuiltIn)
                 .ThenBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)];
         }

@@ -23,8 +23,12 @@ internal sealed class McpJobs(JobQueue queue, Gallery gallery, IHttpContextAcces
                 {
                     job = happened.Job;
                     if (job.Progress is not { } now) continue;
-                    progress.Report(new ProgressNotificationValue { Progress = (float)now.Share, Total = 1,
-                        Message = $"{now.Stage} {now.Step}/{now.StepCount}" });
+                    progress.Report(new ProgressNotificationValue
+                    {
+                        Progress = (float)now.Share,
+                        Total = 1,
+                        Message = $"{now.Stage} {now.Step}/{now.StepCount}"
+                    });
                 }
             }
             finally

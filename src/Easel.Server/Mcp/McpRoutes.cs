@@ -11,8 +11,12 @@ internal static class McpRoutes
         services.AddSingleton<McpJobs>();
         services.AddMcpServer(server =>
         {
-            server.ServerInfo = new Implementation { Name = "easel", Title = "Easel",
-                Version = typeof(McpRoutes).Assembly.GetName().Version?.ToString(3) ?? "0" };
+            server.ServerInfo = new Implementation
+            {
+                Name = "easel",
+                Title = "Easel",
+                Version = typeof(McpRoutes).Assembly.GetName().Version?.ToString(3) ?? "0"
+            };
             server.ServerInstructions = "Easel draws pictures on this computer. Drawing may take minutes; progress is told.";
         }).WithHttpTransport(http => http.Stateless = true).WithTools<McpTools>().WithTools(DrawingTool.All);
     }

@@ -94,8 +94,11 @@ internal sealed record ImageOrder
         if (width is not { } wide || height is not { } high) return request;
         if (request is not { InitImage: { } picture, Mask: { } mask }) return request with { Width = wide, Height = high };
         if ((picture.Width, picture.Height) == (wide, high)) return request;
-        return request with { InitImage = Resampling.Fit(picture, wide, high, request.Fit),
-            Mask = Resampling.Fit(mask.ToRgb(), wide, high, request.Fit).ToGray() };
+        return request with
+        {
+            InitImage = Resampling.Fit(picture, wide, high, request.Fit),
+            Mask = Resampling.Fit(mask.ToRgb(), wide, high, request.Fit).ToGray()
+        };
     }
 
     /// <summary>The names of OpenAI's own models, which programs have set, stand for the model that the server was given.</summary>

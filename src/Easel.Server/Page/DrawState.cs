@@ -170,8 +170,12 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
         if (told.NeedsPicture) throw new EaselException("This picture was made from another one, which its settings do not hold: use it as input instead.");
         var request = told.ToRequest() with { Seed = null, BatchSize = 1, BatchCount = 4 };
         Shown = null;
-        return queue.Submit(new JobRequest { Model = picture.Model is { } name ? library.Find(name, ModelUse.Checkpoint)?.Name
-            : null, Request = request }, client);
+        return queue.Submit(new JobRequest
+        {
+            Model = picture.Model is { } name ? library.Find(name, ModelUse.Checkpoint)?.Name
+            : null,
+            Request = request
+        }, client);
     }
 
     /// <summary>Enlarges a picture of the gallery with the best that there is.</summary>

@@ -53,8 +53,14 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery)
         var scale = body.ResizeMode == 0 ? body.UpscalingResize
             : Math.Max((double)body.UpscalingResizeW / picture.Width, (double)body.UpscalingResizeH / picture.Height);
         var requests = upscalers.Select(upscaler =>
-            new JobRequest { Task = JobTask.Enlarge, Model = upscaler, Scale = scale, Parameters = text,
-                Request = new GenerationRequest { InitImage = picture } });
+            new JobRequest
+            {
+                Task = JobTask.Enlarge,
+                Model = upscaler,
+                Scale = scale,
+                Parameters = text,
+                Request = new GenerationRequest { InitImage = picture }
+            });
         using var task = tasks.Begin("extras", client, alone: false);
         var jobs = await task.RunAsync([.. requests], aborted);
         var enlarged = jobs.SelectMany(job => job.Pictures).Select(gallery.Read).ToList();

@@ -39,8 +39,14 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
         var plain = ((string[])[Extras.None, "Lanczos", "Nearest"])
             .Select(name => new { name, model_name = (string?)null, model_path = (string?)null, model_url = (string?)null, scale = (double?)4 });
         return plain.Concat(library.Entries.Where(entry => entry.Use == ModelUse.Upscaler)
-            .Select(model => new { name = model.Name, model_name = (string?)model.Name, model_path = (string?)model.Path, model_url = (string?)null,
-                scale = (double?)null }));
+            .Select(model => new
+            {
+                name = model.Name,
+                model_name = (string?)model.Name,
+                model_path = (string?)model.Path,
+                model_url = (string?)null,
+                scale = (double?)null
+            }));
     }
 
     public object Loras()

@@ -98,7 +98,8 @@ public static partial class ImageFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new EaselException(Directory.Exists(path) ? $"'{path}' is a folder." : $"'{path}' cannot be written: {WriteFailure.Reason(e).Replace(beside, path)}", e);
+            throw new EaselException(Directory.Exists(path) ? $"'{path}' is a folder."
+                : $"'{path}' cannot be written: {WriteFailure.Reason(e).Replace(beside, path)}", e);
         }
         finally
         {
@@ -107,7 +108,8 @@ public static partial class ImageFile
     }
 
     /// <summary>
-    /// Takes a name that nobody has. Moving without overwriting would look first and move then, and of two that look at the same time the second would lose the first one's picture;
+    /// Takes a name that nobody has. Moving without overwriting would look first and move then, and of two that look at the same time the second would lose the
+    /// first one's picture;
     /// creating a new file is one act.
     /// </summary>
     private static bool Reserve(string path)

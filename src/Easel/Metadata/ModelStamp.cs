@@ -17,7 +17,8 @@ public sealed record ModelStamp(string Path, LoadOptions Options, Precision Prec
     /// <param name="options">How it was loaded.</param>
     /// <param name="precision">The number format it runs in.</param>
     /// <param name="cancel">Stops the hashing.</param>
-    public static ModelStamp Of(string path, LoadOptions options, Precision precision, CancellationToken cancel = default) => new(path, options, precision, Task.Run(() =>
+    public static ModelStamp Of(string path, LoadOptions options, Precision precision, CancellationToken cancel = default) =>
+        new(path, options, precision, Task.Run(() =>
     {
         try
         {

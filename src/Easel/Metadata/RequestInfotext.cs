@@ -30,7 +30,8 @@ internal static class RequestInfotext
     /// <summary>Names in such a text that are no knob's: they are read elsewhere, or say nothing that a picture could differ by.</summary>
     private static readonly HashSet<string> Facts =
     [
-        "Model", "Model hash", "VAE", "VAE hash", "Version", "Precision", "Sized by", "Init image hash", "Mask hash", "Like", "Batch size", "Batch pos", "Batch number", "Prompts",
+        "Model", "Model hash", "VAE", "VAE hash", "Version", "Precision", "Sized by", "Init image hash", "Mask hash", "Like", "Batch size", "Batch pos",
+            "Batch number", "Prompts",
         "Lora hashes", "TI hashes", "Hashes", "User", "Face restoration model",
     ];
 
@@ -86,7 +87,8 @@ internal static class RequestInfotext
             GuidanceScale = 7, // AUTOMATIC1111's own, which old texts leave out
         };
         foreach (var knob in Knobs.All) request = Taken(request, knob, text);
-        return Knobs.IsOneRun(request) ? request with { BatchSize = batchSize, BatchCount = (Whole(text, "Batch number") ?? 0) / chunks + 1 } : request with { Prompts = [text.Prompt] };
+        return Knobs.IsOneRun(request) ? request with { BatchSize = batchSize, BatchCount = (Whole(text, "Batch number") ?? 0) / chunks + 1 }
+            : request with { Prompts = [text.Prompt] };
     }
 
     /// <summary>The place of the picture in the run of the request that <see cref="FromInfotext"/> gives.</summary>
@@ -152,7 +154,8 @@ internal static class RequestInfotext
         if (knob.Kind == KnobKind.Switch) return said == knob.InfotextWord ? knob.Set(request, !(bool)knob.Default!) : request;
         if (knob.TryParse(said, out var value)) return knob.Set(request, value);
         throw knob.Kind == KnobKind.Choice
-            ? new InvalidRequestException("parameters", $"The text in the picture says \"{key}: {said}\", which Easel does not know; it may be of a newer version.")
+            ? new InvalidRequestException("parameters",
+            $"The text in the picture says \"{key}: {said}\", which Easel does not know; it may be of a newer version.")
             : Unreadable(key, said);
     }
 

@@ -165,7 +165,8 @@ internal sealed class DecoderLevel : Module<Tensor, Tensor>
     {
         var channels = config.Channels[level];
         for (var i = 0; i <= config.BlocksPerLevel; i++)
-            resnets.Add(new ResnetBlock(i == 0 ? config.Channels[Math.Min(level + 1, config.Channels.Count - 1)] : channels, channels, timeWidth: 0, 1e-6, config.NormGroups));
+            resnets.Add(new ResnetBlock(i == 0 ? config.Channels[Math.Min(level + 1, config.Channels.Count - 1)]
+                : channels, channels, timeWidth: 0, 1e-6, config.NormGroups));
         if (level > 0) upsamplers.Add(new Upsample(channels));
         RegisterComponents();
     }
@@ -193,7 +194,8 @@ internal sealed class AutoencoderMiddle : Module<Tensor, Tensor>
     public AutoencoderMiddle(AutoencoderConfig config) : base(nameof(AutoencoderMiddle))
     {
         var channels = config.Channels[^1];
-        resnets = new ModuleList<ResnetBlock>(new ResnetBlock(channels, channels, timeWidth: 0, 1e-6, config.NormGroups), new ResnetBlock(channels, channels, timeWidth: 0, 1e-6, config.NormGroups));
+        resnets = new ModuleList<ResnetBlock>(new ResnetBlock(channels, channels, timeWidth: 0, 1e-6, config.NormGroups), new ResnetBlock(channels, channels,
+            timeWidth: 0, 1e-6, config.NormGroups));
         attentions = new ModuleList<PictureAttention>(new PictureAttention(channels, config.NormGroups));
         RegisterComponents();
     }

@@ -53,7 +53,8 @@ internal sealed class DoubledConv2d : Layer
         var (cutsRow, cutsColumn) = (height < 2 * h, width < 2 * w);
         if (cutsRow) picture[.., .., (int)height - 1, ..].sub_(Interleaved(x[.., .., ((int)h - 1).., ..], row: 1, column: null)[.., .., 0, ..]);
         if (cutsColumn) picture[.., .., .., (int)width - 1].sub_(Interleaved(x[.., .., .., ((int)w - 1)..], row: null, column: 1)[.., .., .., 0]);
-        if (cutsRow && cutsColumn) picture[.., .., (int)height - 1, (int)width - 1].add_(Part(x[.., .., ((int)h - 1).., ((int)w - 1)..].ChannelsLast(), 1, 1, null)[.., .., 0, 0]);
+        if (cutsRow && cutsColumn) picture[.., .., (int)height - 1, (int)width - 1].add_(Part(x[.., .., ((int)h - 1).., ((int)w - 1)..].ChannelsLast(), 1, 1,
+            null)[.., .., 0, 0]);
         return picture[.., .., ..(int)height, ..(int)width].ChannelsLast();
     }
 

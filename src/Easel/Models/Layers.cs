@@ -92,7 +92,8 @@ internal sealed class Linear : Layer
         return (WorkCounter.Linear(x, weight) ?? functional.linear(x, As(weight, x)!, As(bias, x))).MoveToOuterDisposeScope();
     }
 
-    internal override Tensor AddTo(Tensor residual, Tensor x) => _packed is [var packed] ? OneDnn.LinearAdd(x, residual, packed, bias) : base.AddTo(residual, x);
+    internal override Tensor AddTo(Tensor residual, Tensor x) =>
+        _packed is [var packed] ? OneDnn.LinearAdd(x, residual, packed, bias) : base.AddTo(residual, x);
 
     /// <summary>The first part of the outputs times GELU of the second.</summary>
     internal Tensor Gated(Tensor x)
@@ -154,7 +155,8 @@ internal sealed class Conv2d : Layer
         if (_packed is not null && !_isPointwise) return OneDnn.Convolution(x, _packed, bias, _padding, _stride);
         using var scope = NewDisposeScope();
         if (_packed is not null) return Picture(OneDnn.Linear(Pixels(x), _packed, bias)).MoveToOuterDisposeScope();
-        var made = WorkCounter.Convolution(x, weight, _stride, _padding) ?? functional.conv2d(x, As(weight, x)!, As(bias, x), [_stride, _stride], [_padding, _padding]);
+        var made = WorkCounter.Convolution(x, weight, _stride, _padding)
+            ?? functional.conv2d(x, As(weight, x)!, As(bias, x), [_stride, _stride], [_padding, _padding]);
         return made.MoveToOuterDisposeScope();
     }
 
@@ -176,7 +178,8 @@ internal sealed class Conv2d : Layer
     {
         if (name != nameof(weight)) return false;
         Unpack();
-        _packed = (_isPointwise ? OneDnn.PackLinear(value.view(value.shape[0], value.shape[1])) : OneDnn.PackConvolution(value, _padding, _stride)).DetachFromDisposeScope();
+        _packed = (_isPointwise ? OneDnn.PackLinear(value.view(value.shape[0], value.shape[1]))
+            : OneDnn.PackConvolution(value, _padding, _stride)).DetachFromDisposeScope();
         return true;
     }
 

@@ -76,5 +76,6 @@ internal sealed class Upsample : Module<Tensor, long[]?, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor x, long[]? size) => size is null ? conv.call(x) : conv.Forward(x, size[0], size[1]); // size: height and width wanted; null doubles
+    public override Tensor forward(Tensor x, long[]? size) =>
+        size is null ? conv.call(x) : conv.Forward(x, size[0], size[1]); // size: height and width wanted; null doubles
 }

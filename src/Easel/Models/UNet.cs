@@ -209,7 +209,8 @@ internal sealed class DownBlock : Module
         for (var i = 0; i < config.BlocksPerLevel; i++)
         {
             resnets.Add(new ResnetBlock(i == 0 ? config.Channels[Math.Max(level - 1, 0)] : channels, channels, timeWidth, 1e-5));
-            if (config.Attention[level].Depth > 0) attentions.Add(new Transformer2D(channels, config.Attention[level], config.ContextWidth, config.LinearProjections));
+            if (config.Attention[level].Depth > 0) attentions.Add(new Transformer2D(channels, config.Attention[level], config.ContextWidth,
+                config.LinearProjections));
         }
         if (level < config.Channels.Count - 1) downsamplers.Add(new Downsample(channels, padRightAndBottom: false));
         RegisterComponents();
@@ -271,7 +272,8 @@ internal sealed class UpBlock : Module
         {
             var inputs = i == 0 ? config.Channels[Math.Min(level + 1, config.Channels.Count - 1)] : channels;
             resnets.Add(new ResnetBlock(inputs + skips.Pop(), channels, timeWidth, 1e-5));
-            if (config.Attention[level].Depth > 0) attentions.Add(new Transformer2D(channels, config.Attention[level], config.ContextWidth, config.LinearProjections));
+            if (config.Attention[level].Depth > 0) attentions.Add(new Transformer2D(channels, config.Attention[level], config.ContextWidth,
+                config.LinearProjections));
         }
         if (level > 0) upsamplers.Add(new Upsample(channels));
         RegisterComponents();

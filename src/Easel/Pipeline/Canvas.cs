@@ -56,9 +56,11 @@ internal sealed class Canvas
     {
         var (width, height) = (times * picture.Width, times * picture.Height);
         if ((request.Width ?? width, request.Height ?? height) != (width, height))
-            throw new InvalidRequestException(nameof(request.Width), $"The upscaler makes {width}x{height} of this picture; another size cannot be asked of it.");
+            throw new InvalidRequestException(nameof(request.Width),
+                $"The upscaler makes {width}x{height} of this picture; another size cannot be asked of it.");
         if (Math.Max(width, height) > 2 * GenerationRequest.LargestSide)
-            throw new InvalidRequestException(nameof(request.InitImage), $"The picture would become {width}x{height}; {2 * GenerationRequest.LargestSide} is the largest side.");
+            throw new InvalidRequestException(nameof(request.InitImage),
+                $"The picture would become {width}x{height}; {2 * GenerationRequest.LargestSide} is the largest side.");
         var (wide, high) = ((picture.Width + 7) / 8 * 8, (picture.Height + 7) / 8 * 8);
         return new Canvas(wide, high) { Picture = Padded(picture, wide, high), ResultWidth = width, ResultHeight = height };
     }
@@ -75,7 +77,8 @@ internal sealed class Canvas
             {
                 Picture = Resampling.Fit(picture, width, height, request.Like == NoiseLike.CompVis ? ImageFit.Stretch : request.Fit),
                 Remark = (width, height) == (picture.Width, picture.Height) ? null
-                    : $"The input picture is {picture.Width}x{picture.Height}; it is drawn at {width}x{height}, since sides must be multiples of {step} from 64 to {GenerationRequest.LargestSide}.",
+                    : $"The input picture is {picture.Width}x{picture.Height}; it is drawn at {width}x{height}, "
+                        + $"since sides must be multiples of {step} from 64 to {GenerationRequest.LargestSide}.",
             };
         }
 
@@ -95,7 +98,8 @@ internal sealed class Canvas
         var (width, height) = ownSize ? (Math.Max(64, (picture.Width + 7) / 8 * 8), Math.Max(64, (picture.Height + 7) / 8 * 8))
             : request.OnlyMasked ? (request.Width ?? request.Height ?? family.NativeSize, request.Height ?? request.Width ?? family.NativeSize)
             : (request.Width ?? request.Height!.Value, request.Height ?? request.Width!.Value);
-        var region = request.OnlyMasked ? MaskTools.GrowToAspect(painted, width, height, picture.Width, picture.Height) : new ImageRegion(0, 0, picture.Width, picture.Height);
+        var region = request.OnlyMasked ? MaskTools.GrowToAspect(painted, width, height, picture.Width, picture.Height)
+            : new ImageRegion(0, 0, picture.Width, picture.Height);
 
         var under = request.Fill == MaskFill.Blur || request.Extend.Any ? MaskTools.Fill(picture, mask) : picture;
         var (part, partMask) = (under.Crop(region), mask.Crop(region));
@@ -118,7 +122,8 @@ internal sealed class Canvas
     {
         var (width, height) = (picture.Width + margins.Left + margins.Right, picture.Height + margins.Top + margins.Bottom);
         if (Math.Max(width, height) > GenerationRequest.LargestSide)
-            throw new InvalidRequestException(nameof(GenerationRequest.Extend), $"The picture would grow to {width}x{height}; {GenerationRequest.LargestSide} is the largest side.");
+            throw new InvalidRequestException(nameof(GenerationRequest.Extend),
+                $"The picture would grow to {width}x{height}; {GenerationRequest.LargestSide} is the largest side.");
 
         var larger = new GrayImage(width, height);
         larger.Pixels.AsSpan().Fill(255);

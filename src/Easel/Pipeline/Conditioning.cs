@@ -60,7 +60,8 @@ internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer
     {
         using var scope = NewDisposeScope();
         var tokens = tokenizer.Tokenize(prompt, model.Family.TextEncoders[0].PadToken, model.Text.Config.Positions);
-        if (tokens.CutCount > 0) Remark($"The prompt is longer than {model.Text.Config.Positions - 2} tokens; what follows was cut off: \"{tokens.CutText.Trim()}\".");
+        if (tokens.CutCount > 0)
+            Remark($"The prompt is longer than {model.Text.Config.Positions - 2} tokens; what follows was cut off: \"{tokens.CutText.Trim()}\".");
         return model.Text.Encode(Ids(tokens.Ids), clipSkip).to(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 

@@ -15,7 +15,8 @@ internal sealed class LoraShelf(string? folder) : IDisposable
     /// <returns>What did not fit, for a person to read.</returns> <exception cref="InvalidRequestException">There is no LoRA of that name.</exception>
     /// <exception cref="CheckpointException">A LoRA is for another model, or is none.</exception>
     public IReadOnlyList<string> Use(LoadedNetworks model, IEnumerable<LoraTag> tags) =>
-        model.SetLoras([.. tags.GroupBy(tag => tag.Name, StringComparer.OrdinalIgnoreCase).Select(same => same.First()) // as AUTOMATIC1111: the first of a name counts
+        // As AUTOMATIC1111: the first of a name counts.
+        model.SetLoras([.. tags.GroupBy(tag => tag.Name, StringComparer.OrdinalIgnoreCase).Select(same => same.First())
             .Select(tag => new LoraUse(Find(tag.Name), tag.UNetWeight, tag.TextEncoderWeight))]);
 
     public void Dispose()
@@ -27,9 +28,11 @@ internal sealed class LoraShelf(string? folder) : IDisposable
     {
         if (_open.TryGetValue(name, out var known)) return known;
         if (_files is null)
-            throw new InvalidRequestException("Prompt", $"The prompt asks for the LoRA \"{name}\", but no folder of LoRAs was named when the model was loaded.");
+            throw new InvalidRequestException("Prompt",
+                $"The prompt asks for the LoRA \"{name}\", but no folder of LoRAs was named when the model was loaded.");
+        var there = _files.Names.Count == 0 ? "none" : string.Join(", ", _files.Names.Take(20));
         var path = _files.Find(name) ?? throw new InvalidRequestException("Prompt",
-            $"The prompt asks for the LoRA \"{name}\", which is not in {_files.Folder}; there are {(_files.Names.Count == 0 ? "none" : string.Join(", ", _files.Names.Take(20)))}.");
+            $"The prompt asks for the LoRA \"{name}\", which is not in {_files.Folder}; there are {there}.");
         return _open[name] = LoraFile.Open(path);
     }
 }

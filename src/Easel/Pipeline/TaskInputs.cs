@@ -98,7 +98,8 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
     {
         var map = request.Depth is { } given ? ImageTensor.FromDepth(given) : canvas.Picture is { } seen ? model.EstimateDepth(seen) : null;
         if (map is null)
-            throw new InvalidRequestException(nameof(request.Depth), "This is a depth model, which needs to know how near things are: give a depth map (near is bright), "
+            throw new InvalidRequestException(nameof(request.Depth),
+                "This is a depth model, which needs to know how near things are: give a depth map (near is bright), "
                 + "or an input picture, and when loading the model a file with the depth estimator.");
         var small = nn.functional.interpolate(map, shape[2..], mode: InterpolationMode.Bicubic, align_corners: false);
         var (least, most) = (small.min(), small.max());
@@ -109,7 +110,8 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
     /// <summary>scripts/gradio/superresolution.py: the small picture itself, noised, at latent size; the noise level is the label.</summary>
     private static Tensor SmallPicture(GenerationRequest request, Canvas canvas, LoadedNetworks model, long[] shape, RunNoise noise)
     {
-        if (canvas.Picture is not { } picture) throw new InvalidRequestException(nameof(request.InitImage), "This is an upscaler: give the picture to enlarge.");
+        if (canvas.Picture is not { } picture) throw new InvalidRequestException(nameof(request.InitImage),
+            "This is an upscaler: give the picture to enlarge.");
         var highest = Math.Min(model.MaxNoiseLevel, model.UNet.Config.ClassCount - 1);
         if (request.NoiseLevel > highest)
             throw new InvalidRequestException(nameof(request.NoiseLevel), $"The noise level is {request.NoiseLevel}; this model takes 0 to {highest}.");

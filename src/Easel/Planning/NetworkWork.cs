@@ -25,7 +25,8 @@ internal readonly record struct NetworkWork(double Flops, double PeakValues, dou
             _ = Count(() => Pass(deep));
             return Count(() => Pass(deep)); // in which the features of the pass before are reused
 
-            void Pass(DeepRows? deep) => unet.Predict(Shaped(rows, config.InChannels, height, width), Shaped(rows), new ContextKeys(Shaped(rows, tokens, config.ContextWidth), config.VectorWidth > 0 ? Shaped(rows, config.VectorWidth) : null),
+            void Pass(DeepRows? deep) => unet.Predict(Shaped(rows, config.InChannels, height, width), Shaped(rows), new ContextKeys(Shaped(rows, tokens,
+                config.ContextWidth), config.VectorWidth > 0 ? Shaped(rows, config.VectorWidth) : null),
                 config.ClassCount > 0 ? Shaped(rows) : null, deep);
         });
 

@@ -13,8 +13,10 @@ internal static partial class NativeRuntime
     private static bool? _keepsLargeBlocks;
 
     /// <summary>
-    /// Prepares, and loads libtorch for a model. A process that draws with a small one alone does so in one thread, unless the person has said how many: handing
-    /// each of hundreds of small operations to others takes twice as long as doing it. That is settled before anything of torch is touched, since oneDNN forgets
+    /// Prepares, and loads libtorch for a model. A process that draws with a small one alone does so in one thread, unless the person has said how many:
+    /// handing
+    /// each of hundreds of small operations to others takes twice as long as doing it. That is settled before anything of torch is touched, since oneDNN
+    /// forgets
     /// its prepared operations when it changes; it does so once, when another model is loaded after a small one.
     /// </summary>
     /// <param name="isSmall">Whether the model is a small one.</param>

@@ -19,7 +19,8 @@ internal readonly record struct GuidanceRow(int Picture, Condition Condition);
 /// <summary>
 /// Classifier-free guidance ("Classifier-Free Diffusion Guidance", arXiv 2207.12598): the answer to the negative prompt, moved by the scale towards the answers
 /// to the prompt.
-/// A rescale brings the result back to the spread that the answer to the prompt has ("Common Diffusion Noise Schedules and Sample Steps are Flawed", arXiv 2305.08891, section 3.4).
+/// A rescale brings the result back to the spread that the answer to the prompt has ("Common Diffusion Noise Schedules and Sample Steps are Flawed", arXiv
+/// 2305.08891, section 3.4).
 /// Several prompts joined by AND each add their own move ("Compositional Visual Generation with Composable Diffusion Models", arXiv 2206.01714).
 /// </summary>
 internal sealed class Guidance(double scale, Func<int, IReadOnlyList<GuidanceRow>> rowsAtStep, double rescale = 0)

@@ -47,7 +47,8 @@ internal sealed class Checkpoint : IDisposable
     public IReadOnlyList<ScalarType> StoredTypes => [.. UNetTensors.Slots.Values.Select(slot => slot.File.Tensors[slot.Key].DType).Distinct()];
 
     /// <summary>Values in the UNet, the autoencoder and the text encoder.</summary>
-    public (long UNet, long Autoencoder, long Text) ParameterCounts => (UNetTensors.ParameterCount, AutoencoderTensors.ParameterCount, TextTensors.ParameterCount);
+    public (long UNet, long Autoencoder, long Text) ParameterCounts =>
+        (UNetTensors.ParameterCount, AutoencoderTensors.ParameterCount, TextTensors.ParameterCount);
 
     public IReadOnlyList<TensorFile> Files => _files;
 
@@ -93,7 +94,14 @@ internal sealed class Checkpoint : IDisposable
     public NoiseModel Noise()
     {
         var (kind, first, last) = Family.Noise.Schedule.Betas;
-        kind = _settings.BetaSchedule switch { "linear" => BetaSchedule.Linear, "squaredcos_cap_v2" => BetaSchedule.Cosine, null => kind, _ => BetaSchedule.ScaledLinear };
+        kind = _settings.BetaSchedule switch
+        {
+            "linear" => BetaSchedule.Linear,
+            "squaredcos_cap_v2" => BetaSchedule.Cosine,
+            null => kind,
+            _ =>
+            BetaSchedule.ScaledLinear
+        };
         (first, last) = (_settings.BetaStart ?? first, _settings.BetaEnd ?? last);
         return new(NoiseSchedule.FromBetas(kind, first, last, zeroTerminalSnr: _settings.ZeroTerminalSnr ?? false), Prediction);
     }
@@ -153,7 +161,8 @@ internal sealed class Checkpoint : IDisposable
     private static bool IsScheduleBuffer(string key)
     {
         var name = key[(key.LastIndexOf('.') + 1)..];
-        return name is "betas" or "alphas_cumprod" or "alphas_cumprod_prev" or "sqrt_alphas_cumprod" or "sqrt_one_minus_alphas_cumprod" or "log_one_minus_alphas_cumprod"
+        return name is "betas" or "alphas_cumprod" or "alphas_cumprod_prev"
+            or "sqrt_alphas_cumprod" or "sqrt_one_minus_alphas_cumprod" or "log_one_minus_alphas_cumprod"
             or "sqrt_recip_alphas_cumprod" or "sqrt_recipm1_alphas_cumprod" or "posterior_variance" or "posterior_log_variance_clipped"
             or "posterior_mean_coef1" or "posterior_mean_coef2" or "lvlb_weights" or "scale_factor" or "logvar";
     }

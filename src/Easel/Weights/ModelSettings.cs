@@ -64,12 +64,15 @@ internal sealed record ModelSettings
         {
             Parameterization = Parameterization ?? (predictsV ? "v" : null),
             ZeroTerminalSnr = ZeroTerminalSnr ?? (file.Tensors.ContainsKey("ztsnr") ? true : null),
-            NativeSize = sides is [var width, var height] && width == height && int.TryParse(width, out var side) && side is >= 64 and <= 4096 && side % 64 == 0 ? side : null,
+            NativeSize = sides is [var width, var height] && width == height && int.TryParse(width, out var side) && side is >= 64 and <= 4096
+                && side % 64 == 0 ? side : null,
             Steps = int.TryParse(file.Metadata.GetValueOrDefault("easel.steps"), out var steps) && steps is >= 1 and <= 1000 ? steps : null,
-            GuidanceScale = double.TryParse(file.Metadata.GetValueOrDefault("easel.guidance_scale"), NumberStyles.Float, CultureInfo.InvariantCulture, out var scale)
+            GuidanceScale = double.TryParse(file.Metadata.GetValueOrDefault("easel.guidance_scale"), NumberStyles.Float, CultureInfo.InvariantCulture,
+                out var scale)
                 && scale is >= 1 and <= 30 ? scale : null,
             VaeNormGroups = VaeNormGroups
-                ?? Groups(double.TryParse(file.Metadata.GetValueOrDefault("vae.norm_num_groups"), NumberStyles.Float, CultureInfo.InvariantCulture, out var groups) ? groups : null),
+                ?? Groups(double.TryParse(file.Metadata.GetValueOrDefault("vae.norm_num_groups"), NumberStyles.Float, CultureInfo.InvariantCulture,
+                out var groups) ? groups : null),
         };
     }
 
@@ -99,7 +102,8 @@ internal sealed record ModelSettings
             LatentScale = ScalarNumber(parameters, "scale_factor"),
             Heads = (int?)ScalarNumber(unet, "num_heads") is > 0 and { } heads ? [heads] : null,
             HeadWidth = (int?)ScalarNumber(unet, "num_head_channels") is > 0 and { } width ? width : null,
-            DisabledSelfAttention = At(unet, "disable_self_attentions") is YamlSequenceNode list ? [.. list.Select(n => bool.TryParse(n.ToString(), out var b) && b)] : null,
+            DisabledSelfAttention = At(unet, "disable_self_attentions") is YamlSequenceNode list ? [.. list.Select(n =>
+                bool.TryParse(n.ToString(), out var b) && b)] : null,
             MaxNoiseLevel = (int?)ScalarNumber(At(parameters, "low_scale_config", "params"), "max_noise_level"),
         };
 
@@ -135,7 +139,8 @@ internal sealed record ModelSettings
         return this with { Heads = heads?.Select(h => (int)h).ToList() };
     }
 
-    private ModelSettings WithVae(JsonElement json) => this with { LatentScale = Number(json, "scaling_factor"), VaeNormGroups = Groups(Number(json, "norm_num_groups")) };
+    private ModelSettings WithVae(JsonElement json) =>
+        this with { LatentScale = Number(json, "scaling_factor"), VaeNormGroups = Groups(Number(json, "norm_num_groups")) };
 
     /// <summary>A number of groups that norms can have; null otherwise.</summary>
     private static int? Groups(double? number) => number is 1 or 2 or 4 or 8 or 16 or 32 ? (int)number : null;
@@ -175,7 +180,8 @@ internal sealed record ModelSettings
     private static IReadOnlyList<double>? Numbers(JsonElement json, string name)
     {
         if (Number(json, name) is { } one) return [one];
-        return json.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(n => n.ValueKind == JsonValueKind.Number)
+        return json.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(n =>
+            n.ValueKind == JsonValueKind.Number)
             ? [.. list.EnumerateArray().Select(n => n.GetDouble())]
             : null;
     }

@@ -37,18 +37,24 @@ internal static class Shapes
             ClassCount = (int)(labels?[0] ?? 0),
             VectorWidth = (int)(tensors.Shape("add_embedding.linear_1.weight")?[1] ?? 0),
             Attention = [.. Enumerable.Range(0, levels).Select(i => Attention($"down_blocks.{i}.attentions.0.", i))],
-            MiddleAttention = Attention("mid_block.attentions.0.", levels - 1) with { SelfAttention = LooksAtItself("mid_block.attentions.0.", levels - 1, true) },
+            MiddleAttention = Attention("mid_block.attentions.0.", levels - 1) with
+            {
+                SelfAttention = LooksAtItself("mid_block.attentions.0.", levels - 1,
+                true)
+            },
         };
         return (config, family);
 
         AttentionLevel Attention(string prefix, int level) => new(
             tensors.CountChildren(prefix + "transformer_blocks."),
             Heads(level),
-            LooksAtItself(prefix, level, !(settings.DisabledSelfAttention?.ElementAtOrDefault(level) ?? (family.OuterLevelsSeeThePromptOnly && level < levels - 1))));
+            LooksAtItself(prefix, level, !(settings.DisabledSelfAttention?.ElementAtOrDefault(level) ?? (family.OuterLevelsSeeThePromptOnly
+                && level < levels - 1))));
 
         // Where the widths of picture and prompt happen to be equal the tensors cannot tell, and the configuration or the family must.
         bool LooksAtItself(string prefix, int level, bool otherwise) =>
-            tensors.Shape(prefix + "transformer_blocks.0.attn1.to_k.weight") is { Length: 2 } key && channels[level] != context ? key[1] == channels[level] : otherwise;
+            tensors.Shape(prefix + "transformer_blocks.0.attn1.to_k.weight") is { Length: 2 } key && channels[level] != context ? key[1] == channels[level]
+                : otherwise;
 
         long Heads(int level)
         {
@@ -84,7 +90,8 @@ internal static class Shapes
         var inner = Require(tensors, "text_model.encoder.layers.0.mlp.fc1.weight", 2, path);
         var width = (int)tokens[1];
         var heads = settings.TextHeads ?? Math.Max(1, width / 64);
-        if (heads <= 0 || width % heads != 0) throw new CheckpointException($"{path} would have {heads} text attention heads over a width of {width}, which do not divide.");
+        if (heads <= 0 || width % heads != 0)
+            throw new CheckpointException($"{path} would have {heads} text attention heads over a width of {width}, which do not divide.");
         return new ClipTextConfig
         {
             Vocabulary = (int)tokens[0],
@@ -124,7 +131,8 @@ internal static class Shapes
 
     private static long[] Require(StateDict tensors, string name, int atLeastRank, string path)
     {
-        var shape = tensors.Shape(name) ?? throw new CheckpointException($"{path} lacks the tensor {name}, without which it is no model that Easel can draw with.");
+        var shape = tensors.Shape(name)
+            ?? throw new CheckpointException($"{path} lacks the tensor {name}, without which it is no model that Easel can draw with.");
         return shape.Length >= atLeastRank
             ? shape
             : throw new CheckpointException($"{path} holds the tensor {name} with shape [{string.Join(", ", shape)}], which has too few dimensions.");

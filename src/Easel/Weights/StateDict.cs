@@ -74,7 +74,8 @@ internal sealed class StateDict
     public void Load(Module network, string what, ScalarType type, Device device, Action? onTensor = null, bool packs = false)
     {
         var layers = network.named_modules().Where(m => m.module is Layer).Select(m => (m.name, Layer: (Layer)m.module)).ToList();
-        var wanted = layers.SelectMany(l => l.Layer.named_parameters().Select(p => (Name: $"{l.name}.{p.name}", l.Layer, Own: p.name, Shape: p.parameter.shape))).ToList();
+        var wanted = layers.SelectMany(l => l.Layer.named_parameters().Select(p =>
+            (Name: $"{l.name}.{p.name}", l.Layer, Own: p.name, Shape: p.parameter.shape))).ToList();
         Check(what, wanted.Select(w => (w.Name, w.Shape)));
 
         foreach (var (name, layer, own, shape) in wanted)

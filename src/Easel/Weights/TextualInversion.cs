@@ -69,5 +69,6 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
     }
 
     private static string? KeyOf(List<string> keys) =>
-        keys.Find(key => key.StartsWith("string_to_param.", StringComparison.Ordinal)) ?? keys.Find(key => key == "emb_params") ?? (keys is [var only] ? only : null);
+        keys.Find(key => key.StartsWith("string_to_param.", StringComparison.Ordinal)) ?? keys.Find(key =>
+            key == "emb_params") ?? (keys is [var only] ? only : null);
 }

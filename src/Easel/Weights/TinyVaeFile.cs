@@ -28,7 +28,8 @@ internal static class TinyVaeFile
             if (IsDecoder(name)) tensors.Add(name, slot);
         if (tensors.Count == 0)
             throw new CheckpointException($"{path} holds only the encoder of a tiny autoencoder, and pictures are made by its decoder.");
-        if (latent.TinyAutoencoder is not { } fitting) throw new CheckpointException($"{path} is a tiny autoencoder, and there is none for this model's latents.");
+        if (latent.TinyAutoencoder is not { } fitting)
+            throw new CheckpointException($"{path} is a tiny autoencoder, and there is none for this model's latents.");
         if (tensors.Shape("decoder.1.weight") is [_, var channels, _, _] && channels != latent.Channels)
             throw new CheckpointException($"{path} is a tiny autoencoder for latents of {channels} channels; those of this model have {latent.Channels}.");
         if (Kinds.FirstOrDefault(kind => Path.GetFileName(path).Contains(kind, StringComparison.OrdinalIgnoreCase)) is { } named && named != fitting)

@@ -98,8 +98,16 @@ public sealed class OpenAiTests : IDisposable
         Assert.Equal("image/webp", fetched.Content.Headers.ContentType?.MediaType);
 
         async Task<int> Compressed(int quality) =>
-            (await Post(server, new { prompt = "a cat", seed = 1, size = "64x64", steps = 1, output_format = "jpeg", output_compression = quality,
-                response_format = "b64_json" }))
+            (await Post(server, new
+            {
+                prompt = "a cat",
+                seed = 1,
+                size = "64x64",
+                steps = 1,
+                output_format = "jpeg",
+                output_compression = quality,
+                response_format = "b64_json"
+            }))
             .GetProperty("data")[0].GetProperty("b64_json").GetBytesFromBase64().Length;
     }
 

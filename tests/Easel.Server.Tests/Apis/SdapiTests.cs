@@ -25,8 +25,18 @@ public sealed class SdapiTests : IDisposable
     {
         await using var server = await RunningServer.Start(_folder);
         var reply = await Post(server, "txt2img",
-            new { prompt = "a cat", negative_prompt = "dog", steps = 2, width = 64, height = 64, seed = 5, n_iter = 2, batch_size = 2,
-                sampler_name = "Euler a" });
+            new
+            {
+                prompt = "a cat",
+                negative_prompt = "dog",
+                steps = 2,
+                width = 64,
+                height = 64,
+                seed = 5,
+                n_iter = 2,
+                batch_size = 2,
+                sampler_name = "Euler a"
+            });
 
         using var generator = new FakeGenerator();
         var expected = generator.Generate(new GenerationRequest
@@ -402,8 +412,14 @@ public sealed class SdapiTests : IDisposable
             Assert.Equal("two", (await server.Get("sdapi/v1/options")).GetProperty("sd_model_checkpoint").GetString());
 
             await Post(server, "txt2img",
-                new { steps = 1, width = 64, height = 64, override_settings = new { sd_model_checkpoint = "one" },
-                    override_settings_restore_afterwards = false });
+                new
+                {
+                    steps = 1,
+                    width = 64,
+                    height = 64,
+                    override_settings = new { sd_model_checkpoint = "one" },
+                    override_settings_restore_afterwards = false
+                });
             Assert.Equal("one", (await server.Get("sdapi/v1/options")).GetProperty("sd_model_checkpoint").GetString());
 
             await Post(server, "unload-checkpoint", new { });
@@ -429,8 +445,15 @@ public sealed class SdapiTests : IDisposable
         Assert.Equal(picture.Pixels, Picture(await Enlarged(new { image = sent })).Pixels);
         Assert.Equal((48, 32), SizeOf(await Enlarged(new { image = sent, upscaler_1 = "sharp" })));
         Assert.Equal((60, 40),
-            SizeOf(await Enlarged(new { image = sent, upscaler_1 = "Nearest", resize_mode = 1, upscaling_resize_w = 60, upscaling_resize_h = 30,
-                upscaling_crop = false })));
+            SizeOf(await Enlarged(new
+            {
+                image = sent,
+                upscaler_1 = "Nearest",
+                resize_mode = 1,
+                upscaling_resize_w = 60,
+                upscaling_resize_h = 30,
+                upscaling_crop = false
+            })));
         Assert.Equal((60, 30),
             SizeOf(await Enlarged(new { image = sent, upscaler_1 = "Nearest", resize_mode = 1, upscaling_resize_w = 60, upscaling_resize_h = 30 })));
 
@@ -439,8 +462,12 @@ public sealed class SdapiTests : IDisposable
         for (var i = 0; i < mixed.Length; i++) Assert.InRange(mixed[i] - (a[i] + b[i]) / 2.0, -1, 1);
 
         var batch = await Post(server, "extra-batch-images",
-            new { upscaler_1 = "Nearest", upscaling_resize = 3,
-                imageList = new[] { new { data = sent, name = "a.png" }, new { data = sent, name = "b.png" } } });
+            new
+            {
+                upscaler_1 = "Nearest",
+                upscaling_resize = 3,
+                imageList = new[] { new { data = sent, name = "a.png" }, new { data = sent, name = "b.png" } }
+            });
         Assert.Equal([(72, 48), (72, 48)], batch.GetProperty("images").EnumerateArray().Select(image => SizeOf(image.GetBytesFromBase64())));
         foreach (var lacking in (object[])[new { image = sent, upscaler_1 = "none such" }, new { image = sent, gfpgan_visibility = 1 }, new { image = "" },
             new { image = sent, upscaler_1 = "Lanczos", upscaling_resize = 0 }])
@@ -517,7 +544,7 @@ public sealed class SdapiTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("sdapi/v1/samplers")).StatusCode);
     }
 
-        private static JsonElement Info(JsonElement reply) => JsonDocument.Parse(reply.GetProperty("info").GetString()!).RootElement;
+    private static JsonElement Info(JsonElement reply) => JsonDocument.Parse(reply.GetProperty("info").GetString()!).RootElement;
 
     /// <summary>A style's words stand behind the prompt, and in the record of the picture.</summary>
     [Fact]

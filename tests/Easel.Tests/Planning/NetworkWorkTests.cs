@@ -212,8 +212,16 @@ public sealed class NetworkWorkTests
     public void AnyNetworkCanBeCounted()
     {
         const long Width = 64, Tokens = 77, Layers = 3;
-        var config = new ClipTextConfig { Vocabulary = 100, Positions = 77, Width = 64, FeedForwardWidth = 256, Layers = 3, Heads = 2,
-            Activation = TextActivation.Gelu };
+        var config = new ClipTextConfig
+        {
+            Vocabulary = 100,
+            Positions = 77,
+            Width = 64,
+            FeedForwardWidth = 256,
+            Layers = 3,
+            Heads = 2,
+            Activation = TextActivation.Gelu
+        };
         using var text = new ClipTextModel(config);
         Assert.Equal(Layers * (4 * 2 * Width * Width * Tokens + 2 * 2 * Tokens * Tokens * Width + 2 * 2 * 4 * Width * Width * Tokens),
             WorkCounter.Count(() => text.call(empty([1, 77], ScalarType.Int64, META))).Flops);

@@ -1,9 +1,9 @@
-using Easel.Weights;
 using Easel.Imaging;
 using Easel.Server.Jobs;
 using Easel.Server.Tests.Support;
 using Easel.Tests.Support;
 using Easel.Tests.Weights;
+using Easel.Weights;
 using static TorchSharp.torch;
 
 namespace Easel.Tests.Server;

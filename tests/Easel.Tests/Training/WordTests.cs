@@ -60,8 +60,13 @@ public sealed class WordTests
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var gallery = ToyData.Make(folder.Path("data"));
-        var network = new AutoencoderTrainer(new AutoencoderOptions { Data = folder.Path("data"), Out = folder.Path("run"), Channels = [32, 32, 32, 32],
-            FullPrecision = true }, gallery).Network;
+        var network = new AutoencoderTrainer(new AutoencoderOptions
+        {
+            Data = folder.Path("data"),
+            Out = folder.Path("run"),
+            Channels = [32, 32, 32, 32],
+            FullPrecision = true
+        }, gallery).Network;
         var file = folder.Path("latents.safetensors");
         var made = Latents.Kept(file, network, gallery, null);
         var written = File.GetLastWriteTimeUtc(file);
@@ -84,8 +89,16 @@ public sealed class WordTests
 
     private static ClipTextModel Encoder(Words words)
     {
-        var text = new ClipTextModel(new ClipTextConfig { Vocabulary = words.Tokens.Count, Positions = 77, Width = 32, FeedForwardWidth = 64, Layers = 2,
-            Heads = 1, Activation = TextActivation.QuickGelu });
+        var text = new ClipTextModel(new ClipTextConfig
+        {
+            Vocabulary = words.Tokens.Count,
+            Positions = 77,
+            Width = 32,
+            FeedForwardWidth = 64,
+            Layers = 2,
+            Heads = 1,
+            Activation = TextActivation.QuickGelu
+        });
         _ = new FlatWeights([("text", text)], 0);
         return text;
     }

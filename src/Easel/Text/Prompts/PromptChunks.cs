@@ -43,7 +43,8 @@ internal static class PromptChunks
             for (var i = 0; i < tokens.Count; i++)
             {
                 var id = tokens[i];
-                if (id >= ClipTokenizer.VocabularySize && (i == 0 || tokens[i - 1] != id) && chunk.Count + RunFrom(tokens, i) > Length && chunk.Count > 0) Finish();
+                if (id >= ClipTokenizer.VocabularySize && (i == 0 || tokens[i - 1] != id) && chunk.Count + RunFrom(tokens, i) > Length
+                    && chunk.Count > 0) Finish();
                 if (id == Comma) lastComma = chunk.Count;
                 else if (chunk.Count == Length && lastComma >= 0 && Length - lastComma <= CommaReach) Finish(keep: lastComma + 1);
 
