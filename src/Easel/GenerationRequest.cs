@@ -124,9 +124,7 @@ public sealed record GenerationRequest
     /// <summary>Share of fresh noise in each step of DDIM and of ancestral samplers, 0 to 1; null for the sampler's own.</summary>
     public double? Eta { get; init; }
 
-    /// <summary>
-    /// Noise added before the steps of euler, heun, heunpp2 and dpm_2 (S_churn of Karras et al. 2022, algorithm 2), 0 to 100. Default 0.
-    /// </summary>
+    /// <summary>Noise added before the steps of euler, heun, heunpp2 and dpm_2 (S_churn of Karras et al. 2022, algorithm 2), 0 to 100. Default 0.</summary>
     public double Churn { get; init; }
 
     /// <summary>The lowest noise level at which <see cref="Churn"/> acts (S_tmin), 0 to 1000. Default 0.</summary>

@@ -28,9 +28,8 @@ public interface IImageGenerator : IDisposable
     GenerationResult Generate(GenerationRequest request, Action<GenerationProgress>? onProgress = null, CancellationToken cancel = default,
         Action<GeneratedImage>? onImage = null);
 
-    /// <summary>
-    /// Makes the pictures of a request on a thread of its own. Requests that are made at the same time wait for each other, so that each is drawn alone.
-    /// </summary>
+    /// <summary>Makes the pictures of a request on a thread of its own. Requests that are made at the same time wait for each other, so that each is drawn
+    /// alone.</summary>
     /// <param name="request">What to draw.</param>
     /// <param name="progress">Told after each step, with a preview that stays valid.</param>
     /// <param name="cancel">Ends the run within a step.</param>

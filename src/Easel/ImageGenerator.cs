@@ -232,9 +232,8 @@ public sealed partial class ImageGenerator : IImageGenerator
         meter.Learn();
     }
 
-    /// <summary>
-    /// How the run is done in the memory there is. Where the format was Easel's to choose, a narrower one is taken if only that lets the run fit.
-    /// </summary>
+    /// <summary>How the run is done in the memory there is. Where the format was Easel's to choose, a narrower one is taken if only that lets the run
+    /// fit.</summary>
     private MemoryPlan FitIntoMemory(RunShape run, RunOutput output)
     {
         var memory = MemoryFor(run, _model.Format);

@@ -41,10 +41,8 @@ public sealed record LoadOptions
     /// </summary>
     public long? MemoryLimit { get; init; }
 
-    /// <summary>
-    /// A folder that remembers, from one program to the next, how fast this machine is, from which the time of a run is foretold, and the fingerprints of
-    /// model files; null to remember nothing beyond this program. <see cref="UserCacheFolder"/> is the customary one.
-    /// </summary>
+    /// <summary>A folder that remembers, from one program to the next, how fast this machine is, from which the time of a run is foretold, and the fingerprints
+    /// of model files; null to remember nothing beyond this program. <see cref="UserCacheFolder"/> is the customary one.</summary>
     public string? CacheFolder { get; init; }
 
     /// <summary>Where the programs of this person share such a folder: "~/.cache/easel" on Linux.</summary>

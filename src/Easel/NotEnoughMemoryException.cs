@@ -1,8 +1,7 @@
 namespace Easel;
 
-/// <summary>
-/// There is less memory than a model or a run needs. The message is neutral; what would help is told as data too, for a shell to say in its own terms.
-/// </summary>
+/// <summary>There is less memory than a model or a run needs. The message is neutral; what would help is told as data too, for a shell to say in its own
+/// terms.</summary>
 public sealed class NotEnoughMemoryException : EaselException
 {
     private NotEnoughMemoryException(string message, Exception? inner = null) : base(message, inner) { }
@@ -13,9 +12,8 @@ public sealed class NotEnoughMemoryException : EaselException
     /// <summary>Bytes that there are; null where memory ran out on the way.</summary>
     public long? Available { get; private init; }
 
-    /// <summary>
-    /// The property of <see cref="GenerationRequest"/> or <see cref="LoadOptions"/> to be changed; null where only another model or machine helps.
-    /// </summary>
+    /// <summary>The property of <see cref="GenerationRequest"/> or <see cref="LoadOptions"/> to be changed; null where only another model or machine
+    /// helps.</summary>
     public string? Field { get; private init; }
 
     /// <summary>A value of it that fits, where one is known: pixels along a side, or a <see cref="Precision"/>.</summary>

@@ -28,10 +28,8 @@ public record SamplerInfo
     /// <summary>Every sampler, the common ones first.</summary>
     public static IReadOnlyList<SamplerInfo> All => Samplers.All;
 
-    /// <summary>
-    /// Finds a sampler by any of its names, and the schedule if the name ends with one, as the older "DPM++ 2M Karras" does; case, spaces, dashes, underscores
-    /// and "k_" do not matter.
-    /// </summary>
+    /// <summary>Finds a sampler by any of its names, and the schedule if the name ends with one, as the older "DPM++ 2M Karras" does; case, spaces, dashes,
+    /// underscores and "k_" do not matter.</summary>
     /// <param name="name">Such as "euler", "k_euler_a", "DPM++ 2M Karras" or "EulerDiscreteScheduler".</param>
     /// <returns>The sampler, and the schedule or null.</returns>
     /// <exception cref="InvalidRequestException">No sampler has that name; the message lists them.</exception>

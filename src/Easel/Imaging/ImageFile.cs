@@ -1,10 +1,8 @@
 namespace Easel.Imaging;
 
-/// <summary>
-/// Picture files: reading PNG, JPEG, WebP, GIF and BMP (the first frame), told apart by content and turned upright by their EXIF orientation; writing PNG, JPEG
-/// and WebP. Colour profiles are not applied: the numbers in the file are used as they are, as the reference scripts use them.
-/// At most 16384 pixels on a side and 512 MB of file are read, and that is checked before anything is decoded.
-/// </summary>
+/// <summary>Picture files: reading PNG, JPEG, WebP, GIF and BMP (the first frame), told apart by content and turned upright by their EXIF orientation; writing
+/// PNG, JPEG and WebP. Colour profiles are not applied: the numbers in the file are used as they are, as the reference scripts use them. At most 16384 pixels
+/// on a side and 512 MB of file are read, and that is checked before anything is decoded.</summary>
 public static partial class ImageFile
 {
     /// <summary>Reads a picture. What is transparent in it is laid on white.</summary>
@@ -31,9 +29,8 @@ public static partial class ImageFile
     /// <exception cref="EaselException">Not a picture, too large, cut short or damaged.</exception>
     public static (RgbImage Image, GrayImage? Alpha) LoadWithAlpha(Stream stream, string name) => Split(ImageDecoder.Decode(ReadAll(stream, name), name));
 
-    /// <summary>
-    /// Reads a mask: its brightness, or, where it has transparent pixels, its opacity, as AUTOMATIC1111 reads one (what is drawn is painted).
-    /// </summary>
+    /// <summary>Reads a mask: its brightness, or, where it has transparent pixels, its opacity, as AUTOMATIC1111 reads one (what is drawn is
+    /// painted).</summary>
     /// <param name="path">The file.</param>
     /// <returns>255 = paint here, 0 = keep.</returns>
     /// <exception cref="EaselException">No such file, not a picture, too large, cut short or damaged.</exception>

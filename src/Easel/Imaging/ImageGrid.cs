@@ -5,10 +5,8 @@ public static class ImageGrid
 {
     private const int Border = 2;
 
-    /// <summary>
-    /// Lays pictures out in rows, left to right and top to bottom, with two black pixels around and between them; a single picture is returned as it is.
-    /// The sheet equals torchvision's <c>make_grid(images, nrow: columns)</c> as the reference scripts save it.
-    /// </summary>
+    /// <summary>Lays pictures out in rows, left to right and top to bottom, with two black pixels around and between them; a single picture is returned as it
+    /// is. The sheet equals torchvision's <c>make_grid(images, nrow: columns)</c> as the reference scripts save it.</summary>
     /// <param name="images">At least one picture, all of one size.</param>
     /// <param name="columns">Pictures per row, at least 1; never more are used than there are pictures.</param>
     /// <exception cref="EaselException">No picture, pictures of different sizes, no column, or a sheet too large.</exception>

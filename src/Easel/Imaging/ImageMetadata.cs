@@ -1,20 +1,16 @@
 namespace Easel.Imaging;
 
 /// <summary>The text that travels inside a picture file.</summary>
-/// <param name="Parameters">
-/// The generation parameters: AUTOMATIC1111's infotext, or whatever else the program that painted the picture keeps in that place;
-/// null when there are none.
-/// </param>
+/// <param name="Parameters">The generation parameters: AUTOMATIC1111's infotext, or whatever else the program that painted the picture keeps in that place;
+/// null when there are none.</param>
 public sealed record ImageMetadata(string? Parameters)
 {
     /// <summary>No text at all.</summary>
     public static ImageMetadata None { get; } = new((string?)null);
 
-    /// <summary>
-    /// All other text pairs, in the file's order: "workflow" and "prompt" (ComfyUI), "invokeai_metadata", "sd-metadata" and "Dream" (InvokeAI), "Description",
-    /// "Comment" and "Software" (NovelAI), and so on. A PNG holds any of them. JPEG and WebP hold only those that EXIF has a place for
-    /// ("ImageDescription", "Make", "Model", "Software", "Artist", "Copyright"); the others are left out when saving to these formats.
-    /// </summary>
+    /// <summary>All other text pairs, in the file's order: "workflow" and "prompt" (ComfyUI), "invokeai_metadata", "sd-metadata" and "Dream" (InvokeAI),
+    /// "Description", "Comment" and "Software" (NovelAI), and so on. A PNG holds any of them. JPEG and WebP hold only those that EXIF has a place for
+    /// ("ImageDescription", "Make", "Model", "Software", "Artist", "Copyright"); the others are left out when saving to these formats.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Others { get; init; } = [];
 
     /// <summary>The text under a key ("parameters" included), or null; keys are told apart by case.</summary>

@@ -54,10 +54,8 @@ public static class MaskTools
         return new ImageRegion(left, top, Math.Min(right + padding, mask.Width) - left, Math.Min(bottom + padding, mask.Height) - top);
     }
 
-    /// <summary>
-    /// A region grown to the proportions of the picture it will be painted at, moved rather than cut at the borders; where the whole picture is too narrow,
-    /// it ends there (AUTOMATIC1111 modules/masking.py, expand_crop_region).
-    /// </summary>
+    /// <summary>A region grown to the proportions of the picture it will be painted at, moved rather than cut at the borders; where the whole picture is too
+    /// narrow, it ends there (AUTOMATIC1111 modules/masking.py, expand_crop_region).</summary>
     /// <param name="region">The region to grow.</param>
     /// <param name="paintWidth">Width at which it will be painted.</param>
     /// <param name="paintHeight">Height at which it will be painted.</param>
@@ -87,10 +85,8 @@ public static class MaskTools
         return (start, Math.Min(end, limit));
     }
 
-    /// <summary>
-    /// The picture with what is painted filled by its surroundings, blurred from far to near, so that a sampler starts from fitting colours
-    /// (AUTOMATIC1111 modules/masking.py, fill; equal to it bit for bit).
-    /// </summary>
+    /// <summary>The picture with what is painted filled by its surroundings, blurred from far to near, so that a sampler starts from fitting colours
+    /// (AUTOMATIC1111 modules/masking.py, fill; equal to it bit for bit).</summary>
     /// <exception cref="EaselException">The mask is of another size.</exception>
     internal static RgbImage Fill(RgbImage image, GrayImage mask)
     {
@@ -117,10 +113,8 @@ public static class MaskTools
         return result;
     }
 
-    /// <summary>
-    /// The generated picture laid over the original through a mask: where it is 0 the original's pixels stay bit for bit, where it is 255 the generated ones
-    /// are taken bit for bit, and between the two are mixed.
-    /// </summary>
+    /// <summary>The generated picture laid over the original through a mask: where it is 0 the original's pixels stay bit for bit, where it is 255 the
+    /// generated ones are taken bit for bit, and between the two are mixed.</summary>
     /// <exception cref="EaselException">The three are not of one size.</exception>
     internal static RgbImage Composite(RgbImage original, RgbImage generated, GrayImage mask)
     {

@@ -1,12 +1,9 @@
 namespace Easel.Imaging;
 
-/// <summary>
-/// Changes the size of pictures and gives, bit for bit, what Pillow 9.4's <c>Image.resize</c> gives, because the reference scripts prepare their inputs
-/// with it. When shrinking, the filter widens with the step, so nothing aliases.
-/// </summary>
-/// <remarks>
-/// The mathematics is that of Pillow's src/libImaging/Resample.c: first rows, then columns, with 22-bit fixed-point weights and rounding to a byte in between.
-/// </remarks>
+/// <summary>Changes the size of pictures and gives, bit for bit, what Pillow 9.4's <c>Image.resize</c> gives, because the reference scripts prepare their
+/// inputs with it. When shrinking, the filter widens with the step, so nothing aliases.</summary>
+/// <remarks>The mathematics is that of Pillow's src/libImaging/Resample.c: first rows, then columns, with 22-bit fixed-point weights and rounding to a byte in
+/// between.</remarks>
 public static class Resampling
 {
     private const int PrecisionBits = 22;

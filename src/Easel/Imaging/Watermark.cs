@@ -1,15 +1,11 @@
 namespace Easel.Imaging;
 
-/// <summary>
-/// The invisible watermark of the reference scripts: ShieldMnt/invisible-watermark, method "dwtDct" (imwatermark/maxDct.py), equal to it sample by sample.
-/// A picture that carries it says that a machine painted it. It survives small changes, and JPEG where that keeps the full colour resolution (as
-/// <see cref="ImageFile"/> does from quality 90 on), but neither scaling nor cropping nor the usual JPEG with halved colours.
-/// </summary>
-/// <remarks>
-/// The picture becomes YUV, and the U plane is halved by a Haar wavelet. In every 4x4 block of that half-size plane the largest of 15 coefficients carries one
-/// bit: its remainder modulo 36 is set to 9 for 0 and to 27 for 1. Bits follow each other along the rows of blocks and start over when all are used.
-/// (Despite the method's name no cosine transform is left in the original.)
-/// </remarks>
+/// <summary>The invisible watermark of the reference scripts: ShieldMnt/invisible-watermark, method "dwtDct" (imwatermark/maxDct.py), equal to it sample by
+/// sample. A picture that carries it says that a machine painted it. It survives small changes, and JPEG where that keeps the full colour resolution (as
+/// <see cref="ImageFile"/> does from quality 90 on), but neither scaling nor cropping nor the usual JPEG with halved colours.</summary>
+/// <remarks>The picture becomes YUV, and the U plane is halved by a Haar wavelet. In every 4x4 block of that half-size plane the largest of 15 coefficients
+/// carries one bit: its remainder modulo 36 is set to 9 for 0 and to 27 for 1. Bits follow each other along the rows of blocks and start over when all are
+/// used. (Despite the method's name no cosine transform is left in the original.)</remarks>
 public static class Watermark
 {
     private const double Scale = 36;
@@ -57,10 +53,8 @@ public static class Watermark
         return Majority(Carriers(image), bits);
     }
 
-    /// <summary>
-    /// Compares a picture with watermarks. Instead of the original's hard decisions each block votes with its certainty, and the votes are correlated with
-    /// the mark's bits, so that flat pictures, from which the original reads nothing, are recognised too.
-    /// </summary>
+    /// <summary>Compares a picture with watermarks. Instead of the original's hard decisions each block votes with its certainty, and the votes are correlated
+    /// with the mark's bits, so that flat pictures, from which the original reads nothing, are recognised too.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="marks">The marks to look for; by default the three that are known.</param>
     /// <returns>One match for every mark, the best score first.</returns>
@@ -94,10 +88,8 @@ public static class Watermark
         return new WatermarkMatch(mark, (double)matching / bits.Length, Score(votes, bits));
     }
 
-    /// <summary>
-    /// The correlation of votes and bits as a standard normal number (Fisher's transformation). Means are taken out first, so that a picture's leaning to
-    /// 0 or 1 moves nothing; for whole bytes, one mean for each of the eight places in a byte, since all texts have much the same upper bits.
-    /// </summary>
+    /// <summary>The correlation of votes and bits as a standard normal number (Fisher's transformation). Means are taken out first, so that a picture's leaning
+    /// to 0 or 1 moves nothing; for whole bytes, one mean for each of the eight places in a byte, since all texts have much the same upper bits.</summary>
     private static double Score(double[] votes, ReadOnlySpan<bool> bits)
     {
         var places = bits.Length >= 32 && bits.Length % 8 == 0 ? 8 : 1;
@@ -185,11 +177,9 @@ public static class Watermark
         }
     }
 
-    /// <summary>
-    /// The inverse transform of one cell of 2x2 pixels with a new approximation. The original hands the horizontal and the vertical detail over in each
-    /// other's place and lets numpy cut the result to a byte, wrapping what lies outside; both are kept, for they are in every picture it marked.
-    /// Each sum and product stands in PyWavelets' order, since cutting turns the last bit of a double into a whole step.
-    /// </summary>
+    /// <summary>The inverse transform of one cell of 2x2 pixels with a new approximation. The original hands the horizontal and the vertical detail over in
+    /// each other's place and lets numpy cut the result to a byte, wrapping what lies outside; both are kept, for they are in every picture it marked. Each sum
+    /// and product stands in PyWavelets' order, since cutting turns the last bit of a double into a whole step.</summary>
     private static void Rebuild(byte[] u, int at, int width, double approximation)
     {
         double topLeft = u[at], topRight = u[at + 1], bottomLeft = u[at + width], bottomRight = u[at + width + 1];

@@ -2,14 +2,10 @@ using Easel.Imaging;
 
 namespace Easel.Metadata;
 
-/// <summary>
-/// The text AUTOMATIC1111's web UI keeps in its pictures, which most programs read: the prompt, a line with the negative prompt, a line of settings.
-/// Written as its <c>create_infotext</c> writes it and read as its <c>parse_generation_parameters</c> reads it.
-/// </summary>
-/// <remarks>
-/// The format does not hold everything: blanks at the ends of prompt lines are lost, a prompt line that begins with "Negative prompt:" is read as one,
-/// settings with empty values are dropped, and fewer than three settings are read as part of the prompt.
-/// </remarks>
+/// <summary>The text AUTOMATIC1111's web UI keeps in its pictures, which most programs read: the prompt, a line with the negative prompt, a line of settings.
+/// Written as its <c>create_infotext</c> writes it and read as its <c>parse_generation_parameters</c> reads it.</summary>
+/// <remarks>The format does not hold everything: blanks at the ends of prompt lines are lost, a prompt line that begins with "Negative prompt:" is read as one,
+/// settings with empty values are dropped, and fewer than three settings are read as part of the prompt.</remarks>
 public sealed record Infotext
 {
     private const string NegativeMark = "Negative prompt:";
@@ -33,9 +29,8 @@ public sealed record Infotext
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Prompt, NegativePrompt, Settings.Count);
 
-    /// <summary>
-    /// The text itself. A value with a comma, a colon or a line break is quoted as JSON; a setting whose value equals its name is written as the bare name.
-    /// </summary>
+    /// <summary>The text itself. A value with a comma, a colon or a line break is quoted as JSON; a setting whose value equals its name is written as the bare
+    /// name.</summary>
     public override string ToString()
     {
         var negative = NegativePrompt.Length > 0 ? $"\n{NegativeMark} {NegativePrompt}" : "";
@@ -43,10 +38,8 @@ public sealed record Infotext
         return $"{Prompt}{negative}\n{settings}".Trim();
     }
 
-    /// <summary>
-    /// Reads such a text. The last line holds the settings when at least three are found in it; otherwise it belongs to the prompts. Never fails: what is no
-    /// setting is prompt.
-    /// </summary>
+    /// <summary>Reads such a text. The last line holds the settings when at least three are found in it; otherwise it belongs to the prompts. Never fails: what
+    /// is no setting is prompt.</summary>
     /// <param name="text">The text, as <see cref="ImageMetadata.Parameters"/> has it.</param>
     public static Infotext Parse(string text)
     {
@@ -87,9 +80,8 @@ public sealed record Infotext
         return settings;
     }
 
-    /// <summary>
-    /// A name, a colon, and a quoted value or everything up to the next comma. The engine without backtracking keeps hostile texts from taking quadratic time.
-    /// </summary>
+    /// <summary>A name, a colon, and a quoted value or everything up to the next comma. The engine without backtracking keeps hostile texts from taking
+    /// quadratic time.</summary>
     private static readonly Regex Setting = new(
         """\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)""", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
 

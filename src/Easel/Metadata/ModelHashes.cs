@@ -3,10 +3,8 @@ using Easel.Runtime;
 
 namespace Easel.Metadata;
 
-/// <summary>
-/// The fingerprints of model files, remembered between runs: reading 4 GB takes seconds. A file counts as unchanged while its path, size and time of change
-/// are the same.
-/// </summary>
+/// <summary>The fingerprints of model files, remembered between runs: reading 4 GB takes seconds. A file counts as unchanged while its path, size and time of
+/// change are the same.</summary>
 internal sealed class ModelHashes(string? file)
 {
     private static readonly ConcurrentDictionary<string, ModelHashes> Folders = [];

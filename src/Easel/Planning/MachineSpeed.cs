@@ -18,7 +18,6 @@ internal sealed class MachineSpeed(string? file)
     /// <summary>What a cache folder remembers; null to remember nothing beyond this object.</summary>
     public static MachineSpeed In(string? folder) => new(CacheFolder.File(folder, "speed.json"));
 
-    /// <summary>What is timed.</summary>
     public enum Work
     {
         /// <summary>Steps: operations per second.</summary>

@@ -15,7 +15,6 @@ internal delegate Tensor Denoiser(Tensor x, Evaluation at);
 
 /// <summary>Draws one noise tensor of the latents' shape for the step from one noise level to another.</summary>
 /// <param name="sigma">The noise level the step starts from. Only Brownian noise looks at the two numbers.</param>
-/// <param name="sigmaNext">The noise level the step goes to.</param>
 /// <returns>Standard normal noise that belongs to the caller's dispose scope.</returns>
 internal delegate Tensor NoiseSampler(double sigma, double sigmaNext);
 

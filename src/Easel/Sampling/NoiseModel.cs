@@ -1,13 +1,8 @@
 namespace Easel.Sampling;
 
-/// <summary>
-/// How a network was taught to see noise: the one place that knows what it predicts and in which scale. Samplers walk in variance-exploding coordinates, clean
-/// + sigma * noise;
-/// the networks here were trained in variance-preserving ones, which are those divided by sqrt(1 + sigma^2). The scalings are c_in, c_skip and c_out of Karras
-/// et al. (2022) at
-/// sigma_data = 1.
-/// </summary>
-/// <param name="Schedule">The noise levels of its training.</param>
+/// <summary>How a network was taught to see noise: the one place that knows what it predicts and in which scale. Samplers walk in variance-exploding
+/// coordinates, clean + sigma * noise; the networks here were trained in variance-preserving ones, which are those divided by sqrt(1 + sigma^2). The scalings
+/// are c_in, c_skip and c_out of Karras et al. (2022) at sigma_data = 1.</summary>
 /// <param name="Prediction">What it predicts; null where only the network itself can tell.</param>
 internal sealed record NoiseModel(NoiseSchedule Schedule, PredictionType? Prediction)
 {
@@ -22,16 +17,12 @@ internal sealed record NoiseModel(NoiseSchedule Schedule, PredictionType? Predic
     };
 
     /// <summary>The latents a run starts from where there is no picture to begin from.</summary>
-    /// <param name="noise">Standard normal noise.</param>
-    /// <param name="sigma">The first noise level.</param>
+    /// <param name="noise">Standard normal noise.</param> <param name="sigma">The first noise level.</param>
     /// <param name="preserving">Whether the start has variance 1 in the network's own scale, and not just sigma^2 in the sampler's.</param>
     public static Tensor Start(Tensor noise, double sigma, bool preserving) => noise * (preserving ? Norm(sigma) : sigma);
 
     /// <summary>The latents a run starts from that begins from a picture.</summary>
-    /// <param name="clean">The picture's latents.</param>
     /// <param name="noise">Standard normal noise.</param>
-    /// <param name="added">The noise level that is added.</param>
-    /// <param name="sigma">The noise level that the run takes them for.</param>
     public static Tensor Start(Tensor clean, Tensor noise, double added, double sigma) => (clean + noise * added) * (Norm(sigma) / Norm(added));
 
     /// <summary>Latents in the network's own scale.</summary>

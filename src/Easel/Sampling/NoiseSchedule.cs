@@ -3,24 +3,21 @@ namespace Easel.Sampling;
 /// <summary>How the noise added at each training step grows.</summary>
 internal enum BetaSchedule
 {
-    /// <summary>
-    /// Linear in the square root of beta: what Stable Diffusion was trained with, called "linear" in the original's files and "scaled_linear" in diffusers.
-    /// </summary>
+    /// <summary>Linear in the square root of beta: what Stable Diffusion was trained with, called "linear" in the original's files and "scaled_linear" in
+    /// diffusers.</summary>
     ScaledLinear,
     /// <summary>Linear in beta: "sqrt_linear" in the original's files, "linear" in diffusers.</summary>
     Linear,
-    /// <summary>
-    /// The cosine schedule of Nichol and Dhariwal (2021), betas capped at 0.999: "cosine" in the original's files, "squaredcos_cap_v2" in diffusers.
-    /// </summary>
+    /// <summary>The cosine schedule of Nichol and Dhariwal (2021), betas capped at 0.999: "cosine" in the original's files, "squaredcos_cap_v2" in
+    /// diffusers.</summary>
     Cosine,
 }
 
 /// <summary>The noise levels a model was trained with, and the maps between timesteps and noise levels. Host doubles only.</summary>
 internal sealed class NoiseSchedule
 {
-    /// <summary>
-    /// The last cumulative alpha after a rescale to zero terminal SNR, tiny instead of 0 so that sigma stays finite (AUTOMATIC1111, sd_models.py).
-    /// </summary>
+    /// <summary>The last cumulative alpha after a rescale to zero terminal SNR, tiny instead of 0 so that sigma stays finite (AUTOMATIC1111,
+    /// sd_models.py).</summary>
     public const double TinyAlpha = 4.8973451890853435e-08;
 
     private readonly double[] _logSigmas;
@@ -50,10 +47,8 @@ internal sealed class NoiseSchedule
     /// <summary>The noise level of the last timestep.</summary>
     public double SigmaMax => Sigmas[^1];
 
-    /// <summary>
-    /// Computes the schedule as the original does: betas and their product in double precision, the product then rounded to single precision.
-    /// </summary>
-    /// <param name="kind">How beta grows.</param>
+    /// <summary>Computes the schedule as the original does: betas and their product in double precision, the product then rounded to single
+    /// precision.</summary>
     /// <param name="start">The first beta (0.00085 for Stable Diffusion); ignored by the cosine schedule.</param>
     /// <param name="end">The last beta (0.012 for Stable Diffusion); ignored by the cosine schedule.</param>
     /// <param name="steps">The number of training timesteps, at least 2.</param>
@@ -87,8 +82,7 @@ internal sealed class NoiseSchedule
     }
 
     /// <summary>The training timestep whose noise level is nearest in log sigma.</summary>
-    /// <param name="sigma">A noise level above 0.</param>
-    /// <returns>A timestep from 0 to <see cref="Count"/> - 1.</returns>
+    /// <param name="sigma">A noise level above 0.</param> <returns>A timestep from 0 to <see cref="Count"/> - 1.</returns>
     public int NearestTimestep(double sigma)
     {
         var low = (int)Math.Floor(ToTimestep(sigma));
@@ -98,8 +92,7 @@ internal sealed class NoiseSchedule
     }
 
     /// <summary>The noise level of a timestep, interpolated in log sigma.</summary>
-    /// <param name="timestep">From 0 to <see cref="Count"/> - 1, possibly fractional.</param>
-    /// <returns>The noise level.</returns>
+    /// <param name="timestep">From 0 to <see cref="Count"/> - 1, possibly fractional.</param> <returns>The noise level.</returns>
     public double ToSigma(double timestep)
     {
         var t = Math.Clamp(timestep, 0, Count - 1);

@@ -3,14 +3,11 @@ namespace Easel.Sampling;
 /// <summary>Whose random numbers to draw.</summary>
 internal enum NoiseMode
 {
-    /// <summary>
-    /// One libtorch CPU generator per picture, so that a picture in a batch is the picture its seed gives alone (AUTOMATIC1111 with
-    /// its noise source set to CPU).
-    /// </summary>
+    /// <summary>One libtorch CPU generator per picture, so that a picture in a batch is the picture its seed gives alone (AUTOMATIC1111 with its noise source
+    /// set to CPU).</summary>
     PerImage,
-    /// <summary>
-    /// One libtorch CPU generator for the whole batch, which goes on through later batches: what the original's scripts do after seed_everything.
-    /// </summary>
+    /// <summary>One libtorch CPU generator for the whole batch, which goes on through later batches: what the original's scripts do after
+    /// seed_everything.</summary>
     Stream,
     /// <summary>Per picture, the numbers a CUDA card draws, computed on the CPU: AUTOMATIC1111's pictures made on a GPU.</summary>
     Philox,
@@ -25,11 +22,8 @@ internal sealed class NoiseSource : IDisposable
     private readonly PhiloxGenerator[] _philox;
 
     /// <summary>Seeds the generators.</summary>
-    /// <param name="seeds">
-    /// One seed per picture of a batch; <see cref="NoiseMode.Stream"/> uses the first alone. Negative seeds wrap to 64 bits as torch's do.
-    /// </param>
-    /// <param name="mode">Whose random numbers to draw.</param>
-    /// <exception cref="InvalidRequestException">There is no seed.</exception>
+    /// <param name="seeds">One seed per picture of a batch; <see cref="NoiseMode.Stream"/> uses the first alone. Negative seeds wrap to 64 bits as torch's
+    /// do.</param> <param name="mode">Whose random numbers to draw.</param> <exception cref="InvalidRequestException">There is no seed.</exception>
     public NoiseSource(IReadOnlyList<long> seeds, NoiseMode mode = NoiseMode.PerImage)
     {
         if (seeds.Count == 0) throw new InvalidRequestException("seed", "At least one seed is needed, one per picture.");
@@ -40,10 +34,8 @@ internal sealed class NoiseSource : IDisposable
     }
 
     /// <summary>Draws the next standard normal noise.</summary>
-    /// <param name="shape">
-    /// [n, ...]. Except in <see cref="NoiseMode.Stream"/>, n is the number of seeds and picture i draws [...] from its own generator.
-    /// </param>
-    /// <returns>A float32 tensor on the CPU that belongs to the caller's scope.</returns>
+    /// <param name="shape">[n, ...]. Except in <see cref="NoiseMode.Stream"/>, n is the number of seeds and picture i draws [...] from its own
+    /// generator.</param> <returns>A float32 tensor on the CPU that belongs to the caller's scope.</returns>
     public Tensor Randn(params long[] shape)
     {
         using var scope = NewDisposeScope();
@@ -58,20 +50,15 @@ internal sealed class NoiseSource : IDisposable
     }
 
     /// <summary>Independent draws for a sampler.</summary>
-    /// <param name="shape">The shape of the latents, as for <see cref="Randn"/>.</param>
-    /// <param name="device">Where the latents live; null for the CPU.</param>
+    /// <param name="shape">The shape of the latents, as for <see cref="Randn"/>.</param> <param name="device">Where the latents live; null for the CPU.</param>
     /// <returns>The noise sampler; valid as long as this object.</returns>
     public NoiseSampler AsSampler(long[] shape, Device? device = null) => (_, _) => Moved(Randn(shape), device);
 
-    /// <summary>
-    /// The increments of a Brownian path per picture, each over its step and scaled to variance 1 (k-diffusion, BrownianTreeNoiseSampler): the noise belongs to
-    /// the noise levels, so that pictures keep their look when the number of steps changes. It takes nothing from the generators.
-    /// </summary>
+    /// <summary>The increments of a Brownian path per picture, each over its step and scaled to variance 1 (k-diffusion, BrownianTreeNoiseSampler): the noise
+    /// belongs to the noise levels, so that pictures keep their look when the number of steps changes. It takes nothing from the generators.</summary>
     /// <param name="sigmaMin">The lowest noise level of the schedule above 0.</param>
-    /// <param name="sigmaMax">The highest noise level of the schedule.</param>
     /// <param name="shape">The shape [n, C, h, w] of the latents. In <see cref="NoiseMode.Stream"/> one path is laid for the whole batch.</param>
-    /// <param name="device">Where the latents live; null for the CPU.</param>
-    /// <returns>The noise sampler.</returns>
+    /// <param name="device">Where the latents live; null for the CPU.</param> <returns>The noise sampler.</returns>
     public NoiseSampler Brownian(double sigmaMin, double sigmaMax, long[] shape, Device? device = null)
     {
         var each = _mode == NoiseMode.Stream ? shape : shape[1..];
@@ -85,7 +72,6 @@ internal sealed class NoiseSource : IDisposable
         };
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var generator in _generators) generator.Dispose();

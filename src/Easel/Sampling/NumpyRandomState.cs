@@ -1,9 +1,7 @@
 namespace Easel.Sampling;
 
-/// <summary>
-/// NumPy's legacy RandomState: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998) and Marsaglia's polar method. The reference's inpainting and
-/// upscaling scripts draw their start noise from it.
-/// </summary>
+/// <summary>NumPy's legacy RandomState: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998) and Marsaglia's polar method. The reference's inpainting
+/// and upscaling scripts draw their start noise from it.</summary>
 internal sealed class NumpyRandomState
 {
     private const int Length = 624;
@@ -25,7 +23,6 @@ internal sealed class NumpyRandomState
     }
 
     /// <summary>Draws standard normal numbers, in NumPy's order.</summary>
-    /// <param name="shape">Any shape.</param>
     /// <returns>A float32 tensor on the CPU, rounded from double precision; belongs to the caller's scope.</returns>
     public Tensor Randn(params long[] shape)
     {

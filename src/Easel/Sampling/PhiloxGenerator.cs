@@ -1,9 +1,7 @@
 namespace Easel.Sampling;
 
-/// <summary>
-/// The normal numbers of a CUDA card: Philox 4x32-10 (Salmon et al. 2011) with the Box-Muller transform, one counter per element, of which the first of two
-/// normals is kept. As AUTOMATIC1111's rng_philox.py, each draw advances the offset by one, whatever its size.
-/// </summary>
+/// <summary>The normal numbers of a CUDA card: Philox 4x32-10 (Salmon et al. 2011) with the Box-Muller transform, one counter per element, of which the first
+/// of two normals is kept. As AUTOMATIC1111's rng_philox.py, each draw advances the offset by one, whatever its size.</summary>
 internal sealed class PhiloxGenerator
 {
     private const float Unit = 2.3283064e-10f;                      // 2^-32
@@ -17,8 +15,7 @@ internal sealed class PhiloxGenerator
     public PhiloxGenerator(ulong seed) => _seed = seed;
 
     /// <summary>Draws standard normal numbers.</summary>
-    /// <param name="shape">Any shape of fewer than 2^32 elements.</param>
-    /// <returns>A float32 tensor on the CPU that belongs to the caller's scope.</returns>
+    /// <param name="shape">Any shape of fewer than 2^32 elements.</param> <returns>A float32 tensor on the CPU that belongs to the caller's scope.</returns>
     public Tensor Randn(params long[] shape)
     {
         var numbers = new float[shape.Aggregate(1L, (product, size) => product * size)];

@@ -1,7 +1,6 @@
 namespace Easel.Sampling;
 
 /// <summary>A sampler as a function: it owns its loop and keeps its history in locals.</summary>
-/// <param name="run">The model, the noise levels and the knobs.</param>
 /// <param name="x">The start latents, noised to the first level.</param>
 /// <returns>The latents at the last level, in the caller's scope, with the latents of each step.</returns>
 internal delegate Tensor SamplerFunction(SamplerRun run, Tensor x);
@@ -11,9 +10,8 @@ internal sealed record Sampler : SamplerInfo
 {
     public Sampler(SamplerFunction function) => Function = function;
 
-    /// <summary>
-    /// Whether its noise is that of a Brownian path, so that it depends on the noise levels of a step and not on the number of steps before it.
-    /// </summary>
+    /// <summary>Whether its noise is that of a Brownian path, so that it depends on the noise levels of a step and not on the number of steps before
+    /// it.</summary>
     public bool Brownian { get; init; }
 
     /// <summary>Whether the level before the last is left out of its schedule (AUTOMATIC1111's discard_next_to_last_sigma).</summary>
@@ -25,14 +23,12 @@ internal sealed record Sampler : SamplerInfo
     /// <summary>Whether it ends on the model's lowest noise level instead of 0.</summary>
     public bool EndsAboveZero { get; init; }
 
-    /// <summary>
-    /// Whether the pictures of a batch share its choice of steps, so that a picture in a batch is not quite the picture alone (dpm_adaptive).
-    /// </summary>
+    /// <summary>Whether the pictures of a batch share its choice of steps, so that a picture in a batch is not quite the picture alone
+    /// (dpm_adaptive).</summary>
     public bool SharesSteps { get; init; }
 
-    /// <summary>
-    /// Whether it scales noise by <see cref="SamplingOptions.Eta"/>, or has no use for that; PLMS, whose original refuses it, does not accept it above 0.
-    /// </summary>
+    /// <summary>Whether it scales noise by <see cref="SamplingOptions.Eta"/>, or has no use for that; PLMS, whose original refuses it, does not accept it above
+    /// 0.</summary>
     public bool AcceptsEta { get; init; } = true;
 
     /// <summary>The lowest and highest <see cref="SamplingOptions.Order"/>, where the method has orders.</summary>
@@ -45,13 +41,8 @@ internal sealed record Sampler : SamplerInfo
     public SamplerFunction Function { get; }
 
     /// <summary>Walks from the first noise level to the last. Most callers want <see cref="SamplingPlan.Run"/>.</summary>
-    /// <param name="denoise">The model.</param>
     /// <param name="x">Latents [n, C, h, w] noised to the first level, in variance-exploding coordinates; left as it is.</param>
-    /// <param name="sigmas">The noise levels, falling, at least one.</param>
-    /// <param name="trained">The noise levels the model was trained with.</param>
-    /// <param name="noise">Where added noise comes from.</param>
-    /// <param name="options">The knobs.</param>
-    /// <param name="onStep">Called after each step; throw from it to cancel.</param>
+    /// <param name="sigmas">The noise levels, falling, at least one.</param> <param name="onStep">Called after each step; throw from it to cancel.</param>
     /// <returns>The latents at the last level; belongs to the caller's scope.</returns>
     public Tensor Run(
         Denoiser denoise, Tensor x, IReadOnlyList<double> sigmas, NoiseSchedule trained, NoiseSampler noise, SamplingOptions? options = null,

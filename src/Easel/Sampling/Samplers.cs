@@ -123,13 +123,9 @@ internal static class Samplers
 
     private static readonly Dictionary<string, Sampler> ByKey = Names.Index(All, sampler => [.. sampler.Aliases, sampler.Name, sampler.DisplayName]);
 
-    /// <summary>
-    /// Finds a sampler by any of its names, also by the older "DPM++ 2M Karras" whose end names a schedule; case, spaces, dashes, underscores and "k_" do not
-    /// matter.
-    /// </summary>
-    /// <param name="name">The name.</param>
-    /// <returns>The sampler.</returns>
-    /// <exception cref="InvalidRequestException">No sampler has that name; the message lists them.</exception>
+    /// <summary>Finds a sampler by any of its names, also by the older "DPM++ 2M Karras" whose end names a schedule; case, spaces, dashes, underscores and "k_"
+    /// do not matter.</summary>
+    /// <returns>The sampler.</returns> <exception cref="InvalidRequestException">No sampler has that name; the message lists them.</exception>
     public static Sampler Get(string name) => Resolve(name).Sampler;
 
     /// <summary>Finds a sampler, and the schedule if the name ends with one.</summary>

@@ -3,11 +3,8 @@ namespace Easel.Sampling;
 /// <summary>The knobs of samplers and schedules. Null means the method's own default; a sampler ignores what it has no use for, except where noted.</summary>
 internal sealed record SamplingOptions
 {
-    /// <summary>
-    /// How much of the noise removed in a step is drawn anew: 0 is deterministic, 1 full. From 0 to 1. Defaults: 0 for ddim, dpm_fast and dpm_adaptive, 0.3 for
-    /// tcd, whose gamma it is, else 1.
-    /// PLMS allows 0 only.
-    /// </summary>
+    /// <summary>How much of the noise removed in a step is drawn anew: 0 is deterministic, 1 full. From 0 to 1. Defaults: 0 for ddim, dpm_fast and
+    /// dpm_adaptive, 0.3 for tcd, whose gamma it is, else 1. PLMS allows 0 only.</summary>
     public double? Eta { get; init; }
 
     /// <summary>S_churn of Karras et al. (2022), algorithm 2: noise added before the steps of euler, heun, heunpp2 and dpm_2. At least 0.</summary>
@@ -25,10 +22,8 @@ internal sealed record SamplingOptions
     /// <summary>The order of a multistep or adaptive method; each such sampler names its range in <see cref="Sampler.Orders"/>.</summary>
     public int? Order { get; init; }
 
-    /// <summary>
-    /// Whether the last steps fall back to lower orders, which steadies runs of few steps. Defaults: true for dpm_solver, deis and unipc, false for the
-    /// k-diffusion family.
-    /// </summary>
+    /// <summary>Whether the last steps fall back to lower orders, which steadies runs of few steps. Defaults: true for dpm_solver, deis and unipc, false for
+    /// the k-diffusion family.</summary>
     public bool? LowerOrderFinal { get; init; }
 
     /// <summary>The exponent of the karras schedule (7) and of the polyexponential one (1). Above 0.</summary>
@@ -43,9 +38,8 @@ internal sealed record SamplingOptions
     /// <summary>Give the network the nearest training timestep instead of a fractional one (AUTOMATIC1111's "quantization").</summary>
     public bool RoundTimesteps { get; init; }
 
-    /// <summary>
-    /// Image to image on the reference's schedule: keep the number of steps below the number asked for, as the depth script does and img2img.py does not.
-    /// </summary>
+    /// <summary>Image to image on the reference's schedule: keep the number of steps below the number asked for, as the depth script does and img2img.py does
+    /// not.</summary>
     public bool StrengthBelowSteps { get; init; }
 
     /// <summary>dpm_adaptive: the relative tolerance. Above 0.</summary>

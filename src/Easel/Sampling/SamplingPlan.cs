@@ -20,10 +20,8 @@ internal sealed record SamplingPlan
     /// <summary>The noise levels of the run, falling; image to image has the tail of a schedule only. A single 0 where nothing is to run.</summary>
     public required IReadOnlyList<double> Sigmas { get; init; }
 
-    /// <summary>
-    /// The noise added to an initial image. It is the first of <see cref="Sigmas"/>, except on the reference's schedule: the original's stochastic_encode adds
-    /// the noise of one step more than its decode then takes away.
-    /// </summary>
+    /// <summary>The noise added to an initial image. It is the first of <see cref="Sigmas"/>, except on the reference's schedule: the original's
+    /// stochastic_encode adds the noise of one step more than its decode then takes away.</summary>
     public required double EncodeSigma { get; init; }
 
     /// <summary>The range of noise levels of the whole schedule, over which Brownian noise is laid even if only its tail runs.</summary>
@@ -39,14 +37,9 @@ internal sealed record SamplingPlan
     /// <param name="sampler">Any name that <see cref="Samplers.Resolve"/> knows.</param>
     /// <param name="schedule">A schedule's name; null or "automatic" for the one that the sampler's name ends with, or else its default.</param>
     /// <param name="steps">1 to 1000.</param>
-    /// <param name="noise">How the model sees noise.</param>
-    /// <param name="strength">
-    /// Null for pure noise; else image to image, 0 to 1: how much of the schedule runs. 0 returns the image as it is. On the reference's schedule it counts as
-    /// img2img.py counts, int(strength * steps) steps; elsewhere as AUTOMATIC1111 does, one step more.
-    /// </param>
-    /// <param name="options">The knobs.</param>
-    /// <returns>The plan.</returns>
-    /// <exception cref="InvalidRequestException">A name is unknown or a number out of range.</exception>
+    /// <param name="strength">Null for pure noise; else image to image, 0 to 1: how much of the schedule runs. 0 returns the image as it is. On the reference's
+    /// schedule it counts as img2img.py counts, int(strength * steps) steps; elsewhere as AUTOMATIC1111 does, one step more.</param>
+    /// <returns>The plan.</returns> <exception cref="InvalidRequestException">A name is unknown or a number out of range.</exception>
     public static SamplingPlan For(string sampler, string? schedule, int steps, NoiseModel noise, double? strength = null, SamplingOptions? options = null)
     {
         var trained = noise.Schedule;
@@ -82,8 +75,7 @@ internal sealed record SamplingPlan
     }
 
     /// <summary>The timestep the network is given for a noise level.</summary>
-    /// <param name="sigma">A noise level above 0.</param>
-    /// <returns>A timestep, fractional between training levels.</returns>
+    /// <param name="sigma">A noise level above 0.</param> <returns>A timestep, fractional between training levels.</returns>
     public double ToTimestep(double sigma)
     {
         if (Options.RoundTimesteps) return Noise.Schedule.NearestTimestep(sigma);
@@ -108,25 +100,20 @@ internal sealed record SamplingPlan
     }
 
     /// <summary>The source of noise that the sampler wants.</summary>
-    /// <param name="source">The generators of this run.</param>
-    /// <param name="shape">The shape [n, C, h, w] of the latents.</param>
-    /// <param name="device">Where the latents live; null for the CPU.</param>
+    /// <param name="shape">The shape [n, C, h, w] of the latents.</param> <param name="device">Where the latents live; null for the CPU.</param>
     /// <returns>Brownian noise or independent draws.</returns>
     public NoiseSampler NoiseFrom(NoiseSource source, long[] shape, Device? device = null) =>
         Sampler.Brownian ? source.Brownian(NoiseRange.Lowest, NoiseRange.Highest, shape, device) : source.AsSampler(shape, device);
 
     /// <summary>Runs the sampler.</summary>
-    /// <param name="denoise">The model, made with <see cref="ToTimestep"/>.</param>
-    /// <param name="x">What <see cref="Start"/> returned.</param>
-    /// <param name="noise">What <see cref="NoiseFrom"/> returned.</param>
-    /// <param name="onStep">Called after each step; throw from it to cancel.</param>
+    /// <param name="denoise">The model, made with <see cref="ToTimestep"/>.</param> <param name="x">What <see cref="Start"/> returned.</param>
+    /// <param name="noise">What <see cref="NoiseFrom"/> returned.</param> <param name="onStep">Called after each step; throw from it to cancel.</param>
     /// <returns>The latents at the last noise level; belongs to the caller's scope.</returns>
     public Tensor Run(Denoiser denoise, Tensor x, NoiseSampler noise, Action<StepInfo>? onStep = null) =>
         StepCount == 0 ? x.alias() : Sampler.Run(denoise, x, Sigmas, Noise.Schedule, noise, Options, onStep);
 
     /// <summary>Scales the result of <see cref="Run"/> back to the latents that the autoencoder takes.</summary>
-    /// <param name="x">What <see cref="Run"/> returned.</param>
-    /// <returns>Latents; belongs to the caller's scope.</returns>
+    /// <param name="x">What <see cref="Run"/> returned.</param> <returns>Latents; belongs to the caller's scope.</returns>
     public Tensor Finish(Tensor x) => Sampler.VariancePreserving ? NoiseModel.Preserving(x, Sigmas[^1]) : x.alias();
 
     /// <summary>The index of the first level that runs, and the noise level of the initial image.</summary>

@@ -3,11 +3,7 @@ using static Easel.Sampling.ScheduleFormulas;
 namespace Easel.Sampling;
 
 /// <summary>What a schedule is made from.</summary>
-/// <param name="Noise">The noise levels the model was trained with.</param>
-/// <param name="Steps">The number of steps asked for.</param>
-/// <param name="Min">The lowest noise level above 0.</param>
-/// <param name="Max">The highest noise level.</param>
-/// <param name="Rho">The exponent, where the formula has one.</param>
+/// <param name="Min">The lowest noise level above 0.</param> <param name="Rho">The exponent, where the formula has one.</param>
 internal readonly record struct ScheduleRequest(NoiseSchedule Noise, int Steps, double Min, double Max, double? Rho);
 
 /// <summary>One way to space the noise levels of a run.</summary>
@@ -61,25 +57,18 @@ internal static class Schedules
     private static readonly Dictionary<string, Schedule> ByKey = Names.Index(All, schedule => [.. schedule.Aliases, schedule.Name, schedule.DisplayName]);
 
     /// <summary>Finds a schedule by any of its names; case, spaces, dashes and underscores do not matter.</summary>
-    /// <param name="name">The name.</param>
     /// <returns>The schedule.</returns>
-    /// <exception cref="InvalidRequestException">
-    /// No schedule has that name; the message lists them. "automatic" is a sampler's choice and not found here.
-    /// </exception>
+    /// <exception cref="InvalidRequestException">No schedule has that name; the message lists them. "automatic" is a sampler's choice and not found
+    /// here.</exception>
     public static Schedule Get(string name) => ByKey.GetValueOrDefault(Names.Key(name)) ?? throw new InvalidRequestException(
         "schedule", $"There is no schedule \"{name}\"; choose one of {Automatic}, {string.Join(", ", All.Select(s => s.Name))}.");
 
     /// <summary>The noise levels of a run.</summary>
-    /// <param name="name">A schedule's name.</param>
-    /// <param name="noise">The noise levels the model was trained with.</param>
     /// <param name="steps">The number of steps asked for, 1 to 1000.</param>
     /// <param name="last">The level at which the run ends: 0, or the model's lowest level as the reference's samplers end.</param>
     /// <param name="options">Rho and the range, for schedules that have them.</param>
-    /// <returns>
-    /// The levels, falling: one more than the steps that will run. Most schedules give exactly <paramref name="steps"/> steps; "ddim_uniform" and "beta" may
-    /// not.
-    /// </returns>
-    /// <exception cref="InvalidRequestException">There is no such schedule, or it cannot have so many steps.</exception>
+    /// <returns>The levels, falling: one more than the steps that will run. Most schedules give exactly <paramref name="steps"/> steps; "ddim_uniform" and
+    /// "beta" may not.</returns> <exception cref="InvalidRequestException">There is no such schedule, or it cannot have so many steps.</exception>
     public static double[] Sigmas(string name, NoiseSchedule noise, int steps, double last = 0, SamplingOptions? options = null) =>
         [.. Levels(Get(name), noise, steps, options ?? new SamplingOptions()), last];
 

@@ -7,11 +7,8 @@ namespace Easel.Text.Prompts;
 internal sealed record LoraTag(string Name, double TextEncoderWeight, double UNetWeight);
 
 /// <summary>A prompt without its tags in angle brackets, and what they asked for.</summary>
-/// <param name="Text">The prompt with every tag taken out.</param>
-/// <param name="Loras">The LoRAs, in order.</param>
-/// <param name="Ignored">
-/// Tags that mean nothing here, as written: other kinds (<c>&lt;hypernet:...&gt;</c>) and weights that are no numbers. Worth telling the user.
-/// </param>
+/// <param name="Ignored">Tags that mean nothing here, as written: other kinds (<c>&lt;hypernet:...&gt;</c>) and weights that are no numbers. Worth telling the
+/// user.</param>
 internal sealed record LoraTags(string Text, IReadOnlyList<LoraTag> Loras, IReadOnlyList<string> Ignored)
 {
     /// <summary>What a person should be told of the tags that mean nothing here.</summary>
