@@ -92,22 +92,9 @@ public sealed partial class ImageGenerator : IImageGenerator
     public static RunPlan Plan(string path, GenerationRequest request, LoadOptions? options = null)
     {
         NativeRuntime.Load(path == BuiltInModel.Path);
-        using var checkpoint = Checkpoint.Open(path, options ?? new LoadOptions());
-        return Plan(checkpoint, request, options);
-    }
-
-    /// <inheritdoc cref="Plan(string, GenerationRequest, LoadOptions?)"/>
-    internal static RunPlan Plan(Checkpoint checkpoint, GenerationRequest request, LoadOptions? options = null)
-    {
-        NativeRuntime.Load();
-        request.Validate();
-        request = request.With(checkpoint.Family.Defaults);
         options ??= new LoadOptions();
-        var (device, size) = (Hardware.Device(options.Device), ModelSize.Of(checkpoint));
-        var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise());
-        var (format, memory) = ModelLoader.Choose(MemoryPlan.Formats(options.Precision, device), device,
-            format => MemoryPlan.For(size, format, shape.Rows, shape.Latent, shape.Encodes, MemoryPlan.Budget(options.MemoryLimit)));
-        return RunPlanner.Of(request, shape, size, memory, format, device, options.TinyVae is not null, MachineSpeed.In(options.CacheFolder));
+        using var checkpoint = Checkpoint.Open(path, options);
+        return RunPlanner.Of(checkpoint, request, options);
     }
 
     /// <summary>Tells what a run of the loaded model would take.</summary>

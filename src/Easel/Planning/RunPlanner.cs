@@ -2,12 +2,26 @@ using Easel.Models;
 using Easel.Pipeline;
 using Easel.Runtime;
 using Easel.Sampling;
+using Easel.Weights;
 
 namespace Easel.Planning;
 
 /// <summary>Counts what a run will take.</summary>
 internal static class RunPlanner
 {
+    /// <summary>The plan of a run of a model that is not loaded.</summary>
+    public static RunPlan Of(Checkpoint checkpoint, GenerationRequest request, LoadOptions options)
+    {
+        NativeRuntime.Load();
+        request.Validate();
+        request = request.With(checkpoint.Family.Defaults);
+        var (device, size) = (Hardware.Device(options.Device), ModelSize.Of(checkpoint));
+        var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise());
+        var (format, memory) = ModelLoader.Choose(MemoryPlan.Formats(options.Precision, device), device,
+            format => MemoryPlan.For(size, format, shape.Rows, shape.Latent, shape.Encodes, MemoryPlan.Budget(options.MemoryLimit)));
+        return Of(request, shape, size, memory, format, device, options.TinyVae is not null, MachineSpeed.In(options.CacheFolder));
+    }
+
     /// <summary>The plan of a run.</summary>
     /// <param name="decodesTiny">Whether a tiny autoencoder decodes, which costs next to nothing.</param>
     public static RunPlan Of(GenerationRequest request, RunShape shape, ModelSize size, MemoryPlan memory, NumberFormat format, Device device,

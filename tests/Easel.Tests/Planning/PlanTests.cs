@@ -91,13 +91,13 @@ public sealed class PlanTests
     public void WhereMemoryIsAmpleAllIsKeptAndNothingIsTiled()
     {
         using var checkpoint = Checkpoint.Open(Goldens.Path("layouts/diffusers-sd1-micro"));
-        var plan = ImageGenerator.Plan(checkpoint, Plain with { Width = 1024, Height = 1024 },
+        var plan = RunPlanner.Of(checkpoint, Plain with { Width = 1024, Height = 1024 },
             new LoadOptions { MemoryLimit = 1L << 40, Precision = Precision.Full, Device = "cpu" });
         Assert.True(plan.Fits);
         Assert.Empty(plan.Choices);
         Assert.Equal((false, false, (int?)null), (plan.ReleasesTextEncoder, plan.ReleasesUNet, plan.DecoderTile));
         Assert.Equal((1024, 1024, 1, 2, Precision.Full), (plan.Width, plan.Height, plan.Pictures, plan.Steps, plan.Precision));
-        Assert.False(ImageGenerator.Plan(checkpoint, Plain, new LoadOptions { MemoryLimit = 1000, Device = "cpu" }).Fits);
+        Assert.False(RunPlanner.Of(checkpoint, Plain, new LoadOptions { MemoryLimit = 1000, Device = "cpu" }).Fits);
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public sealed class PlanTests
 
         double Work(int rows, int? outer) => NetworkWork.OfUNet(checkpoint.UNet, rows, 8, 8, outerBlocks: outer).Flops;
         RunPlan Plan(FastLevel level) =>
-            ImageGenerator.Plan(checkpoint, Plain with { Steps = 20, Sampler = "dpmpp_2m", Fast = level },
+            RunPlanner.Of(checkpoint, Plain with { Steps = 20, Sampler = "dpmpp_2m", Fast = level },
                 new LoadOptions { Precision = Precision.Full, Device = "cpu" });
     }
 
@@ -159,7 +159,7 @@ public sealed class PlanTests
             Assert.True(generator.Plan(Plain).IsLearnt);
         }
         using var checkpoint = Checkpoint.Open(Goldens.Path("layouts/diffusers-sd1-micro"));
-        var plan = ImageGenerator.Plan(checkpoint, Plain, options);
+        var plan = RunPlanner.Of(checkpoint, Plain, options);
         Assert.True(plan.IsLearnt);
         Assert.NotNull(plan.Loading);
         Assert.True(plan.Drawing > plan.Step);
