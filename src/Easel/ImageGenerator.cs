@@ -79,7 +79,10 @@ public sealed partial class ImageGenerator : IImageGenerator
             onProgress?.Invoke(share);
         });
         if (model.Residency != Residency.OneAtATime)
-            speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, model.Size.Values(), watch.Elapsed.TotalSeconds, model.Size.Values());
+        {
+            var values = ModelSize.Of(model.Checkpoint).Values();
+            speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, values, watch.Elapsed.TotalSeconds, values);
+        }
         return new ImageGenerator(path, options, speed, model);
     }
 
@@ -105,7 +108,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         request.Validate();
         request = request.With(Family.Defaults);
         var shape = RunShape.Of(request, Family, _model.Noise);
-        return RunPlanner.Of(request, shape, _model.Size, MemoryFor(shape, _model.Format), _model.Format, _model.Device, _model.DecodesTiny, _speed);
+        return RunPlanner.Of(request, shape, ModelSize.Of(_model.Checkpoint), MemoryFor(shape, _model.Format), _model.Format, _model.Device, _model.DecodesTiny, _speed);
     }
 
     /// <summary>Loads the small model that comes with Easel: see <see cref="BuiltInModel"/>.</summary>
@@ -231,7 +234,7 @@ public sealed partial class ImageGenerator : IImageGenerator
             Reload(narrower);
             memory = MemoryFor(run, _model.Format);
         }
-        memory.Check(_model.Size, _model.Format, run.Rows, run.Latent, _model.Device);
+        memory.Check(ModelSize.Of(_model.Checkpoint), _model.Format, run.Rows, run.Latent, _model.Device);
         _model.Residency = memory.Residency;
         return memory;
     }

@@ -10,8 +10,6 @@ public sealed partial class ArchitectureTests
     private static readonly string[][] Order =
         [["Imaging", "Sampling", "Kernels", "Runtime"], ["Models"], ["Weights"], ["Text"], ["Metadata"], ["Pipeline"], ["Planning"]];
 
-    private static readonly HashSet<(string User, string Used)> Exceptions = [];
-
     private static string Library { get; } = Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "src", "Easel");
 
     private static Dictionary<string, int> Levels { get; } = Order.SelectMany((folders, level) => folders.Select(folder => (folder, level))).ToDictionary();
@@ -22,7 +20,7 @@ public sealed partial class ArchitectureTests
         var wrong = from file in Files()
                     where file.Folder is not null
                     from used in Used(file.Text)
-                    where used != file.Folder && Levels.ContainsKey(used) && Levels[used] >= Levels[file.Folder] && !Exceptions.Contains((file.Folder, used))
+                    where used != file.Folder && Levels.ContainsKey(used) && Levels[used] >= Levels[file.Folder]
                     select $"{file.Name} uses {used}";
         Assert.Empty(wrong.Distinct());
     }

@@ -1,7 +1,6 @@
 using Easel.Imaging;
 using Easel.Kernels;
 using Easel.Models;
-using Easel.Planning;
 using Easel.Runtime;
 using Easel.Sampling;
 using Easel.Weights;
@@ -21,12 +20,11 @@ internal sealed class LoadedNetworks : IDisposable
     private readonly TinyAutoencoder? _tiny;
     private readonly string? _depthModel;
     private readonly bool _packs;
-    private readonly Checkpoint _checkpoint; // stays open: LoRAs are merged from and taken out to what it says
     private readonly LoraMerge _loras;
 
     private LoadedNetworks(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Residency residency, Action<double>? onProgress)
     {
-        (_checkpoint, Format, Device, Residency, Size) = (checkpoint, format, device, residency, ModelSize.Of(checkpoint));
+        (Checkpoint, Format, Device, Residency) = (checkpoint, format, device, residency);
         (Family, Noise, MaxNoiseLevel) = (checkpoint.Family, checkpoint.Noise(), checkpoint.MaxNoiseLevel);
         _packs = device.type == DeviceType.CPU && format.Kept == format.Run && !options.PlainKernels && OneDnn.IsAvailable;
 
@@ -61,12 +59,12 @@ internal sealed class LoadedNetworks : IDisposable
         _depthModel = options.DepthModel;
     }
 
+    public Checkpoint Checkpoint { get; } // stays open: LoRAs are merged from and taken out to what it says
     public ModelFamily Family { get; }
     public NoiseModel Noise { get; private set; }
     public int MaxNoiseLevel { get; }
     public NumberFormat Format { get; }
     public Device Device { get; }
-    public ModelSize Size { get; }
     public NetworkSlot UNetSlot { get; }
     public NetworkSlot? AutoencoderSlot { get; }
     public NetworkSlot? TextSlot { get; }
@@ -76,13 +74,13 @@ internal sealed class LoadedNetworks : IDisposable
 
     public bool DecodesTiny => _tiny is not null;
 
-    /// <summary>Bytes of the weights that are in memory.</summary>
-    public double Taken => MemoryPlan.Weights(_slots.Where(slot => slot.IsInMemory).Sum(slot => slot.Values), Format);
+    /// <summary>Weights that are in memory.</summary>
+    public long ValuesInMemory => _slots.Where(slot => slot.IsInMemory).Sum(slot => slot.Values);
 
     public UNet UNet => _unet;
     public Autoencoder Autoencoder => _autoencoder
-        ?? throw new CheckpointException($"{_checkpoint.Path} holds no autoencoder, without which there are no pictures; LoadOptions.Vae can name one.");
-    public ClipTextModel Text => _text ?? throw new CheckpointException($"{_checkpoint.Path} holds no text encoder, without which it cannot follow a prompt.");
+        ?? throw new CheckpointException($"{Checkpoint.Path} holds no autoencoder, without which there are no pictures; LoadOptions.Vae can name one.");
+    public ClipTextModel Text => _text ?? throw new CheckpointException($"{Checkpoint.Path} holds no text encoder, without which it cannot follow a prompt.");
 
     /// <summary>Loads the networks of a checkpoint and takes the checkpoint over.</summary>
     public static LoadedNetworks Load(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Action<double>? onProgress = null,
@@ -112,7 +110,7 @@ internal sealed class LoadedNetworks : IDisposable
     {
         foreach (var slot in _slots) slot.Dispose();
         _tiny?.Dispose();
-        _checkpoint.Dispose();
+        Checkpoint.Dispose();
     }
 
     private void Load(NetworkSlot slot, Action? onTensor)
@@ -187,7 +185,7 @@ internal sealed class LoadedNetworks : IDisposable
     {
         using var scope = NewDisposeScope();
         using var own = _depthModel is null ? null : TensorFile.Open(_depthModel);
-        if ((own ?? _checkpoint.DepthEstimator) is not { } file) return null;
+        if ((own ?? Checkpoint.DepthEstimator) is not { } file) return null;
         using var estimator = DepthEstimatorFile.Load(file, ScalarType.Float32, Device);
         return estimator.Estimate(picture).cpu().MoveToOuterDisposeScope();
     }

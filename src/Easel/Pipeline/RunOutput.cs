@@ -1,5 +1,4 @@
 using Easel.Imaging;
-using Easel.Planning;
 
 namespace Easel.Pipeline;
 

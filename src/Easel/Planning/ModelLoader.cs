@@ -36,7 +36,7 @@ internal static class ModelLoader
     /// <summary>How a run of a loaded model is done in the memory there is, if the model were in another format.</summary>
     public static MemoryPlan MemoryFor(LoadedNetworks model, RunShape run, NumberFormat format, long? limit)
     {
-        var plan = MemoryPlan.For(model.Size, format, run.Rows, run.Latent, run.Encodes, MemoryPlan.Budget(limit, model.Taken));
+        var plan = MemoryPlan.For(ModelSize.Of(model.Checkpoint), format, run.Rows, run.Latent, run.Encodes, MemoryPlan.Budget(limit, ModelSize.Taken(model)));
         return model.Device.type == DeviceType.CPU ? plan : plan with { Residency = Residency.Together }; // what a card has free is not known here
     }
 }

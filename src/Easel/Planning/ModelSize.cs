@@ -1,4 +1,5 @@
 using Easel.Models;
+using Easel.Pipeline;
 using Easel.Weights;
 
 namespace Easel.Planning;
@@ -58,6 +59,9 @@ internal sealed record ModelSize(ModelFamily Family, IReadOnlyList<PlannedNetwor
             if (run.Encodes && family.PicturesEncoded > 0) yield return NetworkWork.OfEncoder(pixels, 1, height, width);
         }
     }
+
+    /// <summary>Bytes of the weights that a model has in memory.</summary>
+    public static double Taken(LoadedNetworks model) => MemoryPlan.Weights(model.ValuesInMemory, model.Format);
 
     /// <summary>Values of the weights of a stage's networks; of all where none is named.</summary>
     public long Values(Stage? stage = null) => Networks.Where(network => stage is null || network.Stage == stage).Sum(network => network.Values);

@@ -3,7 +3,7 @@ using Easel.Cli.Commands;
 using Easel.Cli.Options;
 using Easel.Cli.Terminal;
 using Easel.Imaging;
-using Easel.Planning;
+using Easel.Pipeline;
 using Easel.Sampling;
 
 namespace Easel.Tests.Cli;

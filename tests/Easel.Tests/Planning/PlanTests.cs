@@ -72,19 +72,19 @@ public sealed class PlanTests
     {
         using var inference = inference_mode();
         using var model = LoadedModel.Load(Goldens.Path("layouts/diffusers-sd1-micro"));
-        var all = MemoryPlan.Weights(model.Size.Values(), Full);
-        Assert.Equal(all, model.Taken);
+        var all = MemoryPlan.Weights(ModelSize.Of(model.Checkpoint).Values(), Full);
+        Assert.Equal(all, ModelSize.Taken(model));
         var live = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         model.Residency = Residency.OneAtATime;
         model.Bring(model.TextSlot);
-        Assert.Equal(MemoryPlan.Weights(model.Size.Values(Stage.Reading), Full), model.Taken);
+        Assert.Equal(MemoryPlan.Weights(ModelSize.Of(model.Checkpoint).Values(Stage.Reading), Full), ModelSize.Taken(model));
         Assert.True(TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount <= live);
         model.Bring(model.UNetSlot);
-        Assert.Equal(MemoryPlan.Weights(model.Size.Values(Stage.Denoising), Full), model.Taken);
+        Assert.Equal(MemoryPlan.Weights(ModelSize.Of(model.Checkpoint).Values(Stage.Denoising), Full), ModelSize.Taken(model));
         model.Residency = Residency.TextGoes;
         model.Bring(model.AutoencoderSlot);
         model.Bring(model.UNetSlot);
-        Assert.Equal(MemoryPlan.Weights(model.Size.Values(Stage.Denoising) + model.Size.Values(Stage.Pixels), Full), model.Taken);
+        Assert.Equal(MemoryPlan.Weights(ModelSize.Of(model.Checkpoint).Values(Stage.Denoising) + ModelSize.Of(model.Checkpoint).Values(Stage.Pixels), Full), ModelSize.Taken(model));
     }
 
     [Fact]

@@ -1,4 +1,4 @@
-namespace Easel.Planning;
+namespace Easel.Pipeline;
 
 /// <summary>Adds to what a run tells of itself how fast it goes and how long it will take, from the times of its steps.</summary>
 internal sealed class Pace(TimeProvider? clock = null)
