@@ -78,11 +78,9 @@ public sealed partial class ImageGenerator : IImageGenerator
             cancel.ThrowIfCancellationRequested();
             onProgress?.Invoke(share);
         });
+        var values = ModelSize.Of(model.Checkpoint).Values();
         if (model.Residency != Residency.OneAtATime)
-        {
-            var values = ModelSize.Of(model.Checkpoint).Values();
             speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, values, watch.Elapsed.TotalSeconds, values);
-        }
         return new ImageGenerator(path, options, speed, model);
     }
 
@@ -108,7 +106,8 @@ public sealed partial class ImageGenerator : IImageGenerator
         request.Validate();
         request = request.With(Family.Defaults);
         var shape = RunShape.Of(request, Family, _model.Noise);
-        return RunPlanner.Of(request, shape, ModelSize.Of(_model.Checkpoint), MemoryFor(shape, _model.Format), _model.Format, _model.Device, _model.DecodesTiny, _speed);
+        var (size, memory) = (ModelSize.Of(_model.Checkpoint), MemoryFor(shape, _model.Format));
+        return RunPlanner.Of(request, shape, size, memory, _model.Format, _model.Device, _model.DecodesTiny, _speed);
     }
 
     /// <summary>Loads the small model that comes with Easel: see <see cref="BuiltInModel"/>.</summary>

@@ -84,7 +84,8 @@ public sealed class PlanTests
         model.Residency = Residency.TextGoes;
         model.Bring(model.AutoencoderSlot);
         model.Bring(model.UNetSlot);
-        Assert.Equal(MemoryPlan.Weights(ModelSize.Of(model.Checkpoint).Values(Stage.Denoising) + ModelSize.Of(model.Checkpoint).Values(Stage.Pixels), Full), ModelSize.Taken(model));
+        var size = ModelSize.Of(model.Checkpoint);
+        Assert.Equal(MemoryPlan.Weights(size.Values(Stage.Denoising) + size.Values(Stage.Pixels), Full), ModelSize.Taken(model));
     }
 
     [Fact]
