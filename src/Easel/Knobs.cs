@@ -304,7 +304,7 @@ public static class Knobs
     private static Schedule ScheduleOf(Request request)
     {
         var (sampler, named) = Samplers.Resolve(request.Sampler!);
-        return Schedules.IsAutomatic(request.Schedule) ? named ?? Schedules.Get(sampler.DefaultSchedule) : Schedules.Get(request.Schedule!);
+        return Schedules.For(sampler, named, request.Schedule);
     }
 
     private static void RequireSameSize(Request request, string property, string noun, int? width, int? height)

@@ -44,8 +44,7 @@ internal sealed record SamplingPlan
     {
         var trained = noise.Schedule;
         var (method, implied) = Samplers.Resolve(sampler);
-        var automatic = Schedules.IsAutomatic(schedule);
-        var spacing = !automatic ? Schedules.Get(schedule!) : implied ?? Schedules.Get(method.DefaultSchedule);
+        var spacing = Schedules.For(method, implied, schedule);
         options ??= new SamplingOptions();
         Check(method, trained, strength, options);
 

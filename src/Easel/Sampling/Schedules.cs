@@ -30,6 +30,10 @@ internal static class Schedules
     /// <summary>Whether a name leaves the schedule to the sampler.</summary>
     public static bool IsAutomatic(string? name) => string.IsNullOrEmpty(name) || Names.Key(name) == Automatic;
 
+    /// <summary>The schedule that a run has: the one named, else the one that the sampler's name ends with, else the sampler's default.</summary>
+    public static Schedule For(Sampler sampler, Schedule? implied, string? name) =>
+        IsAutomatic(name) ? implied ?? Get(sampler.DefaultSchedule) : Get(name!);
+
     private const int MostSteps = 1000;
 
     /// <summary>Every schedule, the common ones first.</summary>
