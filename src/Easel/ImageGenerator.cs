@@ -167,7 +167,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         var (canvas, plan, savings) = (run.Canvas, run.Plan, Savings.Of(request.Fast));
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
         var memory = FitIntoMemory(run, output);
-        output.Remark([canvas.Remark, .. plan.Remarks, .. Knobs.NotHonoured(request, Model)]);
+        output.Remark([_model.Checkpoint.Passed, canvas.Remark, .. plan.Remarks, .. Knobs.NotHonoured(request, Model)]);
 
         var (pace, meter) = (new Pace(), new RunMeter(_speed, _model));
         var conditioning = new Conditioning(_model, _tokenizer, _embeddings);
@@ -193,7 +193,7 @@ public sealed partial class ImageGenerator : IImageGenerator
             var x = plan.Start(noise.Start(shape), inputs.Init);
 
             // 4. The network with all that stands around it. What costs or saves evaluations is one more link of this chain.
-            using var words = _model.NewPromptMemory();
+            using var words = _model.NewPromptMemory(request.GuidanceScale);
             using var deep = new DeepFeatures(savings.DeepEvery, savings.OuterBlocks);
             var network = inputs.Over(deep.Over(words.Over(meter.Over(_model.Predict)))
                 .InTiles(Family.UNetTile, (at, part) => progress.Report(GenerationStage.Sampling, at.Step, part: part)));

@@ -33,8 +33,9 @@ internal sealed record ClipTextConfig
 
     public required TextActivation Activation { get; init; }
 
-    /// <summary>Layers at the end that the diffusion model was trained without: 1 in OpenCLIP files of SD 2 (the "penultimate" layer), otherwise 0.</summary>
-    public int UnusedLayers { get; init; }
+    /// <summary>The layers that the diffusion model was trained with: in SD 2 all of the whole tower but the last. Fewer may be stored, and more; null for all
+    /// that are stored.</summary>
+    public int? UsedLayers { get; init; }
 
     /// <summary>Whether the final norm follows the last layer that is used.</summary>
     public bool HasFinalNorm { get; init; } = true;
@@ -78,7 +79,7 @@ internal sealed class ClipTextModel : Module<Tensor, Tensor>
 
     private Tensor Encoded(Tensor embedded, int clipSkip)
     {
-        var layers = Math.Max(0, Config.Layers - Config.UnusedLayers - (clipSkip - 1));
+        var layers = Math.Clamp((Config.UsedLayers ?? Config.Layers) - (clipSkip - 1), 0, Config.Layers);
         var last = text_model.HiddenStates(embedded.to(RunType), layers)[^1];
         return Config.HasFinalNorm ? text_model.Finish(last) : last;
     }

@@ -13,6 +13,9 @@ internal sealed class ContextKeys(Tensor context, Tensor? vector = null, bool ke
 
     public Tensor? Vector => vector;
 
+    /// <summary>The guidance scale that a network which guides itself is told; null to tell it nothing.</summary>
+    public double? GuidanceScale { get; init; }
+
     /// <summary>The keys and values of a layer.</summary>
     /// <param name="make">Makes them of the context, once where they are kept.</param>
     public (Tensor Keys, Tensor Values) Of(Attention layer, Func<Tensor, (Tensor Keys, Tensor Values)> make)

@@ -87,6 +87,9 @@ internal sealed record ModelFamily
     /// <summary>The side in pixels that the model was trained at.</summary>
     public int NativeSize { get; init; } = 512;
 
+    /// <summary>Whether the network is told the guidance scale and guides itself by it, so that it is never asked about the negative prompt.</summary>
+    public bool GuidesItself { get; init; }
+
     /// <summary>The guidance scale that suits the model where nobody asks for another.</summary>
     public double GuidanceScale { get; init; } = 7.5;
 

@@ -4,7 +4,8 @@ namespace Easel.Models;
 
 /// <summary>The contexts of a batch's prompts as the network takes them, with the keys and values that its cross-attentions made of them: made once, and handed
 /// to every call of the network that is told the same. It lives for one batch, in which neither conditions nor weights change.</summary>
-internal sealed class PromptMemory(ScalarType type, Device device) : IDisposable
+/// <param name="guidanceScale">What a network that guides itself is told; null to tell it nothing.</param>
+internal sealed class PromptMemory(ScalarType type, Device device, double? guidanceScale = null) : IDisposable
 {
     private readonly List<Entry> _entries = [];
 
@@ -30,17 +31,17 @@ internal sealed class PromptMemory(ScalarType type, Device device) : IDisposable
             using var scope = NewDisposeScope();
             var context = cat([.. conditions.Select(condition => condition.Context)], dim: 0).to(type, device);
             var vector = conditions[0].Vector is null ? null : cat([.. conditions.Select(condition => condition.Vector!)], dim: 0).to(type, device);
-            _entries.Add(entry = new Entry(conditions, context.DetachFromDisposeScope(), vector?.DetachFromDisposeScope()));
+            _entries.Add(entry = new Entry(conditions, context.DetachFromDisposeScope(), vector?.DetachFromDisposeScope(), guidanceScale));
         }
         entry.LastAsked = call.At.Number;
         return entry.Keys;
     }
 
-    private sealed class Entry(IReadOnlyList<Condition> conditions, Tensor context, Tensor? vector) : IDisposable
+    private sealed class Entry(IReadOnlyList<Condition> conditions, Tensor context, Tensor? vector, double? guidanceScale) : IDisposable
     {
         public IReadOnlyList<Condition> Conditions => conditions;
 
-        public ContextKeys Keys { get; } = new(context, vector, keeps: true);
+        public ContextKeys Keys { get; } = new(context, vector, keeps: true) { GuidanceScale = guidanceScale };
 
         public int LastAsked { get; set; }
 

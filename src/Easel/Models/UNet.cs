@@ -21,11 +21,18 @@ internal sealed record UNetConfig
     /// <summary>The transformers of each level, finest first.</summary>
     public required IReadOnlyList<AttentionLevel> Attention { get; init; }
 
-    /// <summary>The transformer in the middle.</summary>
+    /// <summary>The transformer in the middle; of depth 0 where there is none.</summary>
     public required AttentionLevel MiddleAttention { get; init; }
 
     /// <summary>Residual blocks in each level on the way down; one more on the way up.</summary>
     public required int BlocksPerLevel { get; init; }
+
+    /// <summary>Residual blocks in the middle, the transformer behind the first: 2; in networks made smaller 1, or 0 where the middle is left out.</summary>
+    public int MiddleBlocks { get; init; } = 2;
+
+    /// <summary>Transformer blocks behind each residual block on the way up, for each level, finest first; null where they are as many as on the way
+    /// down.</summary>
+    public IReadOnlyList<IReadOnlyList<int>>? UpDepths { get; init; }
 
     /// <summary>Width of the text encoder's vectors: 768 in SD 1, 1024 in SD 2.</summary>
     public required int ContextWidth { get; init; }
@@ -38,6 +45,12 @@ internal sealed record UNetConfig
 
     /// <summary>Width of a vector that the network is told of the picture as a whole; 0 where there is none.</summary>
     public int VectorWidth { get; init; }
+
+    /// <summary>Numbers in which the network is told the guidance scale, by which it guides itself (latent consistency models); 0 where it is not.</summary>
+    public int GuidanceWidth { get; init; }
+
+    /// <summary>The transformers behind a residual block on the way up.</summary>
+    public AttentionLevel UpAttention(int level, int block) => Attention[level] with { Depth = UpDepths?[level][block] ?? Attention[level].Depth };
 }
 
 /// <summary>Predicts the noise (or v) in a latent at a timestep, attending to the prompt. "High-Resolution Image Synthesis with Latent Diffusion Models", arXiv
@@ -50,7 +63,7 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
     private readonly Embedding? class_embedding;
     private readonly TimestepEmbedding? add_embedding;
     private readonly ModuleList<DownBlock> down_blocks;
-    private readonly MiddleBlock mid_block;
+    private readonly MiddleBlock? mid_block;
     private readonly ModuleList<UpBlock> up_blocks;
     private readonly GroupNorm conv_norm_out;
     private readonly Conv2d conv_out;
@@ -63,7 +76,7 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         var levels = config.Channels.Count;
 
         conv_in = new Conv2d(config.InChannels, config.Channels[0], kernel: 3, padding: 1);
-        time_embedding = new TimestepEmbedding(_embeddingWidth, timeWidth);
+        time_embedding = new TimestepEmbedding(_embeddingWidth, timeWidth, config.GuidanceWidth);
         class_embedding = config.ClassCount > 0 ? new Embedding(config.ClassCount, timeWidth) : null;
         add_embedding = config.VectorWidth > 0 ? new TimestepEmbedding(config.VectorWidth, timeWidth) : null;
 
@@ -76,7 +89,7 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
             if (level < levels - 1) skips.Push(config.Channels[level]);
         }
 
-        mid_block = new MiddleBlock(config, timeWidth);
+        mid_block = config.MiddleBlocks > 0 ? new MiddleBlock(config, timeWidth) : null;
 
         up_blocks = new ModuleList<UpBlock>();
         for (var level = levels - 1; level >= 0; level--) up_blocks.Add(new UpBlock(config, level, skips, timeWidth));
@@ -103,7 +116,8 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
     internal Tensor Predict(Tensor x, Tensor timesteps, ContextKeys context, Tensor? labels, DeepRows? deep)
     {
         using var scope = NewDisposeScope();
-        var time = time_embedding.call(TimestepEmbedding.Sinusoids(timesteps, _embeddingWidth).to(x.dtype)); // [n, 4 * embedding width]
+        var sinusoids = TimestepEmbedding.Sinusoids(timesteps, _embeddingWidth).to(x.dtype);
+        var time = time_embedding.Forward(sinusoids, context.GuidanceScale); // [n, 4 * embedding width]
         if (class_embedding is not null) time = time + class_embedding.call(labels!).to(x.dtype);
         if (add_embedding is not null) time = time + add_embedding.call(context.Vector!);
         time = functional.silu(time); // every block begins with it
@@ -118,7 +132,7 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         else
         {
             foreach (var block in down_blocks) h = block.Forward(h, time, context, skips);
-            h = mid_block.call(h, time, context);
+            if (mid_block is not null) h = mid_block.call(h, time, context);
             foreach (var block in up_blocks)
             {
                 using var coarser = h;
@@ -141,7 +155,7 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
             return finest.Forward(kept, time, context, skips, first..);
         }
         foreach (var block in down_blocks) h = block.Forward(h, time, context, skips);
-        h = mid_block.call(h, time, context);
+        if (mid_block is not null) h = mid_block.call(h, time, context);
         foreach (var block in up_blocks.SkipLast(1)) h = block.Forward(h, time, context, skips);
         if (first > 0) h = finest.Forward(h, time, context, skips, ..first);
         deep.Keep(h);
@@ -149,22 +163,42 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
     }
 }
 
-/// <summary>Sines and cosines of the timestep, through two linear layers.</summary>
+/// <summary>Sines and cosines of the timestep, through two linear layers; before them what is told of the guidance scale is added, where anything is.</summary>
 internal sealed class TimestepEmbedding : Module<Tensor, Tensor>
 {
+    private readonly long _guidanceWidth;
     private readonly Linear linear_1, linear_2;
+    private readonly Linear? cond_proj;
 
-    public TimestepEmbedding(long inputs, long outputs) : base(nameof(TimestepEmbedding))
+    public TimestepEmbedding(long inputs, long outputs, int guidanceWidth = 0) : base(nameof(TimestepEmbedding))
     {
+        _guidanceWidth = guidanceWidth;
+        cond_proj = guidanceWidth > 0 ? new Linear(guidanceWidth, inputs, hasBias: false) : null;
         linear_1 = new Linear(inputs, outputs);
         linear_2 = new Linear(outputs, outputs);
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor x)
+    public override Tensor forward(Tensor x) => Forward(x, null);
+
+    /// <param name="guidanceScale">What a network that guides itself is told; null to tell it nothing.</param>
+    public Tensor Forward(Tensor x, double? guidanceScale)
     {
         using var scope = NewDisposeScope();
+        if (cond_proj is not null && guidanceScale is { } scale)
+            x = x + cond_proj.call(GuidanceSinusoids(scale, (int)_guidanceWidth, x.device).to(x.dtype));
         return linear_2.call(functional.silu(linear_1.call(x))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>[1, width] of a guidance scale: sines of 1000 (scale - 1) / 10000^(i / (half - 1)) first, then the cosines ("Latent Consistency Models", arXiv
+    /// 2310.04378; get_guidance_scale_embedding in the authors' pipeline).</summary>
+    internal static Tensor GuidanceSinusoids(double scale, int width, Device device)
+    {
+        using var scope = NewDisposeScope();
+        var half = width / 2;
+        var frequencies = exp(arange(half, dtype: ScalarType.Float32, device: device) * (float)(-Math.Log(10000) / (half - 1)));
+        var angles = frequencies.unsqueeze(0) * (float)((scale - 1) * 1000);
+        return functional.pad(cat([sin(angles), cos(angles)], dim: 1), [0, width - 2 * half]).MoveToOuterDisposeScope();
     }
 
     /// <summary>[n] timesteps to [n, width]: cosines of t / 10000^(i / half) first, then the sines, as the original's timestep_embedding has them.</summary>
@@ -238,14 +272,15 @@ internal sealed class DownBlock : Module
 /// <summary>The bottom of the UNet.</summary>
 internal sealed class MiddleBlock : Module<Tensor, Tensor, ContextKeys, Tensor>
 {
-    private readonly ModuleList<ResnetBlock> resnets;
-    private readonly ModuleList<Transformer2D> attentions;
+    private readonly ModuleList<ResnetBlock> resnets = new();
+    private readonly ModuleList<Transformer2D> attentions = new();
 
     public MiddleBlock(UNetConfig config, long timeWidth) : base(nameof(MiddleBlock))
     {
         var channels = config.Channels[^1];
-        resnets = new ModuleList<ResnetBlock>(new ResnetBlock(channels, channels, timeWidth, 1e-5), new ResnetBlock(channels, channels, timeWidth, 1e-5));
-        attentions = new ModuleList<Transformer2D>(new Transformer2D(channels, config.MiddleAttention, config.ContextWidth, config.LinearProjections));
+        for (var i = 0; i < config.MiddleBlocks; i++) resnets.Add(new ResnetBlock(channels, channels, timeWidth, 1e-5));
+        if (config.MiddleAttention.Depth > 0)
+            attentions.Add(new Transformer2D(channels, config.MiddleAttention, config.ContextWidth, config.LinearProjections));
         RegisterComponents();
     }
 
@@ -253,8 +288,9 @@ internal sealed class MiddleBlock : Module<Tensor, Tensor, ContextKeys, Tensor>
     {
         using var scope = NewDisposeScope();
         h = resnets[0].call(h, time);
-        h = attentions[0].call(h, context);
-        return resnets[1].Forward(h, time, givesAway: true).MoveToOuterDisposeScope();
+        foreach (var attention in attentions) h = attention.call(h, context);
+        if (resnets.Count > 1) h = resnets[1].Forward(h, time, givesAway: true);
+        return h.MoveToOuterDisposeScope();
     }
 }
 
@@ -272,8 +308,8 @@ internal sealed class UpBlock : Module
         {
             var inputs = i == 0 ? config.Channels[Math.Min(level + 1, config.Channels.Count - 1)] : channels;
             resnets.Add(new ResnetBlock(inputs + skips.Pop(), channels, timeWidth, 1e-5));
-            if (config.Attention[level].Depth > 0) attentions.Add(new Transformer2D(channels, config.Attention[level], config.ContextWidth,
-                config.LinearProjections));
+            if (config.UpAttention(level, i) is { Depth: > 0 } attention)
+                attentions.Add(new Transformer2D(channels, attention, config.ContextWidth, config.LinearProjections));
         }
         if (level > 0) upsamplers.Add(new Upsample(channels));
         RegisterComponents();

@@ -22,9 +22,10 @@ internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer
         _encoded.Clear(); // their scope has ended
         _conditions.Clear();
         var positive = prompts.Select(prompt => Programs(prompt, request, steps)).ToList();
-        var guided = request.GuidanceScale != 1 || positive.Any(parts => parts.Count > 1 || parts[0][0].Condition.Weight != 1);
+        var scale = model.Family.GuidesItself ? 1 : request.GuidanceScale!.Value;
+        var guided = scale != 1 || positive.Any(parts => parts.Count > 1 || parts[0][0].Condition.Weight != 1);
         var negative = guided ? Program(request.NegativePrompt, null, request, steps) : null;
-        return new Guidance(request.GuidanceScale!.Value, rescale: request.GuidanceRescale, rowsAtStep: step =>
+        return new Guidance(scale, rescale: request.GuidanceRescale, rowsAtStep: step =>
         {
             var rows = new List<GuidanceRow>();
             if (negative is not null) rows.AddRange(prompts.Select((_, picture) => new GuidanceRow(picture, At(negative, step))));

@@ -124,7 +124,8 @@ internal sealed class LoadedNetworks : IDisposable
     public IReadOnlyList<string> SetLoras(IReadOnlyList<LoraUse> loras) => _loras.Set(loras);
 
     /// <summary>Room for what the UNet makes of the prompts of a batch.</summary>
-    public PromptMemory NewPromptMemory() => new(Format.Run, Device);
+    /// <param name="guidanceScale">What a network that guides itself is told; null to tell it nothing.</param>
+    public PromptMemory NewPromptMemory(double? guidanceScale = null) => new(Format.Run, Device, guidanceScale);
 
     /// <summary>The UNet's prediction. Calls of a run bring what is kept of their prompts, see <see cref="PromptMemory"/>; one that does not makes it for
     /// itself.</summary>

@@ -1,6 +1,7 @@
 using Easel.Models;
 using Easel.Sampling;
 using Easel.Weights.Formats;
+using Easel.Weights.Names;
 
 namespace Easel.Weights;
 
@@ -39,9 +40,17 @@ internal sealed class Checkpoint : IDisposable
     public int MaxNoiseLevel => _settings.MaxNoiseLevel ?? 350;
 
     /// <summary>What was noticed and set aside: training state, EMA copies, tensors that no network has a place for.</summary>
-    public IReadOnlyList<string> Remarks => _remarks;
+    public IReadOnlyList<string> Remarks => Passed is { } passed ? [.. _remarks, passed] : _remarks;
 
     private readonly List<string> _remarks = [];
+    private readonly List<string> _strangers = [];
+
+    /// <summary>A sentence of the tensors that stand among those of the networks and have no place in them, as far as they are known before and after loading;
+    /// null where there are none.</summary>
+    public string? Passed => _strangers.Concat(new[] { UNetTensors, AutoencoderTensors, TextTensors }.SelectMany(tensors => tensors.Strangers)).ToList()
+        is { Count: > 0 } all ? $"Tensors that no network has a place for were passed over: {Some(all)}." : null;
+
+    private static string Some(List<string> names) => $"{names.Count} ({string.Join(", ", names.Take(3))}{(names.Count > 3 ? ", ..." : "")})";
 
     /// <summary>The precisions in which the UNet's tensors are stored.</summary>
     public IReadOnlyList<ScalarType> StoredTypes => [.. UNetTensors.Slots.Values.Select(slot => slot.File.Tensors[slot.Key].DType).Distinct()];
@@ -136,9 +145,9 @@ internal sealed class Checkpoint : IDisposable
             foreach (var key in keys)
             {
                 var source = ema && CheckpointLayout.Averaged(key) is { } average && file.Tensors.ContainsKey(average) ? average : key;
-                TensorsOf(part).Add(names, key[part.Place.Length..], file, source);
+                if (!TensorsOf(part).Add(names, key[part.Place.Length..], file, source)) _strangers.Add(key);
             }
-            _isWholeTower |= part.IsWholeTower;
+            _isWholeTower |= part.IsWholeTower && keys.Any(TextNames.IsOfWholeTower);
         }
 
         if (DepthEstimatorFile.IsIn(file)) DepthEstimator = file;
@@ -147,7 +156,7 @@ internal sealed class Checkpoint : IDisposable
         rest.RemoveAll(key => IsScheduleBuffer(key) || ModelSettings.IsMark(key) || key.StartsWith("depth_model.", StringComparison.Ordinal));
         if (emaCount > 0 && !ema) _remarks.Add($"averaged (EMA) weights left aside: {emaCount} tensors");
         if (ema && emaCount == 0) throw new CheckpointException($"{Path} holds no averaged (EMA) weights, which were asked for.");
-        if (rest.Count > 0) _remarks.Add($"tensors of no known part: {rest.Count} ({string.Join(", ", rest.Take(3))}{(rest.Count > 3 ? ", ..." : "")})");
+        if (rest.Count > 0) _remarks.Add("tensors of no known part: " + Some(rest));
     }
 
     private StateDict TensorsOf(CheckpointPart part) => part.Network switch
@@ -180,7 +189,8 @@ internal sealed class Checkpoint : IDisposable
             _files.Add(file);
             _remarks.AddRange(file.Remarks);
             var names = part.NamesOf([.. file.Tensors.Keys]);
-            foreach (var key in file.Tensors.Keys) TensorsOf(part).Add(names, key, file, key);
+            foreach (var key in file.Tensors.Keys)
+                if (!TensorsOf(part).Add(names, key, file, key)) _strangers.Add($"{part.Place}/{key}");
         }
     }
 
@@ -201,6 +211,7 @@ internal sealed class Checkpoint : IDisposable
             NativeSize = _settings.NativeSize ?? family.NativeSize,
             GuidanceScale = _settings.GuidanceScale ?? family.GuidanceScale,
             Steps = _settings.Steps ?? family.Steps,
+            GuidesItself = UNet.GuidanceWidth > 0,
             Latent = family.Latent.As(UNet.OutChannels, Autoencoder?.Factor, _settings.LatentScale),
         };
         Text = TextTensors.Count > 0 ? Shapes.Text(TextTensors, _isWholeTower, Family.TextEncoders[0], _settings, Path) : null;

@@ -20,7 +20,7 @@ internal enum CheckpointNetwork
 /// <param name="NamesOf">How they go on there, from what they all are.</param>
 internal sealed record CheckpointPart(CheckpointNetwork Network, string Place, Func<IReadOnlyCollection<string>, NameTable> NamesOf)
 {
-    /// <summary>Whether it is OpenCLIP's whole tower, whose last layer SD 2 does not use.</summary>
+    /// <summary>Whether it is the place of OpenCLIP's tower as its makers keep it, whose last layer SD 2 does not use.</summary>
     public bool IsWholeTower { get; init; }
 }
 
@@ -30,7 +30,7 @@ internal static class CheckpointLayout
     /// <summary>The original single file.</summary>
     public static IReadOnlyList<CheckpointPart> Original { get; } =
     [
-        new(CheckpointNetwork.UNet, "model.diffusion_model.", UNetNames.Original),
+        new(CheckpointNetwork.UNet, "model.diffusion_model.", UNetNames.Of),
         new(CheckpointNetwork.Autoencoder, "first_stage_model.", AutoencoderNames.Of),
         new(CheckpointNetwork.Text, "cond_stage_model.transformer.", _ => TextNames.Clip),
         new(CheckpointNetwork.Text, "cond_stage_model.model.", TextNames.OpenClip) { IsWholeTower = true },
@@ -39,7 +39,7 @@ internal static class CheckpointLayout
     /// <summary>A folder in the layout of diffusers.</summary>
     public static IReadOnlyList<CheckpointPart> Diffusers { get; } =
     [
-        new(CheckpointNetwork.UNet, "unet", _ => new NameTable()),
+        new(CheckpointNetwork.UNet, "unet", UNetNames.Of),
         new(CheckpointNetwork.Autoencoder, "vae", AutoencoderNames.Of),
         new(CheckpointNetwork.Text, "text_encoder", _ => TextNames.Clip),
     ];

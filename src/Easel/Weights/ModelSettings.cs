@@ -19,6 +19,12 @@ internal sealed record ModelSettings
     public IReadOnlyList<bool>? DisabledSelfAttention { get; init; }
     public int? TextHeads { get; init; }
     public string? TextActivation { get; init; }
+
+    /// <summary>Layers of the text encoder as transformers counts them: those that its file has or had, which diffusers may have cut.</summary>
+    public int? TextLayers { get; init; }
+
+    /// <summary>Layers of the whole text tower, as open_clip counts them.</summary>
+    public int? TowerLayers { get; init; }
     public int? MaxNoiseLevel { get; init; }
     public int? NativeSize { get; init; }
     public double? GuidanceScale { get; init; }
@@ -129,7 +135,11 @@ internal sealed record ModelSettings
         {
             TextHeads = (int?)(openClip is { } o ? Number(o, "heads") : Number(json, "num_attention_heads")),
             TextActivation = Text(json, "hidden_act"),
+            TextLayers = Count(json, "num_hidden_layers"),
+            TowerLayers = openClip is { } tower ? Count(tower, "layers") : null,
         };
+
+        static int? Count(JsonElement json, string name) => Number(json, name) is >= 1 and <= 256 and var count ? (int)count : null;
     }
 
     private ModelSettings WithUNet(JsonElement json)

@@ -6,42 +6,53 @@ namespace Easel.Weights;
 /// <summary>Reads the shape of each network off the shapes of its tensors, so that a tiny model loads as a real one does.</summary>
 internal static class Shapes
 {
+    private const string Middle = "mid_block.attentions.0.";
+
     /// <summary>The UNet's shape and its family.</summary>
     /// <exception cref="CheckpointException">It is of no family that Easel knows, or tensors that must be there are not.</exception>
     public static (UNetConfig Config, ModelFamily Family) UNet(StateDict tensors, ModelSettings settings, IReadOnlyList<ModelFamily> families, string path)
     {
         var conv_in = Require(tensors, "conv_in.weight", 4, path);
         var conv_out = Require(tensors, "conv_out.weight", 4, path);
-        var proj_in = Require(tensors, "mid_block.attentions.0.proj_in.weight", 2, path);
-        var context = Require(tensors, "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight", 2, path)[1];
-        var labels = tensors.Shape("class_embedding.weight");
         var levels = tensors.CountChildren("down_blocks.");
+        if (levels is 0 or > 8) throw new CheckpointException($"{path} holds a UNet with {levels} resolution levels; 1 to 8 are possible.");
+        var channels = Enumerable.Range(0, levels).Select(i => (int)Require(tensors, $"down_blocks.{i}.resnets.0.conv1.weight", 4, path)[0]).ToList();
 
-        var signs = new UNetSigns((int)conv_in[1], (int)conv_out[0], (int)context, LinearProjections: proj_in.Length == 2, HasClasses: labels is not null,
+        // Any transformer tells what all have in common. The one in the middle is asked first, and missed where there is none: not every network has a middle.
+        var some = Enumerable.Range(0, levels).Reverse().Select(i => $"down_blocks.{i}.attentions.0.").Prepend(Middle)
+            .FirstOrDefault(prefix => tensors.Shape(prefix + "proj_in.weight") is not null, Middle);
+        var proj_in = Require(tensors, some + "proj_in.weight", 2, path);
+        var context = Require(tensors, some + "transformer_blocks.0.attn2.to_k.weight", 2, path)[1];
+        var labels = tensors.Shape("class_embedding.weight");
+        var hasClasses = tensors.Slots.Keys.Any(name => name.StartsWith("class_embedding.", StringComparison.Ordinal));
+
+        var signs = new UNetSigns((int)conv_in[1], (int)conv_out[0], (int)context, LinearProjections: proj_in.Length == 2, HasClasses: hasClasses,
             name => tensors.Shape(name) is not null);
         var family = ModelFamily.Of(signs, families)
             ?? throw new CheckpointException($"{path} is a diffusion model with {conv_in[1]} channels in and {conv_out[0]} out, which is none that Easel knows "
                 + "(4 in: text to image; 9: inpainting; 5: depth; 7 with noise levels: x4 upscaler).");
 
-        var channels = Enumerable.Range(0, levels).Select(i => (int)Require(tensors, $"down_blocks.{i}.resnets.0.conv1.weight", 4, path)[0]).ToList();
-        if (levels is 0 or > 8) throw new CheckpointException($"{path} holds a UNet with {levels} resolution levels; 1 to 8 are possible.");
+        var blocks = tensors.CountChildren("down_blocks.0.resnets.");
+        var upDepths = Enumerable.Range(0, levels).Select(i => Depths($"up_blocks.{levels - 1 - i}.", blocks + 1)).ToList();
+        var attention = Enumerable.Range(0, levels).Select(i => Attention($"down_blocks.{i}.attentions.0.", i)).ToList();
+        if (Enumerable.Range(0, levels).Any(i => Depths($"down_blocks.{i}.", blocks).Any(depth => depth != attention[i].Depth)))
+            throw new CheckpointException($"{path} holds a UNet whose transformers within one level differ on the way down, as in no UNet that Easel knows.");
 
         var config = new UNetConfig
         {
             InChannels = (int)conv_in[1],
             OutChannels = (int)conv_out[0],
             Channels = channels,
-            BlocksPerLevel = tensors.CountChildren("down_blocks.0.resnets."),
+            BlocksPerLevel = blocks,
             ContextWidth = (int)context,
             LinearProjections = proj_in.Length == 2,
             ClassCount = (int)(labels?[0] ?? 0),
             VectorWidth = (int)(tensors.Shape("add_embedding.linear_1.weight")?[1] ?? 0),
-            Attention = [.. Enumerable.Range(0, levels).Select(i => Attention($"down_blocks.{i}.attentions.0.", i))],
-            MiddleAttention = Attention("mid_block.attentions.0.", levels - 1) with
-            {
-                SelfAttention = LooksAtItself("mid_block.attentions.0.", levels - 1,
-                true)
-            },
+            GuidanceWidth = (int)(tensors.Shape("time_embedding.cond_proj.weight") is [_, var width] ? width : 0),
+            Attention = attention,
+            UpDepths = Enumerable.Range(0, levels).All(i => upDepths[i].All(depth => depth == attention[i].Depth)) ? null : upDepths,
+            MiddleBlocks = tensors.CountChildren("mid_block.resnets."),
+            MiddleAttention = Attention(Middle, levels - 1) with { SelfAttention = LooksAtItself(Middle, levels - 1, true) },
         };
         return (config, family);
 
@@ -50,6 +61,16 @@ internal static class Shapes
             Heads(level),
             LooksAtItself(prefix, level, !(settings.DisabledSelfAttention?.ElementAtOrDefault(level) ?? (family.OuterLevelsSeeThePromptOnly
                 && level < levels - 1))));
+
+        // How deep the transformers of a level are: as many as there are residual blocks, or none.
+        List<int> Depths(string level, int count)
+        {
+            var found = tensors.CountChildren(level + "resnets.");
+            var depths = Enumerable.Range(0, found).Select(i => tensors.CountChildren($"{level}attentions.{i}.transformer_blocks.")).ToList();
+            return found == count && (depths.All(depth => depth == 0) || depths.All(depth => depth > 0)) ? depths
+                : throw new CheckpointException($"{path} holds a UNet with {found} residual blocks in {level.TrimEnd('.')}, "
+                    + $"{depths.Count(depth => depth > 0)} of them with a transformer, where the shape of its first level asks for {count} alike.");
+        }
 
         // Where the widths of picture and prompt happen to be equal the tensors cannot tell, and the configuration or the family must.
         bool LooksAtItself(string prefix, int level, bool otherwise) =>
@@ -82,7 +103,7 @@ internal static class Shapes
     }
 
     /// <summary>The text encoder's shape.</summary>
-    /// <param name="isWhole">Whether the file holds the whole tower, with layers that the family does not use.</param>
+    /// <param name="isWhole">Whether the layout is one that keeps the whole tower, with layers that the family does not use.</param>
     public static ClipTextConfig Text(StateDict tensors, bool isWhole, TextEncoderSpec spec, ModelSettings settings, string path)
     {
         var tokens = Require(tensors, "text_model.embeddings.token_embedding.weight", 2, path);
@@ -92,18 +113,29 @@ internal static class Shapes
         var heads = settings.TextHeads ?? Math.Max(1, width / 64);
         if (heads <= 0 || width % heads != 0)
             throw new CheckpointException($"{path} would have {heads} text attention heads over a width of {width}, which do not divide.");
+        var layers = tensors.CountChildren("text_model.encoder.layers.");
         return new ClipTextConfig
         {
             Vocabulary = (int)tokens[0],
             Positions = (int)positions[0],
             Width = width,
             FeedForwardWidth = (int)inner[0],
-            Layers = tensors.CountChildren("text_model.encoder.layers."),
+            Layers = layers,
             Heads = heads,
             Activation = settings.TextActivation switch { null => spec.Activation, "quick_gelu" => TextActivation.QuickGelu, _ => TextActivation.Gelu },
-            UnusedLayers = isWhole ? spec.SkippedLayers : 0,
+            UsedLayers = UsedLayers(layers, width, isWhole, spec, settings),
             HasFinalNorm = spec.HasFinalNorm,
         };
+    }
+
+    /// <summary>The layers of a tower that the diffusion model was trained with. Files keep all of the tower, or only those, under names that do not tell. So
+    /// what the tower was before anything was left out decides: by a configuration, by its width, and for a tiny model by what kind of file it is.</summary>
+    private static int UsedLayers(int stored, int width, bool isWhole, TextEncoderSpec spec, ModelSettings settings)
+    {
+        var whole = settings.TowerLayers ?? (width == spec.Width ? spec.Layers : (int?)null)
+            ?? (isWhole || !spec.IsCutByDiffusers ? settings.TextLayers ?? stored : null);
+        var used = whole - spec.SkippedLayers ?? settings.TextLayers ?? stored;
+        return isWhole ? used : Math.Min(used, settings.TextLayers ?? used); // transformers runs no more than its configuration says
     }
 
     public static MidasConfig DepthEstimator(StateDict tensors, string path)

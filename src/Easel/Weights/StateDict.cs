@@ -34,15 +34,27 @@ internal sealed class StateDict
 
     public int Count => _slots.Count;
 
+    /// <summary>What files call the tensors that the network loaded from here had no place for.</summary>
+    public IReadOnlyList<string> Strangers { get; private set; } = [];
+
     public void Add(string name, Slot slot) => _slots[name] = slot;
 
-    /// <summary>Adds what our parameters have of a stored tensor.</summary>
+    /// <summary>Adds what our parameters have of a stored tensor. Of two that claim one parameter that of the layout's own name has it.</summary>
     /// <param name="names">How the file names the network's tensors.</param>
     /// <param name="stored">What it calls this one, without what stands before all of the network's.</param>
     /// <param name="key">The tensor to take the values from.</param>
-    public void Add(NameTable names, string stored, TensorFile file, string key)
+    /// <returns>Whether the tensor has a place, or is known to need none.</returns>
+    public bool Add(NameTable names, string stored, TensorFile file, string key)
     {
-        foreach (var (name, part, parts) in names.Own(stored)) Add(name, new Slot(file, key, part, parts));
+        var has = names.Knows(stored);
+        foreach (var (name, part, parts) in names.Own(stored))
+        {
+            var slot = new Slot(file, key, part, parts);
+            if (_slots.TryAdd(name, slot)) continue;
+            if (names.Stored(name).Name == stored) _slots[name] = slot;
+            has = false; // one of the two is a stranger
+        }
+        return has;
     }
 
     /// <summary>The shape of a parameter, or null where there is none of that name.</summary>
@@ -65,8 +77,9 @@ internal sealed class StateDict
 
     public long ParameterCount => _slots.Values.Sum(slot => slot.Shape.Aggregate(1L, (product, side) => product * side));
 
-    /// <summary>Gives every parameter of <paramref name="network"/> its values, tensor by tensor, in the asked precision and place. Nothing is loaded where
-    /// names or shapes disagree: the error lists what is missing, unexpected and mis-shaped.</summary>
+    /// <summary>Gives every parameter of <paramref name="network"/> its values, tensor by tensor, in the asked precision and place. Nothing is loaded where one
+    /// is missing or mis-shaped: the error lists them. Tensors that the network has no place for are passed over, and told by
+    /// <see cref="Strangers"/>.</summary>
     /// <param name="network">A network whose parameters are still without memory.</param>
     /// <param name="what">How to call the network in an error: "UNet".</param> <param name="onTensor">Told after each tensor.</param>
     /// <param name="packs">Whether layers lay their weights out for the processor, see <see cref="Layer.Packs"/>.</param>
@@ -101,13 +114,13 @@ internal sealed class StateDict
             if (Shape(name) is not { } stored) missing.Add(name);
             else if (!Fits(stored, shape)) misshaped.Add($"{_slots[name].Key} is [{string.Join(", ", stored)}] and should be [{string.Join(", ", shape)}]");
         }
-        var unexpected = _slots.Where(s => !expected.Contains(s.Key)).Select(s => s.Value.Key).ToList();
-        if (missing.Count + misshaped.Count + unexpected.Count == 0) return;
+        Strangers = [.. _slots.Where(s => !expected.Contains(s.Key)).Select(s => s.Value.Key)];
+        if (missing.Count + misshaped.Count == 0) return;
 
         var file = _slots.Count > 0 ? _slots.Values.First().File.Path : "the file";
         throw new CheckpointException($"The {what} in {file} does not fit: " + string.Join("; ", new[]
         {
-            Describe("missing", missing), Describe("unexpected", unexpected), Describe("mis-shaped", misshaped),
+            Describe("missing", missing), Describe("unexpected", [.. Strangers]), Describe("mis-shaped", misshaped),
         }.Where(part => part.Length > 0)) + ".");
     }
 

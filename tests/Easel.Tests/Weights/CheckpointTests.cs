@@ -118,14 +118,45 @@ public sealed class CheckpointTests
         var tensors = file.Tensors.Keys.ToDictionary(key => key, file.View);
         tensors.Remove("model.diffusion_model.out.2.bias");
         tensors["model.diffusion_model.time_embed.0.bias"] = zeros(3);
-        tensors["model.diffusion_model.middle_block.3.weight"] = zeros(3);
+        tensors["model.diffusion_model.middle_block.1.more.weight"] = zeros(3);
         var path = System.IO.Path.Combine(Directory.CreateTempSubdirectory("easel-").FullName, "broken.safetensors");
         SafeTensorsWriter.Write(path, tensors);
 
         var refusal = Assert.Throws<CheckpointException>(() => LoadedModel.Load(path));
         Assert.Contains("1 missing (conv_out.bias)", refusal.Message);
-        Assert.Contains("model.diffusion_model.middle_block.3.weight", refusal.Message);
+        Assert.Contains("model.diffusion_model.middle_block.1.more.weight", refusal.Message);
         Assert.Contains("model.diffusion_model.time_embed.0.bias is [3] and should be [128]", refusal.Message);
+    }
+
+    /// <summary>What no network has a place for is passed over and told, and takes no weight's place: not by a name that begins alike, nor by another
+    /// layout's.</summary>
+    [Fact]
+    public void StrangersArePassedOverAndTold()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var file = TensorFile.Open(LoadedModel.Path("sd1-formats", "micro.fp16.safetensors"));
+        var tensors = file.Tensors.Keys.ToDictionary(key => key, file.View);
+        string[] strangers =
+        [
+            "model.diffusion_model.time_embed.cond.weight", "model.diffusion_model.time_embedding.linear_2.weight", "model.diffusion_model.middle_block.1.x",
+            "model.diffusion_model.input_blocks.1.0.conv1.weight", "cond_stage_model.transformer.vision_model.post_layernorm.weight",
+            "cond_stage_model.transformer.encoder.layers.0.mlp.fc1.weight", "first_stage_model.decoder.mid_block.attentions.0.to_q.weight",
+        ];
+        foreach (var stranger in strangers) tensors[stranger] = ones(128, 128);
+        var path = folder.Path("strangers.safetensors");
+        SafeTensorsWriter.Write(path, tensors);
+        foreach (var name in (string[])["config.yaml", "text_config.json"]) File.Copy(Goldens.Path("sd1-formats/" + name), folder.Path(name));
+
+        using (var checkpoint = Checkpoint.Open(path))
+        {
+            Assert.Equal("model.diffusion_model.time_embed.2.weight", checkpoint.UNetTensors.Slots["time_embedding.linear_2.weight"].Key);
+            Assert.Contains($"{strangers.Length - 1} (", checkpoint.Passed); // the one inside a transformer is known when the network is there
+        }
+        using var inference = inference_mode();
+        using var model = LoadedModel.Load(path);
+        Assert.Contains($"passed over: {strangers.Length} (", model.Checkpoint.Passed);
+        AssertMicro(model, ema: false);
     }
 
     private static void AssertMicro(LoadedNetworks model, bool ema)

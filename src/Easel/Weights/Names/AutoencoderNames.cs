@@ -14,15 +14,24 @@ internal static class AutoencoderNames
         : Diffusers;
 
     /// <summary>A diffusers folder, whose older exports named the attention's projections otherwise.</summary>
-    private static NameTable Diffusers { get; } = new(
+    private static NameTable Diffusers { get; } = new([.. Ends, new("encoder", "encoder"), new("decoder", "decoder"), ..
         from half in (string[])["encoder", "decoder"]
         from part in ((string, string)[])[("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")]
-        select new NameRow($"{half}.mid_block.attentions.0.{part.Item1}", $"{half}.mid_block.attentions.0.{part.Item2}"));
+        select new NameRow($"{half}.mid_block.attentions.0.{part.Item1}", $"{half}.mid_block.attentions.0.{part.Item2}")])
+    { IsWhole = true };
+
+    // What all layouts call the same, and what an autoencoder's training leaves in its file.
+    private static IEnumerable<NameRow> Ends =>
+    [
+        .. from name in (string[])["encoder.conv_in", "encoder.conv_out", "decoder.conv_in", "decoder.conv_out", "quant_conv", "post_quant_conv"]
+           select new NameRow(name, name),
+        new("loss", null), new("model_ema", null),
+    ];
 
     // The original numbers the decoder's levels from the finest, we from the first to run.
     private static NameTable Original(int levels, int blocks)
     {
-        List<NameRow> rows = [new("loss", null), new("model_ema", null)];
+        List<NameRow> rows = [.. Ends];
         foreach (var half in (string[])["encoder", "decoder"])
         {
             var (attention, own) = ($"{half}.mid.attn_1", $"{half}.mid_block.attentions.0");
@@ -47,7 +56,7 @@ internal static class AutoencoderNames
                 rows.AddRange([.. Block($"encoder.down.{level}.block.{i}", $"{down}.resnets.{i}"),
                     .. Block($"decoder.up.{level}.block.{i}", $"{up}.resnets.{i}")]);
         }
-        return new NameTable(rows);
+        return new NameTable(rows) { IsWhole = true };
 
         static IEnumerable<NameRow> Block(string stored, string own) => [new($"{stored}.nin_shortcut", $"{own}.conv_shortcut"), new(stored, own)];
     }

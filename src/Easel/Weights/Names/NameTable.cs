@@ -9,11 +9,11 @@ internal readonly record struct NameRow(string Stored, string? Own, int Part = 0
 
 /// <summary>How a layout of files names the tensors of one network, and how we do, whose names are those of diffusers and transformers. The one table is read
 /// in both directions. Where rows lie one below another the longest counts, and of two with one name the first; what no row knows is called the same in
-/// both.</summary>
+/// both, unless the rows are all there is.</summary>
 internal sealed class NameTable
 {
     /// <summary>Of anything that files number: more of it is no network, and a table stays small whatever a file says.</summary>
-    private const int Most = 256;
+    public const int Most = 256;
 
     private readonly Dictionary<string, List<NameRow>> _stored = new(StringComparer.Ordinal);
     private readonly Dictionary<string, NameRow> _own = new(StringComparer.Ordinal);
@@ -28,16 +28,16 @@ internal sealed class NameTable
         }
     }
 
+    /// <summary>Whether what no row knows is a stranger, and no parameter of ours.</summary>
+    public bool IsWhole { get; init; }
+
+    /// <summary>Whether a row speaks of a stored tensor, be it to say that no parameter of ours has to do with it.</summary>
+    public bool Knows(string stored) => !IsWhole || Find(stored).Rows is not null;
+
     /// <summary>What we call a stored tensor: one name, or one for each part of it; none where no parameter of ours has to do with it.</summary>
-    public IEnumerable<(string Name, int Part, int Parts)> Own(string stored)
-    {
-        for (var end = stored.Length; ; end = end == 0 ? -1 : Math.Max(0, stored.LastIndexOf('.', end - 1)))
-        {
-            if (end < 0) return [(stored, 0, 1)];
-            if (_stored.TryGetValue(stored[..end], out var rows))
-                return rows.Where(row => row.Own is not null).Select(row => (Joined(row.Own!, stored, end), row.Part, row.Parts));
-        }
-    }
+    public IEnumerable<(string Name, int Part, int Parts)> Own(string stored) => Find(stored) is ({ } rows, var end)
+        ? rows.Where(row => row.Own is not null).Select(row => (Joined(row.Own!, stored, end), row.Part, row.Parts))
+        : IsWhole ? [] : [(stored, 0, 1)];
 
     /// <summary>What files call a parameter or a layer of ours, and whether it is a 1x1 convolution there.</summary>
     public (string Name, bool IsConvolution) Stored(string own)
@@ -54,6 +54,13 @@ internal sealed class NameTable
     /// <summary>The number that a text begins with and a dot ends; null where there is none.</summary>
     public static int? Number(ReadOnlySpan<char> text) =>
         int.TryParse(text[..Math.Max(0, text.IndexOf('.'))], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+
+    private (List<NameRow>? Rows, int End) Find(string stored)
+    {
+        for (var end = stored.Length; end >= 0; end = end == 0 ? -1 : Math.Max(0, stored.LastIndexOf('.', end - 1)))
+            if (_stored.TryGetValue(stored[..end], out var rows)) return (rows, end);
+        return (null, 0);
+    }
 
     private static string Joined(string name, string rest, int from) => from == 0 ? $"{name}.{rest}" : name + rest[from..];
 }

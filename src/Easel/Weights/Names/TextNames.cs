@@ -3,10 +3,17 @@ namespace Easel.Weights.Names;
 /// <summary>How files name the text encoder's tensors.</summary>
 internal static class TextNames
 {
-    /// <summary>OpenAI's CLIP as transformers stores it; before version 4.2x without "text_model.".</summary>
-    public static NameTable Clip { get; } = new(
-        new("text_model", "text_model"), new("", "text_model"), new("text_projection", null),
-        new("text_model.embeddings.position_ids", null), new("embeddings.position_ids", null));
+    /// <summary>OpenAI's CLIP as transformers stores it; before version 4.2x without "text_model.". Of a whole CLIP model the half that sees is passed over as
+    /// any stranger is.</summary>
+    public static NameTable Clip { get; } = new([.. from part in (string[])["embeddings", "encoder", "final_layer_norm"]
+                                                    from name in (string[])[$"text_model.{part}", part] select new NameRow(name, $"text_model.{part}"),
+        new("text_projection", null), new("logit_scale", null),
+        new("text_model.embeddings.position_ids", null), new("embeddings.position_ids", null)])
+    { IsWhole = true };
+
+    /// <summary>Whether a tensor belongs to OpenCLIP's tower and not to what diffusers keeps of it, which programs turn back into OpenCLIP's names.</summary>
+    public static bool IsOfWholeTower(string name) =>
+        name.EndsWith(".text_projection", StringComparison.Ordinal) || name.EndsWith(".logit_scale", StringComparison.Ordinal);
 
     /// <summary>OpenCLIP's text tower. Query, key and value are one tensor there.</summary>
     public static NameTable OpenClip(IReadOnlyCollection<string> names)
@@ -30,6 +37,6 @@ internal static class TextNames
                 for (var part = 0; part < 3; part++)
                     rows.Add(new($"{stored}.attn.in_proj_{kind}", $"{own}.self_attn.{"qkv"[part]}_proj.{kind}", part, Parts: 3));
         }
-        return new NameTable(rows);
+        return new NameTable(rows) { IsWhole = true };
     }
 }

@@ -12,48 +12,91 @@ internal static class UNetNames
         ("skip_connection", "conv_shortcut"),
     ];
 
-    /// <summary>The original single-file layout, openaimodel.py, for a UNet of this shape.</summary>
-    public static NameTable Original(UNetConfig config) =>
-        Original(config.Channels.Count, config.BlocksPerLevel, upLevel => config.Attention[config.Channels.Count - 1 - upLevel].Depth > 0);
+    /// <summary>The layout of diffusers, which is ours.</summary>
+    private static NameTable Diffusers { get; } = new(from part in (string[])["conv_in", "time_embedding", "class_embedding", "add_embedding", "down_blocks",
+        "mid_block", "up_blocks", "conv_norm_out", "conv_out"]
+                                                      select new NameRow(part, part))
+    { IsWhole = true };
 
-    /// <summary>The same, for the UNet whose tensors have these names: where one level ends and the next begins they tell.</summary>
-    public static NameTable Original(IReadOnlyCollection<string> names)
+    /// <summary>The original layout or that of diffusers, whichever these names are of.</summary>
+    public static NameTable Of(IReadOnlyCollection<string> names) =>
+        names.Any(name => name.StartsWith("input_blocks.", StringComparison.Ordinal)) ? Original(names) : Diffusers;
+
+    /// <summary>The original single-file layout, openaimodel.py, for a UNet of this shape: its blocks numbered one after the other.</summary>
+    public static NameTable Original(UNetConfig config)
     {
-        var downsamplers = names.Where(name => name.StartsWith("input_blocks.", StringComparison.Ordinal) && name.Contains(".0.op."));
-        var highest = NameTable.Count(names, "input_blocks.") - 1;
-        var first = downsamplers.Select(name => NameTable.Number(name.AsSpan("input_blocks.".Length))).Min();
-        var blocks = Math.Clamp(first - 1 ?? highest, 0, Math.Max(0, highest));
-        return Original(levels: highest / (blocks + 1) + 1, blocks, hasTransformers: _ => true);
+        var (levels, blocks) = (config.Channels.Count, config.BlocksPerLevel);
+        List<Place> down = [], up = [];
+        for (var level = 0; level < levels; level++)
+        {
+            for (var i = 0; i < blocks; i++) down.Add(new(down.Count + 1, IsBlock: true, null));
+            if (level < levels - 1) down.Add(new(down.Count + 1, IsBlock: false, "0.op"));
+            for (var i = 0; i <= blocks; i++)
+                up.Add(new(up.Count, IsBlock: true, i < blocks || level == levels - 1 ? null
+                    : config.UpAttention(levels - 1 - level, i).Depth > 0 ? "2.conv" : "1.conv"));
+        }
+        return Original(down, up);
     }
 
-    /// <param name="blocks">Residual blocks in each on the way down; there is one more on the way up.</param>
-    /// <param name="hasTransformers">Whether a level on the way up, counted from the coarsest, has transformers, whose number the upsampler's follows.</param>
-    private static NameTable Original(int levels, int blocks, Func<int, bool> hasTransformers)
+    /// <summary>The same, for the UNet whose tensors have these names: where one level ends and the next begins they tell. Numbers may be left out, as in a
+    /// network of fewer blocks that was given the names of a larger one.</summary>
+    private static NameTable Original(IReadOnlyCollection<string> names) => Original(Places(names, "input_blocks.", "op").Where(place => place.Number > 0),
+        Places(names, "output_blocks.", "conv"));
+
+    /// <summary>A numbered place in the original's lists of blocks.</summary>
+    /// <param name="IsBlock">Whether a residual block is there, perhaps with a transformer.</param>
+    /// <param name="Resampler">What changes the resolution behind it and ends a level; null where nothing does.</param>
+    private readonly record struct Place(int Number, bool IsBlock, string? Resampler);
+
+    private static List<Place> Places(IReadOnlyCollection<string> names, string list, string resampler)
     {
-        var stage = blocks + 1;
+        var places = new SortedDictionary<int, Place>();
+        foreach (var name in names)
+        {
+            if (!name.StartsWith(list, StringComparison.Ordinal)) continue;
+            if (NameTable.Number(name.AsSpan(list.Length)) is not (< NameTable.Most and var number)) continue;
+            var place = places.GetValueOrDefault(number, new Place(number, IsBlock: false, null));
+            places[number] = name[list.Length..].Split('.', 4) switch
+            {
+                [_, "0", "in_layers", ..] => place with { IsBlock = true },
+                [_, var part, var kind, ..] when kind == resampler => place with { Resampler = $"{part}.{kind}" },
+                _ => place,
+            };
+        }
+        return [.. places.Values];
+    }
+
+    private static NameTable Original(IEnumerable<Place> down, IEnumerable<Place> up)
+    {
         List<NameRow> rows =
         [
             new("input_blocks.0.0", "conv_in"), new("out.0", "conv_norm_out"), new("out.2", "conv_out"),
-            new("time_embed.0", "time_embedding.linear_1"), new("time_embed.2", "time_embedding.linear_2"), new("label_emb", "class_embedding"),
+            new("time_embed.0", "time_embedding.linear_1"), new("time_embed.2", "time_embedding.linear_2"),
+            new("time_embed.cond_proj", "time_embedding.cond_proj"), new("label_emb", "class_embedding"),
             new("middle_block.1", "mid_block.attentions.0"),
             .. Block("middle_block.0", "mid_block.resnets.0"), .. Block("middle_block.2", "mid_block.resnets.1"),
+            .. Levels("input_blocks", down, "down_blocks", "downsamplers"), .. Levels("output_blocks", up, "up_blocks", "upsamplers"),
         ];
-        for (var level = 0; level < levels; level++)
+        return new NameTable(rows) { IsWhole = true };
+
+        static IEnumerable<NameRow> Levels(string list, IEnumerable<Place> places, string levels, string resamplers)
         {
-            for (var i = 0; i < stage; i++)
+            var (level, block) = (0, 0);
+            foreach (var (number, isBlock, resampler) in places)
             {
-                var (down, up) = ($"input_blocks.{1 + level * stage + i}", $"output_blocks.{level * stage + i}");
-                if (i < blocks) rows.AddRange(
-                    [.. Block(down + ".0", $"down_blocks.{level}.resnets.{i}"), new(down + ".1", $"down_blocks.{level}.attentions.{i}")]);
-                else rows.Add(new(down + ".0.op", $"down_blocks.{level}.downsamplers.0.conv"));
-                rows.AddRange([.. Block(up + ".0", $"up_blocks.{level}.resnets.{i}"), new(up + ".1", $"up_blocks.{level}.attentions.{i}")]);
+                var (stored, own) = ($"{list}.{number}", $"{levels}.{level}");
+                if (isBlock)
+                {
+                    foreach (var row in Block($"{stored}.0", $"{own}.resnets.{block}")) yield return row;
+                    yield return new($"{stored}.1", $"{own}.attentions.{block++}");
+                }
+                if (resampler is null) continue;
+                yield return new($"{stored}.{resampler}", $"{own}.{resamplers}.0.conv");
+                (level, block) = (level + 1, 0);
             }
-            var (last, after) = ($"output_blocks.{(level + 1) * stage - 1}", hasTransformers(level) ? 2 : 1);
-            foreach (var place in (int[])[after, 3 - after]) rows.Add(new($"{last}.{place}.conv", $"up_blocks.{level}.upsamplers.0.conv"));
         }
-        return new NameTable(rows);
 
         static IEnumerable<NameRow> Block(string stored, string own) =>
-            Resnet.Select(part => new NameRow($"{stored}.{part.Stored}", $"{own}.{part.Own}")).Append(new NameRow(stored, own));
+            Resnet.Select(part => new NameRow($"{stored}.{part.Stored}", $"{own}.{part.Own}"));
     }
 }
