@@ -1,41 +1,72 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
-using Easel.Tests.Weights;
+using Easel.Tests.Fuzzing;
 
-// Easel.Fuzz [cases] [seed]: damages the small model files among the goldens and reads them. Exits with 1 at the first file that a reader answers with anything
-// but tensors or the exception for bad files; the file is kept, and its path and the exception are printed. A crash of the process leaves the file as well.
+// Easel.Fuzz [cases] [seed] [reader...]: damages what the readers of Easel read and has them read it, all readers in turn or those named. Exits with 1 at the
+// first case that a reader answers with anything but what was read or a sentence that refuses it, or that takes too much memory or too long. The case is kept
+// in tests/Easel.Fuzz/crashes, by its reader's name; so is one that ends the process.
+// Easel.Fuzz replay FILE...: reads kept cases again.
+string Folder(string key) =>
+    Path.GetFullPath(typeof(FuzzedReader).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == key).Value!);
+
+if (args is ["replay", .. var files])
+{
+    using var known = new FuzzedReaders(Folder("Goldens"), 1);
+    var faults = 0;
+    foreach (var file in files)
+    {
+        var reader = known.All.Single(row => Path.GetFileName(file).StartsWith(row.Name + "-", StringComparison.Ordinal));
+        var (isRead, fault) = reader.Try(File.ReadAllBytes(file));
+        Console.WriteLine($"{file}: {fault ?? (isRead ? "read" : "refused")}");
+        if (fault is not null) faults++;
+    }
+    return faults == 0 ? 0 : 1;
+}
+
 var cases = args.Length > 0 ? long.Parse(args[0], CultureInfo.InvariantCulture) : 1_000_000;
 var seed = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 1;
-const long slow = 2000, generous = 256L << 20;
-
-var goldens = typeof(Mutations).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "Goldens").Value!;
-var mutations = new Mutations(Path.GetFullPath(goldens), seed);
-var path = Path.Combine(Path.GetTempPath(), $"easel-fuzz-{seed}-{Environment.ProcessId}");
-var watch = Stopwatch.StartNew();
-long opened = 0;
-for (long done = 1; done <= cases; done++)
+var crashes = Folder("Crashes");
+Directory.CreateDirectory(crashes);
+using var all = new FuzzedReaders(Folder("Goldens"), seed);
+var readers = all.All.Where(reader => args.Length <= 2 || args.AsSpan(2).Contains(reader.Name)).ToList();
+if (readers.Count < Math.Max(1, args.Length - 2))
 {
-    File.Delete(path); // a file written over is flushed to the disk, and a new one is not
-    File.WriteAllBytes(path, mutations.Next());
-    var (before, began) = (GC.GetAllocatedBytesForCurrentThread(), watch.ElapsedMilliseconds);
-    try
-    {
-        if (Mutations.Survives(path)) opened++;
-    }
-    catch (Exception error)
-    {
-        Console.Error.WriteLine($"case {done} of seed {seed}, kept in {path}: {error}");
-        return 1;
-    }
-    var (allocated, took) = (GC.GetAllocatedBytesForCurrentThread() - before, watch.ElapsedMilliseconds - began);
-    if (allocated > generous || took > slow)
-    {
-        Console.Error.WriteLine($"case {done} of seed {seed}, kept in {path}: took {allocated >> 20} MiB and {took} ms");
-        return 1;
-    }
-    if (done % 100_000 == 0) Console.WriteLine($"{done} cases, {opened} opened, {watch.Elapsed.TotalSeconds:f0} s");
+    Console.Error.WriteLine($"The readers are {string.Join(", ", all.All.Select(reader => reader.Name))}.");
+    return 2;
 }
-File.Delete(path);
-Console.WriteLine($"{cases} cases of seed {seed}: {opened} opened, {cases - opened} refused, none surprised; {watch.Elapsed.TotalSeconds:f0} s");
+
+// The running case is written down before it is read: if it ends the process, it is there.
+var running = readers.ToDictionary(reader => reader.Name, reader => Path.Combine(crashes, $"{reader.Name}-{seed}-{Environment.ProcessId}.case"));
+var (watch, damage, current, began) = (Stopwatch.StartNew(), new Damage(seed), "", long.MaxValue);
+using var watchdog = new Timer(_ =>
+{
+    if (watch.ElapsedMilliseconds - Interlocked.Read(ref began) < 2 * FuzzedReader.MostMilliseconds) return;
+    Console.Error.WriteLine($"a case of seed {seed} does not end; it is kept in {current}");
+    Environment.Exit(1);
+}, null, 1000, 1000);
+
+var (opened, perReader) = (0L, new long[readers.Count]);
+for (long done = 0; done < cases; done++)
+{
+    var at = (int)(done % readers.Count);
+    var reader = readers[at];
+    var bytes = reader.Next(damage);
+    current = running[reader.Name];
+    using (var file = new FileStream(current, FileMode.Create, FileAccess.Write, FileShare.Read, 0)) file.Write(bytes);
+    Interlocked.Exchange(ref began, watch.ElapsedMilliseconds);
+    var (isRead, fault) = reader.Try(bytes);
+    Interlocked.Exchange(ref began, long.MaxValue);
+    if (fault is not null)
+    {
+        Console.Error.WriteLine($"case {done} of seed {seed}, kept in {current}: {fault}");
+        foreach (var other in running.Values.Where(path => path != current)) File.Delete(other);
+        return 1;
+    }
+    if (isRead) (opened, perReader[at]) = (opened + 1, perReader[at] + 1);
+    if ((done + 1) % 100_000 == 0) Console.WriteLine($"{done + 1} cases, {opened} read, {watch.Elapsed.TotalSeconds:f0} s");
+}
+foreach (var path in running.Values) File.Delete(path);
+Console.WriteLine($"{cases} cases of seed {seed}: {opened} read, {cases - opened} refused, none surprised; {watch.Elapsed.TotalSeconds:f0} s. Read of each: "
+    + string.Join(", ", readers.Select((reader, i) => $"{reader.Name} {perReader[i]}")));
 return 0;

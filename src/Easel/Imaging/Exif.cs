@@ -4,11 +4,23 @@ namespace Easel.Imaging;
 /// plain texts. Damage in it never stops a picture from being read: what cannot be understood is passed over.</summary>
 internal sealed class Exif
 {
-    private const ushort OrientationTag = 0x0112, ExifPointer = 0x8769, UserCommentTag = 0x9286;
-    private const ushort AsciiType = 2, ShortType = 3, LongType = 4, UndefinedType = 7;
+    private const ushort OrientationTag = 0x0112, ExifPointer = 0x8769, UserCommentTag = 0x9286, MakerNoteTag = 0x927C;
+    private const ushort FirstWindowsTag = 0x9C9B, LastWindowsTag = 0x9C9F; // in UTF-16, as Windows Explorer writes them
+    private const ushort ByteType = 1, AsciiType = 2, ShortType = 3, LongType = 4, UndefinedType = 7;
+
+    private static readonly (ushort Tag, string Key)[] Written =
+        [(0x010E, "ImageDescription"), (0x010F, "Make"), (0x0110, "Model"), (0x0131, "Software"), (0x013B, "Artist"), (0x8298, "Copyright")];
 
     private static readonly (ushort Tag, string Key)[] Texts =
-        [(0x010E, "ImageDescription"), (0x010F, "Make"), (0x0110, "Model"), (0x0131, "Software"), (0x013B, "Artist"), (0x8298, "Copyright")];
+    [
+        .. Written, (MakerNoteTag, "MakerNote"), (FirstWindowsTag, "XPTitle"), (0x9C9C, "XPComment"), (0x9C9D, "XPAuthor"), (0x9C9E, "XPKeywords"),
+        (LastWindowsTag, "XPSubject"),
+    ];
+
+    private static readonly HashSet<ushort> Wanted = [OrientationTag, ExifPointer, UserCommentTag, .. Texts.Select(text => text.Tag)];
+
+    /// <summary>How many bytes of text are still read.</summary>
+    private long _left = ImageLimits.Text;
 
     /// <summary>1 to 8 as EXIF numbers them; 1 is upright.</summary>
     public int Orientation { get; private set; } = 1;
@@ -43,7 +55,7 @@ internal sealed class Exif
     public static byte[] Build(ImageMetadata metadata)
     {
         var entries = new List<(ushort Tag, ushort Type, byte[] Data)>();
-        foreach (var (tag, key) in Texts)
+        foreach (var (tag, key) in Written)
             if (metadata[key] is { } text) entries.Add((tag, AsciiType, [.. Encoding.UTF8.GetBytes(text), 0]));
         byte[]? comment = metadata.Parameters is { } parameters ? [.. "UNICODE\0"u8, .. Encoding.BigEndianUnicode.GetBytes(parameters)] : null;
         if (comment is not null) entries.Add((ExifPointer, LongType, new byte[4]));
@@ -80,53 +92,67 @@ internal sealed class Exif
         bytes.CopyTo(block.AsSpan(bytes.Length > 4 ? dataAt : at + 8));
     }
 
+    /// <summary>Reads a directory once, and of it the few tags that are wanted, the first of each: a block of any size is read in one pass and no text in it
+    /// counts twice.</summary>
     private void ReadDirectory(ReadOnlySpan<byte> block, uint at, bool little, bool nested)
     {
         if (at > block.Length - 2) return;
         var count = U16(block, (int)at, little);
+        var read = new HashSet<ushort>();
         for (var i = 0; i < count; i++)
         {
             var entry = (int)at + 2 + i * 12;
             if (entry > block.Length - 12) return;
             var (tag, type) = (U16(block, entry, little), U16(block, entry + 2, little));
+            if (!Wanted.Contains(tag) || !read.Add(tag)) continue;
             var (length, value) = (U32(block, entry + 4, little), U32(block, entry + 8, little));
-
             if (tag == OrientationTag && type == ShortType && U16(block, entry + 8, little) is var orientation and >= 1 and <= 8) Orientation = orientation;
-            if (tag == ExifPointer && !nested) ReadDirectory(block, value, little, nested: true);
-            if (type is not (AsciiType or UndefinedType)) continue;
+            else if (tag == ExifPointer && !nested) ReadDirectory(block, value, little, nested: true);
+            else if (type is ByteType or AsciiType or UndefinedType) ReadText(block, tag, length, length > 4 ? value : (uint)entry + 8, nested);
+        }
+    }
 
-            var start = length > 4 ? value : (uint)entry + 8;
-            if (start > block.Length || length > block.Length - start) continue;
-            var bytes = block.Slice((int)start, (int)length);
-            if (tag == UserCommentTag) UserComment ??= Comment(bytes);
-            if (!nested && Texts.FirstOrDefault(t => t.Tag == tag).Key is { } key && type == AsciiType)
-                Pairs.Add(KeyValuePair.Create(key, Utf8OrLatin(bytes).TrimEnd('\0')));
+    private void ReadText(ReadOnlySpan<byte> block, ushort tag, uint length, uint start, bool nested)
+    {
+        if (start > block.Length || length > block.Length - start || length > _left) return;
+        _left -= length;
+        var bytes = block.Slice((int)start, (int)length);
+        if (tag == UserCommentTag) UserComment ??= Comment(bytes);
+        else if (Texts.FirstOrDefault(t => t.Tag == tag).Key is { } key && (!nested || tag == MakerNoteTag))
+        {
+            var text = tag is >= FirstWindowsTag and <= LastWindowsTag ? Encoding.Unicode.GetString(bytes) : Utf8OrLatin(bytes);
+            Pairs.Add(KeyValuePair.Create(key, text.TrimEnd('\0')));
         }
     }
 
     /// <summary>The comment behind its eight-byte code: "UNICODE\0", "ASCII\0\0\0", eight zeros or none at all.</summary>
     private static string? Comment(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.StartsWith("UNICODE\0"u8)) return Utf16(bytes[8..]).TrimEnd('\0');
         ReadOnlySpan<byte> unknown = [0, 0, 0, 0, 0, 0, 0, 0];
-        if (bytes.StartsWith("ASCII\0\0\0"u8) || bytes.StartsWith(unknown)) bytes = bytes[8..];
-        var text = Utf8OrLatin(bytes).TrimEnd('\0', ' ');
+        var text = bytes.StartsWith("UNICODE\0"u8) ? Unicode(bytes[8..])
+            : Utf8OrLatin(bytes.StartsWith("ASCII\0\0\0"u8) || bytes.StartsWith(unknown) ? bytes[8..] : bytes);
+        text = text.TrimEnd('\0', ' ');
         return text.Length == 0 ? null : text;
     }
 
-    /// <summary>Writers disagree on the byte order and rarely mark it. Text has more zero bytes where the high halves lie; without any, piexif's order
-    /// counts.</summary>
-    private static string Utf16(ReadOnlySpan<byte> bytes)
+    /// <summary>Writers disagree on what the mark means: UTF-16 of either byte order, which few mark, or UTF-8. UTF-16 has a zero byte in each Latin letter and
+    /// UTF-8 has none; a few bytes without any could be two ideographs that read as Latin letters.</summary>
+    private static string Unicode(ReadOnlySpan<byte> bytes)
     {
         if (bytes.StartsWith<byte>([0xFF, 0xFE])) return Encoding.Unicode.GetString(bytes[2..]);
         if (bytes.StartsWith<byte>([0xFE, 0xFF])) return Encoding.BigEndianUnicode.GetString(bytes[2..]);
-        var (even, odd) = (0, 0);
-        for (var i = 0; i + 1 < bytes.Length; i += 2)
-        {
-            if (bytes[i] == 0) even++;
-            if (bytes[i + 1] == 0) odd++;
-        }
-        return (odd > even ? Encoding.Unicode : Encoding.BigEndianUnicode).GetString(bytes);
+        var text = bytes.TrimEnd((byte)0);
+        if (!text.Contains((byte)0) && text.Length is >= 8 or 1 or 3 or 5 or 7 && System.Text.Unicode.Utf8.IsValid(text)) return Encoding.UTF8.GetString(text);
+        return (Likely(bytes, high: 1) > Likely(bytes, high: 0) ? Encoding.Unicode : Encoding.BigEndianUnicode).GetString(bytes);
+    }
+
+    /// <summary>How many characters belong to a script in wide use, if their upper halves lie at even places (0) or at odd ones (1).</summary>
+    private static int Likely(ReadOnlySpan<byte> bytes, int high)
+    {
+        var likely = 0;
+        for (var i = high; i < bytes.Length; i += 2)
+            if (bytes[i] is 0 or 0x03 or 0x04 or 0x20 or (>= 0x30 and <= 0x9F) or (>= 0xAC and <= 0xDF) or 0xFF) likely += bytes[i] == 0 ? 2 : 1;
+        return likely;
     }
 
     private static string Utf8OrLatin(ReadOnlySpan<byte> bytes) =>

@@ -9,6 +9,9 @@ internal static class ImageLimits
     /// <summary>The largest file that is read.</summary>
     public const long FileBytes = 512L << 20;
 
+    /// <summary>All text of one picture together, unpacked, in bytes or characters: far above any workflow, far below a bomb.</summary>
+    public const int Text = 16 << 20;
+
     /// <summary>The length of the sample array of a picture, or a refusal.</summary>
     public static int Samples(int width, int height, int channels)
     {

@@ -5,8 +5,7 @@ namespace Easel.Imaging;
 /// <summary>The chunks of a PNG file (W3C PNG, third edition): reading and writing its text, finding its EXIF block.</summary>
 internal static class PngFile
 {
-    /// <summary>All text of one picture together, unpacked: far above any workflow, far below a bomb.</summary>
-    private const int MaxText = 16 << 20;
+    private const int MaxText = ImageLimits.Text;
 
     /// <summary>One chunk: its four-letter type and where its data lies in the file.</summary>
     public readonly record struct Chunk(string Type, int Start, int Length);

@@ -25,7 +25,7 @@ internal static class RequestInfotext
 {
     private const string Program = "Easel";
 
-    private const int MostPrompts = 100_000;
+    private const int MostPrompts = 100_000, LongestQuote = 100;
 
     /// <summary>Names in such a text that are no knob's: they are read elsewhere, or say nothing that a picture could differ by.</summary>
     private static readonly HashSet<string> Facts =
@@ -155,7 +155,7 @@ internal static class RequestInfotext
         if (knob.TryParse(said, out var value)) return knob.Set(request, value);
         throw knob.Kind == KnobKind.Choice
             ? new InvalidRequestException("parameters",
-            $"The text in the picture says \"{key}: {said}\", which Easel does not know; it may be of a newer version.")
+            $"The text in the picture says \"{key}: {Short(said)}\", which Easel does not know; it may be of a newer version.")
             : Unreadable(key, said);
     }
 
@@ -170,6 +170,9 @@ internal static class RequestInfotext
         if (request.Prompts.Count > 1) add("Prompts", $"{request.Prompts.Count}");
     }
 
+    /// <summary>A value as a sentence may quote it.</summary>
+    private static string Short(string value) => value.Length <= LongestQuote ? value : value[..LongestQuote] + "...";
+
     private static string Short(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes))[..10];
 
     private static int? Whole(Infotext text, string name) => text[name] is { } value ? Whole(name, value) : null;
@@ -178,5 +181,5 @@ internal static class RequestInfotext
         int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : throw Unreadable(name, value);
 
     private static InvalidRequestException Unreadable(string name, string value) =>
-        new("parameters", $"The text in the picture says \"{name}: {value}\", which is not a number Easel can read.");
+        new("parameters", $"The text in the picture says \"{name}: {Short(value)}\", which is not a number Easel can read.");
 }

@@ -1,0 +1,74 @@
+using System.Text;
+using Easel.Imaging;
+using Easel.Metadata;
+using Easel.Tests.Weights;
+using Easel.Text;
+using Easel.Text.Prompts;
+
+namespace Easel.Tests.Fuzzing;
+
+/// <summary>The table of readers that are fed damaged input, by the tests a little and by tests/Easel.Fuzz a lot. To add a reader, add a row: what is sound,
+/// how it is damaged, and how it is read.</summary>
+internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
+{
+    private readonly string _path = Path.Combine(Path.GetTempPath(), $"easel-fuzz-{Guid.NewGuid():N}");
+    private readonly Lazy<Mutations> _models = new(() => new Mutations(goldens, seed));
+    private readonly ClipTokenizer _tokenizer = new();
+
+    public IReadOnlyList<FuzzedReader> All =>
+    [
+        new("model", _ => _models.Value.Next(), bytes => Mutations.Survives(Written(bytes))),
+        FuzzedReader.Of("picture", Pictures, (damage, sound) => damage.Picture(sound), bytes => ImageFile.Load(new MemoryStream(bytes), "case")),
+        FuzzedReader.Of("metadata", Pictures, (damage, sound) => damage.Picture(sound),
+            bytes => Told(ImageFile.ReadMetadata(new MemoryStream(bytes), "case"))),
+        FuzzedReader.Of("exif", [Exif.Build(Metadata(Samples.Infotext)), Exif.Build(new ImageMetadata("short"))], (damage, sound) => damage.Bytes(sound),
+            bytes => Told(Exif.Parse(bytes).ToMetadata())),
+        FuzzedReader.Of("infotext", Utf8(Samples.Infotexts), (damage, sound) => damage.Utf8(sound, Samples.SettingWords),
+            bytes => Told(new ImageMetadata(Encoding.UTF8.GetString(bytes)))),
+        FuzzedReader.Of("settings", Utf8(Samples.OtherPrograms.Select(sample => sample.Key + "\n" + sample.Value)),
+            (damage, sound) => damage.Utf8(sound, Samples.SettingWords), bytes => Told(Keyed(Encoding.UTF8.GetString(bytes)))),
+        FuzzedReader.Of("prompt", Utf8(Samples.Prompts), (damage, sound) => damage.Utf8(sound, Samples.PromptWords),
+            bytes => Parsed(Encoding.UTF8.GetString(bytes))),
+    ];
+
+    public void Dispose() => File.Delete(_path);
+
+    private IReadOnlyList<byte[]> Pictures { get; } = Samples.Pictures(goldens);
+
+    private string Written(byte[] bytes)
+    {
+        File.Delete(_path); // a file written over is flushed to the disk, and a new one is not
+        File.WriteAllBytes(_path, bytes);
+        return _path;
+    }
+
+    private static ImageMetadata Metadata(string parameters) => new(parameters) { Others = [new("Software", "Easel"), new("Artist", "somebody")] };
+
+    private static byte[][] Utf8(IEnumerable<string> texts) => [.. texts.Select(Encoding.UTF8.GetBytes)];
+
+    /// <summary>The first line is the name under which the rest stands in the file.</summary>
+    private static ImageMetadata Keyed(string text)
+    {
+        var end = text.IndexOf('\n');
+        var (key, value) = end < 0 ? ("prompt", text) : (text[..end], text[(end + 1)..]);
+        return key == "parameters" ? new ImageMetadata(value) : new ImageMetadata((string?)null) { Others = [new("Software", "NovelAI"), new(key, value)] };
+    }
+
+    private static void Told(ImageMetadata metadata)
+    {
+        if (metadata.Parameters is { } text) _ = Infotext.Parse(text).ToString();
+        if (PictureSettings.Read(metadata) is not { } told) return;
+        _ = told.NotUnderstood.Count();
+        _ = told.NeedsPicture;
+        _ = told.IndexIn(told.ToRequest());
+    }
+
+    private void Parsed(string prompt)
+    {
+        foreach (var (part, _) in PromptParser.SplitComposition(PromptParser.ExtractLoras(prompt).Text))
+        {
+            foreach (var (_, text) in PromptParser.Schedule(part, 8))
+                if (PromptChunks.Build(PromptParser.ParseWeights(text), _tokenizer.Encode, 0).Count == 0) throw new InvalidOperationException("no chunk");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using Easel.Imaging;
+
+namespace Easel.Tests.Fuzzing;
+
+/// <summary>What is sound, before it is damaged: texts by hand after the formats of the programs named, and small pictures that hold them.</summary>
+internal static class Samples
+{
+    public const string Infotext = "a cat, (sitting:1.2) <lora:ink:0.8>\nNegative prompt: blurry\n"
+        + "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 42, Size: 512x768, "
+        + "Model hash: 0123456789, Model: \"v1-5: pruned, ema\", Clip skip: 2, RNG: CPU, Lora hashes: \"ink: 0123456789ab\", "
+        + "Version: v1.10.1";
+
+    public static IReadOnlyList<string> Infotexts { get; } =
+    [
+        Infotext,
+        "a cat. Negative prompt: blurry. Steps: 2, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64, Model hash: abcdef1234, Model: other",
+        "a cat\nSteps: 2, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 128x128, Denoising strength: 0.7, First pass size: 64x64",
+        "a cat\nNegative prompt: x\nSteps: 2, Sampler: DDIM, CFG scale: 7, Seed: 5, Size: 64x64, Mask blur: 4\nTemplate: a __animal__\nNegative Template: x",
+        "a cat\nSteps: 5, Sampler: PLMS, Seed: 5, Size: 64x64, Like: compvis, Batch size: 2, Batch pos: 1, Batch number: 3, Prompts: 5, Version: Easel 1.0.0",
+    ];
+
+    /// <summary>The texts of other programs, by the name under which they stand in a file.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> OtherPrograms { get; } =
+    [
+        new("prompt", """
+            {"3":{"class_type":"KSampler","inputs":{"seed":156680208700286,"steps":21,"cfg":8.5,"sampler_name":"dpmpp_2m","scheduler":"karras","denoise":1,
+            "model":["10",0],"positive":["6",0],"negative":["7",0],"latent_image":["5",0]},"is_changed":[NaN]},
+            "4":{"class_type":"CheckpointLoaderSimple","inputs":{"ckpt_name":"v1-5.safetensors"}},
+            "10":{"class_type":"LoraLoader","inputs":{"lora_name":"x.safetensors","strength_model":0.8,"model":["4",0],"clip":["4",1]}},
+            "5":{"class_type":"EmptyLatentImage","inputs":{"width":640,"height":512,"batch_size":1}},
+            "6":{"class_type":"CLIPTextEncode","inputs":{"text":"a glass bottle","clip":["10",1]}},
+            "7":{"class_type":"CLIPTextEncode","inputs":{"text":["8",0],"clip":["10",1]}},"8":{"class_type":"Note","inputs":{"text":"watermark"}}}
+            """),
+        new("workflow", """
+            {"last_node_id":9,"nodes":[{"id":3,"type":"KSampler","inputs":[{"name":"model","link":1},{"name":"positive","link":4},{"name":"negative","link":6},
+            {"name":"latent_image","link":2}],"outputs":[{"name":"LATENT","links":[7]}],"widgets_values":[42,"randomize",20,8,"euler","normal",1]},
+            {"id":4,"type":"CheckpointLoaderSimple","outputs":[{"name":"MODEL","links":[1]}],"widgets_values":["v1-5.ckpt"]},
+            {"id":6,"type":"CLIPTextEncode","outputs":[{"links":[4]}],"widgets_values":["a cat"]},
+            {"id":7,"type":"CLIPTextEncode","outputs":[{"links":[6]}],"widgets_values":["blurry"]},
+            {"id":5,"type":"EmptyLatentImage","outputs":[{"links":[2]}],"widgets_values":[512,512,1]}],
+            "links":[[1,4,0,3,0,"MODEL"],[2,5,0,3,3,"LATENT"],[4,6,0,3,1,"CONDITIONING"],[6,7,0,3,2,"CONDITIONING"]],"version":0.4}
+            """),
+        new("invokeai_metadata", """
+            {"generation_mode":"txt2img","positive_prompt":"a cat","negative_prompt":"blurry","width":64,"height":64,"seed":5,"cfg_scale":7.5,"steps":2,
+            "scheduler":"dpmpp_2m_k","model":{"key":"1","name":"dream"},"loras":[{"model":{"name":"ink"},"weight":0.8}]}
+            """),
+        new("sd-metadata", """
+            {"model_weights":"v1-5","image":{"prompt":[{"prompt":"a bottle","weight":1.0}],"steps":21,"cfg_scale":8.5,"sampler":"k_lms","seed":7,"width":640,
+            "height":512}}
+            """),
+        new("Dream", "\"a cat [blurry]\" -s 50 -S 42 -W 512 -H 512 -C 7.5 -A k_lms"),
+        new("Comment", """{"prompt":"a cat","steps":28,"sampler":"k_euler_ancestral","seed":5,"scale":11.0,"uc":"blurry","height":64,"width":64}"""),
+        new("parameters", """
+            {"prompt":"a cat","negative_prompt":"blurry","steps":2,"sampler":"dpmpp_2m_sde_gpu","scheduler":"karras","seed":"5","resolution":"(64, 64)",
+            "guidance_scale":4,"base_model":"jug","loras":[["x.safetensors",0.1]],"version":"Fooocus v2.5"}
+            """),
+        new("parameters", """
+            {"sui_image_params":{"prompt":"a cat","negativeprompt":"blurry","model":"m","seed":5,"steps":2,"cfgscale":7,"width":64,"height":64,
+            "sampler":"euler_ancestral","scheduler":"karras","swarm_version":"0.9"}}
+            """),
+        new("parameters", """{"prompt":"a cat","num_inference_steps":21,"guidance_scale":8.5,"seed":7,"sampler_name":"euler_a","width":640,"height":512}"""),
+        new("XML:com.adobe.xmp", """
+            <x:xmpmeta><rdf:RDF><rdf:Description><exif:UserComment><rdf:Alt><rdf:li xml:lang="x-default">{&quot;c&quot;:&quot;a cat&quot;,
+            &quot;uc&quot;:&quot;blurry&quot;,&quot;steps&quot;:20,&quot;scale&quot;:7.5,&quot;seed&quot;:42,&quot;size&quot;:&quot;512x512&quot;,
+            &quot;sampler&quot;:&quot;Euler A&quot;,&quot;model&quot;:&quot;m.ckpt&quot;}</rdf:li></rdf:Alt></exif:UserComment></rdf:Description></rdf:RDF>
+            </x:xmpmeta>
+            """),
+        new("Description", "a cat on a roof --ar 3:2 --v 6.1 --seed 42 --no dogs Job ID: 01234567-89ab-cdef-0123-456789abcdef"),
+    ];
+
+    public static IReadOnlyList<string> SettingWords { get; } =
+    [
+        "Steps", "Sampler", "CFG scale", "Seed", "Size", "Negative prompt", "Model", "Denoising strength", "Hires upscale", "Batch size", "Batch pos",
+        "Prompts", "Like", "compvis", "512x512", "Euler a", "steps", "seed", "inputs", "class_type", "KSampler", "prompt", "text", "link", "nodes",
+        "&quot;", "\n",
+    ];
+
+    public static IReadOnlyList<string> Prompts { get; } =
+    [
+        "a cat, (sitting:1.2), [red|blue] roof, ((masterpiece)) [[ugly]] BREAK [day:night:0.5] <lora:ink:0.8> \\(not\\) weight",
+        "a cat :1.2 AND a dog :-0.5 AND [a:[b:c:3]:5] <lora:x:te=0.5:unet=1> # a comment",
+        "café &amp;amp; &eacute; Ã© â€œquotedâ€\u009D ﬁne ＦＵＬＬ ΣΑΣ Å",
+    ];
+
+    public static IReadOnlyList<string> PromptWords { get; } =
+        ["AND", "BREAK", ":1.2", "0.5", "<lora:", "te=", "&amp;", "&#65286;", "amp;", "Ã", "â€", "\u0301", "Σ", "\u0130", "ﬁ", "\u009D", "don't", "\n#"];
+
+    /// <summary>Small pictures of every format, with and without text.</summary>
+    public static IReadOnlyList<byte[]> Pictures(string goldens)
+    {
+        var image = new RgbImage(8, 8);
+        var (prompt, workflow) = (OtherPrograms[0], OtherPrograms[1]);
+        var metadata = new ImageMetadata(Infotext) { Others = [prompt, workflow, new("Software", "Easel"), new("Artist", "雪")] };
+        string[] files =
+            ["text-packed.png", "text-unicode.png", "comment.jpg", "comment.webp", "palette-transparent.png", "gray16-interlaced.png", "picture.bmp"];
+        var gif = File.ReadAllBytes(Path.Combine(goldens, "imaging", "two-frames.gif"));
+        byte[] comment = [0x21, 0xFE, 5, .. "a cat"u8, 0];
+        var withExif = PictureParts.Of(ImageFile.Encode(image, ImageFormat.Png));
+        withExif.Parts.Insert(1, new PicturePart("eXIf", Exif.Build(metadata)));
+        return
+        [
+            .. files.Select(file => File.ReadAllBytes(Path.Combine(goldens, "imaging", file))).Where(file => file.Length < Damage.LargestCase / 2),
+            ImageFile.Encode(image, ImageFormat.Png, metadata),
+            withExif.ToBytes(),
+            ImageFile.Encode(image, ImageFormat.Jpeg, metadata),
+            ImageFile.Encode(image, ImageFormat.WebP, metadata),
+            [.. gif[..^1], .. comment, 0x3B],
+        ];
+    }
+}
