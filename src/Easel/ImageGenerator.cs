@@ -29,7 +29,7 @@ public sealed partial class ImageGenerator : IImageGenerator
     private readonly string _path;
     private readonly LoadOptions _options;
     private readonly ClipTokenizer _tokenizer = new();
-    private readonly EmbeddingFolder? _embeddings;
+    private readonly EmbeddingFolder _embeddings;
     private readonly LoraShelf _loras;
     private readonly MachineSpeed _speed;
     private readonly SemaphoreSlim _turn = new(1, 1);
@@ -38,7 +38,7 @@ public sealed partial class ImageGenerator : IImageGenerator
     private ImageGenerator(string path, LoadOptions options, MachineSpeed speed, LoadedNetworks model)
     {
         (_path, _options, _speed, _model) = (path, options, speed, model);
-        _embeddings = options.EmbeddingFolder is { } folder ? new EmbeddingFolder(folder) : null;
+        _embeddings = new EmbeddingFolder(options.EmbeddingFolder);
         _loras = new LoraShelf(options.LoraFolder);
     }
 
@@ -151,7 +151,7 @@ public sealed partial class ImageGenerator : IImageGenerator
     {
         _model.Dispose();
         _loras.Dispose();
-        _embeddings?.Dispose();
+        _embeddings.Dispose();
         NativeRuntime.Trim();
     }
 
@@ -181,7 +181,9 @@ public sealed partial class ImageGenerator : IImageGenerator
             // 2. Words to vectors
             progress.Report(GenerationStage.Encoding, 0);
             var prompts = batch.Prompts.Select(prompt => request.Literal ? new LoraTags(prompt, [], []) : PromptParser.ExtractLoras(prompt)).ToList();
-            output.Remark([.. _loras.Use(_model, prompts.SelectMany(prompt => prompt.Loras)), .. prompts.SelectMany(prompt => prompt.Remarks)]);
+            var loras = _loras.Find(prompts.SelectMany(prompt => prompt.Loras), Family.Name);
+            output.Remark([.. loras.Remarks, .. _model.SetLoras(loras.At(0, plan.StepCount)), .. prompts.SelectMany(prompt => prompt.Remarks)]);
+            _embeddings.Lent = loras.Words;
             _model.Bring(_model.TextSlot);
             var guidance = conditioning.Encode([.. prompts.Select(prompt => prompt.Text)], request, plan.StepCount);
 
@@ -195,7 +197,11 @@ public sealed partial class ImageGenerator : IImageGenerator
             // 4. The network with all that stands around it. What costs or saves evaluations is one more link of this chain.
             using var words = _model.NewPromptMemory(request.GuidanceScale);
             using var deep = new DeepFeatures(savings.DeepEvery, savings.OuterBlocks);
-            var network = inputs.Over(deep.Over(words.Over(meter.Over(_model.Predict)))
+            var network = inputs.Over(loras.Over(deep.Over(words.Over(meter.Over(_model.Predict))), plan.StepCount, uses => _model.SetLoras(uses), () =>
+                {
+                    words.Forget();
+                    deep.NextEvaluation(afresh: true);
+                })
                 .InTiles(Family.UNetTile, (at, part) => progress.Report(GenerationStage.Sampling, at.Step, part: part)));
             var denoise = inputs.Hold(plan.Denoiser(network.Guided(guidance, savings.Guides)));
 

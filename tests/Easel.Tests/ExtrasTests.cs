@@ -63,9 +63,70 @@ public sealed class ExtrasTests : IDisposable
         generator.Generate(Plain with { Prompt = $"a house<lora:{Lora}:0.8>" });
         Assert.Equal(before, generator.Generate(Plain).Images[0].Image.Pixels);
 
-        var refusal = Assert.Throws<InvalidRequestException>(() => generator.Generate(Plain with { Prompt = "a house <lora:nosuch:1>" }));
-        Assert.Contains("nosuch", refusal.Message);
-        Assert.Contains(Lora, refusal.Message);
+        var without = generator.Generate(Plain with { Prompt = "a house<lora:nosuch:1>" });
+        Assert.Equal(before, without.Images[0].Image.Pixels);
+        var remark = Assert.Single(without.Remarks, remark => remark.Contains("nosuch"));
+        Assert.Contains("drawn without it", remark);
+        Assert.Contains(Lora, remark);
+    }
+
+    /// <summary>A file is found by its name with its folders, with its ending, and by the name that it was trained under.</summary>
+    [Fact]
+    public void ALoraIsFoundByEveryNameItHas()
+    {
+        Directory.CreateDirectory(_folder.Path("people", "old"));
+        var tensors = Goldens.Tensors($"layouts/{Lora}.safetensors");
+        SafeTensorsWriter.Write(_folder.Path("people", "renamed.safetensors"), tensors,
+            metadata: new Dictionary<string, string> { ["ss_output_name"] = "neko" });
+        File.Copy(_folder.Path("people", "renamed.safetensors"), _folder.Path("people", "old", "renamed.safetensors"));
+        using var generator = ImageGenerator.Load(Diffusers, new LoadOptions { Precision = Precision.Full, LoraFolder = _folder.Path() });
+        var (plain, expected) = (generator.Generate(Plain).Images[0].Image.Pixels, (byte[]?)null);
+        foreach (var name in (string[])["people/renamed", "neko", " Renamed ", "people/old/renamed.safetensors"])
+        {
+            var drawn = generator.Generate(Plain with { Prompt = $"a house<lora:{name}:0.8>" });
+            Assert.NotEqual(plain, drawn.Images[0].Image.Pixels);
+            Assert.Equal(expected ??= drawn.Images[0].Image.Pixels, drawn.Images[0].Image.Pixels);
+            Assert.Equal(!name.Contains('/'), drawn.Remarks.Any(remark => remark.Contains("is that of 2 LoRAs; people/renamed.safetensors is used")));
+        }
+    }
+
+    /// <summary>A word that travels in a LoRA is known while the LoRA is called, and only then.</summary>
+    [Fact]
+    public void ALoraBringsItsWord()
+    {
+        var vectors = Goldens.Tensors("layouts/my-style.goldens.safetensors")["vectors"];
+        var tensors = Goldens.Tensors($"layouts/{Lora}.safetensors");
+        tensors["bundle_emb.mycat.string_to_param.*"] = vectors;
+        SafeTensorsWriter.Write(_folder.Path("bundled.safetensors"), tensors);
+        SafeTensorsWriter.Write(_folder.Path("mycat.safetensors"), new Dictionary<string, Tensor> { ["emb_params"] = vectors });
+        string Words(double strength) => $"a mycat<lora:bundled:{strength}>";
+
+        using var inside = ImageGenerator.Load(Diffusers, new LoadOptions { Precision = Precision.Full, LoraFolder = _folder.Path() });
+        using var beside = ImageGenerator.Load(Diffusers,
+            new LoadOptions { Precision = Precision.Full, LoraFolder = Layouts, EmbeddingFolder = _folder.Path() });
+        var drawn = inside.Generate(Plain with { Prompt = Words(0.8) });
+        Assert.Empty(drawn.Remarks);
+        Assert.Equal(beside.Generate(Plain with { Prompt = $"a mycat<lora:{Lora}:0.8>" }).Images[0].Image.Pixels, drawn.Images[0].Image.Pixels);
+        Assert.NotEqual(inside.Generate(Plain with { Prompt = "a mycat" }).Images[0].Image.Pixels,
+            inside.Generate(Plain with { Prompt = Words(0) }).Images[0].Image.Pixels);
+    }
+
+    /// <summary>A LoRA that acts in some of the steps is the same as two models that take turns; the text encoder has it throughout.</summary>
+    [Fact]
+    public void ALoraActsInSomeOfTheSteps()
+    {
+        using var generator = ImageGenerator.Load(Diffusers, new LoadOptions { Precision = Precision.Full, LoraFolder = Layouts });
+        byte[] Draw(string arguments, int steps = 4) =>
+            generator.Generate(Plain with { Prompt = $"a house<lora:{Lora}:{arguments}>", Steps = steps, Sampler = "euler" }).Images[0].Image.Pixels;
+
+        var whole = Draw("0.8");
+        Assert.Equal(whole, Draw("0.8:step=1-5"));
+        Assert.Equal(Draw("te=0.8:unet=0"), Draw("0.8:start=5"));
+        Assert.Equal(Draw("te=0.8:unet=0"), Draw("0.8:stop=1"));
+        var part = Draw("0.8:stop=0.5");
+        Assert.NotEqual(whole, part);
+        Assert.Equal(part, Draw("0.8:stop=3"));
+        Assert.Equal(whole, Draw("0.8"));
     }
 
     /// <summary>Three vectors stand for three words whose rows of the vocabulary hold them.</summary>

@@ -18,7 +18,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         {
             images = body.SendImages ? pictures.Select(picture => Encode(gallery.Read(picture.Id), overrides)).ToList() : [],
             parameters = Parameters(body, requests[0]),
-            info = JsonSerializer.Serialize(Info(body, requests, pictures, started), SdapiJson.Options),
+            info = JsonSerializer.Serialize(Info(body, requests, jobs, pictures, started), SdapiJson.Options),
         });
     }
 
@@ -51,7 +51,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
     private GenerationRequest Asked(DrawingBody body, JobRequest first) =>
         ModelOf(first)?.Defaults is { } defaults ? body.Request.With(defaults) : body.Request;
 
-    private object Info(DrawingBody body, IReadOnlyList<JobRequest> requests, List<Picture> pictures, DateTimeOffset started)
+    private object Info(DrawingBody body, IReadOnlyList<JobRequest> requests, IReadOnlyList<Job> jobs, List<Picture> pictures, DateTimeOffset started)
     {
         var (first, count) = (requests[0], requests.Sum(request => request.Request.BatchSize));
         var (seed, subseed) = (first.Request.Seed!.Value, body.Subseed == -1 ? Random.Shared.NextInt64(1L << 32) : body.Subseed);
@@ -85,6 +85,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             extra_generation_params = new Dictionary<string, string>(),
             index_of_first_image = 0,
             infotexts = pictures.Select(picture => picture.Parameters ?? ""),
+            comments = string.Join('\n', jobs.SelectMany(job => job.Remarks).Distinct()),
             styles = body.Styles,
             job_timestamp = SdapiTasks.Timestamp(started),
             clip_skip = first.Request.ClipSkip,

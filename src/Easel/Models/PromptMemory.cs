@@ -3,7 +3,7 @@ using Easel.Sampling;
 namespace Easel.Models;
 
 /// <summary>The contexts of a batch's prompts as the network takes them, with the keys and values that its cross-attentions made of them: made once, and handed
-/// to every call of the network that is told the same. It lives for one batch, in which neither conditions nor weights change.</summary>
+/// to every call of the network that is told the same. It lives for one batch, in which conditions do not change.</summary>
 /// <param name="guidanceScale">What a network that guides itself is told; null to tell it nothing.</param>
 internal sealed class PromptMemory(ScalarType type, Device device, double? guidanceScale = null) : IDisposable
 {
@@ -11,7 +11,10 @@ internal sealed class PromptMemory(ScalarType type, Device device, double? guida
 
     public Predictor Over(Predictor predict) => call => predict(call with { Context = Of(call) });
 
-    public void Dispose()
+    public void Dispose() => Forget();
+
+    /// <summary>Lets everything go, as it must where the network's weights change.</summary>
+    public void Forget()
     {
         foreach (var entry in _entries) entry.Dispose();
         _entries.Clear();

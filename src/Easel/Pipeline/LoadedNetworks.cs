@@ -41,7 +41,7 @@ internal sealed class LoadedNetworks : IDisposable
             TextSlot = new NetworkSlot("text encoder", _text, checkpoint.TextTensors, servesBeforeDrawing: true, loraNames: new NameTable());
         }
         _slots = [.. new[] { UNetSlot, AutoencoderSlot, TextSlot }.OfType<NetworkSlot>()];
-        _loras = new LoraMerge(_slots);
+        _loras = new LoraMerge(new LoraTargets(_slots, Family.Name));
 
         // Where networks take turns each is loaded later, but the largest now, so that a file that does not fit it is refused at once.
         var first = residency == Residency.OneAtATime ? [UNetSlot] : _slots;

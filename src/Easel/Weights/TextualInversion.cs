@@ -25,15 +25,27 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
     public static TextualInversion Read(string path, string? name = null)
     {
         using var file = TensorFile.Open(path);
-        var key = FindVectors(file);
+        return Of(file, FindVectors(file), name ?? Path.GetFileNameWithoutExtension(path));
+    }
+
+    /// <summary>Reads an embedding that travels in a file with others, the names of whose tensors begin with <paramref name="prefix"/>.</summary>
+    public static TextualInversion In(TensorFile file, string prefix, string name)
+    {
+        var keys = file.Tensors.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).Select(key => key[prefix.Length..]).ToList();
+        return Of(file, prefix + (KeyOf(keys)
+            ?? throw new CheckpointException($"The embedding {Quoted.Name(name)} in {file.Path} is none that Easel knows: it holds {string.Join(", ",
+                keys.Select(Quoted.Name))}.")), name);
+    }
+
+    private static TextualInversion Of(TensorFile file, string key, string name)
+    {
         using var scope = NewDisposeScope();
         var stored = file.View(key);
         var vectors = stored.dim() == 1 ? stored.unsqueeze(0) : stored;
         if (vectors.dim() != 2 || vectors.numel() == 0 || !vectors.is_floating_point())
-            throw new CheckpointException($"{path} is no textual-inversion embedding: "
+            throw new CheckpointException($"{file.Path} is no textual-inversion embedding: "
                 + $"its tensor {Quoted.Name(key)} has the shape [{string.Join(", ", stored.shape)}], not [vectors, width].");
-        var own = vectors.to(ScalarType.Float32, copy: true).contiguous().DetachFromDisposeScope();
-        return new TextualInversion(name ?? Path.GetFileNameWithoutExtension(path), own);
+        return new TextualInversion(name, vectors.to(ScalarType.Float32, copy: true).contiguous().DetachFromDisposeScope());
     }
 
     /// <summary>Number and width of a file's vectors, which are not read; null where it holds something else.</summary>

@@ -1,5 +1,7 @@
 using Easel.Models;
 using Easel.Weights;
+using Easel.Weights.Lora;
+using Easel.Weights.Names;
 using static TorchSharp.torch;
 
 namespace Easel.Tests.Support;
@@ -29,6 +31,13 @@ internal sealed class Micro : IDisposable
 
     /// <summary>A network's parameter by its whole name.</summary>
     public static Tensor Parameter(TorchSharp.torch.nn.Module network, string name) => network.named_parameters().Single(p => p.name == name).parameter;
+
+    /// <summary>What merges LoRAs into it.</summary>
+    public LoraMerge Loras() => new(new LoraTargets(
+    [
+        new NetworkSlot("UNet", UNet, Checkpoint.UNetTensors, loraNames: UNetNames.Original(UNet.Config)),
+        new NetworkSlot("text encoder", Text, Checkpoint.TextTensors, loraNames: new NameTable()),
+    ], Checkpoint.Family.Name));
 
     public void Dispose()
     {

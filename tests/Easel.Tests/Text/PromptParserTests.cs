@@ -98,7 +98,42 @@ public sealed class PromptParserTests
             "a <lora:ink:0.8>cat <lora:oil> <lyco:x:1:0.5>, <lora:y:te=0.2:unet=.3> <hypernet:z:1> <lora:bad:much> a<b>c <lora:>");
         Assert.Equal("a cat  ,    a<b>c <lora:>", tags.Text);
         Assert.Equal([new("ink", 0.8, 0.8), new("oil", 1, 1), new("x", 1, 0.5), new("y", 0.2, 0.3)], tags.Loras);
-        Assert.Equal(["<hypernet:z:1>", "<lora:bad:much>"], tags.Ignored);
+        Assert.Collection(tags.Remarks, r => Assert.Contains("<hypernet:z:1>", r), r => Assert.Contains("\"much\" is no number", r));
+    }
+
+    /// <summary>What the web UI and its extension for block weights let tags say; what means nothing is told, and the LoRA counts all the same.</summary>
+    [Theory]
+    [InlineData("<lora:x:0.8:lbw=OUTALL>", 0.8, 0.8, null)]
+    [InlineData("<lora:x:0.8:OUTALL>", 0.8, 0.8, null)]
+    [InlineData("<lora:x:1:0.5:4>", 1, 0.5, null)]
+    [InlineData("<lora: x :te=0.5:unet=0.25:dyn=8:step=2-0.5>", 0.5, 0.25, null)]
+    [InlineData("<lora:x:0.8:lbw=1,2,3>", 0.8, 0.8, "block weights \"1,2,3\"; they can be one of NONE, ALL")]
+    [InlineData("<lora:x:0.8:colour=red>", 0.8, 0.8, "colour=red, which means nothing")]
+    [InlineData("<lora:x:1:stop=soon>", 1, 1, "without its stop=soon")]
+    [InlineData("<lora:x:1> <lora:y:1", 1, 1, "<lora:y:1 is not closed")]
+    public void ReadsNamedArguments(string prompt, double text, double unet, string? remark)
+    {
+        var tags = PromptParser.ExtractLoras(prompt);
+        var lora = Assert.Single(tags.Loras);
+        Assert.Equal(("x", text, unet), (lora.Name, lora.TextEncoderWeight, lora.UNetWeight));
+        if (remark is null) Assert.Empty(tags.Remarks);
+        else Assert.Contains(remark, Assert.Single(tags.Remarks));
+        if (!prompt.Contains("OUTALL")) return;
+        Assert.Equal([1.0, 0, 0, 1], new[] { lora.Blocks!.Base, lora.Blocks.Of("input_blocks.4.1")!.Value, lora.Blocks.Of("middle_block.1")!.Value,
+            lora.Blocks.Of("output_blocks.11.1")!.Value });
+    }
+
+    [Fact]
+    public void TellsInWhichStepsALoraActs()
+    {
+        LoraTag Of(string tag) => Assert.Single(PromptParser.ExtractLoras(tag).Loras);
+        IEnumerable<int> Steps(string tag) => Enumerable.Range(0, 10).Where(step => Of(tag).ActsIn(step, 10));
+        Assert.Equal(Enumerable.Range(0, 10), Steps("<lora:x:1>"));
+        Assert.Equal([0, 1, 2], Steps("<lora:x:1:stop=4>"));
+        Assert.Equal([3, 4, 5, 6, 7, 8, 9], Steps("<lora:x:1:start=4>"));
+        Assert.Equal([4, 5], Steps("<lora:x:1:step=5-7>"));
+        Assert.Equal([0, 1, 2, 3, 4], Steps("<lora:x:1:stop=0.5>"));
+        Assert.Equal((3, 8), (Of("<lora:x:1:1:3>").Rank, Of("<lora:x:1:dyn=8>").Rank));
     }
 
     [Fact]

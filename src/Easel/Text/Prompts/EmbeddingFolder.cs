@@ -9,21 +9,26 @@ namespace Easel.Text.Prompts;
 internal readonly record struct PromptPart(string Text, TextualInversion? Embedding);
 
 /// <summary>The textual-inversion embeddings of a folder, found by name and read when a prompt first uses them.</summary>
-/// <param name="folder">The folder; one that does not exist is an empty one.</param>
-internal sealed class EmbeddingFolder(string folder) : IDisposable
+/// <param name="folder">The folder; one that does not exist is an empty one, and so is null.</param>
+internal sealed class EmbeddingFolder(string? folder) : IDisposable
 {
-    private readonly NamedFiles _files = NamedFiles.Embeddings(folder);
+    private readonly NamedFiles? _files = folder is null ? null : NamedFiles.Embeddings(folder);
     private readonly Dictionary<string, TextualInversion> _read = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>What there is, in alphabetical order.</summary>
-    public IReadOnlyList<string> Names => _files.Names;
+    /// <summary>Embeddings that serve beside those of the folder for now, such as a LoRA brings along; they belong to who lends them.</summary>
+    public IReadOnlyList<TextualInversion> Lent { get; set; } = [];
 
-    /// <summary>The embedding called <paramref name="name"/>, in capitals or not; null where there is none. It belongs to the folder.</summary>
+    /// <summary>What there is in the folder, in alphabetical order.</summary>
+    public IReadOnlyList<string> Names => _files?.Names ?? [];
+
+    /// <summary>The embedding called <paramref name="name"/>, in capitals or not; null where there is none. It belongs to the folder, whose own come before
+    /// those that are lent.</summary>
     /// <exception cref="CheckpointException">The file of that name is no embedding.</exception>
     public TextualInversion? Find(string name)
     {
         if (_read.TryGetValue(name, out var known)) return known;
-        return _files.Find(name) is { } path ? _read[name] = TextualInversion.Read(path) : null;
+        if (_files?.Find(name) is { } path) return _read[name] = TextualInversion.Read(path);
+        return Lent.FirstOrDefault(lent => lent.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
     }
 
     /// <summary>Finds the names of embeddings in a text. A name counts where it stands as a word of its own, with or without the angle brackets in which
@@ -32,7 +37,7 @@ internal sealed class EmbeddingFolder(string folder) : IDisposable
     /// <returns>The parts in order; joined, their texts are the whole but for the brackets of names.</returns>
     public IReadOnlyList<PromptPart> Split(string text)
     {
-        var names = Names;
+        var names = Names.Concat(Lent.Select(lent => lent.Name)).ToList();
         if (names.Count == 0) return [new PromptPart(text, null)];
 
         var any = string.Join('|', names.OrderByDescending(name => name.Length).Select(Regex.Escape));

@@ -21,9 +21,6 @@ internal static partial class PromptParser
     [GeneratedRegex(@"\s*:\s*(?<weight>[-+]?(?:\d+\.?|\d*\.\d+))$", RegexOptions.RightToLeft)]
     private static partial Regex TrailingWeight();
 
-    [GeneratedRegex(@"<(?<kind>\w+):(?<arguments>[^>]+)>")]
-    private static partial Regex Tag();
-
     /// <summary>Splits a prompt by weight: <c>(text)</c> counts 1.1 times as much, <c>[text]</c> as much less, <c>(text:1.3)</c> 1.3 times; brackets nest, and
     /// a backslash makes one a plain character. Brackets left open reach to the end. BREAK, in capitals, stands by itself, inside brackets too.</summary>
     /// <param name="prompt">A prompt, or one of the texts of its <see cref="Schedule"/>.</param>
@@ -102,35 +99,12 @@ internal static partial class PromptParser
     }
 
     /// <summary>Takes the tags out of a prompt: <c>&lt;lora:name&gt;</c>, <c>&lt;lora:name:weight&gt;</c>, <c>&lt;lora:name:text encoder's weight:UNet's
-    /// weight&gt;</c>; the weights may be named, <c>te=0.5</c> and <c>unet=1</c>. <c>lyco</c> is another word for <c>lora</c>.</summary>
+    /// weight&gt;</c>; the weights may be named, <c>te=0.5</c> and <c>unet=1</c>. <c>lbw=</c> gives the parts of the model weights of their own, and
+    /// <c>start=</c>, <c>stop=</c> or <c>step=5-10</c> limit the LoRA to some of the steps. <c>lyco</c> is another word for <c>lora</c>.</summary>
     public static LoraTags ExtractLoras(string prompt)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        List<LoraTag> loras = [];
-        List<string> ignored = [];
-        var text = Tag().Replace(prompt, match =>
-        {
-            if (match.Groups["kind"].Value is "lora" or "lyco" && ParseLora(match.Groups["arguments"].Value) is { } lora) loras.Add(lora);
-            else ignored.Add(match.Value);
-            return "";
-        });
-        return new LoraTags(text, loras, ignored);
-    }
-
-    private static LoraTag? ParseLora(string arguments)
-    {
-        List<string> inOrder = [];
-        string? textEncoder = null, unet = null;
-        foreach (var argument in arguments.Split(':'))
-        {
-            if (argument.StartsWith("te=", StringComparison.Ordinal)) textEncoder = argument[3..];
-            else if (argument.StartsWith("unet=", StringComparison.Ordinal)) unet = argument[5..];
-            else if (!argument.StartsWith("dyn=", StringComparison.Ordinal)) inOrder.Add(argument);
-        }
-        if (inOrder.Count == 0 || inOrder[0].Length == 0) return null;
-        if (ParseNumber(textEncoder ?? inOrder.ElementAtOrDefault(1) ?? "1") is not { } textEncoderWeight) return null;
-        if (unet is null && inOrder.Count < 3) return new LoraTag(inOrder[0], textEncoderWeight, textEncoderWeight);
-        return ParseNumber(unet ?? inOrder[2]) is { } unetWeight ? new LoraTag(inOrder[0], textEncoderWeight, unetWeight) : null;
+        return LoraTagParser.Extract(prompt);
     }
 
     private static double? ParseNumber(string text) =>

@@ -2,12 +2,16 @@ using Easel.Weights.Formats;
 
 namespace Easel.Weights.Lora;
 
-/// <summary>A small change to a model's weights: for each layer it touches two narrow matrices whose product, scaled, is added to the layer's weight. "LoRA:
-/// Low-Rank Adaptation of Large Language Models", arXiv 2106.09685; convolutions as in LyCORIS' LoCon, arXiv 2309.14859. The file is open, and read only when
-/// the change is made.</summary>
+/// <summary>A small change to a model's weights: for each layer it touches a few tensors, of which the change to the layer is made (<see cref="AdapterMake"/>);
+/// a LoRA in the narrow sense, or one of the adapters that people use in its place. The file is open, and read only when the change is made.</summary>
 internal sealed class LoraFile : IDisposable
 {
     private const int LongestSettings = 1 << 20;
+
+    /// <summary>How wide the contexts are that layers of cross-attention look at, by which adapters are told apart.</summary>
+    private static readonly (long Width, string Family)[] Contexts =
+        [(768, "Stable Diffusion 1"), (1024, "Stable Diffusion 2"), (2048, "Stable Diffusion XL"), (1280, "the refiner of Stable Diffusion XL")];
+
     private readonly TensorFile _file;
 
     private LoraFile(TensorFile file) => _file = file;
@@ -17,13 +21,30 @@ internal sealed class LoraFile : IDisposable
 
     public string Path => _file.Path;
 
+    /// <summary>The changes, each to one parameter of a layer.</summary>
     public IReadOnlyList<LoraLayer> Layers { get; private set; } = [];
+
+    /// <summary>The family of models that it is for; null where nothing tells.</summary>
+    public string? Family { get; private set; }
+
+    /// <summary>The words that it brings along ("pivotal tuning"): the names of embeddings.</summary>
+    public IReadOnlyList<string> Words { get; private set; } = [];
 
     /// <summary>What was knowingly left aside.</summary>
     public IReadOnlyList<string> Remarks { get; private set; } = [];
 
-    /// <summary>Opens a LoRA in the layout of kohya-ss/sd-scripts, of diffusers (its present one and its older ones) or of PEFT.</summary>
-    /// <exception cref="CheckpointException">It is something else, another kind of adapter, or damaged.</exception>
+    /// <summary>The name that it was trained under, by which prompts may call it too (AUTOMATIC1111's alias); null where it says none.</summary>
+    public string? Alias => AliasIn(_file);
+
+    /// <summary>The hash of its tensors that its trainer wrote into it; null where it says none.</summary>
+    public string? StoredHash => _file.Metadata.GetValueOrDefault("sshs_model_hash");
+
+    /// <summary>Whether it is nothing but fp32 tensors, without a word of a trainer, as LyCORIS' own tools hand adapters on: it is then merged as these merge,
+    /// whose LoHa and LoKr count alpha / rank twice. Everything else, LyCORIS in training included, counts it once.</summary>
+    public bool IsBare { get; private set; }
+
+    /// <summary>Opens an adapter in the layout of kohya-ss/sd-scripts and LyCORIS, of diffusers (its present one and its older ones) or of PEFT.</summary>
+    /// <exception cref="CheckpointException">It is something else, or damaged.</exception>
     public static LoraFile Open(string path)
     {
         var file = TensorFile.Open(path);
@@ -40,50 +61,85 @@ internal sealed class LoraFile : IDisposable
         }
     }
 
+    /// <summary>The name that the file of a LoRA was trained under; null where it says none.</summary>
+    public static string? AliasIn(TensorFile file) => file.Metadata.GetValueOrDefault("ss_output_name") is { Length: > 0 } name ? name : null;
+
+    /// <summary>An embedding that it brings along.</summary>
+    /// <exception cref="CheckpointException">It is damaged.</exception>
+    public TextualInversion Word(string name) => TextualInversion.In(_file, $"{LoraKeys.Embedding}{name}.", name);
+
     public void Dispose() => _file.Dispose();
 
     private void Read()
     {
-        if (FileKind.Of(_file) is { Kind: ModelKind.Other }) throw FileKind.IsNo(_file, "LoRA");
+        if (FileKind.Of(_file) is { Kind: ModelKind.Other or ModelKind.Checkpoint }) throw FileKind.IsNo(_file, "LoRA");
+        IsBare = _file.Metadata.Keys.All(key => key == "format") && _file.Tensors.Values.All(info => info.Stored == "F32");
 
-        var layers = new OrderedDictionary<(bool Text, string Layer), Dictionary<LoraPart, string>>();
+        var layers = new OrderedDictionary<(LoraPlace Place, string Layer), Dictionary<string, string>>();
         var unknown = new List<string>();
         foreach (var key in _file.Tensors.Keys)
         {
+            if (key.StartsWith(LoraKeys.Embedding, StringComparison.Ordinal)) continue;
             if (LoraKeys.Parse(key) is not { } part)
             {
                 unknown.Add(key);
                 continue;
             }
-            if (!layers.TryGetValue((part.Text, part.Layer), out var parts)) layers.Add((part.Text, part.Layer), parts = []);
+            if (!layers.TryGetValue((part.Place, part.Layer), out var parts)) layers.Add((part.Place, part.Layer), parts = []);
             parts[part.Part] = key;
         }
-        if (!layers.Values.Any(parts => parts.ContainsKey(LoraPart.Down)))
-            throw FileKind.IsNo(_file, "LoRA");
 
-        var alphas = (UNet: SettingsAlpha("unet"), Text: SettingsAlpha("text_encoder"));
-        Layers = [.. layers.Select(l => LoraLayer.Of(_file, l.Key.Text, l.Key.Layer, l.Value, l.Key.Text ? alphas.Text : alphas.UNet))];
+        var settings = (UNet: SettingsAlpha("unet"), Text: SettingsAlpha("text_encoder"));
+        var changes = new List<LoraLayer>();
+        foreach (var ((place, layer), keys) in layers)
+        {
+            var parts = new AdapterParts(_file, layer, keys);
+            var makes = AdapterMake.All.Where(make => make.IsIn(parts)).ToList();
+            changes.AddRange(makes.Select(make => new LoraLayer(this, place, layer, make, parts, place == LoraPlace.UNet ? settings.UNet : settings.Text)));
+            var rest = keys.Keys.Except(makes.SelectMany(make => make.Parts)).ToList();
+            // Half of what makes a change is damage; a tensor beside it, or one that makes nothing by itself, is passed over.
+            if (makes.Count == 0 && rest.Find(part => AdapterMake.All.Any(make => make.Needs.Length > 1 && part != "weight" && make.Parts.Contains(part)
+                && part is not ("alpha" or "scale" or "scalar"))) is not null)
+                throw new CheckpointException($"{Path} is damaged: of its parts for the layer {Quoted.Name(layer)} some are missing.");
+            unknown.AddRange(rest.Select(part => keys[part]));
+        }
+        Words = [.. _file.Tensors.Keys.Where(key => key.StartsWith(LoraKeys.Embedding, StringComparison.Ordinal))
+            .Select(key => key[LoraKeys.Embedding.Length..].Split('.')[0]).Where(name => name.Length > 0).Distinct()];
+        if (changes.Count == 0) throw FileKind.IsNo(_file, "LoRA");
+        (Layers, Family) = (changes, FamilyOf(changes));
         if (unknown.Count == 0) return;
-        var more = unknown.Count > 1 ? ", ..." : "";
-        Remarks = [$"{Name}: {unknown.Count} tensors are no part of a LoRA and were left aside ({Quoted.Name(unknown[0])}{more})"];
+        var more = unknown.Count > 3 ? ", ..." : "";
+        Remarks = [$"{Name}: {unknown.Count} tensors are no part of a LoRA and were left aside "
+            + $"({string.Join(", ", unknown.Take(3).Select(Quoted.Name))}{more})"];
+    }
+
+    private static string? FamilyOf(List<LoraLayer> layers)
+    {
+        if (layers.Any(layer => layer.Place == LoraPlace.SecondText)) return "Stable Diffusion XL";
+        var looks = layers.Find(layer =>
+            layer is { Place: LoraPlace.UNet, Shape.Length: > 1 } && layer.Layer.EndsWith("attn2_to_k", StringComparison.Ordinal));
+        return looks is null ? null : Contexts.FirstOrDefault(context => context.Width == looks.Shape[1]).Family;
     }
 
     /// <summary>The alpha that PEFT and diffusers write not as tensors but as settings: in the file's metadata, or in adapter_config.json beside it. Null where
     /// nothing says.</summary>
-    private double? SettingsAlpha(string network)
+    private SettingsScale? SettingsAlpha(string network)
     {
-        if (_file.Metadata.TryGetValue("lora_adapter_metadata", out var metadata)) return Alpha(metadata, network + ".lora_alpha");
+        if (_file.Metadata.TryGetValue("lora_adapter_metadata", out var metadata)) return Alpha(metadata, network + ".");
         if (!_file.Tensors.Keys.First().StartsWith("base_model.model.", StringComparison.Ordinal)) return null;
         var beside = new FileInfo(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", "adapter_config.json"));
-        return beside is { Exists: true, Length: < LongestSettings } ? Alpha(File.ReadAllText(beside.FullName), "lora_alpha") : null;
+        return beside is { Exists: true, Length: < LongestSettings } ? Alpha(File.ReadAllText(beside.FullName), "") : null;
 
-        double? Alpha(string json, string name)
+        SettingsScale? Alpha(string json, string prefix)
         {
             try
             {
                 using var settings = JsonDocument.Parse(json);
-                if (settings.RootElement.ValueKind != JsonValueKind.Object || !settings.RootElement.TryGetProperty(name, out var alpha)) return null;
-                return alpha.ValueKind == JsonValueKind.Number ? alpha.GetDouble() : null;
+                var root = settings.RootElement;
+                if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty(prefix + "lora_alpha", out var alpha)
+                    || alpha.ValueKind != JsonValueKind.Number) return null;
+                var rootOfRank = root.TryGetProperty(prefix + "use_rslora", out var stabilised) && stabilised.ValueKind == JsonValueKind.True;
+                return new SettingsScale(alpha.GetDouble(), rootOfRank);
             }
             catch (JsonException e)
             {
@@ -93,76 +149,9 @@ internal sealed class LoraFile : IDisposable
     }
 }
 
-/// <summary>A LoRA's change to one layer.</summary>
-internal sealed class LoraLayer
+/// <summary>What PEFT's settings say of the scale of a LoRA.</summary>
+/// <param name="RootOfRank">Whether alpha is divided by the root of the rank ("rank-stabilized LoRA", arXiv 2312.03732).</param>
+internal readonly record struct SettingsScale(double Alpha, bool RootOfRank)
 {
-    private readonly TensorFile _file;
-    private readonly string _down, _up;
-    private readonly string? _mid;
-    private readonly double _scale;
-
-    private LoraLayer(TensorFile file, bool text, string layer, string down, string up, string? mid, double? alpha)
-    {
-        (_file, IsText, Layer, _down, _up, _mid) = (file, text, layer, down, up, mid);
-        var (downShape, upShape) = (file.Tensors[down].Shape, file.Tensors[up].Shape);
-        var midShape = mid is null ? null : file.Tensors[mid].Shape;
-        if (downShape.Length is not (2 or 4) || upShape.Length is not (2 or 4) || downShape[0] == 0 || upShape[0] == 0)
-            throw Misshaped();
-
-        var rank = downShape[0];
-        var fits = midShape is null
-            ? file.Tensors[up].ElementCount == upShape[0] * rank
-            : midShape.Length == 4 && midShape[0] == upShape[1] && midShape[1] == rank && file.Tensors[down].ElementCount == rank * downShape[1];
-        if (!fits) throw Misshaped();
-        Shape = [upShape[0], downShape[1], .. (midShape ?? downShape)[2..]];
-        _scale = (alpha ?? rank) / rank;
-
-        CheckpointException Misshaped() =>
-            new($"{file.Path} is damaged: its parts for the layer {Quoted.Name(layer)} have shapes that do not go together ({string.Join(", ", Shapes())}).");
-
-        IEnumerable<string> Shapes() => new[] { down, mid, up }.OfType<string>().Select(key => $"[{string.Join(", ", file.Tensors[key].Shape)}]");
-    }
-
-    /// <summary>Whether the layer is the text encoder's; otherwise it is the UNet's.</summary>
-    public bool IsText { get; }
-
-    /// <summary>The layer's name, "_" for "."; diffusers' names or the original's.</summary>
-    public string Layer { get; }
-
-    /// <summary>The shape of the change: [outputs, inputs] or [outputs, inputs, kernel, kernel].</summary>
-    public long[] Shape { get; }
-
-    /// <summary>The layer that some tensors of a file make.</summary>
-    /// <param name="alpha">The alpha where no tensor has it; null for one equal to the number of channels between.</param>
-    public static LoraLayer Of(TensorFile file, bool text, string layer, IReadOnlyDictionary<LoraPart, string> parts, double? alpha)
-    {
-        if (!parts.TryGetValue(LoraPart.Down, out var down) || !parts.TryGetValue(LoraPart.Up, out var up))
-            throw new CheckpointException($"{file.Path} is damaged: of its parts for the layer {Quoted.Name(layer)} some are missing.");
-        if (parts.TryGetValue(LoraPart.Alpha, out var key))
-        {
-            using var scope = NewDisposeScope();
-            var stored = file.View(key);
-            if (stored.numel() != 1) throw new CheckpointException($"{file.Path} is damaged: {Quoted.Name(key)} is not one number.");
-            alpha = stored.to(ScalarType.Float64).item<double>();
-        }
-        return new LoraLayer(file, text, layer, down, up, parts.GetValueOrDefault(LoraPart.Mid), alpha);
-    }
-
-    /// <summary>alpha / rank · up · down in fp32, in <see cref="Shape"/>.</summary>
-    public Tensor Change(Device device)
-    {
-        using var scope = NewDisposeScope();
-        var (down, up) = (Read(_down), Read(_up));
-        var change = _mid is null
-            ? up.flatten(1).matmul(down.flatten(1))
-            : einsum("nmkl,in,mj->ijkl", Read(_mid), up.flatten(1), down.flatten(1));
-        return (change * _scale).reshape(Shape).MoveToOuterDisposeScope();
-
-        Tensor Read(string key)
-        {
-            var tensor = _file.View(key).to(ScalarType.Float32, device, copy: true);
-            _file.Release(key);
-            return tensor;
-        }
-    }
+    public double For(long rank) => Alpha / (RootOfRank ? Math.Sqrt(rank) : rank);
 }

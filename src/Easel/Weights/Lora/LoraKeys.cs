@@ -1,65 +1,74 @@
 namespace Easel.Weights.Lora;
 
-/// <summary>The parts of which a LoRA's change to one layer is made.</summary>
-internal enum LoraPart
+/// <summary>Which network of a model an adapter's tensor is for.</summary>
+internal enum LoraPlace
 {
-    /// <summary>From the layer's inputs to the few channels between ("lora_down", "lora_A").</summary>
-    Down,
+    /// <summary>The UNet.</summary>
+    UNet,
 
-    /// <summary>From the few channels to the layer's outputs ("lora_up", "lora_B").</summary>
-    Up,
+    /// <summary>The text encoder, or the first of two.</summary>
+    Text,
 
-    /// <summary>A convolution between the two, where a convolution's change is so decomposed ("lora_mid").</summary>
-    Mid,
-
-    /// <summary>The number that, divided by the count of channels between, scales the change.</summary>
-    Alpha,
+    /// <summary>The second text encoder.</summary>
+    SecondText,
 }
 
-/// <summary>The names of a LoRA's tensors. Whatever their layout, a layer comes out as the name of one of our parameters' layers (diffusers' and transformers'
-/// names, or for the UNet the original's) with "_" for each ".", which is how kohya-ss/sd-scripts writes it: other layouts can be brought to that form, but it
-/// cannot be undone without the network.</summary>
+/// <summary>The names of an adapter's tensors. Whatever their layout, a layer comes out as the name of one of our parameters' layers (diffusers' and
+/// transformers' names, or for the UNet the original's) with "_" for each ".", which is how kohya-ss/sd-scripts writes it: other layouts can be brought to that
+/// form, but it cannot be undone without the network.</summary>
 internal static partial class LoraKeys
 {
-    // In this order: the longer of two that begin alike comes first.
-    private static readonly (string Prefix, bool? Text)[] Prefixes =
+    /// <summary>Before the name of an embedding that travels in the file, its own name and its key.</summary>
+    public const string Embedding = "bundle_emb.";
+
+    // In this order: the longer of two that begin alike comes first. Null: what follows tells.
+    private static readonly (string Prefix, LoraPlace? Place)[] Prefixes =
     [
-        ("lora_unet_", false), ("lora_te_", true), ("lora_te1_", true),
-        ("base_model.model.unet.", false), ("base_model.model.text_encoder.", true), ("base_model.model.", null),
-        ("unet.", false), ("text_encoder.", true), ("model.diffusion_model.", false), ("diffusion_model.", false),
+        ("lora_unet_", LoraPlace.UNet), ("lora_te_", LoraPlace.Text), ("lora_te1_", LoraPlace.Text), ("lora_te2_", LoraPlace.SecondText),
+        ("lycoris_", LoraPlace.UNet),
+        ("base_model.model.unet.", LoraPlace.UNet), ("base_model.model.text_encoder_2.", LoraPlace.SecondText),
+        ("base_model.model.text_encoder.", LoraPlace.Text), ("base_model.model.", null),
+        ("unet.", LoraPlace.UNet), ("text_encoder_2.", LoraPlace.SecondText), ("text_encoder.", LoraPlace.Text),
+        ("text_encoders.clip_l.transformer.", LoraPlace.Text), ("text_encoders.clip_g.transformer.", LoraPlace.SecondText),
+        ("clip_l.", LoraPlace.Text), ("clip_g.", LoraPlace.SecondText),
+        ("model.diffusion_model.", LoraPlace.UNet), ("diffusion_model.", LoraPlace.UNet),
     ];
 
-    /// <summary>Takes a name apart; null where it is no part of a LoRA.</summary>
-    /// <returns>Whether the layer is the text encoder's, the layer with "_" for ".", and which part of its change the tensor is.</returns>
-    public static (bool Text, string Layer, LoraPart Part)? Parse(string key)
+    /// <summary>Takes a name apart; null where it is no part of an adapter.</summary>
+    /// <returns>The network, the layer with "_" for ".", and which part of its change the tensor is, as kohya-ss/sd-scripts and LyCORIS call it
+    /// ("lora_up").</returns>
+    public static (LoraPlace Place, string Layer, string Part)? Parse(string key)
     {
         if (Tensor().Match(key) is not { Success: true } match) return null;
         var module = match.Groups["module"].Value;
-        bool? text = null;
-        foreach (var (prefix, isText) in Prefixes)
+        LoraPlace? place = null;
+        foreach (var (prefix, its) in Prefixes)
         {
             if (!module.StartsWith(prefix, StringComparison.Ordinal)) continue;
-            (module, text) = (module[prefix.Length..], isText);
+            (module, place) = (module[prefix.Length..], its);
             break;
         }
 
         var layer = module.Replace(".processor.", ".").Replace('.', '_');
-        var isTextEncoder = text ?? layer.StartsWith("text_model_", StringComparison.Ordinal);
+        place ??= layer.StartsWith("text_model_", StringComparison.Ordinal) ? LoraPlace.Text : LoraPlace.UNet;
         // diffusers once stored the changes of attention under names of their own.
         if (layer.EndsWith("_to_out", StringComparison.Ordinal)) layer += "_0";
-        if (isTextEncoder) layer = TextAttention().Replace(layer, m => $"_self_attn_{m.Groups[1].Value.Replace("_0", "")}_proj");
+        if (place != LoraPlace.UNet) layer = TextAttention().Replace(layer, m => $"_self_attn_{m.Groups[1].Value.Replace("_0", "")}_proj");
 
-        return (isTextEncoder, layer, match.Groups["part"].Value switch
+        return (place.Value, layer, match.Groups["lora"].Value switch
         {
-            "down" or "A" => LoraPart.Down,
-            "up" or "B" => LoraPart.Up,
-            "mid" => LoraPart.Mid,
-            _ => LoraPart.Alpha,
+            "down" or "A" => "lora_down",
+            "up" or "B" => "lora_up",
+            "mid" => "lora_mid",
+            _ => match.Groups["part"].Value,
         });
     }
 
-    [GeneratedRegex(@"^(?<module>.+?)(?:(?:\.lora_(?:linear_layer\.)?|\.lora\.|_lora\.)(?<part>down|up|mid|A|B)(?:\.\w+)?\.weight|(?:\.lora|_lora)?\."
-        + "(?<part>alpha))$")]
+    [GeneratedRegex(@"^(?<module>.+?)(?:(?:\.lora_(?:linear_layer\.)?|\.lora\.|_lora\.)(?<lora>down|up|mid|A|B)(?:\.\w+)?\.weight"
+        + @"|(?:\.lora|_lora)?\.(?<part>alpha)|\.(?<part>lora_magnitude_vector)(?:\.\w+)*"
+        + @"|\.(?<part>[ab][12]|bm)\.weight"
+        + @"|\.(?<part>hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?|t2)|scale|scalar|on_input|weight|oft_blocks|rescale"
+        + @"|diff|diff_b|w_norm|b_norm|dora_scale))$")]
     private static partial Regex Tensor();
 
     [GeneratedRegex("_self_attn_to_(q|k|v|out_0)$")]

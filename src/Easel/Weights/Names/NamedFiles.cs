@@ -37,15 +37,34 @@ internal sealed class NamedFiles(string folder, params string[] extensions)
         }
     }
 
+    /// <summary>The paths of all files called so, the one that <see cref="Find"/> gives first. A name may go on before with the folders that a file lies in
+    /// ("people/ann") and behind with its extension.</summary>
+    public IReadOnlyList<string> FindAll(string name)
+    {
+        var wanted = name.Replace('\\', '/').Trim('/');
+        if (extensions.FirstOrDefault(e => wanted.EndsWith(e, StringComparison.OrdinalIgnoreCase)) is { } extension) wanted = wanted[..^extension.Length];
+        return [.. Files().Where(path =>
+        {
+            var own = Path.ChangeExtension(Path.GetRelativePath(folder, path), null).Replace('\\', '/');
+            return own.EndsWith(wanted, StringComparison.OrdinalIgnoreCase) && (own.Length == wanted.Length || own[^(wanted.Length + 1)] == '/');
+        })];
+    }
+
+    /// <summary>The paths of all files, in the order in which they count.</summary>
+    public IReadOnlyList<string> Files()
+    {
+        if (!Directory.Exists(folder)) return [];
+        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, MaxRecursionDepth = 8 };
+        var all = Directory.EnumerateFiles(folder, "*", options)
+            .Where(path => extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase));
+        // Of two files of one name the one nearer the top counts, then the first by its whole path: not the one that the disk happens to list first.
+        return [.. all.OrderBy(p => p.Count(c => c == Path.DirectorySeparatorChar)).ThenBy(p => p, StringComparer.Ordinal)];
+    }
+
     private Dictionary<string, string> Read()
     {
         var paths = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-        if (!Directory.Exists(folder)) return paths;
-        // Of two files of one name the one nearer the top counts, then the first by its whole path: not the one that the disk happens to list first.
-        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, MaxRecursionDepth = 8 };
-        var all = Directory.EnumerateFiles(folder, "*", options);
-        foreach (var path in all.OrderBy(p => p.Count(c => c == Path.DirectorySeparatorChar)).ThenBy(p => p, StringComparer.Ordinal))
-            if (extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase)) paths.TryAdd(Path.GetFileNameWithoutExtension(path), path);
+        foreach (var path in Files()) paths.TryAdd(Path.GetFileNameWithoutExtension(path), path);
         return paths;
     }
 }
