@@ -16,7 +16,7 @@ internal static class ExitCodes
         InvalidRequestException { Finding: { } finding } refused when Knobs.Find(refused.Field) is { } knob
             && knob.Flags.Concat(knob.ScriptFlags).FirstOrDefault() is { } flag =>
             (BadInput, $"{flag} {finding}"),
-        UsageException or InvalidRequestException or CheckpointException => (BadInput, exception.Message),
+        UsageException or InvalidRequestException or CheckpointException or Hub.UnknownModelException => (BadInput, exception.Message),
         NotEnoughMemoryException lack => (Failed, $"{lack.Message} {FlagsFor(lack)}".TrimEnd()),
         EaselException => (Failed, exception.Message),
         AggregateException { InnerException: { } inner } => Of(inner),

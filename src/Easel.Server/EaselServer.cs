@@ -15,6 +15,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.Hosting.Systemd;
 
 namespace Easel.Server;
 
@@ -41,7 +42,17 @@ public static class EaselServer
             kestrel.Limits.MaxRequestBodySize = options.Limits.BodyBytes;
             kestrel.Listen(options.Address, options.Port);
         });
-        builder.Logging.AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning)
+        // systemd's journal knows the time and the weight of a line by itself.
+        if (SystemdHelpers.IsSystemdService()) builder.Logging.AddSystemdConsole();
+        else builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+        var log = options.Log switch
+        {
+            LogAmount.Info => LogLevel.Information,
+            LogAmount.Warning => LogLevel.Warning,
+            LogAmount.Error => LogLevel.Error,
+            _ => LogLevel.None,
+        };
+        builder.Logging.SetMinimumLevel(log < LogLevel.Warning ? LogLevel.Warning : log).AddFilter("Easel", log)
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical); // what keeps the server from starting is told by whoever starts it
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.StopPatience + TimeSpan.FromSeconds(20));
@@ -94,16 +105,22 @@ public static class EaselServer
     /// <exception cref="EaselException">It cannot be run so, or the address is taken.</exception>
     public static async Task RunAsync(ServerOptions options, Action<string> onReady, CancellationToken cancel)
     {
-        await using var app = Build(options);
-        // A polite request of the system to end is a stop like the caller's.
+        // A polite request of the system to end is a stop like the caller's, from the first moment on.
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         using var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
         {
             signal.Cancel = true;
-            app.Lifetime.StopApplication();
+            stop.Cancel();
         });
+        await using var app = Build(options);
+        var systemd = new SystemdNotifier();
         try
         {
-            await app.StartAsync(cancel);
+            await app.StartAsync(stop.Token);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            return; // told to end before it was up, which is no failure
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
@@ -114,7 +131,9 @@ public static class EaselServer
             throw new EaselException($"The server cannot listen on {options.Address}, port {options.Port}: {e.Message}", e);
         }
         onReady(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
-        await app.WaitForShutdownAsync(cancel);
+        systemd.Notify(ServiceState.Ready); // does nothing where systemd did not start us
+        app.Lifetime.ApplicationStopping.Register(() => systemd.Notify(ServiceState.Stopping));
+        await app.WaitForShutdownAsync(stop.Token);
     }
 
     private static void AddCore(IServiceCollection services, ServerOptions options, IModelSource source) => services

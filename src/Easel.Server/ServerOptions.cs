@@ -47,6 +47,9 @@ public sealed record ServerOptions
     /// <summary>How long a stop waits for the running job before it is put back into the queue. Default 10 seconds.</summary>
     public TimeSpan StopPatience { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How much is written to the log. Default <see cref="LogAmount.Info"/>.</summary>
+    public LogAmount Log { get; init; } = LogAmount.Info;
+
     /// <summary>What a request may ask for at most.</summary>
     public ServerLimits Limits { get; init; } = new();
 
@@ -74,6 +77,22 @@ public sealed record ServerOptions
                 throw new EaselException($"\"{origin}\" is no origin; those look like https://example.org.");
         }
     }
+}
+
+/// <summary>How much the server tells of what it does.</summary>
+public enum LogAmount
+{
+    /// <summary>A line for each job, and what is wrong.</summary>
+    Info,
+
+    /// <summary>What is wrong.</summary>
+    Warning,
+
+    /// <summary>What went wrong in Easel itself.</summary>
+    Error,
+
+    /// <summary>Nothing.</summary>
+    None,
 }
 
 /// <summary>What a request may ask for at most.</summary>

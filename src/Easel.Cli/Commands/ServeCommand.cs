@@ -7,17 +7,34 @@ using Easel.Server;
 
 namespace Easel.Cli.Commands;
 
-/// <summary><c>easel serve</c>: the web page and the HTTP APIs. Nothing of ASP.NET is loaded before it runs.</summary>
+/// <summary>
+/// <c>easel serve</c>: the web page and the HTTP APIs; <c>easel start</c>: the same for whoever opens Easel with a click. Nothing of ASP.NET is loaded before
+/// it runs.
+/// </summary>
 internal static class ServeCommand
 {
-    public static Command Create(Shell shell)
+    private const int DefaultPort = 7860;
+
+    /// <summary>The command for those who run a server: everything stands in the folder that it is called from.</summary>
+    public static Command Create(Shell shell) => Create(shell, "serve", "the web page, and an HTTP server for programs",
+        ["easel serve", "easel serve --models ~/models --output ~/pictures --open", "easel serve --host 0.0.0.0 --user me --password secret"], isStart: false);
+
+    /// <summary>The command behind the icon: the page in the browser, pictures and models in the person's own folders, and one server however often it is
+    /// clicked.</summary>
+    public static Command CreateStart(Shell shell) =>
+        Create(shell, "start", "open the page in the browser, with your own folders", ["easel start"], isStart: true);
+
+    private static Command Create(Shell shell, string name, string help, string[] examples, bool isStart)
     {
+        var (pictures, modelFolder) = isStart ? (UserFolders.Pictures, UserFolders.Models) : ("outputs", "models");
         var draw = new DrawFlags();
         var host = Flags.Text("ADDRESS", "the address to listen on; any but this machine's own demands a login (default 127.0.0.1)", "--host", "--listen");
-        var port = Flags.Whole("the port (default 7860)", "--port");
-        var output = Flags.Text("DIR", "the folder of the pictures (default outputs)", "--output", "-o", "--outdir");
-        var models = Flags.Texts("DIR", "a folder with models, or a model; may be given several times (default models)", "--models", "--ckpt-dir");
+        var port = Flags.Whole($"the port (default {DefaultPort})", "--port");
+        var output = Flags.Text("DIR", $"the folder of the pictures (default {pictures})", "--output", "-o", "--outdir");
+        var models = Flags.Texts("DIR", $"a folder with models, or a model; may be given several times (default {modelFolder})", "--models",
+            "--ckpt-dir");
         var token = Flags.Text("SECRET", "ask callers for this token (default $EASEL_TOKEN)", "--token", "--api-key");
+        var tokenFile = Flags.Text("FILE", "a file that holds the token, as services keep secrets (default $EASEL_TOKEN_FILE)", "--token-file");
         var user = Flags.Text("NAME", "ask callers for this user and the password", "--user");
         var password = Flags.Text("SECRET", "the password (default $EASEL_PASSWORD)", "--password");
         var cors = Flags.Texts("ORIGIN", "let pages of this origin use the APIs, as https://example.org; may be given several times", "--cors",
@@ -28,13 +45,13 @@ internal static class ServeCommand
         var images = Flags.Whole($"pictures that a job may have (default {ServerLimits.DefaultImages})", "--max-images");
         var side = Flags.Whole("pixels on the side of a square that is as large as a drawn picture may be (default 2048)", "--max-side");
         var queued = Flags.Whole($"jobs that a client may have waiting (default {ServerLimits.DefaultQueuedPerClient})", "--max-queue");
+        var log = Flags.Choice("how much is told: a line for each job, or only what is wrong (default info)",
+            [("info", LogAmount.Info), ("warning", LogAmount.Warning), ("error", LogAmount.Error), ("none", LogAmount.None)], "--log-level");
         var open = Flags.Switch("open the page in the browser", "--open", "--autolaunch");
-        return new PlainCommand("serve", "the web page, and an HTTP server for programs",
-            new HelpNotes("[flags]",
-                ["easel serve", "easel serve --models ~/models --output ~/pictures --open", "easel serve --host 0.0.0.0 --user me --password secret"]),
+        return new PlainCommand(name, help, new HelpNotes("[flags]", examples),
             [
-                host, port, output, models, draw.Model, draw.Loras, draw.Embeddings, draw.TinyVae, draw.DepthModel, draw.Precision, draw.Device, token, user,
-                password, cors, names, unload, steps, images, side, queued, open,
+                host, port, output, models, draw.Model, draw.Loras, draw.Embeddings, draw.TinyVae, draw.DepthModel, draw.Precision, draw.Device, token,
+                tokenFile, user, password, cors, names, unload, steps, images, side, queued, log, open,
             ], parsed =>
         {
             var limits = new ServerLimits(); // not before: it is in the server's assembly
@@ -42,13 +59,13 @@ internal static class ServeCommand
             var options = new ServerOptions
             {
                 Address = AddressOf(parsed.GetValue(host)),
-                Port = parsed.GetValue(port) ?? 7860,
-                OutputFolder = parsed.GetValue(output) ?? "outputs",
-                Models = parsed.GetValue(models) is { Length: > 0 } folders ? [.. folders.Select(Existing)] : ["models"],
-                DefaultModel = parsed.GetValue(draw.Model) is { } model ? Existing(model) : shell.Variable("EASEL_MODEL") is { Length: > 0 } variable
-                    ? variable : null,
+                Port = parsed.GetValue(port) ?? DefaultPort,
+                OutputFolder = parsed.GetValue(output) ?? pictures,
+                Models = parsed.GetValue(models) is { Length: > 0 } folders ? [.. folders.Select(Existing)] : Default(modelFolder, shell),
+                DefaultModel = parsed.GetValue(draw.Model) is { } model ? ModelChoice.Find(model, shell) : Variable(shell, "EASEL_MODEL"),
                 Load = ModelChoice.Options(draw.Load(parsed), shell),
-                Token = parsed.GetValue(token) ?? Variable(shell, "EASEL_TOKEN"),
+                Token = Secret(parsed.GetValue(token), parsed.GetValue(tokenFile), shell),
+                Log = parsed.GetValue(log) ?? LogAmount.Info,
                 User = parsed.GetValue(user),
                 Password = parsed.GetValue(password) ?? (parsed.GetValue(user) is null ? null : Variable(shell, "EASEL_PASSWORD")),
                 Cors = parsed.GetValue(cors) ?? [],
@@ -62,15 +79,40 @@ internal static class ServeCommand
                     QueuedPerClient = parsed.GetValue(queued) ?? limits.QueuedPerClient,
                 },
             };
-            Run(options, parsed.GetValue(open), shell);
+            if (isStart) Start(options, shell);
+            else Run(options, parsed.GetValue(open), shell);
         });
     }
 
-    private static void Run(ServerOptions options, bool open, Shell shell) => EaselServer.RunAsync(options, address =>
+    private static void Run(ServerOptions options, bool open, Shell shell, Action<string>? ready = null) => EaselServer.RunAsync(options, address =>
     {
         shell.Out.WriteLine($"Easel is at {address}");
+        ready?.Invoke(address);
         if (open) Browse(address, shell);
     }, shell.Cancel).GetAwaiter().GetResult();
+
+    /// <summary>Opens the page of the Easel that runs already, or runs one; beside a stranger at that port it takes another.</summary>
+    private static void Start(ServerOptions options, Shell shell)
+    {
+        var address = $"http://{options.Address}:{options.Port}";
+        switch (HealthCommand.Ask(address, shell.Cancel))
+        {
+            case Health.Well:
+                shell.Out.WriteLine($"Easel runs already, at {address}");
+                Browse(address, shell);
+                return;
+            case Health.Stranger:
+                options = options with { Port = 0 };
+                break;
+        }
+        Directory.CreateDirectory(options.Models[0]);
+        Run(options, open: true, shell, _ =>
+        {
+            shell.Out.WriteLine($"Pictures are kept in {Path.GetFullPath(options.OutputFolder)}");
+            shell.Out.WriteLine($"Models are looked for in {Path.GetFullPath(options.Models[0])}");
+            shell.Out.WriteLine("Keep this window open while you draw. To stop: press Ctrl and C, or close it.");
+        });
+    }
 
     private static void Browse(string address, Shell shell)
     {
@@ -91,8 +133,25 @@ internal static class ServeCommand
             : throw new UsageException($"--host is {text}; it must be an address such as 127.0.0.1, 0.0.0.0 or ::1.");
     }
 
+    /// <summary>The folder that is told to people first, and behind it the others in which models are looked for by name.</summary>
+    private static IReadOnlyList<string> Default(string first, Shell shell) =>
+        [first, .. ModelPlaces.Places(shell).Append(ModelPlaces.Hub(shell).CacheFolder).Where(folder => folder != first && Directory.Exists(folder))];
+
     private static string Existing(string path) =>
         File.Exists(path) || Directory.Exists(path) ? path : throw new UsageException($"There is no model or folder at {path}.");
+
+    /// <summary>The token: as given, from its file, or from the variables. A file's last line break does not belong to it.</summary>
+    private static string? Secret(string? token, string? file, Shell shell)
+    {
+        if (token is not null && file is not null) throw new UsageException("--token and --token-file exclude each other.");
+        if (token is not null) return token;
+        if (file is null && Variable(shell, "EASEL_TOKEN") is { } variable) return variable;
+        if ((file ?? Variable(shell, "EASEL_TOKEN_FILE")) is not { } path) return null;
+        if (!File.Exists(path)) throw new UsageException($"There is no file {path} with a token.");
+        if (new FileInfo(path).Length > 4096) throw new UsageException($"{path} has more than 4096 bytes; a token is shorter.");
+        return File.ReadAllText(path).TrimEnd('\r', '\n') is { Length: > 0 } secret ? secret
+            : throw new UsageException($"{path} is empty; it must hold the token.");
+    }
 
     private static string? Variable(Shell shell, string name) => shell.Variable(name) is { Length: > 0 } value ? value : null;
 }

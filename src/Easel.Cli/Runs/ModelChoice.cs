@@ -18,7 +18,8 @@ internal static class ModelChoice
         ["x4-upscaling.yaml"] = PredictionType.V,
     };
 
-    /// <summary>The model named, or that of EASEL_MODEL, or the one where the scripts have theirs, or the small one that comes with Easel.</summary>
+    /// <summary>The model named, by path or by name, or that of EASEL_MODEL, or the one where the scripts have theirs, or the small one that comes with
+    /// Easel.</summary>
     public static string Find(string? named, Shell shell)
     {
         var path = named ?? (shell.Variable("EASEL_MODEL") is { Length: > 0 } variable ? variable : null);
@@ -29,6 +30,9 @@ internal static class ModelChoice
                 : throw new UsageException("No model is named: give a checkpoint with --model, or put its path into the variable EASEL_MODEL.");
         }
         if (File.Exists(path) || Directory.Exists(path)) return path;
+        // What looks like a path is one; anything else may be a name.
+        var isPath = Path.IsPathRooted(path) || path.StartsWith('.') || Path.GetExtension(path) is ".ckpt" or ".safetensors" or ".pt" or ".pth" or ".bin";
+        if (!isPath) return ModelPlaces.Folders(shell).Find(path);
         throw new UsageException($"There is no checkpoint at {path}{(named is null ? ", which EASEL_MODEL names" : "")}.");
     }
 

@@ -39,7 +39,16 @@ internal sealed class PictureWriter : IDisposable
         if (run.SaveError is { } failure) (state, error) = (JobState.Failed, failure.Message);
         _queue.Finish(run, state, error, remarks ?? []);
         _metrics.JobEnded(run.Job.Request.Task, state);
+        Tell(run.Job, state, error);
     });
+
+    /// <summary>One line for each job. What was asked for stays out of it: a log is read by others than those who drew.</summary>
+    private void Tell(Job job, JobState state, string? error)
+    {
+        var seconds = job.Started is { } started ? (TimeProvider.System.GetUtcNow() - started).TotalSeconds : 0;
+        _log.LogInformation("job {Job}: {State}, {Task}, model {Model}, pictures {Pictures}, client {Client}, {Seconds:0.0} s{Reason}", job.Id, state,
+            job.Request.Task, job.Request.Model ?? "by default", job.PictureCount, job.Client, seconds, error is null ? "" : ": " + error);
+    }
 
     /// <summary>Takes in the pictures that an earlier process finished; one that cannot be read is thrown away, to be drawn again.</summary>
     /// <returns>Whether there are all that were asked for, so that nothing is left to draw.</returns>

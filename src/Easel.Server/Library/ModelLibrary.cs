@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Easel.Hub;
 using Easel.Metadata;
 using Easel.Server.Errors;
 
@@ -138,7 +139,7 @@ internal sealed class ModelLibrary(ServerOptions options)
     /// <summary>For each path the shortest name that no other has: the file's, with its folders', with its ending.</summary>
     private static Dictionary<string, string> Names(List<(string Folder, string Path)> files)
     {
-        var names = files.ToDictionary(file => file.Path, file => ModelStamp.NameOf(file.Path));
+        var names = files.ToDictionary(file => file.Path, file => HubCache.NameOf(file.Path) ?? ModelStamp.NameOf(file.Path));
         foreach (var longer in (Func<(string Folder, string Path), string>[])[file => WithoutEnding(Relative(file)), Relative, file => file.Path])
         {
             foreach (var twice in files.GroupBy(file => names[file.Path], StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1).ToList())

@@ -9,8 +9,17 @@ namespace Easel.Metadata;
 /// <param name="Hash">Its fingerprint, which may still be computed; null where none is wanted.</param>
 public sealed record ModelStamp(string Path, LoadOptions Options, Precision Precision, Task<string?>? Hash)
 {
-    /// <summary>The model's name as AUTOMATIC1111 gives it: the file's without its extension.</summary>
-    public static string NameOf(string path) => System.IO.Path.GetFileNameWithoutExtension(System.IO.Path.TrimEndingDirectorySeparator(path));
+    /// <summary>The model's name as AUTOMATIC1111 gives it: the file's without its extension. A folder of the Hugging Face cache, which is named after a
+    /// commit, goes by its repository.</summary>
+    public static string NameOf(string path)
+    {
+        var whole = System.IO.Path.TrimEndingDirectorySeparator(path);
+        if (System.IO.Path.GetDirectoryName(whole) is { } above && System.IO.Path.GetFileName(above) == "snapshots"
+            && System.IO.Path.GetFileName(System.IO.Path.GetDirectoryName(above)) is { } repository
+            && repository.StartsWith("models--", StringComparison.Ordinal))
+            return repository[(repository.LastIndexOf("--", StringComparison.Ordinal) + 2)..];
+        return System.IO.Path.GetFileNameWithoutExtension(whole);
+    }
 
     /// <summary>What is to be said of a loaded model. Its file is hashed meanwhile, once: fingerprints are remembered between runs.</summary>
     /// <param name="path">The file or folder.</param>
