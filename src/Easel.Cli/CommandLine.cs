@@ -74,10 +74,14 @@ internal static class CommandLine
         return root;
     }
 
-    /// <summary>The command line with the word "draw" put in where it was left out.</summary>
+    /// <summary>The command line with the word "draw" put in where it was left out, and the values that flags stand for to which none is given.</summary>
     /// <exception cref="UsageException">The first word is almost a command's name.</exception>
     public static string[] Completed(string[] args, RootCommand root)
     {
+        foreach (var knob in Knobs.All)
+            for (var i = args.Length - 1; i >= 0 && knob.AloneMeans is not null; i--)
+                if (knob.Flags.Contains(args[i]) && (i + 1 == args.Length || !knob.TryParse(args[i + 1], out _)))
+                    args = [.. args[..(i + 1)], knob.Format(knob.AloneMeans), .. args[(i + 1)..]];
         if (args.Length == 0 || args[0] is "--version" or "--help" or "-h" or "-?" or "/?" or "/h") return args;
         var names = root.Subcommands.SelectMany(command => command.Aliases.Append(command.Name)).ToList();
         if (names.Contains(args[0])) return args;

@@ -148,6 +148,10 @@ public sealed record GenerationRequest
     /// <summary>The highest noise level of schedules that are made from a range, 0.001 to 1000; null for the model's.</summary>
     public double? SigmaMax { get; init; }
 
+    /// <summary>Steps of a run in few steps, 1 to 16, with a LoRA made for that: one that the prompt calls, or else the one in the folder of LoRAs that suits
+    /// the model and this number best. A model that was itself made for few steps needs none. Null for a run in as many steps as the model takes.</summary>
+    public int? Few { get; init; }
+
     /// <summary>How much work may be left out, at the price of a picture that differs a little. Default <see cref="FastLevel.Exact"/>: none.</summary>
     public FastLevel Fast { get; init; } = FastLevel.Exact;
 

@@ -104,7 +104,7 @@ public sealed partial class ImageGenerator : IImageGenerator
     public RunPlan Plan(GenerationRequest request)
     {
         request.Validate();
-        request = request.With(Family.Defaults);
+        request = Model.Decide(request, _options.LoraFolder).Request;
         var shape = RunShape.Of(request, Family, _model.Noise);
         var (size, memory) = (ModelSize.Of(_model.Checkpoint), MemoryFor(shape, _model.Format));
         return RunPlanner.Of(request, shape, size, memory, _model.Format, _model.Device, _model.DecodesTiny, _speed);
@@ -120,8 +120,10 @@ public sealed partial class ImageGenerator : IImageGenerator
         Action<GeneratedImage>? onImage = null)
     {
         request.Validate();
-        request = request.With(Family.Defaults) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) }; // as wide as other programs take
+        (_, request, var said) = Model.Decide(request, _options.LoraFolder);
+        request = request with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) }; // as wide as other programs take
         var output = new RunOutput(onImage);
+        output.Remark(said);
         _turn.Wait(cancel);
         try
         {
@@ -158,6 +160,7 @@ public sealed partial class ImageGenerator : IImageGenerator
     /// <summary>The job, from words to pixels. Pictures that are already in the output are not delivered again.</summary>
     private void Draw(GenerationRequest request, RunOutput output, Action<GenerationProgress>? onProgress, CancellationToken cancel)
     {
+        output.Remark(_model.DecodeTinyBeside(request.Few is not null));
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
 

@@ -146,6 +146,9 @@ public sealed class Knob
     /// flag.</summary>
     public IReadOnlyList<string> Flags { get; init; } = [];
 
+    /// <summary>The value that a flag stands for to which none is given; null where one must be.</summary>
+    public object? AloneMeans { get; init; }
+
     /// <summary>Spellings of the original scripts, by which a command line is known to mean what it means there.</summary>
     public IReadOnlyList<string> ScriptFlags { get; init; } = [];
 

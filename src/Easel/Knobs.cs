@@ -238,6 +238,12 @@ public static class Knobs
             InfotextKey = "Schedule max sigma", SdapiName = "sigma_max", OpenAiName = "sigma_max", McpName = "sigma_max", Range = (0.001, 1000), Step = 0.1,
             DefaultFrom = DefaultFrom.Model,
         },
+        new(nameof(Request.Few))
+        {
+            Label = "Few steps", Noun = "number of few steps", Help = "draw in so few steps, with a LoRA made for that out of the folder of LoRAs; 4 by itself",
+            Flags = ["--few"], AloneMeans = 4, InfotextKey = "Few steps", SdapiName = "few_steps", OpenAiName = "few_steps", McpName = "few_steps",
+            Range = (1, 16),
+        },
         new(nameof(Request.Fast))
         {
             Label = "Fast", Noun = "level of leaving out work", Help = "leave out work, for a picture that differs a little", Flags = ["--fast"],

@@ -20,7 +20,11 @@ public sealed record LoadOptions
     /// <summary>Whether to run the UNet's averaged (EMA) weights where a checkpoint holds both. Default false, as the original scripts do.</summary>
     public bool Ema { get; init; }
 
-    /// <summary>A file with another autoencoder; null for the checkpoint's own.</summary>
+    /// <summary>A file with another text encoder (CLIP), or a folder of one, for a checkpoint that holds none or a worse one; null for the checkpoint's
+    /// own.</summary>
+    public string? TextEncoder { get; init; }
+
+    /// <summary>A file with another autoencoder, or a folder of one; null for the checkpoint's own.</summary>
     public string? Vae { get; init; }
 
     /// <summary>A file with the tiny autoencoder (TAESD), which then decodes in place of the model's own: many times faster, a little coarser. Null for

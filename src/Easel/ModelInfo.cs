@@ -1,5 +1,6 @@
 using Easel.Imaging;
 using Easel.Models;
+using Easel.Pipeline;
 
 namespace Easel;
 
@@ -20,6 +21,10 @@ public sealed record ModelInfo
     /// <summary>What the model decides where a request says nothing.</summary>
     public required ModelDefaults Defaults { get; init; }
 
+    /// <summary>The way in which it was made to draw in few steps: "Turbo", "Lightning", "LCM", "Hyper", "DMD2", "TCD" or "SDXS"; null for an ordinary
+    /// model.</summary>
+    public string? FewSteps { get; init; }
+
     /// <summary>What the UNet predicts; null where it is only known once the model is loaded.</summary>
     public PredictionType? Prediction { get; init; }
 
@@ -38,16 +43,62 @@ public sealed record ModelInfo
     /// <summary>Channels of its latents.</summary>
     public int LatentChannels { get; init; } = 4;
 
+    /// <summary>Width of the vectors of a prompt that its UNet attends to, by which what belongs to another model is told apart.</summary>
+    internal int ContextWidth { get; init; }
+
     /// <summary>Pixels along a side that each position of its latents stands for.</summary>
     public int PixelsPerPosition { get; init; } = 8;
 
     /// <summary>The mark that the original's scripts hide in its pictures.</summary>
     public required WatermarkMark Watermark { get; init; }
 
+    /// <summary>What is decided about a request that says nothing of it: by the model, or by a LoRA for few steps.</summary>
+    /// <param name="request">What is asked for.</param>
+    /// <param name="loraFolder">The folder of LoRAs (<see cref="LoadOptions.LoraFolder"/>); null for none.</param>
+    /// <exception cref="InvalidRequestException">Few steps are asked for, and there is no LoRA for them.</exception>
+    public ModelDefaults DefaultsFor(GenerationRequest request, string? loraFolder = null) => Decide(request, loraFolder).Defaults;
+
+    /// <summary>Fills in what is decided about a request that says nothing of it.</summary>
+    /// <returns>What is decided; the request with it, the call of a LoRA for few steps included; and a sentence where few steps are.</returns>
+    internal (ModelDefaults Defaults, GenerationRequest Request, string? Said) Decide(GenerationRequest request, string? loraFolder)
+    {
+        var (defaults, whose, asked) = (Defaults, FewSteps is null ? null : $"The model is of the kind {FewSteps}", request);
+        var lora = FewStepLoras.In(request, loraFolder);
+        if (request.Few is { } few)
+        {
+            if (lora is null && FewSteps is null)
+            {
+                var found = FewStepLoras.For(request, loraFolder, ContextWidth, few);
+                request = request with { Prompts = [.. request.Prompts.Select(prompt => $"{prompt} <lora:{found.Name}:1>")] };
+                lora = found;
+            }
+            defaults = defaults with { Steps = few };
+        }
+        if (lora is var (name, way))
+        {
+            defaults = defaults with
+            {
+                Steps = request.Few ?? way.Steps,
+                Sampler = way.Sampler,
+                Schedule = way.Schedule,
+                GuidanceScale = way.GuidanceScale,
+            };
+            whose = $"The LoRA {name} is of the kind {way.Kind}";
+        }
+        request = request.With(defaults);
+        var decides = asked is { Steps: null } or { Sampler: null } or { GuidanceScale: null } || defaults == new ModelDefaults(request.Steps!.Value,
+            request.GuidanceScale!.Value, request.Sampler!, request.Schedule, defaults.Size);
+        var schedule = request.Schedule is { } named ? $" on the schedule {named}" : "";
+        return (defaults, request, whose is null || !decides ? null : string.Create(CultureInfo.InvariantCulture,
+            $"{whose}, made for few steps: {request.Steps} of {request.Sampler}{schedule} at guidance {request.GuidanceScale:0.##}."));
+    }
+
     internal static ModelInfo Of(ModelFamily family, PredictionType? prediction) => new()
     {
         Family = family.Name,
         Defaults = family.Defaults,
+        FewSteps = family.FewSteps,
+        ContextWidth = family.ContextWidth,
         Prediction = prediction ?? family.Noise.Prediction,
         NeedsPicture = family.NeedsPicture,
         TakesMask = family.TakesMask,

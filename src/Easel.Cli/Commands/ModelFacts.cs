@@ -29,6 +29,9 @@ internal static class ModelFacts
         facts.Add("family", model.Family);
         facts.Add("task", model.TakesMask ? "inpainting" : model.TakesDepth ? "depth to image"
             : model.NeedsPicture ? "enlarging four times" : "text to image, image to image");
+        if (model is { FewSteps: { } kind, Defaults: var few })
+            facts.Add("few steps", string.Create(CultureInfo.InvariantCulture,
+                $"{kind}: {few.Steps} of {few.Sampler}{(few.Schedule is { } schedule ? $" ({schedule})" : "")} at guidance {few.GuidanceScale:0.##}"));
         facts.Add("precision", string.Join(", ", file.Formats));
         facts.Add("prediction", model.Prediction?.ToString().ToLowerInvariant() ?? "the file does not say; found by a trial when the model is loaded");
         foreach (var (name, values, shape) in file.Networks)
@@ -49,7 +52,8 @@ internal static class ModelFacts
     {
         var remarks = file.Remarks.ToList();
         foreach (var missing in file.Networks.Where(network => network.Shape is null))
-            remarks.Add($"there is no {missing.Name} in it" + (missing.Name == "autoencoder" ? ": give one with --vae" : ", so it cannot draw"));
+            remarks.Add($"there is no {missing.Name} in it" + (missing.Name == "autoencoder" ? ": give one with --vae"
+                : missing.Name == "text encoder" ? ": give one with --text-encoder" : ", so it cannot draw"));
         return remarks;
     }
 

@@ -20,6 +20,7 @@ internal sealed class DrawFlags
     public readonly Option<string?> Model =
         Flags.Text("FILE", "the checkpoint or diffusers folder (default $EASEL_MODEL, else the small one inside)", "--model", "-m", "--ckpt");
     public readonly Option<string?> Config = Flags.Text("FILE", "the original YAML configuration; hardly ever needed", "--config");
+    public readonly Option<string?> TextEncoder = Flags.Text("FILE", "another text encoder (CLIP), a file or a folder", "--text-encoder", "--clip_l");
     public readonly Option<string?> Vae = Flags.Text("FILE", "another autoencoder", "--vae");
     public readonly Option<string?> TinyVae = Flags.Text("FILE", "the tiny autoencoder (TAESD) to decode with: faster, a little coarser",
         "--tiny-vae", "--taesd");
@@ -74,6 +75,7 @@ internal sealed class DrawFlags
         Config = parsed.GetValue(Config),
         Prediction = parsed.GetValue(Prediction),
         Ema = parsed.GetValue(Ema),
+        TextEncoder = parsed.GetValue(TextEncoder),
         Vae = parsed.GetValue(Vae),
         TinyVae = parsed.GetValue(TinyVae),
         DepthModel = parsed.GetValue(DepthModel),
@@ -96,7 +98,7 @@ internal sealed class DrawFlags
     public IReadOnlyList<FlagGroup> Groups =>
     [
         new("What to draw", [.. Of("Prompts", "NegativePrompt"), FromFile, Repeat, .. Of("Literal", "ClipSkip")]),
-        new("Model", Model, Vae, TinyVae, DepthModel, Loras, Embeddings, Precision, Device, Prediction, Ema, Config),
+        new("Model", Model, TextEncoder, Vae, TinyVae, DepthModel, Loras, Embeddings, Precision, Device, Prediction, Ema, Config),
         new("How", [.. Rest(KnobNeeds.Nothing), Count]),
         new("From a picture", [.. Of("InitImage"), .. Rest(KnobNeeds.Picture, KnobNeeds.Mask, KnobNeeds.DepthModel, KnobNeeds.Upscaler)]),
         new("Files", [Output, OutputFolder, Force, Format, Quality, Grid, .. Of("Watermark"), NoMetadata]),

@@ -39,6 +39,7 @@ internal static class ModelChoice
     /// <summary>How to load it: what is asked for, with the folders that the variables name and a place for what is learnt of this machine's speed.</summary>
     public static LoadOptions Options(LoadOptions asked, Shell shell)
     {
+        Existing(asked.TextEncoder, "text encoder");
         Existing(asked.Vae, "autoencoder");
         Existing(asked.TinyVae, "tiny autoencoder");
         Existing(asked.DepthModel, "depth estimator");

@@ -46,7 +46,8 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
             if (request.Extend.Any || request.Mask is not null)
                 Most(nameof(request.Extend), "number of pixels of the whole picture", (long)wide * high, limits.InputPixels);
         }
-        return job with { Model = model.Name, Request = request.With(model.Model!.Defaults) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) } };
+        request = request.With(library.DefaultsFor(model, request)) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) };
+        return job with { Model = model.Name, Request = request };
     }
 
     private JobRequest Enlargement(JobRequest job)

@@ -31,6 +31,9 @@ internal sealed class ModelLibrary(ServerOptions options)
         ? Find(name, ModelUse.Checkpoint) ?? Checkpoints.FirstOrDefault(entry => entry.Path == Path.GetFullPath(name))
         : Checkpoints.FirstOrDefault(entry => entry.Model is { Enlarges: 1, TakesDepth: false, TakesMask: false }) ?? Checkpoints.FirstOrDefault();
 
+    /// <summary>What a model, or a LoRA that the prompts call, decides about a request that says nothing of it.</summary>
+    public ModelDefaults DefaultsFor(ModelEntry model, GenerationRequest request) => model.Model!.DefaultsFor(request, options.Load.LoraFolder);
+
     /// <summary>The LoRAs that prompts can call by name.</summary>
     public IReadOnlyList<string> Loras => options.Load.LoraFolder is { } folder ? [.. ModelFile.LorasIn(folder).Select(file => file.Key)] : [];
 

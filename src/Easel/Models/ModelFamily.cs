@@ -99,8 +99,17 @@ internal sealed record ModelFamily
     /// <summary>The sampler that suits the model.</summary>
     public string Sampler { get; init; } = "dpmpp_2m";
 
+    /// <summary>The noise schedule that suits the model; null for the sampler's own.</summary>
+    public string? Schedule { get; init; }
+
+    /// <summary>Width of the vectors of a prompt that a model's UNet attends to.</summary>
+    public int ContextWidth { get; init; }
+
+    /// <summary>What people call the way in which it was made to draw in few steps; null for an ordinary model.</summary>
+    public string? FewSteps { get; init; }
+
     /// <summary>What the model decides where nobody asks for something else.</summary>
-    public ModelDefaults Defaults => new(Steps, GuidanceScale, Sampler, null, NativeSize);
+    public ModelDefaults Defaults => new(Steps, GuidanceScale, Sampler, Schedule, NativeSize);
 
     /// <summary>Whose scripts' habits go with the model.</summary>
     public OriginalScripts Scripts { get; init; } = OriginalScripts.CompVis;

@@ -24,6 +24,9 @@ internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer
         var positive = prompts.Select(prompt => Programs(prompt, request, steps)).ToList();
         var scale = model.Family.GuidesItself ? 1 : request.GuidanceScale!.Value;
         var guided = scale != 1 || positive.Any(parts => parts.Count > 1 || parts[0][0].Condition.Weight != 1);
+        if (!guided && request.NegativePrompt.Length > 0)
+            Remark("The negative prompt does nothing here: "
+                + (model.Family.GuidesItself ? "the model guides itself." : "at a guidance scale of 1 it is not looked at."));
         var negative = guided ? Program(request.NegativePrompt, null, request, steps) : null;
         return new Guidance(scale, rescale: request.GuidanceRescale, rowsAtStep: step =>
         {

@@ -17,7 +17,8 @@ internal sealed class LoadedNetworks : IDisposable
     private readonly UNet _unet;
     private readonly Autoencoder? _autoencoder;
     private readonly ClipTextModel? _text;
-    private readonly TinyAutoencoder? _tiny;
+    private TinyAutoencoder? _tiny;
+    private string? _tinyBeside;
     private readonly string? _depthModel;
     private readonly bool _packs;
     private readonly LoraMerge _loras;
@@ -74,13 +75,28 @@ internal sealed class LoadedNetworks : IDisposable
 
     public bool DecodesTiny => _tiny is not null;
 
+    /// <summary>Has pictures decoded by a tiny autoencoder that lies beside the model, where one does and none was named, or lets it go again.</summary>
+    /// <returns>A sentence of it; null where nothing is other than the model was loaded with.</returns>
+    public string? DecodeTinyBeside(bool wanted)
+    {
+        if (!wanted && _tinyBeside is not null)
+        {
+            _tiny?.Dispose();
+            (_tiny, _tinyBeside) = (null, null);
+        }
+        if (wanted && _tiny is null && TinyVaeFile.Beside(Checkpoint.Path, Family.Latent) is { } beside)
+            (_tiny, _tinyBeside) = (TinyVaeFile.Load(beside, Family.Latent, Format.Run, Device), beside);
+        return _tinyBeside is null ? null : $"Pictures are decoded by the tiny autoencoder {Path.GetFileName(_tinyBeside)}, which lies beside the model.";
+    }
+
     /// <summary>Weights that are in memory.</summary>
     public long ValuesInMemory => _slots.Where(slot => slot.IsInMemory).Sum(slot => slot.Values);
 
     public UNet UNet => _unet;
     public Autoencoder Autoencoder => _autoencoder
         ?? throw new CheckpointException($"{Checkpoint.Path} holds no autoencoder, without which there are no pictures; LoadOptions.Vae can name one.");
-    public ClipTextModel Text => _text ?? throw new CheckpointException($"{Checkpoint.Path} holds no text encoder, without which it cannot follow a prompt.");
+    public ClipTextModel Text => _text ?? throw new CheckpointException($"{Checkpoint.Path} holds no text encoder, without which it cannot follow a prompt; "
+        + "LoadOptions.TextEncoder can name one.");
 
     /// <summary>Loads the networks of a checkpoint and takes the checkpoint over.</summary>
     public static LoadedNetworks Load(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Action<double>? onProgress = null,

@@ -14,7 +14,7 @@ internal static class RunPlanner
     {
         NativeRuntime.Load();
         request.Validate();
-        request = request.With(checkpoint.Family.Defaults);
+        request = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction).Decide(request, options.LoraFolder).Request;
         var (device, size) = (Hardware.Device(options.Device), ModelSize.Of(checkpoint));
         var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise());
         var (format, memory) = ModelLoader.Choose(MemoryPlan.Formats(options.Precision, device), device,

@@ -1,7 +1,6 @@
 using Easel.Models;
 using Easel.Sampling;
 using Easel.Weights.Formats;
-using Easel.Weights.Names;
 
 namespace Easel.Weights;
 
@@ -68,7 +67,7 @@ internal sealed class Checkpoint : IDisposable
 
     public StateDict AutoencoderTensors { get; private set; } = new();
 
-    public StateDict TextTensors { get; } = new();
+    public StateDict TextTensors { get; private set; } = new();
 
     /// <summary>Opens a checkpoint.</summary>
     /// <param name="path">A <c>.ckpt</c>, <c>.pt</c>, <c>.bin</c> or <c>.safetensors</c> file, or a diffusers folder.</param>
@@ -87,9 +86,9 @@ internal sealed class Checkpoint : IDisposable
         var checkpoint = new Checkpoint(path, folder ? ModelSettings.InFolder(path) : ModelSettings.Beside(path, options.Config));
         try
         {
-            if (folder) checkpoint.ReadFolder();
+            if (folder) checkpoint.ReadFolder(options);
             else checkpoint.ReadFile(options.Ema);
-            checkpoint.Recognise(options.Vae, options.Families);
+            checkpoint.Recognise(options);
             return checkpoint;
         }
         catch
@@ -121,9 +120,11 @@ internal sealed class Checkpoint : IDisposable
         foreach (var file in _files) file.Dispose();
         _files.Clear();
         _vae?.Dispose();
+        _text?.Dispose();
     }
 
     private VaeFile? _vae;
+    private TextEncoderFile? _text;
 
     private void ReadFile(bool ema)
     {
@@ -132,9 +133,10 @@ internal sealed class Checkpoint : IDisposable
         _remarks.AddRange(file.Remarks);
         _settings = _settings.WithMarks(file);
 
-        var parts = CheckpointLayout.Original
-            .Select(part => (Part: part, Keys: file.Tensors.Keys.Where(key => key.StartsWith(part.Place, StringComparison.Ordinal)).ToList()))
-            .Where(part => part.Keys.Count > 0).ToList();
+        var free = file.Tensors.Keys.ToList();
+        var parts = CheckpointLayout.In(file.Tensors.Keys.ToHashSet(StringComparer.Ordinal))
+            .OrderByDescending(part => part.Place.Length).ToList()
+            .Select(part => (Part: part, Keys: Taken(part.Place))).Reverse().ToList();
         if (!parts.Any(part => part.Part.Network == CheckpointNetwork.UNet))
             throw new CheckpointException($"{Path} is "
                 + $"{FileKind.Of(file)?.What ?? "no Stable Diffusion checkpoint: none of its tensors is named model.diffusion_model.*"}.");
@@ -147,16 +149,24 @@ internal sealed class Checkpoint : IDisposable
                 var source = ema && CheckpointLayout.Averaged(key) is { } average && file.Tensors.ContainsKey(average) ? average : key;
                 if (!TensorsOf(part).Add(names, key[part.Place.Length..], file, source)) _strangers.Add(key);
             }
-            _isWholeTower |= part.IsWholeTower && keys.Any(TextNames.IsOfWholeTower);
+            _isWholeTower |= part.IsWhole(keys);
         }
 
         if (DepthEstimatorFile.IsIn(file)) DepthEstimator = file;
-        var rest = file.Tensors.Keys.Except(parts.SelectMany(part => part.Keys)).ToList();
+        var rest = free;
         var emaCount = rest.RemoveAll(key => key.StartsWith(CheckpointLayout.Averages, StringComparison.Ordinal));
         rest.RemoveAll(key => IsScheduleBuffer(key) || ModelSettings.IsMark(key) || key.StartsWith("depth_model.", StringComparison.Ordinal));
         if (emaCount > 0 && !ema) _remarks.Add($"averaged (EMA) weights left aside: {emaCount} tensors");
         if (ema && emaCount == 0) throw new CheckpointException($"{Path} holds no averaged (EMA) weights, which were asked for.");
         if (rest.Count > 0) _remarks.Add("tensors of no known part: " + Some(rest));
+
+        // Of two places, one of which lies within the other, the narrower has the tensor.
+        List<string> Taken(string place)
+        {
+            var taken = free.FindAll(key => key.StartsWith(place, StringComparison.Ordinal));
+            free.RemoveAll(key => key.StartsWith(place, StringComparison.Ordinal));
+            return taken;
+        }
     }
 
     private StateDict TensorsOf(CheckpointPart part) => part.Network switch
@@ -176,7 +186,7 @@ internal sealed class Checkpoint : IDisposable
             or "posterior_mean_coef1" or "posterior_mean_coef2" or "lvlb_weights" or "scale_factor" or "logvar";
     }
 
-    private void ReadFolder()
+    private void ReadFolder(LoadOptions options)
     {
         if (!File.Exists(System.IO.Path.Combine(Path, "model_index.json")) && !Directory.Exists(System.IO.Path.Combine(Path, "unet")))
             throw new CheckpointException($"The folder {Path} is no model: it has neither model_index.json nor a folder named unet, as a diffusers model has.");
@@ -185,7 +195,11 @@ internal sealed class Checkpoint : IDisposable
 
         foreach (var part in CheckpointLayout.Diffusers)
         {
-            var file = DiffusersFolder.OpenComponent(Path, part.Place);
+            // What is named apart may be missing here.
+            var isReplaced = part.Network == CheckpointNetwork.Autoencoder ? options.Vae is not null : part.Network == CheckpointNetwork.Text
+                && options.TextEncoder is not null;
+            if (isReplaced && !Directory.Exists(System.IO.Path.Combine(Path, part.Place))) continue;
+            var file = DiffusersFolder.OpenComponent(Path, part.Place, options);
             _files.Add(file);
             _remarks.AddRange(file.Remarks);
             var names = part.NamesOf([.. file.Tensors.Keys]);
@@ -194,10 +208,14 @@ internal sealed class Checkpoint : IDisposable
         }
     }
 
-    private void Recognise(string? vae, IReadOnlyList<ModelFamily> families)
+    private void Recognise(LoadOptions options)
     {
-        (UNet, var family) = Shapes.UNet(UNetTensors, _settings, families, Path);
-        if (vae is not null)
+        (UNet, var family) = Shapes.UNet(UNetTensors, _settings, options.Families, Path);
+        var way = UNet.GuidanceWidth > 0 ? FewSteps.GuidedLcm
+            : FewSteps.OfModel(System.IO.Path.GetFileNameWithoutExtension(System.IO.Path.TrimEndingDirectorySeparator(Path)), _settings.Title)
+                ?? FewSteps.OfScheduler(_settings.Scheduler);
+        if (way is { PredictsSample: true }) _settings = _settings with { Parameterization = _settings.Parameterization ?? "x0" };
+        if (options.Vae is { } vae)
         {
             _vae = VaeFile.Open(vae);
             (AutoencoderTensors, Autoencoder) = (_vae.Tensors, _vae.Config);
@@ -209,13 +227,26 @@ internal sealed class Checkpoint : IDisposable
         Family = family with
         {
             NativeSize = _settings.NativeSize ?? family.NativeSize,
-            GuidanceScale = _settings.GuidanceScale ?? family.GuidanceScale,
-            Steps = _settings.Steps ?? family.Steps,
+            GuidanceScale = _settings.GuidanceScale ?? way?.GuidanceScale ?? family.GuidanceScale,
+            Steps = _settings.Steps ?? way?.Steps ?? family.Steps,
+            Sampler = way?.Sampler ?? family.Sampler,
+            Schedule = way?.Schedule ?? family.Schedule,
+            FewSteps = way?.Kind,
+            ContextWidth = UNet.ContextWidth,
             GuidesItself = UNet.GuidanceWidth > 0,
             Latent = family.Latent.As(UNet.OutChannels, Autoencoder?.Factor, _settings.LatentScale),
         };
-        Text = TextTensors.Count > 0 ? Shapes.Text(TextTensors, _isWholeTower, Family.TextEncoders[0], _settings, Path) : null;
+        if (options.TextEncoder is { } named)
+        {
+            _text = TextEncoderFile.Open(named, UNet.ContextWidth);
+            (TextTensors, Text) = (_text.Tensors, Shapes.Text(_text.Tensors, _text.IsWholeTower, Family.TextEncoders[0], _text.Settings, named));
+        }
+        else if (TextTensors.Count > 0)
+        {
+            Text = Shapes.Text(TextTensors, _isWholeTower, Family.TextEncoders[0], _settings, Path);
+        }
         if (Text is { } text && text.Width != UNet.ContextWidth)
-            throw new CheckpointException($"The text encoder of {Path} gives vectors of width {text.Width}, but its UNet attends to {UNet.ContextWidth}.");
+            throw new CheckpointException($"The text encoder of {options.TextEncoder ?? Path} gives vectors of width {text.Width}, "
+                + $"but the UNet of {Path} attends to {UNet.ContextWidth}.");
     }
 }

@@ -22,6 +22,9 @@ internal sealed record CheckpointPart(CheckpointNetwork Network, string Place, F
 {
     /// <summary>Whether it is the place of OpenCLIP's tower as its makers keep it, whose last layer SD 2 does not use.</summary>
     public bool IsWholeTower { get; init; }
+
+    /// <summary>Whether a text tower of these names has the layers that the diffusion model does not use.</summary>
+    public bool IsWhole(IEnumerable<string> keys) => IsWholeTower && keys.Any(TextNames.IsOfWholeTower);
 }
 
 /// <summary>The layouts in which checkpoints lie on disk: one row for each place where a network may be.</summary>
@@ -36,12 +39,60 @@ internal static class CheckpointLayout
         new(CheckpointNetwork.Text, "cond_stage_model.model.", TextNames.OpenClip) { IsWholeTower = true },
     ];
 
+    /// <summary>Where the networks of a single file are: at their usual places, all perhaps behind what a program has put before every name; and what is not
+    /// there wherever its names are found.</summary>
+    public static IReadOnlyList<CheckpointPart> In(IReadOnlyCollection<string> names)
+    {
+        const string First = "input_blocks.0.0.weight";
+        var wrapper = Before(names, Original[0].Place + First).FirstOrDefault("");
+        var parts = Original.Select(part => part with { Place = wrapper + part.Place })
+            .Where(part => names.Any(name => name.StartsWith(part.Place, StringComparison.Ordinal))).ToList();
+        if (!Has(CheckpointNetwork.UNet))
+        {
+            var places = Before(names, "output_blocks.0.0.in_layers.0.weight").Where(place => names.Contains(place + "time_embed.0.weight"))
+                .Concat(Before(names, "up_blocks.0.resnets.0.norm1.weight").Where(place => names.Contains(place + "time_embedding.linear_1.weight")));
+            parts.AddRange(places.Take(1).Select(place => Original[0] with { Place = place }));
+        }
+        if (!Has(CheckpointNetwork.Autoencoder)) parts.AddRange(AutoencodersIn(names).Take(1));
+        if (!Has(CheckpointNetwork.Text)) parts.AddRange(TextTowersIn(names).Take(1));
+        return parts;
+
+        bool Has(CheckpointNetwork network) => parts.Any(part => part.Network == network);
+    }
+
+    /// <summary>The autoencoders among the names of a file.</summary>
+    public static IReadOnlyList<CheckpointPart> AutoencodersIn(IReadOnlyCollection<string> names) =>
+        [.. Before(names, "decoder.conv_in.weight").Where(place => names.Any(name => name.StartsWith(place + "decoder.up", StringComparison.Ordinal)))
+            .Select(place => Original.First(part => part.Network == CheckpointNetwork.Autoencoder) with { Place = place })];
+
+    /// <summary>The CLIP text towers among the names of a file, under transformers' names or OpenCLIP's.</summary>
+    public static IReadOnlyList<CheckpointPart> TextTowersIn(IReadOnlyCollection<string> names)
+    {
+        var (clip, openClip) = (Original.First(part => part is { Network: CheckpointNetwork.Text, IsWholeTower: false }),
+            Original.First(part => part is { Network: CheckpointNetwork.Text, IsWholeTower: true }));
+        return
+        [
+            .. Before(names, "embeddings.token_embedding.weight").Where(place => names.Contains(place + "encoder.layers.0.mlp.fc1.weight"))
+                .Select(place => clip with { Place = place.EndsWith("text_model.", StringComparison.Ordinal) ? place[..^"text_model.".Length] : place }),
+            .. Before(names, "token_embedding.weight").Where(place => names.Contains(place + "transformer.resblocks.0.ln_1.weight"))
+                .Select(place => openClip with { Place = place }),
+        ];
+    }
+
+    /// <summary>What stands before a name wherever it ends one of these.</summary>
+    private static IEnumerable<string> Before(IEnumerable<string> names, string name) => names
+        .Where(one => one.EndsWith(name, StringComparison.Ordinal) && (one.Length == name.Length || one[^(name.Length + 1)] == '.'))
+        .Select(one => one[..^name.Length]);
+
+    /// <summary>The folder of the text encoder among those of a model.</summary>
+    public const string TextFolder = "text_encoder";
+
     /// <summary>A folder in the layout of diffusers.</summary>
     public static IReadOnlyList<CheckpointPart> Diffusers { get; } =
     [
         new(CheckpointNetwork.UNet, "unet", UNetNames.Of),
         new(CheckpointNetwork.Autoencoder, "vae", AutoencoderNames.Of),
-        new(CheckpointNetwork.Text, "text_encoder", _ => TextNames.Clip),
+        new(CheckpointNetwork.Text, TextFolder, _ => TextNames.Clip),
     ];
 
     /// <summary>The name and the shape that a parameter has in the original single file.</summary>

@@ -11,7 +11,7 @@ internal static class DepthEstimatorFile
 
     public static MidasDepth Load(TensorFile file, ScalarType type, Device device)
     {
-        var prefix = Prefix(file) ?? throw FileKind.IsNo(file, "MiDaS depth estimator (DPT-Hybrid)");
+        var prefix = Prefix(file) ?? throw FileKind.IsNo(file, "MiDaS depth estimator (DPT-Hybrid)", ModelKind.DepthEstimator);
         var tensors = new StateDict();
         foreach (var key in file.Tensors.Keys)
             if (key.StartsWith(prefix, StringComparison.Ordinal)) tensors.Add(MidasNames.Original, key[prefix.Length..], file, key);

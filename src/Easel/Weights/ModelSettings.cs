@@ -31,6 +31,12 @@ internal sealed record ModelSettings
     public int? Steps { get; init; }
     public int? VaeNormGroups { get; init; }
 
+    /// <summary>What the model calls itself.</summary>
+    public string? Title { get; init; }
+
+    /// <summary>The class of its scheduler in diffusers.</summary>
+    public string? Scheduler { get; init; }
+
     /// <summary>The settings for a single-file checkpoint: the file named, or those lying beside the checkpoint.</summary>
     /// <param name="config">A YAML file named by the user, or null.</param>
     /// <exception cref="CheckpointException">A file that was named does not exist, or one that was found cannot be read.</exception>
@@ -46,6 +52,10 @@ internal sealed record ModelSettings
 
         static string? First(params string[] candidates) => candidates.FirstOrDefault(File.Exists);
     }
+
+    /// <summary>Those of a text encoder in a folder of its own.</summary>
+    public static ModelSettings OfTextEncoder(string folder) =>
+        File.Exists(Path.Combine(folder, "config.json")) ? new ModelSettings().WithText(Json(Path.Combine(folder, "config.json"))) : new();
 
     public static ModelSettings InFolder(string folder)
     {
@@ -68,6 +78,7 @@ internal sealed record ModelSettings
         var sides = file.Metadata.GetValueOrDefault("modelspec.resolution")?.Split('x');
         return this with
         {
+            Title = file.Metadata.GetValueOrDefault("modelspec.title"),
             Parameterization = Parameterization ?? (predictsV ? "v" : null),
             ZeroTerminalSnr = ZeroTerminalSnr ?? (file.Tensors.ContainsKey("ztsnr") ? true : null),
             NativeSize = sides is [var width, var height] && width == height && int.TryParse(width, out var side) && side is >= 64 and <= 4096
@@ -146,7 +157,7 @@ internal sealed record ModelSettings
     {
         // diffusers calls the number of heads attention_head_dim, as its own comments regret; num_attention_heads came later and wins.
         var heads = Numbers(json, "num_attention_heads") ?? Numbers(json, "attention_head_dim");
-        return this with { Heads = heads?.Select(h => (int)h).ToList() };
+        return this with { Heads = heads?.Select(h => (int)h).ToList(), Title = Text(json, "_name_or_path") };
     }
 
     private ModelSettings WithVae(JsonElement json) =>
@@ -161,6 +172,7 @@ internal sealed record ModelSettings
         BetaStart = Number(json, "beta_start"),
         BetaEnd = Number(json, "beta_end"),
         BetaSchedule = Text(json, "beta_schedule"),
+        Scheduler = Text(json, "_class_name"),
         ZeroTerminalSnr = json.TryGetProperty("rescale_betas_zero_snr", out var zero) && zero.ValueKind == JsonValueKind.True,
     };
 

@@ -92,6 +92,8 @@ internal static class Shapes
     public static AutoencoderConfig Autoencoder(StateDict tensors, int? normGroups, string path)
     {
         var levels = tensors.CountChildren("encoder.down_blocks.");
+        if (levels == 0 && tensors.CountChildren("decoder.up_blocks.") > 0)
+            throw new CheckpointException($"{path} holds only the decoder of an autoencoder, and Easel needs its encoder as well.");
         if (levels is 0 or > 8) throw new CheckpointException($"{path} holds an autoencoder with {levels} resolution levels; 1 to 8 are possible.");
         return new AutoencoderConfig
         {

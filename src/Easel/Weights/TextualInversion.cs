@@ -76,8 +76,11 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
 
     private static string FindVectors(TensorFile file)
     {
-        if (FileKind.Of(file) is { Kind: ModelKind.Other }) throw FileKind.IsNo(file, "textual-inversion embedding");
-        return KeyOf([.. file.Tensors.Keys]) ?? throw FileKind.IsNo(file, "textual-inversion embedding");
+        if (file.Tensors.Count > 1 && !file.Tensors.Keys.Any(key => key.Contains('.') || key is "clip_l" or "clip_g"))
+            throw new CheckpointException($"{file.Path} holds {file.Tensors.Count} words ({string.Join(", ", file.Tensors.Keys.Take(3).Select(Quoted.Name))}), "
+                + "and Easel takes embeddings of one word a file.");
+        if (FileKind.Of(file) is { Kind: ModelKind.Other }) throw FileKind.IsNo(file, "textual-inversion embedding", ModelKind.Embedding);
+        return KeyOf([.. file.Tensors.Keys]) ?? throw FileKind.IsNo(file, "textual-inversion embedding", ModelKind.Embedding);
     }
 
     private static string? KeyOf(List<string> keys) =>

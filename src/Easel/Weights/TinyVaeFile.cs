@@ -20,7 +20,7 @@ internal static class TinyVaeFile
     {
         using var file = TensorFile.Open(path);
         var found = TinyAutoencoderNames.Read(file);
-        if (found.Count == 0) throw FileKind.IsNo(file, "tiny autoencoder (TAESD)");
+        if (found.Count == 0) throw FileKind.IsNo(file, "tiny autoencoder (TAESD)", ModelKind.TinyAutoencoder);
 
         using var other = found.Slots.Keys.Any(IsDecoder) || Partner(path) is not { } beside ? null : TensorFile.Open(beside);
         var tensors = new StateDict();
@@ -32,7 +32,7 @@ internal static class TinyVaeFile
             throw new CheckpointException($"{path} is a tiny autoencoder, and there is none for this model's latents.");
         if (tensors.Shape("decoder.1.weight") is [_, var channels, _, _] && channels != latent.Channels)
             throw new CheckpointException($"{path} is a tiny autoencoder for latents of {channels} channels; those of this model have {latent.Channels}.");
-        if (Kinds.FirstOrDefault(kind => Path.GetFileName(path).Contains(kind, StringComparison.OrdinalIgnoreCase)) is { } named && named != fitting)
+        if (KindOf(path) is { } named && named != fitting)
             throw new CheckpointException($"{path} is called {named}, which is made for other latents; {fitting} is made for those of this model.");
 
         var model = new TinyAutoencoder(latent.Channels);
@@ -41,6 +41,20 @@ internal static class TinyVaeFile
 
         static bool IsDecoder(string name) => name.StartsWith(Decoder, StringComparison.Ordinal);
     }
+
+    /// <summary>A file beside a model, or in the folders that AUTOMATIC1111 and ComfyUI have for them, that is called as the tiny autoencoder for its latents
+    /// is; null where there is none.</summary>
+    public static string? Beside(string model, LatentSpace latent)
+    {
+        var folder = Directory.Exists(model) ? model : Path.GetDirectoryName(Path.GetFullPath(model))!;
+        return ((string[])["", "vae_approx", "VAE-taesd"]).Select(place => Path.Combine(folder, place)).Where(Directory.Exists)
+            .SelectMany(place => Directory.EnumerateFiles(place).Order(StringComparer.Ordinal))
+            .FirstOrDefault(file => latent.TinyAutoencoder is { } fitting && KindOf(file) == fitting
+                && Path.GetExtension(file).ToLowerInvariant() is ".safetensors" or ".pth" or ".pt"
+                && !Path.GetFileName(file).Contains("_encoder", StringComparison.OrdinalIgnoreCase));
+    }
+
+    private static string? KindOf(string path) => Kinds.FirstOrDefault(kind => Path.GetFileName(path).Contains(kind, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>"taesd_decoder.pth" for "taesd_encoder.pth", where it exists.</summary>
     private static string? Partner(string path)

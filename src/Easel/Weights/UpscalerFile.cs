@@ -14,7 +14,7 @@ internal static class UpscalerFile
     {
         using var file = TensorFile.Open(path);
         var tensors = Read(file);
-        var (build, scale, unshuffle) = Recognised(tensors, path) ?? throw FileKind.IsNo(file, "upscaler of the ESRGAN family");
+        var (build, scale, unshuffle) = Recognised(tensors, path) ?? throw FileKind.IsNo(file, "upscaler of the ESRGAN family", ModelKind.Upscaler);
         var network = build();
         tensors.Load(network, "upscaler", type, device);
         return new Esrgan(network, scale, unshuffle, type, device);

@@ -4,7 +4,7 @@ using Easel.Weights.Names;
 
 namespace Easel.Weights;
 
-/// <summary>An autoencoder in a file of its own, in the original layout (with or without its prefix) or that of diffusers.</summary>
+/// <summary>An autoencoder in a file or a folder of its own, in the original layout or that of diffusers, whatever stands before its names.</summary>
 internal sealed class VaeFile : IDisposable
 {
     private readonly TensorFile _file;
@@ -12,10 +12,9 @@ internal sealed class VaeFile : IDisposable
     private VaeFile(TensorFile file)
     {
         _file = file;
-        const string Prefix = "first_stage_model.";
-        var prefix = file.Tensors.Keys.Any(key => key.StartsWith(Prefix, StringComparison.Ordinal)) ? Prefix : "";
+        if (CheckpointLayout.AutoencodersIn([.. file.Tensors.Keys]) is not [{ Place: var prefix }, ..])
+            throw FileKind.IsNo(file, "autoencoder", ModelKind.Autoencoder);
         var keys = file.Tensors.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).ToList();
-        if (!keys.Any(key => key.AsSpan(prefix.Length).StartsWith("decoder.up"))) throw FileKind.IsNo(file, "autoencoder");
 
         var names = AutoencoderNames.Of([.. keys.Select(key => key[prefix.Length..])]);
         foreach (var key in keys) Tensors.Add(names, key[prefix.Length..], file, key);
@@ -28,7 +27,8 @@ internal sealed class VaeFile : IDisposable
 
     public static VaeFile Open(string path)
     {
-        var file = TensorFile.Open(path);
+        var inside = System.IO.Path.Combine(path, "vae");
+        var file = Directory.Exists(path) ? DiffusersFolder.OpenComponent(Directory.Exists(inside) ? inside : path, "") : TensorFile.Open(path);
         try
         {
             return new VaeFile(file);

@@ -91,7 +91,8 @@ public sealed class SdapiTests : IDisposable
              "denoising_strength":0.75, "s_min_uncond":null, "s_churn":0, "s_tmax":null, "s_tmin":0, "s_noise":1, "order":null, "rho":null, "sigma_min":null,
              "sigma_max":null, "override_settings":null,
              "override_settings_restore_afterwards":true, "refiner_checkpoint":null, "refiner_switch_at":null, "disable_extra_networks":false,
-             "firstpass_image":null, "comments":null, "clip_skip":1, "fast":"exact", "literal":false, "watermark":true, "script_name":null, "script_args":[],
+             "firstpass_image":null, "comments":null, "clip_skip":1, "few_steps":null,
+             "fast":"exact", "literal":false, "watermark":true, "script_name":null, "script_args":[],
              "send_images":true, "save_images":false, "alwayson_scripts":{"ControlNet":{"args":[]}}, "force_task_id":null, "infotext":null, "enable_hr":false,
              "firstphase_width":0, "firstphase_height":0, "hr_scale":2, "hr_upscaler":null, "hr_second_pass_steps":0, "hr_resize_x":0,
              "hr_resize_y":0, "hr_checkpoint_name":null, "hr_sampler_name":null, "hr_scheduler":null, "hr_prompt":"", "hr_negative_prompt":""}

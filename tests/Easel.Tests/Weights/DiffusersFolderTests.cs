@@ -24,6 +24,33 @@ public sealed class DiffusersFolderTests : IDisposable
         Assert.Equal(["half"], Names("text_encoder"));
     }
 
+    /// <summary>Whatever variant is there is taken, the fullest of several, unless another precision or the averaged weights are asked for. What other programs
+    /// read (Flax, ONNX), or a shard alone, is no variant.</summary>
+    [Fact]
+    public void AnyVariantIsTaken()
+    {
+        foreach (var other in (string[])["flax_model.msgpack", "model.onnx", "config.json"]) Other("unet/" + other);
+        Assert.Null(DiffusersFolder.FindWeights(_folder.Path("unet")));
+        foreach (var (variant, options, taken) in ((string, LoadOptions?, string)[])
+        [
+            (".pruned", null, "pruned"), (".non_ema", null, "non_ema"), (".ema", null, "ema"), (".ema", new() { Ema = true }, "ema"),
+            (".bf16", null, "bf16"), (".fp16", null, "fp16"), (".fp16", new() { Precision = Precision.BFloat16 }, "bf16"),
+            (".fp16", new() { Ema = true }, "ema"), (".fp32", null, "fp32"),
+            ("", null, ""), ("", new() { Precision = Precision.Float16 }, "fp16"), ("-00001-of-00002", null, ""),
+        ])
+        {
+            Other($"unet/diffusion_pytorch_model{variant}.safetensors");
+            var name = taken.Length > 0 ? $"diffusion_pytorch_model.{taken}.safetensors" : "diffusion_pytorch_model.safetensors";
+            Assert.Equal(_folder.Path("unet", name), DiffusersFolder.FindWeights(_folder.Path("unet"), options));
+        }
+
+        void Other(string name)
+        {
+            Directory.CreateDirectory(_folder.Path("unet"));
+            File.WriteAllText(_folder.Path(name), "");
+        }
+    }
+
     [Theory]
     [InlineData("diffusion_pytorch_model.safetensors.index.json")]
     [InlineData("diffusion_pytorch_model.safetensors.index.fp16.json")]

@@ -36,6 +36,43 @@ public sealed class FileKindsTests
         Assert.True(message.StartsWith($"'{path}' ", StringComparison.Ordinal), what);
     }
 
+    /// <summary>Names of tensors that files of each kind have.</summary>
+    [Theory]
+    [InlineData("a Z-Image model", "x_pad_token", "cap_pad_token", "noise_refiner.0.attention.qkv.weight", "cap_embedder.1.weight")]
+    [InlineData("a Lumina model", "noise_refiner.0.attention.k_norm.weight", "cap_embedder.1.weight")]
+    [InlineData("a Qwen-Image model", "transformer_blocks.0.img_mod.1.weight", "txt_norm.weight")]
+    [InlineData("a Chroma model", "distilled_guidance_layer.in_proj.weight", "double_blocks.0.img_attn.norm.key_norm.scale")]
+    [InlineData("a Flux model", "model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale")]
+    [InlineData("a Flux model", "single_transformer_blocks.0.attn.to_q.weight", "transformer_blocks.0.attn.add_k_proj.weight")]
+    [InlineData("a Stable Diffusion 3 model", "model.diffusion_model.joint_blocks.0.context_block.attn.qkv.weight")]
+    [InlineData("an AuraFlow model", "model.double_layers.0.attn.w1q.weight", "cond_seq_linear.weight")]
+    [InlineData("a Stable Cascade model", "clip_txt_mapper.weight", "clf.1.weight")]
+    [InlineData("a PixArt model", "adaln_single.emb.timestep_embedder.linear_1.weight", "caption_projection.linear_1.weight", "pos_embed.proj.weight")]
+    [InlineData("an LTX-Video model", "model.diffusion_model.patchify_proj.weight")]
+    [InlineData("a Wan model", "text_embedding.0.weight", "patch_embedding.weight", "blocks.0.self_attn.q.weight", "head.modulation")]
+    [InlineData("a HunyuanVideo model", "txt_in.individual_token_refiner.blocks.0.norm1.weight", "double_blocks.0.img_attn_qkv.weight")]
+    [InlineData("an IP-Adapter", "image_proj.proj.weight", "ip_adapter.1.to_k_ip.weight")]
+    [InlineData("an IP-Adapter", "ip_adapter.0.to_q_lora.down.weight", "ip_adapter.1.to_k_ip.weight")]
+    [InlineData("a T2I-Adapter", "body.0.block1.weight", "conv_in.weight")]
+    [InlineData("a T2I-Adapter", "adapter.body.0.resnets.0.block1.weight")]
+    [InlineData("a ControlNet", "control_model.input_hint_block.0.weight")]
+    [InlineData("a ControlNet-LLLite", "lllite_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q.down.0.weight")]
+    [InlineData("an ESRGAN upscaler", "model.1.sub.0.RDB1.conv1.0.weight")]
+    [InlineData("an upscaler of the kind SwinIR", "layers.0.residual_group.blocks.0.norm1.weight")]
+    [InlineData("an upscaler of the kind HAT", "layers.0.residual_group.overlap_attn.norm1.weight", "layers.0.residual_group.blocks.0.norm1.weight")]
+    [InlineData("an upscaler of the kind DAT", "layers.0.blocks.0.attn.attns.0.pos.pos_proj.weight")]
+    [InlineData("an upscaler of the kind SPAN", "block_1.c1_r.sk.weight")]
+    [InlineData("GFPGAN", "stylegan_decoder.style_mlp.1.weight")]
+    [InlineData("CodeFormer", "idx_pred_layer.1.weight", "position_emb")]
+    [InlineData("a tiny autoencoder", "decoder.layers.0.weight")]
+    [InlineData("an autoencoder (VAE) alone", "decoder.up.0.block.0.norm1.weight", "encoder.conv_in.weight")]
+    [InlineData("a text encoder alone", "text_model.encoder.layers.0.mlp.fc1.weight")]
+    [InlineData("a T5 text encoder", "encoder.block.0.layer.0.SelfAttention.q.weight")]
+    [InlineData("a CLIP vision tower", "vision_model.encoder.layers.0.mlp.fc1.weight")]
+    [InlineData("a motion module", "down_blocks.0.motion_modules.0.temporal_transformer.norm.weight")]
+    public void AFileOfTensorsIsCalledByItsKind(string said, params string[] names) =>
+        Assert.Contains(said, Easel.Weights.FileKind.Of(names)?.What, StringComparison.Ordinal);
+
     [Fact]
     public void TheExtensionPlaysNoPart()
     {

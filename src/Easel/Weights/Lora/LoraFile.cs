@@ -72,7 +72,7 @@ internal sealed class LoraFile : IDisposable
 
     private void Read()
     {
-        if (FileKind.Of(_file) is { Kind: ModelKind.Other or ModelKind.Checkpoint }) throw FileKind.IsNo(_file, "LoRA");
+        if (FileKind.Of(_file) is { Kind: ModelKind.Other or ModelKind.Checkpoint }) throw FileKind.IsNo(_file, "LoRA", ModelKind.Lora);
         IsBare = _file.Metadata.Keys.All(key => key == "format") && _file.Tensors.Values.All(info => info.Stored == "F32");
 
         var layers = new OrderedDictionary<(LoraPlace Place, string Layer), Dictionary<string, string>>();
@@ -105,7 +105,7 @@ internal sealed class LoraFile : IDisposable
         }
         Words = [.. _file.Tensors.Keys.Where(key => key.StartsWith(LoraKeys.Embedding, StringComparison.Ordinal))
             .Select(key => key[LoraKeys.Embedding.Length..].Split('.')[0]).Where(name => name.Length > 0).Distinct()];
-        if (changes.Count == 0) throw FileKind.IsNo(_file, "LoRA");
+        if (changes.Count == 0) throw FileKind.IsNo(_file, "LoRA", ModelKind.Lora);
         (Layers, Family) = (changes, FamilyOf(changes));
         if (unknown.Count == 0) return;
         var more = unknown.Count > 3 ? ", ..." : "";
