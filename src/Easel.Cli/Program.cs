@@ -7,6 +7,13 @@ if (args is ["--version"])
     return ExitCodes.Ok;
 }
 
+// The first thing that fails for want of files or addresses is seldom one that says so.
+if (Easel.MachineInfo.Shortage() is { } shortage)
+{
+    Console.Error.WriteLine("easel: " + shortage);
+    return ExitCodes.Failed;
+}
+
 using var cancellation = new CancellationTokenSource();
 Console.CancelKeyPress += (_, press) =>
 {

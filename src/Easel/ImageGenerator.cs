@@ -170,7 +170,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         var (canvas, plan, savings) = (run.Canvas, run.Plan, Savings.Of(request.Fast));
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
         var memory = FitIntoMemory(run, output);
-        output.Remark([_model.Checkpoint.Passed, canvas.Remark, .. plan.Remarks, .. Knobs.NotHonoured(request, Model)]);
+        output.Remark([_model.Checkpoint.Passed, canvas.Remark, _model.KernelRemark, .. plan.Remarks, .. Knobs.NotHonoured(request, Model)]);
 
         var (pace, meter) = (new Pace(), new RunMeter(_speed, _model));
         var conditioning = new Conditioning(_model, _tokenizer, _embeddings);

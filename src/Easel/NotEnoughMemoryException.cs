@@ -24,6 +24,8 @@ public sealed class NotEnoughMemoryException : EaselException
     {
         NotEnoughMemoryException own => own,
         EaselException => null,
+        OutOfMemoryException when Runtime.ProcessLimits.Heap is { } heap =>
+            new($"Memory ran out: the managed heap of this process is limited to {heap >> 20} MB (DOTNET_GCHeapHardLimit).", exception),
         _ when exception is OutOfMemoryException || Phrases.Any(phrase => exception.Message.Contains(phrase, StringComparison.OrdinalIgnoreCase)) =>
             new("Memory ran out; a smaller picture, fewer pictures at once or weights in half the memory (fp16) may fit, and so may closing other programs.",
                 exception),

@@ -5,19 +5,26 @@ using Easel.Imaging;
 
 namespace Easel.Cli.Commands;
 
-/// <summary><c>easel info</c>: what a picture or a model is.</summary>
+/// <summary><c>easel info</c>: what a picture, a model or this machine is.</summary>
 internal static class InfoCommand
 {
     public static Command Create(Shell shell)
     {
-        var file = new Argument<string>("file");
+        var file = new Argument<string?>("file") { Arity = ArgumentArity.ZeroOrOne };
+        var machine = Flags.Switch("tell of this machine: processor, kernels, libraries, memory, limits, folders", "--machine");
         var all = Flags.Switch("list every tensor", "--all");
         var config = Flags.Text("FILE", "the model's original YAML configuration", "--config");
         var json = Flags.Switch("print JSON", "--json");
-        return new PlainCommand("info", "tell about a picture or a model",
-            new HelpNotes("FILE [flags]", ["easel info sd-v1-4.ckpt", "easel info outputs/00000-42-a-cat.png"]), [file, all, config, json], parsed =>
+        return new PlainCommand("info", "tell about a picture, a model or this machine",
+            new HelpNotes("FILE [flags]", ["easel info sd-v1-4.ckpt", "easel info outputs/00000-42-a-cat.png", "easel info --machine"]), [file, all, config, machine, json], parsed =>
         {
-            var path = parsed.GetRequiredValue(file);
+            if (parsed.GetValue(machine))
+            {
+                var here = MachineFacts.Of(shell);
+                shell.Out.WriteLine(parsed.GetValue(json) ? here.ToJson() : here.ToText());
+                return;
+            }
+            var path = parsed.GetValue(file) ?? throw new UsageException("Name a picture or a model, or give --machine.");
             if (!File.Exists(path) && !Directory.Exists(path)) throw new UsageException($"There is no file or folder {path}.");
             Facts facts = IsPicture(path) ? PictureFacts.Of(path) : ModelFacts.Of(path, parsed.GetValue(config), parsed.GetValue(all), shell);
             shell.Out.WriteLine(parsed.GetValue(json) ? facts.ToJson() : facts.ToText());

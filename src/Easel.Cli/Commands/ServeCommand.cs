@@ -47,18 +47,20 @@ internal static class ServeCommand
         var queued = Flags.Whole($"jobs that a client may have waiting (default {ServerLimits.DefaultQueuedPerClient})", "--max-queue");
         var log = Flags.Choice("how much is told: a line for each job, or only what is wrong (default info)",
             [("info", LogAmount.Info), ("warning", LogAmount.Warning), ("error", LogAmount.Error), ("none", LogAmount.None)], "--log-level");
+        var queuedSize = Flags.Whole($"megabytes that a client's waiting jobs may take (default {ServerLimits.DefaultQueuedMegabytes})", "--max-queue-mb");
+        var proxies = Flags.Texts("ADDRESS", "believe the proxy at this address when it says for whom it asks; may be given several times", "--proxy");
         var open = Flags.Switch("open the page in the browser", "--open", "--autolaunch");
         return new PlainCommand(name, help, new HelpNotes("[flags]", examples),
             [
                 host, port, output, models, draw.Model, draw.Loras, draw.Embeddings, draw.TinyVae, draw.DepthModel, draw.Precision, draw.Device, token,
-                tokenFile, user, password, cors, names, unload, steps, images, side, queued, log, open,
+                tokenFile, user, password, cors, names, proxies, unload, steps, images, side, queued, queuedSize, log, open,
             ], parsed =>
         {
             var limits = new ServerLimits(); // not before: it is in the server's assembly
             var largest = parsed.GetValue(side);
             var options = new ServerOptions
             {
-                Address = AddressOf(parsed.GetValue(host)),
+                Address = AddressOf(parsed.GetValue(host), "--host"),
                 Port = parsed.GetValue(port) ?? DefaultPort,
                 OutputFolder = parsed.GetValue(output) ?? pictures,
                 Models = parsed.GetValue(models) is { Length: > 0 } folders ? [.. folders.Select(Existing)] : Default(modelFolder, shell),
@@ -70,6 +72,7 @@ internal static class ServeCommand
                 Password = parsed.GetValue(password) ?? (parsed.GetValue(user) is null ? null : Variable(shell, "EASEL_PASSWORD")),
                 Cors = parsed.GetValue(cors) ?? [],
                 HostNames = parsed.GetValue(names) ?? [],
+                Proxies = [.. (parsed.GetValue(proxies) ?? []).Select(proxy => AddressOf(proxy, "--proxy"))],
                 UnloadAfter = parsed.GetValue(unload) is { } minutes ? TimeSpan.FromMinutes(Math.Clamp(minutes, 0, 100_000)) : null,
                 Limits = limits with
                 {
@@ -77,6 +80,8 @@ internal static class ServeCommand
                     Images = parsed.GetValue(images) ?? limits.Images,
                     Pixels = largest is null ? limits.Pixels : (long)largest * largest.Value,
                     QueuedPerClient = parsed.GetValue(queued) ?? limits.QueuedPerClient,
+                    QueuedBytesPerClient = parsed.GetValue(queuedSize) is { } megabytes ? (long)megabytes << 20 : limits.QueuedBytesPerClient,
+                    QueuedBytes = Math.Max(limits.QueuedBytes, (long)(parsed.GetValue(queuedSize) ?? 0) << 20),
                 },
             };
             if (isStart) Start(options, shell);
@@ -126,11 +131,11 @@ internal static class ServeCommand
         }
     }
 
-    private static IPAddress AddressOf(string? text)
+    private static IPAddress AddressOf(string? text, string flag)
     {
         if (text is null or "localhost") return IPAddress.Loopback;
         return IPAddress.TryParse(text, out var address) ? address
-            : throw new UsageException($"--host is {text}; it must be an address such as 127.0.0.1, 0.0.0.0 or ::1.");
+            : throw new UsageException($"{flag} is {text}; it must be an address such as 127.0.0.1, 0.0.0.0 or ::1.");
     }
 
     /// <summary>The folder that is told to people first, and behind it the others in which models are looked for by name.</summary>

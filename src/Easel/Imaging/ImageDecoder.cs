@@ -35,16 +35,12 @@ internal static unsafe class ImageDecoder
     /// <exception cref="EaselException">Not a picture, too large, cut short or damaged.</exception>
     public static (byte[] Rgba, int Width, int Height, bool Opaque) Decode(byte[] file, string name)
     {
-        var kind = KindOf(file);
-        if (kind == Kind.Unknown)
-            throw new EaselException(file.Length == 0 ? $"'{name}' is empty." : $"'{name}' is not a picture that can be read ({Readable}).");
-
+        var kind = Known(file, name);
         fixed (byte* bytes = file)
         {
             using var data = SKData.Create((IntPtr)bytes, file.Length);
-            using var codec = SKCodec.Create(data) ?? throw new EaselException($"'{name}' is damaged or cut short: its {kind} header cannot be read.");
+            using var codec = Open(data, kind, name);
             var (width, height) = (codec.Info.Width, codec.Info.Height);
-            ImageLimits.CheckClaim(width, height, name);
 
             // Naming no colour space keeps the file's numbers as they are, as Pillow does.
             var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
@@ -58,6 +54,37 @@ internal static unsafe class ImageDecoder
             var orientation = ExifOf(file).Orientation;
             var turned = orientation >= 5;
             return (Upright(rgba, width, height, 4, orientation), turned ? height : width, turned ? width : height, opaque);
+        }
+    }
+
+    /// <summary>Width and height as the header tells them, upright.</summary>
+    public static (int Width, int Height) SizeOf(byte[] file, string name)
+    {
+        var kind = Known(file, name);
+        fixed (byte* bytes = file)
+        {
+            using var data = SKData.Create((IntPtr)bytes, file.Length);
+            using var codec = Open(data, kind, name);
+            return ExifOf(file).Orientation >= 5 ? (codec.Info.Height, codec.Info.Width) : (codec.Info.Width, codec.Info.Height);
+        }
+    }
+
+    private static Kind Known(byte[] file, string name) => KindOf(file) is not Kind.Unknown and var kind ? kind
+        : throw new EaselException(file.Length == 0 ? $"'{name}' is empty." : $"'{name}' is not a picture that can be read ({Readable}).");
+
+    /// <summary>Reads the header, and refuses a picture that is too large.</summary>
+    private static SKCodec Open(SKData data, Kind kind, string name)
+    {
+        var codec = SKCodec.Create(data) ?? throw new EaselException($"'{name}' is damaged or cut short: its {kind} header cannot be read.");
+        try
+        {
+            ImageLimits.CheckClaim(codec.Info.Width, codec.Info.Height, name);
+            return codec;
+        }
+        catch
+        {
+            codec.Dispose();
+            throw;
         }
     }
 

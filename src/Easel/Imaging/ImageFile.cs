@@ -2,7 +2,7 @@ namespace Easel.Imaging;
 
 /// <summary>Picture files: reading PNG, JPEG, WebP, GIF and BMP (the first frame), told apart by content and turned upright by their EXIF orientation; writing
 /// PNG, JPEG and WebP. Colour profiles are not applied: the numbers in the file are used as they are, as the reference scripts use them. At most 16384 pixels
-/// on a side and 512 MB of file are read, and that is checked before anything is decoded.</summary>
+/// on a side, 100 million in all and 512 MB of file are read, and that is checked before anything is decoded.</summary>
 public static partial class ImageFile
 {
     /// <summary>Reads a picture. What is transparent in it is laid on white.</summary>
@@ -60,6 +60,7 @@ public static partial class ImageFile
     /// <exception cref="EaselException">It cannot be read.</exception>
     public static string? KindOf(string path)
     {
+        if (RegularFile.WhyNot(path) is { } why) throw new EaselException($"'{path}' {why}.");
         try
         {
             using var stream = File.OpenRead(path);
@@ -85,6 +86,19 @@ public static partial class ImageFile
     /// <returns>The text; empty for formats and files without any.</returns>
     /// <exception cref="EaselException">Not a picture, damaged, or more than 16 MB of text.</exception>
     public static ImageMetadata ReadMetadata(Stream stream, string name) => MetadataOf(ReadAll(stream, name), name);
+
+    /// <summary>The size of a picture as its header tells it; no pixel is decoded.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>Width and height in pixels, upright.</returns>
+    /// <exception cref="EaselException">No such file, not a picture, or a size that is not read.</exception>
+    public static (int Width, int Height) SizeOf(string path) => ImageDecoder.SizeOf(ReadAll(path), path);
+
+    /// <summary>The size of a picture as its header tells it; no pixel is decoded.</summary>
+    /// <param name="stream">The file's bytes; read to the end, not closed.</param>
+    /// <param name="name">What to call it in an error.</param>
+    /// <returns>Width and height in pixels, upright.</returns>
+    /// <exception cref="EaselException">Not a picture, or a size that is not read.</exception>
+    public static (int Width, int Height) SizeOf(Stream stream, string name) => ImageDecoder.SizeOf(ReadAll(stream, name), name);
 
     private static RgbImage Flatten((byte[] Rgba, int Width, int Height, bool Opaque) decoded)
     {
@@ -144,6 +158,7 @@ public static partial class ImageFile
 
     private static byte[] ReadAll(string path)
     {
+        if (RegularFile.WhyNot(path) is { } why) throw new EaselException($"'{path}' {why}.");
         try
         {
             using var stream = File.OpenRead(path);

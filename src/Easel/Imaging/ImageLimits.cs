@@ -6,6 +6,9 @@ internal static class ImageLimits
     /// <summary>The longest side of a picture that is read or written: four times what any model here can paint.</summary>
     public const int Side = 16384;
 
+    /// <summary>The most pixels of a picture that is read. Decoding takes seven bytes for each, however few the file has.</summary>
+    public const long Pixels = 100_000_000;
+
     /// <summary>The largest file that is read.</summary>
     public const long FileBytes = 512L << 20;
 
@@ -35,5 +38,7 @@ internal static class ImageLimits
             throw new EaselException($"'{name}' says that it is {width}x{height} pixels, which no picture can be.");
         if (width > Side || height > Side)
             throw new EaselException($"'{name}' is {width}x{height} pixels; at most {Side} on a side can be read.");
+        if ((long)width * height > Pixels)
+            throw new EaselException($"'{name}' is {width}x{height} pixels, {(long)width * height} in all; at most {Pixels} can be read.");
     }
 }

@@ -37,6 +37,10 @@ internal sealed unsafe class BFloat16Product
         && Environment.GetEnvironmentVariable("EASEL_MACHINE_CODE") != "0"
         && For(4, 4, accumulates: false, findsMaximum: false) is not null;
 
+    /// <summary>Whether all is there for it but the system's leave to make code.</summary>
+    public static bool IsForbidden => !IsSupported && !OperatingSystem.IsWindows() && RuntimeInformation.ProcessArchitecture == Architecture.X64
+        && Processor.HasAvx512BFloat16 && Environment.GetEnvironmentVariable("EASEL_MACHINE_CODE") != "0";
+
     /// <summary>The code for b with these distances; made once. Null where the system does not allow code to be made.</summary>
     /// <param name="rowBytes">From one row of b to the next.</param> <param name="pairBytes">From one pair of a row to the next.</param>
     /// <param name="accumulates">Whether the sums go on from what is there.</param>

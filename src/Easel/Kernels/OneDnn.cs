@@ -32,10 +32,16 @@ internal static class OneDnn
 
         """;
 
-    private static readonly Lazy<jit.ScriptModule?> Operators = new(Load);
+    private static readonly Lazy<(jit.ScriptModule? Module, string? Lacking, bool IsFault)> Operators = new(Load);
 
     /// <summary>Whether this build of libtorch has the operators (x64 builds do).</summary>
-    public static bool IsAvailable => Operators.Value is not null;
+    public static bool IsAvailable => Operators.Value.Module is not null;
+
+    /// <summary>Why the operators are not at hand, as a part of a sentence; null where they are.</summary>
+    public static string? Lacking => Operators.Value.Lacking;
+
+    /// <summary>Whether they are there and could only not be reached: what is computed without them is not what this machine computes at other times.</summary>
+    public static bool IsFault => Operators.Value.IsFault;
 
     /// <summary>Lays out a convolution's weight [outputs, inputs, k, k] for the processor. Only the operators here understand the result.</summary>
     public static Tensor PackConvolution(Tensor weight, long padding, long stride) => Call("pack_convolution", weight, (int)padding, (int)stride);
@@ -63,17 +69,21 @@ internal static class OneDnn
     /// <summary>other · (x Wᵀ + b), element by element.</summary>
     public static Tensor LinearMultiply(Tensor x, Tensor other, Tensor packed, Tensor? bias) => Call("linear_multiply", x, other, packed, bias);
 
-    private static Tensor Call(string method, params object?[] arguments) => (Tensor)Operators.Value!.invoke(method, arguments);
+    private static Tensor Call(string method, params object?[] arguments) => (Tensor)Operators.Value.Module!.invoke(method, arguments);
 
-    private static jit.ScriptModule? Load()
+    private static (jit.ScriptModule? Module, string? Lacking, bool IsFault) Load()
     {
         try
         {
-            return ScriptOperators.Load(Code);
+            return (ScriptOperators.Load(Code), null, false);
         }
-        catch (Exception e) when (e is System.Runtime.InteropServices.ExternalException or IOException or UnauthorizedAccessException)
+        catch (ExternalException)
         {
-            return null; // a build without oneDNN does not know the names
+            return (null, "this build of libtorch is without oneDNN", false); // it does not know the names
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return (null, $"there is no folder for a temporary file ({e.Message.TrimEnd('.')})", true);
         }
     }
 }

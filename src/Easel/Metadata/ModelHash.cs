@@ -11,6 +11,7 @@ internal static class ModelHash
     /// <param name="progress">Told the number of bytes read so far, from time to time.</param>
     public static string Sha256(string path, Action<long>? progress = null, CancellationToken cancel = default)
     {
+        if (RegularFile.WhyNot(path) is { } why) throw new CheckpointException($"'{path}' {why}.");
         try
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 0, FileOptions.SequentialScan);

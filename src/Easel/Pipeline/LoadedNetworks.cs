@@ -20,13 +20,14 @@ internal sealed class LoadedNetworks : IDisposable
     private TinyAutoencoder? _tiny;
     private string? _tinyBeside;
     private readonly string? _depthModel;
-    private readonly bool _packs;
+    private readonly bool _packs, _plain;
     private readonly LoraMerge _loras;
 
     private LoadedNetworks(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Residency residency, Action<double>? onProgress)
     {
         (Checkpoint, Format, Device, Residency) = (checkpoint, format, device, residency);
         (Family, Noise, MaxNoiseLevel) = (checkpoint.Family, checkpoint.Noise(), checkpoint.MaxNoiseLevel);
+        _plain = options.PlainKernels;
         _packs = device.type == DeviceType.CPU && format.Kept == format.Run && !options.PlainKernels && OneDnn.IsAvailable;
 
         _unet = new UNet(checkpoint.UNet);
@@ -58,6 +59,19 @@ internal sealed class LoadedNetworks : IDisposable
             throw;
         }
         _depthModel = options.DepthModel;
+    }
+
+    /// <summary>What of the faster layers is not in use though this machine has it: the same seed may then give slightly other pictures than at other times.
+    /// Null where nothing is lacking.</summary>
+    public string? KernelRemark
+    {
+        get
+        {
+            if (Device.type != DeviceType.CPU || Format.Kept != Format.Run || _plain) return null;
+            var lacking = OneDnn.IsFault ? $"oneDNN's packed layers, for {OneDnn.Lacking}"
+                : Format.Run == ScalarType.BFloat16 && BFloat16Product.IsForbidden ? "the machine code for bf16, for the system does not let code be made" : null;
+            return lacking is null ? null : $"It was drawn without {lacking}; it took longer, and a picture of this seed may differ slightly from one drawn with them.";
+        }
     }
 
     public Checkpoint Checkpoint { get; } // stays open: LoRAs are merged from and taken out to what it says

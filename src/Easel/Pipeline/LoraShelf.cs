@@ -13,6 +13,7 @@ internal sealed class LoraShelf(string? folder) : IDisposable
 {
     private readonly NamedFiles? _files = folder is null ? null : NamedFiles.Loras(folder);
     private readonly Dictionary<string, LoraFile> _open = new(StringComparer.Ordinal);
+    private readonly List<LoraFile> _outdated = []; // a model may still hold their changes
     private readonly Dictionary<string, (DateTime Changed, string? Alias)> _aliases = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Path, string Word), TextualInversion> _words = [];
 
@@ -36,17 +37,19 @@ internal sealed class LoraShelf(string? folder) : IDisposable
 
     public void Dispose()
     {
-        foreach (var lora in _open.Values) lora.Dispose();
+        foreach (var lora in _open.Values.Concat(_outdated)) lora.Dispose();
         foreach (var word in _words.Values) word.Dispose();
     }
 
     private LoraFile Open(string path, string family)
     {
-        if (_open.TryGetValue(path, out var known)) return known;
+        if (_open.TryGetValue(path, out var known) && !known.IsOutdated) return known;
         using (var file = TensorFile.Open(path))
             if (FileKind.Of(file) is { Kind: ModelKind.Other } other)
                 throw new CheckpointException($"{path} is {other.What}, and the model that draws is {family}.");
-        return _open[path] = LoraFile.Open(path);
+        var lora = LoraFile.Open(path);
+        if (known is not null) _outdated.Add(known);
+        return _open[path] = lora;
     }
 
     private TextualInversion WordOf(LoraFile lora, string word)

@@ -40,7 +40,8 @@ internal static class Hardware
     /// <summary>Memory in bytes that can still be taken without swapping, as the system or its container allows.</summary>
     public static long AvailableMemory()
     {
-        var limit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - Environment.WorkingSet; // knows of containers
+        // Knows of containers; but where somebody limited the managed heap it tells of that alone, and weights lie elsewhere.
+        var limit = ProcessLimits.Heap is null ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - Environment.WorkingSet : long.MaxValue;
         if (!OperatingSystem.IsLinux()) return limit;
         foreach (var line in File.ReadLines("/proc/meminfo"))
         {

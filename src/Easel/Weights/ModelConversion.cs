@@ -9,7 +9,6 @@ internal sealed class ModelConversion : IDisposable
     private readonly IDisposable _owner;
     private readonly IReadOnlyDictionary<string, string> _metadata;
     private readonly OrderedDictionary<string, (TensorInfo Info, Slot Slot)> _tensors = [];
-    private Slot? _last;
 
     private ModelConversion(IDisposable owner, IReadOnlyDictionary<string, string>? metadata = null) =>
         (_owner, _metadata) = (owner, metadata ?? new Dictionary<string, string>());
@@ -87,9 +86,7 @@ internal sealed class ModelConversion : IDisposable
 
     private Tensor View(string name)
     {
-        _last?.File.Release(_last.Value.Key); // its memory would otherwise count as ours until the system is short of it
         var (info, slot) = _tensors[name];
-        _last = slot;
         return slot.View().reshape(info.Shape);
     }
 

@@ -1,6 +1,4 @@
 using Easel.Weights.Formats;
-using YamlDotNet.Core;
-using YamlDotNet.RepresentationModel;
 
 namespace Easel.Weights;
 
@@ -48,7 +46,7 @@ internal sealed record ModelSettings
         var yaml = config ?? First(Path.ChangeExtension(checkpoint, ".yaml"), Path.ChangeExtension(checkpoint, ".yml"), Path.Combine(folder, "config.yaml"));
         var settings = yaml is null ? new ModelSettings() : FromYaml(yaml);
         var json = First(Path.Combine(folder, "text_config.json"), Path.Combine(folder, "config.json"));
-        return json is null ? settings : settings.WithText(Json(json));
+        return json is null ? settings : settings.WithText(SettingsFile.Json(json));
 
         static string? First(params string[] candidates) => candidates.FirstOrDefault(File.Exists);
     }
@@ -60,11 +58,11 @@ internal sealed record ModelSettings
     public static ModelSettings InFolder(string folder)
     {
         var settings = new ModelSettings();
-        if (Find("text_encoder/config.json") is { } text) settings = settings.WithText(Json(text));
-        if (Find("unet/config.json") is { } unet) settings = settings.WithUNet(Json(unet));
-        if (Find("vae/config.json") is { } vae) settings = settings.WithVae(Json(vae));
-        if (Find("scheduler/scheduler_config.json") is { } scheduler) settings = settings.WithScheduler(Json(scheduler));
-        return settings;
+        if (Find("text_encoder/config.json") is { } text) settings = settings.WithText(SettingsFile.Json(text));
+        if (Find("unet/config.json") is { } unet) settings = settings.WithUNet(SettingsFile.Json(unet));
+        if (Find("vae/config.json") is { } vae) settings = settings.WithVae(SettingsFile.Json(vae));
+        if (Find("scheduler/scheduler_config.json") is { } scheduler) settings = settings.WithScheduler(SettingsFile.Json(scheduler));
+        return settings.Checked(folder);
 
         string? Find(string name) => File.Exists(Path.Combine(folder, name)) ? Path.Combine(folder, name) : null;
     }
@@ -97,44 +95,47 @@ internal sealed record ModelSettings
 
     private static ModelSettings FromYaml(string path)
     {
-        YamlStream yaml = [];
-        try
-        {
-            using var reader = File.OpenText(path);
-            yaml.Load(reader);
-        }
-        catch (Exception e) when (e is YamlException or IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException($"The configuration file {path} cannot be read: {e.Message}", e);
-        }
-
-        if (yaml.Documents.Count == 0) return new ModelSettings();
-        var parameters = At(yaml.Documents[0].RootNode, "model", "params");
+        if (SettingsFile.Yaml(path) is not { } root) return new ModelSettings();
+        var parameters = At(root, "model", "params");
         var unet = At(parameters, "unet_config", "params");
         return new ModelSettings
         {
-            Parameterization = Scalar(parameters, "parameterization") ?? (parameters is null ? null : "eps"), // the original's default where it is not given
-            BetaStart = ScalarNumber(parameters, "linear_start"),
-            BetaEnd = ScalarNumber(parameters, "linear_end"),
-            LatentScale = ScalarNumber(parameters, "scale_factor"),
-            Heads = (int?)ScalarNumber(unet, "num_heads") is > 0 and { } heads ? [heads] : null,
-            HeadWidth = (int?)ScalarNumber(unet, "num_head_channels") is > 0 and { } width ? width : null,
-            DisabledSelfAttention = At(unet, "disable_self_attentions") is YamlSequenceNode list ? [.. list.Select(n =>
-                bool.TryParse(n.ToString(), out var b) && b)] : null,
-            MaxNoiseLevel = (int?)ScalarNumber(At(parameters, "low_scale_config", "params"), "max_noise_level"),
-        };
+            Parameterization = At(parameters, "parameterization") as string ?? (parameters is null ? null : "eps"), // the original's default
+            BetaStart = NumberAt(parameters, "linear_start"),
+            BetaEnd = NumberAt(parameters, "linear_end"),
+            LatentScale = NumberAt(parameters, "scale_factor"),
+            Heads = (int?)NumberAt(unet, "num_heads") is > 0 and { } heads ? [heads] : null,
+            HeadWidth = (int?)NumberAt(unet, "num_head_channels") is > 0 and { } width ? width : null,
+            DisabledSelfAttention = At(unet, "disable_self_attentions") is List<object> list
+                ? [.. list.Select(item => item is string text && bool.TryParse(text, out var isSo) && isSo)] : null,
+            MaxNoiseLevel = (int?)NumberAt(parameters, "low_scale_config", "params", "max_noise_level"),
+        }.Checked(path);
 
-        static YamlNode? At(YamlNode? node, params string[] names)
+        static object? At(object? value, params ReadOnlySpan<string> names)
         {
-            foreach (var name in names)
-                node = node is YamlMappingNode map && map.Children.TryGetValue(new YamlScalarNode(name), out var child) ? child : null;
-            return node;
+            foreach (var name in names) value = (value as Dictionary<string, object>)?.GetValueOrDefault(name);
+            return value;
         }
 
-        static string? Scalar(YamlNode? node, string name) => (At(node, name) as YamlScalarNode)?.Value;
+        static double? NumberAt(object? value, params ReadOnlySpan<string> names) =>
+            double.TryParse(At(value, names) as string, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : null;
+    }
 
-        static double? ScalarNumber(YamlNode? node, string name) =>
-            double.TryParse(Scalar(node, name), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : null;
+    /// <summary>Refuses numbers with which nothing can be computed.</summary>
+    private ModelSettings Checked(string path)
+    {
+        Check("first beta", BetaStart, beta => beta is > 0 and < 1);
+        Check("last beta", BetaEnd, beta => beta is > 0 and < 1);
+        Check("latent scale", LatentScale, scale => scale is > 0 and < 1000);
+        Check("highest noise level", MaxNoiseLevel, level => level is >= 0 and < 10_000);
+        if (Heads is { Count: 0 }) throw new CheckpointException($"The configuration of {path} lists no numbers of heads where there should be some.");
+        return this;
+
+        void Check(string what, double? value, Func<double, bool> isPossible)
+        {
+            if (value is { } number && !isPossible(number))
+                throw new CheckpointException(string.Create(CultureInfo.InvariantCulture, $"The configuration of {path} says that the {what} is {number}, which cannot be."));
+        }
     }
 
     private ModelSettings WithText(JsonElement json)
@@ -175,20 +176,6 @@ internal sealed record ModelSettings
         Scheduler = Text(json, "_class_name"),
         ZeroTerminalSnr = json.TryGetProperty("rescale_betas_zero_snr", out var zero) && zero.ValueKind == JsonValueKind.True,
     };
-
-    private static JsonElement Json(string path)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            if (document.RootElement.ValueKind == JsonValueKind.Object) return document.RootElement.Clone();
-            throw new CheckpointException($"The configuration file {path} is not a JSON object.");
-        }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException($"The configuration file {path} cannot be read: {e.Message}", e);
-        }
-    }
 
     private static JsonElement? Object(JsonElement json, string name) =>
         json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object ? value : null;

@@ -17,12 +17,8 @@ internal readonly record struct Slot(TensorFile File, string Key, int Part = 0, 
         }
     }
 
-    /// <summary>The values as they are stored, lying over the file: not to be written to.</summary>
-    public Tensor View()
-    {
-        var stored = File.View(Key);
-        return Parts > 1 ? stored.narrow(0, Part * (stored.shape[0] / Parts), stored.shape[0] / Parts) : stored;
-    }
+    /// <summary>Reads the values as they are stored.</summary>
+    public Tensor View() => File.View(Key, Part, Parts);
 }
 
 /// <summary>The tensors of one network under the network's own parameter names, wherever and under whatever names they are stored.</summary>
@@ -97,8 +93,7 @@ internal sealed class StateDict
             using var inference = inference_mode(); // the views are not ours to track
             var slot = _slots[name];
             layer.Packs = packs;
-            layer.Assign(own, slot.View().reshape(shape).to(type, device, copy: true).contiguous().DetachFromDisposeScope());
-            slot.File.Release(slot.Key);
+            layer.Assign(own, slot.View().reshape(shape).to(type, device).contiguous().DetachFromDisposeScope());
             onTensor?.Invoke();
         }
     }

@@ -275,4 +275,21 @@ public sealed class ImageFileTests : IDisposable
 
     private static byte[] PngWithHeader(byte[] header) =>
         [.. PngFile.Signature, .. Chunk("IHDR", header), .. Chunk("IDAT", [0x78, 0x9C, 3, 0, 0, 0, 0, 1]), .. Chunk("IEND", [])];
+
+    [Fact]
+    public void SizeIsToldByTheHeaderAndRefusedByIt()
+    {
+        var file = ImageFile.Encode(new RgbImage(30, 20), ImageFormat.Png);
+        Assert.Equal((30, 20), ImageFile.SizeOf(new MemoryStream(file), "a picture"));
+        // A header that claims 16384 x 16384 over the pixels of 30 x 20: within the sides that are read, beyond the pixels.
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(file.AsSpan(16), 16384);
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(file.AsSpan(20), 16384);
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(file.AsSpan(29), System.IO.Hashing.Crc32.HashToUInt32(file.AsSpan(12, 17)));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (var read in (Action[])[() => ImageFile.Load(new MemoryStream(file), "a picture"), () => ImageFile.LoadMask(new MemoryStream(file), "a picture"),
+            () => ImageFile.LoadWithAlpha(new MemoryStream(file), "a picture"), () => ImageFile.LoadGray16(new MemoryStream(file), "a picture"),
+            () => ImageFile.SizeOf(new MemoryStream(file), "a picture")])
+            Assert.Contains("268435456 in all", Assert.Throws<EaselException>(read).Message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4 << 20);
+    }
 }

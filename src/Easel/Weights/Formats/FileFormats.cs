@@ -40,7 +40,7 @@ internal static class FileFormats
 
     /// <summary>The format of <paramref name="file"/>.</summary>
     /// <exception cref="CheckpointException">It is none of them; the message says what it looks like.</exception>
-    public static FileFormat Of(MappedFile file)
+    public static FileFormat Of(ModelBytes file)
     {
         var head = file.Span(0, (int)Math.Min(file.Length, 4096));
         if (head.StartsWith("PK\x03\x04"u8) || head.StartsWith("PK\x05\x06"u8)) return FileFormat.TorchZip;

@@ -15,36 +15,36 @@ internal static class LegacyTorch
 
     /// <summary>Reads the pickles and finds the tensors; the result owns <paramref name="file"/> from then on.</summary>
     /// <exception cref="CheckpointException">The file is damaged, hostile, or a pickle of something else.</exception>
-    public static TensorFile Read(MappedFile file)
+    public static TensorFile Read(ModelBytes file)
     {
         var storages = new PickledStorages();
-        long at = 0;
-        if (Next(file, storages, ref at) is not BigInteger magic || magic != Magic)
+        var pickles = file.Span(0, (int)Math.Min(file.Length, Unpickler.LongestPickle));
+        var at = 0;
+        if (Next(file, pickles, storages, ref at) is not BigInteger magic || magic != Magic)
             throw file.Refuse("is a pickle, and not one that PyTorch writes; Easel reads safetensors and PyTorch checkpoints");
-        if (Next(file, storages, ref at) is not Protocol)
+        if (Next(file, pickles, storages, ref at) is not Protocol)
             throw file.Refuse($"is a PyTorch checkpoint of a protocol that Easel does not know; {Protocol} is the one it does");
-        if (Next(file, storages, ref at) is not PickledDict system)
+        if (Next(file, pickles, storages, ref at) is not PickledDict system)
             throw file.Refuse("is a damaged PyTorch checkpoint (it lacks the facts of the system that wrote it)");
         if (system.Find("little_endian") is false) throw file.Refuse("was written on a big-endian machine, and Easel reads little-endian files");
 
-        var state = TorchState.Of(file, Next(file, storages, ref at));
-        if (Next(file, storages, ref at) is not PickledList keys) throw file.Refuse("is a damaged PyTorch checkpoint (it lacks the list of its storages)");
+        var state = TorchState.Of(file, Next(file, pickles, storages, ref at));
+        if (Next(file, pickles, storages, ref at) is not PickledList keys) throw file.Refuse("is a damaged PyTorch checkpoint (it lacks the list of its storages)");
         var starts = Starts(file, storages, keys, at);
 
         var places = new OrderedDictionary<string, TensorPlace>();
         foreach (var (name, tensor) in state.Tensors) places.Add(name, tensor.Place(starts[tensor.Storage.Key], null));
-        return new MappedTensors(file, places) { Extras = state.Extras, Remarks = state.Remarks };
+        return new FileTensors(file, places) { Extras = state.Extras, Remarks = state.Remarks };
     }
 
-    private static object? Next(MappedFile file, PickledStorages storages, ref long at)
+    private static object? Next(ModelBytes file, ReadOnlySpan<byte> pickles, PickledStorages storages, ref int at)
     {
-        var rest = (int)Math.Min(file.Length - at, Unpickler.LongestPickle);
-        var (value, length) = Unpickler.Read(file, file.Span(at, rest), storages);
+        var (value, length) = Unpickler.Read(file, pickles[at..], storages);
         at += length;
         return value;
     }
 
-    private static Dictionary<string, long> Starts(MappedFile file, PickledStorages storages, PickledList keys, long at)
+    private static Dictionary<string, long> Starts(ModelBytes file, PickledStorages storages, PickledList keys, long at)
     {
         var starts = new Dictionary<string, long>();
         foreach (var item in keys.Items)

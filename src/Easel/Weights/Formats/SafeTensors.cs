@@ -15,7 +15,7 @@ internal static class SafeTensors
     private const int LengthField = 8;
 
     /// <summary>Parses and checks the header of <paramref name="file"/>, which the result owns from then on.</summary>
-    public static TensorFile Read(MappedFile file)
+    public static TensorFile Read(ModelBytes file)
     {
         var length = file.UInt64(0);
         if (length > LongestHeader) throw file.Refuse($"says its safetensors header has {length} bytes, and {LongestHeader} are allowed");
@@ -37,7 +37,7 @@ internal static class SafeTensors
         }
     }
 
-    private static MappedTensors Parse(MappedFile file, ReadOnlySpan<byte> header)
+    private static FileTensors Parse(ModelBytes file, ReadOnlySpan<byte> header)
     {
         // Object, tensor, list: nothing in a header is deeper.
         var json = new Utf8JsonReader(header, new JsonReaderOptions { MaxDepth = 4 });
@@ -71,10 +71,10 @@ internal static class SafeTensors
         while (json.Read()) { } // only blanks may follow; anything else throws
 
         Account(file, ranges, file.Length - data);
-        return new MappedTensors(file, places) { Metadata = metadata };
+        return new FileTensors(file, places) { Metadata = metadata };
     }
 
-    private static void ReadMetadata(MappedFile file, ref Utf8JsonReader json, OrderedDictionary<string, string> metadata)
+    private static void ReadMetadata(ModelBytes file, ref Utf8JsonReader json, OrderedDictionary<string, string> metadata)
     {
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
@@ -85,7 +85,7 @@ internal static class SafeTensors
         }
     }
 
-    private static (StoredType Type, long[] Shape, long Begin, long End) ReadTensor(MappedFile file, ref Utf8JsonReader json, string name)
+    private static (StoredType Type, long[] Shape, long Begin, long End) ReadTensor(ModelBytes file, ref Utf8JsonReader json, string name)
     {
         StoredType? type = null;
         long[]? shape = null, offsets = null;
@@ -117,7 +117,7 @@ internal static class SafeTensors
         return (type, shape, begin, end);
     }
 
-    private static long[] ReadNumbers(MappedFile file, ref Utf8JsonReader json, string name, string field)
+    private static long[] ReadNumbers(ModelBytes file, ref Utf8JsonReader json, string name, string field)
     {
         if (json.TokenType != JsonTokenType.StartArray) throw file.Refuse($"has {field} of {Quoted.Name(name)} that are no list");
         var numbers = new List<long>();
@@ -131,11 +131,11 @@ internal static class SafeTensors
         return [.. numbers];
     }
 
-    private static long CheckedSize(MappedFile file, string name, StoredType type, long[] shape) =>
+    private static long CheckedSize(ModelBytes file, string name, StoredType type, long[] shape) =>
         TensorRules.Bytes(shape, type) ?? throw file.Refuse($"gives {Quoted.Name(name)} the shape [{string.Join(", ", shape)}], which no computer can hold");
 
     // In the order of their places the tensors must tile the data: no overlap, no hole, nothing left over.
-    private static void Account(MappedFile file, List<(long Begin, long End, string Name)> ranges, long length)
+    private static void Account(ModelBytes file, List<(long Begin, long End, string Name)> ranges, long length)
     {
         ranges.Sort((a, b) => a.Begin != b.Begin ? a.Begin.CompareTo(b.Begin) : a.End.CompareTo(b.End));
         var reached = 0L;

@@ -39,9 +39,9 @@ internal sealed class ShardedTensors : TensorFile
         }
     }
 
-    public override Tensor View(string name) => Find(name).View(name);
+    public override bool IsOutdated => _shards.Any(shard => shard.IsOutdated);
 
-    public override void Release(string name) => Find(name).Release(name);
+    public override Tensor View(string name, int part, int parts) => Find(name).View(name, part, parts);
 
     public override void Dispose()
     {
@@ -62,7 +62,7 @@ internal sealed class ShardedTensors : TensorFile
 
     private static List<(string Name, string File)> ReadIndex(string index)
     {
-        using var file = MappedFile.Open(index);
+        using var file = ModelBytes.Open(index);
         if (file.Length > LongestIndex) throw file.Refuse($"has {file.Length} bytes, and an index of weights has at most {LongestIndex}");
         try
         {

@@ -1,6 +1,6 @@
 namespace Easel.Weights.Formats;
 
-/// <summary>A file of named tensors, of whatever format, mapped and not yet read: safetensors, or a checkpoint of PyTorch's in its zip or its older form.
+/// <summary>A file of named tensors, of whatever format, open and not yet read: safetensors, or a checkpoint of PyTorch's in its zip or its older form.
 /// Opening it parses and checks everything but the values; nothing in the file is ever executed.</summary>
 internal abstract class TensorFile(string path) : IDisposable
 {
@@ -19,22 +19,26 @@ internal abstract class TensorFile(string path) : IDisposable
     /// <summary>What was knowingly left aside, for a person to read.</summary>
     public IReadOnlyList<string> Remarks { get; init; } = [];
 
-    /// <summary>The tensor called <paramref name="name"/>, on the CPU, in the type the file stores (<see cref="TensorInfo.DType"/>). Where the file allows it
-    /// the tensor lies over the mapped file itself: it must not be written to and is valid until this object is disposed. The caller owns it.</summary>
-    /// <exception cref="CheckpointException">The file has no such tensor, or nothing can hold its type.</exception>
-    public abstract Tensor View(string name);
+    /// <summary>Whether the file at the path is another by now than the one that was opened.</summary>
+    public abstract bool IsOutdated { get; }
 
-    /// <summary>Lets the system take back the memory that reading the tensor has filled. Views of it stay valid.</summary>
-    public abstract void Release(string name);
+    /// <summary>Reads the tensor called <paramref name="name"/>, on the CPU, in the type the file stores (<see cref="TensorInfo.DType"/>). The caller owns
+    /// it.</summary>
+    /// <exception cref="CheckpointException">The file has no such tensor, nothing can hold its type, or it was changed since it was opened.</exception>
+    public Tensor View(string name) => View(name, 0, 1);
 
-    /// <summary>Closes the file; views of it are invalid from here on.</summary>
+    /// <summary>Reads one of several equal parts of a tensor along its first dimension.</summary>
+    /// <inheritdoc cref="View(string)"/>
+    public abstract Tensor View(string name, int part, int parts);
+
+    /// <summary>Closes the file.</summary>
     public abstract void Dispose();
 
     /// <summary>Opens the model file at <paramref name="path"/>. What it is, its content says; its name plays no part.</summary>
     /// <exception cref="CheckpointException">It is damaged, hostile, or something else than a model file.</exception>
     public static TensorFile Open(string path)
     {
-        var file = MappedFile.Open(path);
+        var file = ModelBytes.Open(path);
         try
         {
             return FileFormats.Of(file) switch
@@ -49,5 +53,14 @@ internal abstract class TensorFile(string path) : IDisposable
             file.Dispose();
             throw;
         }
+    }
+
+    /// <summary>A part of a tensor in memory of its own.</summary>
+    protected static Tensor Narrowed(Tensor whole, int part, int parts)
+    {
+        if (parts == 1) return whole;
+        using var scope = NewDisposeScope();
+        var rows = whole.shape[0] / parts;
+        return whole.narrow(0, part * rows, rows).clone().MoveToOuterDisposeScope();
     }
 }

@@ -1,7 +1,7 @@
 namespace Easel.Weights.Formats;
 
 /// <summary>What a model file says of one tensor, before any of it is read.</summary>
-/// <param name="DType">The type of the tensor that <see cref="TensorFile.View"/> gives.</param>
+/// <param name="DType">The type of the tensor that <see cref="TensorFile.View(string)"/> gives.</param>
 /// <param name="Shape">Its dimensions; none for a single number.</param>
 /// <param name="Stored">The type's name in the file, as safetensors spells it ("F16", "F8_E4M3", "U64").</param>
 internal sealed record TensorInfo(ScalarType DType, long[] Shape, string Stored)

@@ -4,7 +4,7 @@ namespace Easel.Weights.Formats;
 internal static unsafe partial class TensorOver
 {
     /// <summary>A CPU tensor, contiguous, over <paramref name="data"/>: no copy unless <paramref name="dtype"/> differs from the stored type. The memory must
-    /// outlive the tensor, and where it is mapped for reading only, writing to the tensor ends the process.</summary>
+    /// outlive the tensor.</summary>
     public static Tensor Memory(byte* data, ReadOnlySpan<long> shape, sbyte storedCode, ScalarType dtype)
     {
         // TorchSharp knows where its native library lies; it must have loaded it before the name below is looked up.

@@ -28,7 +28,7 @@ internal sealed class TorchState
 
     /// <summary>Looks through the value of a checkpoint's pickle.</summary>
     /// <exception cref="CheckpointException">It holds no tensors by name.</exception>
-    public static TorchState Of(MappedFile file, object? root)
+    public static TorchState Of(ModelBytes file, object? root)
     {
         if (root is not (PickledDict or PickledObject)) throw file.Refuse("holds no dictionary of tensors, so it is no checkpoint Easel can use");
         var state = new TorchState();
@@ -43,7 +43,7 @@ internal sealed class TorchState
         return state._tensors.Count > 0 ? state : throw file.Refuse("holds no tensors, so it is no checkpoint Easel can use");
     }
 
-    private void Collect(MappedFile file, object container, string prefix, bool atTop, int depth)
+    private void Collect(ModelBytes file, object container, string prefix, bool atTop, int depth)
     {
         // A container may be listed twice, or contain itself: the first time counts.
         if (depth > Deepest || !_seen.Add(container))
@@ -72,7 +72,7 @@ internal sealed class TorchState
         }
     }
 
-    private void Add(MappedFile file, string name, PickledTensor tensor)
+    private void Add(ModelBytes file, string name, PickledTensor tensor)
     {
         _tensors[name] = tensor;
         if (_tensors.Count > MostTensors) throw file.Refuse($"holds more than {MostTensors} tensors, more than any model");

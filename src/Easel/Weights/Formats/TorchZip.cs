@@ -9,7 +9,7 @@ internal static class TorchZip
 
     /// <summary>Reads the archive's pickle and finds its tensors; the result owns <paramref name="file"/> from then on.</summary>
     /// <exception cref="CheckpointException">The archive or its pickle is damaged, hostile, or something else than a checkpoint.</exception>
-    public static TensorFile Read(MappedFile file)
+    public static TensorFile Read(ModelBytes file)
     {
         var entries = ZipDirectory.Read(file);
         var root = Root(file, entries);
@@ -33,11 +33,11 @@ internal static class TorchZip
             var entry = entries[root + "data/" + tensor.Storage.Key];
             places.Add(name, entry.Deflated ? tensor.Place(0, entry) : tensor.Place(entry.Start, null));
         }
-        return new MappedTensors(file, places) { Extras = state.Extras, Remarks = state.Remarks };
+        return new FileTensors(file, places) { Extras = state.Extras, Remarks = state.Remarks };
     }
 
     // The folder's name is the file's own when it was saved. Another folder further on is not looked at.
-    private static string Root(MappedFile file, OrderedDictionary<string, ZipEntry> entries)
+    private static string Root(ModelBytes file, OrderedDictionary<string, ZipEntry> entries)
     {
         foreach (var name in entries.Keys)
         {
@@ -51,7 +51,7 @@ internal static class TorchZip
         throw file.Refuse("is a zip archive without a data.pkl, so PyTorch did not write it as a checkpoint; if a model is packed inside, unpack it first");
     }
 
-    private static ReadOnlySpan<byte> Content(MappedFile file, ZipEntry entry)
+    private static ReadOnlySpan<byte> Content(ModelBytes file, ZipEntry entry)
     {
         if (entry.Size > Unpickler.LongestPickle)
             throw file.Refuse($"has {Quoted.Name(entry.Name)} of {entry.Size} bytes, and {Unpickler.LongestPickle} are allowed");

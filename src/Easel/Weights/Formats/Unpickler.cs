@@ -29,7 +29,7 @@ internal ref struct Unpickler
     /// <summary>Reads the pickle that <paramref name="data"/> begins with.</summary>
     /// <param name="data">The pickle; what follows it is not looked at.</param>
     /// <param name="storages">Takes note of the storages that tensors refer to.</param> <returns>The value, and how many bytes the pickle takes.</returns>
-    public static (object? Value, int Length) Read(MappedFile file, ReadOnlySpan<byte> data, PickledStorages storages)
+    public static (object? Value, int Length) Read(ModelBytes file, ReadOnlySpan<byte> data, PickledStorages storages)
     {
         try
         {

@@ -12,21 +12,21 @@ internal sealed record ZipEntry(string Name, long Start, long PackedSize, long S
     public bool Plausible => Deflated ? Size / BestDeflate <= PackedSize : Size == PackedSize;
 
     /// <summary>Reads the inflated bytes one after another.</summary>
-    public ZipInflater Inflate(MappedFile file) => new(file, this);
+    public ZipInflater Inflate(ModelBytes file) => new(file, this);
 }
 
 /// <summary>Inflates one entry, exactly as far as it is asked to: what an entry claims to hold costs nothing.</summary>
 internal sealed class ZipInflater : IDisposable
 {
-    private readonly MappedFile _file;
+    private readonly ModelBytes _file;
     private readonly ZipEntry _entry;
     private readonly DeflateStream _stream;
 
     /// <summary>Begins at the entry's first byte.</summary>
-    public unsafe ZipInflater(MappedFile file, ZipEntry entry)
+    public ZipInflater(ModelBytes file, ZipEntry entry)
     {
         (_file, _entry) = (file, entry);
-        _stream = new DeflateStream(new UnmanagedMemoryStream(file.Pointer(entry.Start, entry.PackedSize), entry.PackedSize), CompressionMode.Decompress);
+        _stream = new DeflateStream(file.Stream(entry.Start, entry.PackedSize), CompressionMode.Decompress);
     }
 
     /// <summary>Fills <paramref name="destination"/> with the bytes that follow.</summary>
@@ -62,7 +62,7 @@ internal static class ZipDirectory
     private const int LargestDirectory = 256 << 20;
 
     /// <summary>The entries of <paramref name="file"/> in the directory's order, each checked to lie inside the file.</summary>
-    public static OrderedDictionary<string, ZipEntry> Read(MappedFile file)
+    public static OrderedDictionary<string, ZipEntry> Read(ModelBytes file)
     {
         var end = FindEnd(file);
         var record = file.Span(end, EndSize);
@@ -82,7 +82,7 @@ internal static class ZipDirectory
         return entries;
     }
 
-    private static long FindEnd(MappedFile file)
+    private static long FindEnd(ModelBytes file)
     {
         // The record is the last thing in the file, but for a comment whose length it gives.
         var tail = (int)Math.Min(file.Length, EndSize + LongestComment);
@@ -92,7 +92,7 @@ internal static class ZipDirectory
         throw file.Refuse("is cut short: it begins as a zip archive, as PyTorch writes, and its end is missing; its download or copy did not finish");
     }
 
-    private static (long End, long Count, long Size, long Start) ReadEnd64(MappedFile file, long end)
+    private static (long End, long Count, long Size, long Start) ReadEnd64(ModelBytes file, long end)
     {
         if (end < Locator64Size) throw Damaged(file, "its zip64 record is missing");
         var locator = file.Span(end - Locator64Size, Locator64Size);
@@ -104,7 +104,7 @@ internal static class ZipDirectory
         return (at, (long)U64(record, 32), (long)U64(record, 40), (long)U64(record, 48));
     }
 
-    private static (ZipEntry Entry, int Length) ReadEntry(MappedFile file, ReadOnlySpan<byte> directory, long dataEnd)
+    private static (ZipEntry Entry, int Length) ReadEntry(ModelBytes file, ReadOnlySpan<byte> directory, long dataEnd)
     {
         if (directory.Length < EntrySize || U32(directory, 0) != EntrySignature) throw Damaged(file, "its list of contents breaks off");
         int flags = U16(directory, 8), method = U16(directory, 10);
@@ -132,7 +132,7 @@ internal static class ZipDirectory
     }
 
     // A field of 32 ones means: see the zip64 extra field, which holds just those that did not fit, in this order.
-    private static void Extend(MappedFile file, ReadOnlySpan<byte> extra, ref long size, ref long packed, ref long local)
+    private static void Extend(ModelBytes file, ReadOnlySpan<byte> extra, ref long size, ref long packed, ref long local)
     {
         while (extra.Length >= 4)
         {
@@ -150,7 +150,7 @@ internal static class ZipDirectory
         }
     }
 
-    private static void Take(MappedFile file, ref ReadOnlySpan<byte> fields, ref long value)
+    private static void Take(ModelBytes file, ref ReadOnlySpan<byte> fields, ref long value)
     {
         if (value != 0xFFFFFFFF) return;
         if (fields.Length < 8) throw Damaged(file, "a zip64 field is missing");
@@ -158,7 +158,7 @@ internal static class ZipDirectory
         fields = fields[8..];
     }
 
-    private static CheckpointException Damaged(MappedFile file, string what) => file.Refuse($"is a damaged zip archive ({what}); fetch it again");
+    private static CheckpointException Damaged(ModelBytes file, string what) => file.Refuse($"is a damaged zip archive ({what}); fetch it again");
 
     private static int U16(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt16LittleEndian(bytes[at..]);
     private static uint U32(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);

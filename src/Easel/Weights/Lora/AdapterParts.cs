@@ -21,19 +21,12 @@ internal sealed class AdapterParts(TensorFile file, string layer, IReadOnlyDicti
     {
         if (!keys.TryGetValue(part, out var key)) return null;
         using var scope = NewDisposeScope();
-        var stored = file.View(key);
-        if (stored.numel() != 1) throw new CheckpointException($"{file.Path} is damaged: {Quoted.Name(key)} is not one number.");
-        return stored.to(ScalarType.Float64).item<double>();
+        if (file.Tensors[key].ElementCount != 1) throw new CheckpointException($"{file.Path} is damaged: {Quoted.Name(key)} is not one number.");
+        return file.View(key).to(ScalarType.Float64).item<double>();
     }
 
     /// <summary>The values of a part in fp32.</summary>
-    public Tensor Read(string part, Device device)
-    {
-        var key = keys[part];
-        var tensor = file.View(key).to(ScalarType.Float32, device, copy: true);
-        file.Release(key);
-        return tensor;
-    }
+    public Tensor Read(string part, Device device) => file.View(keys[part]).to(ScalarType.Float32, device);
 
     /// <summary>That the parts do not go together.</summary>
     public CheckpointException Misshaped() =>

@@ -6,8 +6,6 @@ namespace Easel.Weights.Lora;
 /// a LoRA in the narrow sense, or one of the adapters that people use in its place. The file is open, and read only when the change is made.</summary>
 internal sealed class LoraFile : IDisposable
 {
-    private const int LongestSettings = 1 << 20;
-
     /// <summary>How wide the contexts are that layers of cross-attention look at, by which adapters are told apart.</summary>
     private static readonly (long Width, string Family)[] Contexts =
         [(768, "Stable Diffusion 1"), (1024, "Stable Diffusion 2"), (2048, "Stable Diffusion XL"), (1280, "the refiner of Stable Diffusion XL")];
@@ -68,6 +66,9 @@ internal sealed class LoraFile : IDisposable
     /// <exception cref="CheckpointException">It is damaged.</exception>
     public TextualInversion Word(string name) => TextualInversion.In(_file, $"{LoraKeys.Embedding}{name}.", name);
 
+    /// <summary>Whether there is another file at its path by now, or none.</summary>
+    public bool IsOutdated => _file.IsOutdated;
+
     public void Dispose() => _file.Dispose();
 
     private void Read()
@@ -127,24 +128,26 @@ internal sealed class LoraFile : IDisposable
     {
         if (_file.Metadata.TryGetValue("lora_adapter_metadata", out var metadata)) return Alpha(metadata, network + ".");
         if (!_file.Tensors.Keys.First().StartsWith("base_model.model.", StringComparison.Ordinal)) return null;
-        var beside = new FileInfo(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", "adapter_config.json"));
-        return beside is { Exists: true, Length: < LongestSettings } ? Alpha(File.ReadAllText(beside.FullName), "") : null;
+        var beside = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", "adapter_config.json");
+        return File.Exists(beside) ? ScaleIn(SettingsFile.Json(beside), "") : null;
 
         SettingsScale? Alpha(string json, string prefix)
         {
             try
             {
-                using var settings = JsonDocument.Parse(json);
-                var root = settings.RootElement;
-                if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty(prefix + "lora_alpha", out var alpha)
-                    || alpha.ValueKind != JsonValueKind.Number) return null;
-                var rootOfRank = root.TryGetProperty(prefix + "use_rslora", out var stabilised) && stabilised.ValueKind == JsonValueKind.True;
-                return new SettingsScale(alpha.GetDouble(), rootOfRank);
+                return ScaleIn(SettingsFile.JsonObject(Encoding.UTF8.GetBytes(json)), prefix);
             }
-            catch (JsonException e)
+            catch (Exception e) when (e is JsonException or InvalidOperationException)
             {
                 throw new CheckpointException($"The settings of {Path} are not well formed, so that its strength is not known.", e);
             }
+        }
+
+        static SettingsScale? ScaleIn(JsonElement? settings, string prefix)
+        {
+            if (settings is not { } root || !root.TryGetProperty(prefix + "lora_alpha", out var alpha) || alpha.ValueKind != JsonValueKind.Number) return null;
+            var rootOfRank = root.TryGetProperty(prefix + "use_rslora", out var stabilised) && stabilised.ValueKind == JsonValueKind.True;
+            return new SettingsScale(alpha.GetDouble(), rootOfRank);
         }
     }
 }

@@ -4,8 +4,8 @@ namespace Easel.Weights.Lora;
 
 /// <summary>Merges LoRAs into a loaded model's weights and takes them out again. Every weight is computed from what the checkpoint says, in fp32, and rounded
 /// once to the precision the model runs in: nothing adds up however often LoRAs change, and without any the weights are bit for bit what loading made them.
-/// That is why the original weights are read from the checkpoint again and not kept: the file is mapped and costs no memory, while copies of all touched layers
-/// would hold most of the UNet a second time.</summary>
+/// That is why the original weights are read from the checkpoint again and not kept: copies of all touched layers would hold most of the UNet a second
+/// time.</summary>
 /// <param name="targets">What there is to change.</param>
 internal sealed class LoraMerge(LoraTargets targets)
 {
@@ -54,7 +54,6 @@ internal sealed class LoraMerge(LoraTargets targets)
         if (target.Layer.Placement.Device.type == TorchSharp.DeviceType.META) return;
         using var scope = NewDisposeScope();
         var (type, device) = target.Layer.Placement;
-        target.Layer.Assign(target.Parameter, target.Changed(changes, device).to(type, device, copy: true).contiguous().DetachFromDisposeScope());
-        target.Slot.File.Release(target.Slot.Key);
+        target.Layer.Assign(target.Parameter, target.Changed(changes, device).to(type, device).contiguous().DetachFromDisposeScope());
     }
 }

@@ -35,7 +35,7 @@ internal sealed record LoraTarget(string Description, string Original, bool IsTe
         using var scope = NewDisposeScope();
         var value = Slot.View().reshape(Shape);
         if (changes.Count == 0) return value.MoveToOuterDisposeScope();
-        value = value.to(ScalarType.Float32, device, copy: true);
+        value = value.to(ScalarType.Float32, device);
         var original = changes.Any(change => change.Layer.LooksAtOriginal) ? value.clone() : value;
         foreach (var (layer, scale, rank) in changes) layer.AddTo(value, original, scale, rank);
         return value.MoveToOuterDisposeScope();

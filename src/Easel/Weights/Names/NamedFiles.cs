@@ -53,10 +53,7 @@ internal sealed class NamedFiles(string folder, params string[] extensions)
     /// <summary>The paths of all files, in the order in which they count.</summary>
     public IReadOnlyList<string> Files()
     {
-        if (!Directory.Exists(folder)) return [];
-        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, MaxRecursionDepth = 8 };
-        var all = Directory.EnumerateFiles(folder, "*", options)
-            .Where(path => extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase));
+        var all = FolderTree.Files(folder).Where(path => extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase));
         // Of two files of one name the one nearer the top counts, then the first by its whole path: not the one that the disk happens to list first.
         return [.. all.OrderBy(p => p.Count(c => c == Path.DirectorySeparatorChar)).ThenBy(p => p, StringComparer.Ordinal)];
     }

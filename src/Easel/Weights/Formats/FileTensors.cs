@@ -7,50 +7,51 @@ namespace Easel.Weights.Formats;
 /// <param name="Packed">The deflated zip entry that holds the storage, or null when the storage lies in the file as it is.</param>
 internal sealed record TensorPlace(StoredType Type, long[] Shape, long[]? Strides, long Start, long Reach, ZipEntry? Packed);
 
-/// <summary>The tensors of one mapped file. The readers of the formats find out where each tensor lies; from there on all formats are the same.</summary>
-internal sealed unsafe class MappedTensors(MappedFile file, OrderedDictionary<string, TensorPlace> places) : TensorFile(file.Path)
+/// <summary>The tensors of one file. The readers of the formats find out where each tensor lies; from there on all formats are the same.</summary>
+internal sealed unsafe class FileTensors(ModelBytes file, OrderedDictionary<string, TensorPlace> places) : TensorFile(file.Path)
 {
     private const int Chunk = 16 << 20;
 
     public override IReadOnlyDictionary<string, TensorInfo> Tensors { get; } = Describe(places);
 
-    public override Tensor View(string name)
+    public override bool IsOutdated => file.IsOutdated;
+
+    public override Tensor View(string name, int part, int parts)
     {
         var place = Find(name);
         if (place.Type.DType is not { } dtype) throw file.Refuse($"stores {Quoted.Name(name)} as {place.Type.Name}, a type Easel has no tensors of");
-        if (place.Reach == 0) return empty(place.Shape, dtype);
-        if (place.Strides is not { } strides) return Elements(place, place.Shape, dtype);
+        if (place.Strides is not { } strides) return Elements(Part(place, part, parts), dtype);
 
         using var scope = NewDisposeScope();
-        return Elements(place, [place.Reach], dtype).as_strided(place.Shape, strides).MoveToOuterDisposeScope();
-    }
-
-    public override void Release(string name)
-    {
-        var place = Find(name);
-        if (place.Packed is { } packed) file.Release(packed.Start, packed.PackedSize);
-        else file.Release(place.Start, place.Reach * place.Type.Size);
+        var whole = place.Reach == 0 ? empty(place.Shape, dtype) : Elements(place with { Shape = [place.Reach] }, dtype).as_strided(place.Shape, strides);
+        return Narrowed(whole, part, parts).MoveToOuterDisposeScope();
     }
 
     public override void Dispose() => file.Dispose();
 
-    // The elements in the order they are stored, in the given shape: in place where that is possible.
-    private Tensor Elements(TensorPlace place, long[] shape, ScalarType dtype)
+    /// <summary>One of several equal parts along the first dimension, which lie one behind the other.</summary>
+    private static TensorPlace Part(TensorPlace place, int part, int parts)
     {
-        var bytes = place.Reach * place.Type.Size;
-        var inPlace = place.Packed is null ? file.Pointer(place.Start, bytes) : null;
-        if (inPlace != null && (nint)inPlace % place.Type.Size == 0) return TensorOver.Memory(inPlace, shape, place.Type.Code, dtype);
+        if (parts == 1 || place.Shape.Length == 0) return place;
+        var rows = place.Shape[0] / parts;
+        var reach = rows == 0 ? 0 : place.Reach / place.Shape[0] * rows;
+        return place with { Shape = [rows, .. place.Shape[1..]], Start = place.Start + part * reach * place.Type.Size, Reach = reach };
+    }
 
+    // The elements in the order they are stored, in the shape of the place.
+    private Tensor Elements(TensorPlace place, ScalarType dtype)
+    {
+        if (place.Reach == 0) return empty(place.Shape, dtype);
         using var scope = NewDisposeScope();
         var converts = place.Type.Code != (sbyte)dtype;
-        var copy = converts ? empty([bytes], ScalarType.Byte) : empty(shape, dtype);
-        Fill(copy.view(-1), place, inPlace);
+        var copy = converts ? empty([place.Reach * place.Type.Size], ScalarType.Byte) : empty(place.Shape, dtype);
+        Fill(copy.view(-1), place);
         if (!converts) return copy.MoveToOuterDisposeScope();
-        fixed (byte* raw = copy.view(-1).narrow(0, 0, 1).bytes) return TensorOver.Memory(raw, shape, place.Type.Code, dtype).MoveToOuterDisposeScope();
+        fixed (byte* raw = copy.narrow(0, 0, 1).bytes) return TensorOver.Memory(raw, place.Shape, place.Type.Code, dtype).MoveToOuterDisposeScope();
     }
 
     // In pieces, because a span counts its bytes with 32 bits.
-    private void Fill(Tensor copy, TensorPlace place, byte* inPlace)
+    private void Fill(Tensor copy, TensorPlace place)
     {
         using var inflated = place.Packed is { } packed ? packed.Inflate(file) : null;
         inflated?.Skip(place.Start);
@@ -58,7 +59,7 @@ internal sealed unsafe class MappedTensors(MappedFile file, OrderedDictionary<st
         for (long done = 0; done < count; done += Chunk)
         {
             using var piece = copy.narrow(0, done, Math.Min(Chunk, count - done));
-            if (inflated is null) new ReadOnlySpan<byte>(inPlace + done * size, (int)piece.NumberOfElements * size).CopyTo(piece.bytes);
+            if (inflated is null) file.Read(place.Start + done * size, piece.bytes);
             else inflated.Read(piece.bytes);
         }
     }
