@@ -1,11 +1,12 @@
 using System;
 using System.IO;
+using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Build.Framework;
 using Microsoft.Build.Utilities;
 
 /// <summary>
-/// Copies a 64-bit little-endian ELF library and sets the weak flag (VER_FLG_WEAK) on every entry of its .gnu.version_r section that needs one symbol version,
+/// Copies a known 64-bit little-endian ELF library and sets the weak flag (VER_FLG_WEAK) on every entry of its .gnu.version_r section that needs one symbol version,
 /// so that the dynamic loader warns about a missing version instead of refusing the file. Does nothing when the copy is already there and newer.
 /// See the "Symbol Versioning" chapter of the Linux Standard Base: Elfxx_Verneed and Elfxx_Vernaux.
 /// </summary>
@@ -17,19 +18,41 @@ public class WeakenVersionNeed : Task
     [Required] public string Source { get; set; }
     [Required] public string Destination { get; set; }
     [Required] public string Version { get; set; }
+    [Required] public string Sha256 { get; set; } // of the source: nothing else is changed
 
     public override bool Execute()
     {
         if (File.Exists(Destination) && File.GetLastWriteTimeUtc(Destination) >= File.GetLastWriteTimeUtc(Source)) return true;
 
         var file = File.ReadAllBytes(Source);
+        string hash;
+        using (var sha = SHA256.Create()) hash = BitConverter.ToString(sha.ComputeHash(file)).Replace("-", "").ToLowerInvariant();
+        if (hash != Sha256)
+        {
+            Log.LogError("{0} is not the file that is known: its SHA-256 is {1} and not {2}. Where the version of TorchSharp was changed on purpose, the new "
+                + "hash belongs into build/LibTorchSharp.targets.", Source, hash, Sha256);
+            return false;
+        }
         Weaken(file);
         Directory.CreateDirectory(Path.GetDirectoryName(Destination));
         var beside = Destination + "." + Guid.NewGuid().ToString("N");
         File.WriteAllBytes(beside, file);
-        File.Copy(beside, Destination, overwrite: true);
-        File.Delete(beside);
+        Replace(beside);
         return true;
+    }
+
+    /// <summary>In one act: a program that runs from the old file keeps it, and nobody meets half a file.</summary>
+    private void Replace(string beside)
+    {
+        try
+        {
+            if (File.Exists(Destination)) File.Replace(beside, Destination, null);
+            else File.Move(beside, Destination);
+        }
+        catch (IOException) when (File.Exists(Destination))
+        {
+            File.Delete(beside); // another build put the same file there meanwhile
+        }
     }
 
     private void Weaken(byte[] file)

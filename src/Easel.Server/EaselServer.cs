@@ -15,6 +15,9 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Hosting.Systemd;
 
 namespace Easel.Server;
@@ -27,9 +30,10 @@ public static class EaselServer
     public static WebApplication Build(ServerOptions options) => Build(options, new ModelFiles());
 
     /// <summary>Makes a server that draws with the models of a source.</summary>
-    internal static WebApplication Build(ServerOptions options, IModelSource source)
+    internal static WebApplication Build(ServerOptions options, IModelSource source, TimeProvider? clock = null)
     {
         options.Validate();
+        var pictures = new PictureReader(options.Limits);
         // Neither configuration files nor variables: what the server does is what its command line says.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
         {
@@ -40,6 +44,13 @@ public static class EaselServer
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = options.Limits.BodyBytes;
+            kestrel.Limits.MaxRequestLineSize = ServerLimits.LineBytes;
+            kestrel.Limits.MaxRequestHeadersTotalSize = ServerLimits.HeaderBytes;
+            kestrel.Limits.MaxConcurrentConnections = kestrel.Limits.MaxConcurrentUpgradedConnections = options.Limits.Connections;
+            // Who begins a request and does not go on is let go, and so is who sends or takes it drop by drop.
+            kestrel.Limits.RequestHeadersTimeout = options.Limits.HeaderPatience;
+            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(options.Limits.BodyRate, TimeSpan.FromSeconds(5));
+            kestrel.Limits.MinResponseDataRate = new MinDataRate(240, TimeSpan.FromSeconds(10));
             kestrel.Listen(options.Address, options.Port);
         });
         // systemd's journal knows the time and the weight of a line by itself.
@@ -56,9 +67,13 @@ public static class EaselServer
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical); // what keeps the server from starting is told by whoever starts it
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.StopPatience + TimeSpan.FromSeconds(20));
+        // A form's files are kept in memory like every other body, within the same bound: nothing depends on a folder for temporary files.
+        builder.Services.Configure<FormOptions>(form =>
+            (form.MemoryBufferThreshold, form.MultipartBodyLengthLimit) = ((int)Math.Min(int.MaxValue, options.Limits.BodyBytes), options.Limits.BodyBytes));
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true); // so that its sentence reaches the caller
-        builder.Services.ConfigureHttpJsonOptions(json => ServerJson.Apply(json.SerializerOptions));
-        AddCore(builder.Services, options, source);
+        builder.Services.ConfigureHttpJsonOptions(json => ServerJson.Apply(json.SerializerOptions, pictures.Load, pictures.LoadMask, pictures.LoadDepth));
+        AddCore(builder.Services, options, source, clock ?? TimeProvider.System);
+        builder.Services.AddSingleton(_ => pictures);
         Operations.Add(builder.Services);
         Documentation.Add(builder.Services);
         SdapiRoutes.Add(builder.Services);
@@ -70,7 +85,7 @@ public static class EaselServer
         try
         {
             app.Services.GetRequiredService<PictureFolder>().Open();
-            app.Services.GetRequiredService<Gallery>().Reconcile();
+            Reconcile(app.Services.GetRequiredService<Gallery>(), app.Logger);
         }
         catch
         {
@@ -79,6 +94,7 @@ public static class EaselServer
         }
         // Whoever watches would hold the stop up, for the web server waits for its last answer.
         app.Lifetime.ApplicationStopping.Register(app.Services.GetRequiredService<JobQueue>().EndWatching);
+        if (options.Proxies.Count > 0) app.UseForwardedHeaders(Forwarded(options.Proxies));
         app.Use(SecurityHeaders.Add);
         app.UseMiddleware<ProblemMiddleware>();
         app.UseMiddleware<HostCheck>();
@@ -136,9 +152,36 @@ public static class EaselServer
         await app.WaitForShutdownAsync(stop.Token);
     }
 
-    private static void AddCore(IServiceCollection services, ServerOptions options, IModelSource source) => services
-        .AddSingleton(options).AddSingleton(options.Limits).AddSingleton(source).AddSingleton(TimeProvider.System)
-        .AddSingleton<ServerMetrics>().AddSingleton<Credentials>().AddSingleton<LoginAttempts>()
+    /// <summary>A damaged part of the database costs what lies in it, and not the server.</summary>
+    private static void Reconcile(Gallery gallery, ILogger log)
+    {
+        try
+        {
+            gallery.Reconcile();
+        }
+        catch (DamagedDatabaseException e)
+        {
+            log.LogWarning("Some pictures cannot be found. {Reason}", e.Message);
+        }
+    }
+
+    /// <summary>Only the proxies that were named are believed, not even those of this machine otherwise.</summary>
+    private static ForwardedHeadersOptions Forwarded(IReadOnlyList<System.Net.IPAddress> proxies)
+    {
+        var forwarded = new ForwardedHeadersOptions
+        {
+            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto,
+            ForwardLimit = proxies.Count,
+        };
+        forwarded.KnownIPNetworks.Clear();
+        forwarded.KnownProxies.Clear();
+        foreach (var proxy in proxies) forwarded.KnownProxies.Add(proxy);
+        return forwarded;
+    }
+
+    private static void AddCore(IServiceCollection services, ServerOptions options, IModelSource source, TimeProvider clock) => services
+        .AddSingleton(options).AddSingleton(options.Limits).AddSingleton(source).AddSingleton(clock)
+        .AddSingleton<ServerMetrics>().AddSingleton<Credentials>().AddSingleton<LoginAttempts>().AddSingleton<Sessions>()
         .AddSingleton(_ => new PictureFolder(options.OutputFolder)).AddSingleton(s => Database.Open(s.GetRequiredService<PictureFolder>().Database))
         .AddSingleton<JobStore>().AddSingleton<InputPictures>().AddSingleton<Gallery>().AddSingleton<ModelLibrary>().AddSingleton<JobRules>()
         .AddSingleton<JobQueue>().AddSingleton<PictureWriter>().AddSingleton<LoadedModel>().AddSingleton<ModelThread>()

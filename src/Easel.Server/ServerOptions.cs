@@ -38,6 +38,10 @@ public sealed record ServerOptions
     /// <summary>Origins such as <c>https://example.org</c> whose pages may use the APIs. None by default; there is no wildcard.</summary>
     public IReadOnlyList<string> Cors { get; init; } = [];
 
+    /// <summary>Addresses of proxies that are believed when they say for whom a request is and whether it came encrypted (<c>X-Forwarded-For</c>,
+    /// <c>X-Forwarded-Proto</c>). None by default.</summary>
+    public IReadOnlyList<IPAddress> Proxies { get; init; } = [];
+
     /// <summary>Names beside localhost, this machine's own and plain addresses by which the server may be called.</summary>
     public IReadOnlyList<string> HostNames { get; init; } = [];
 
@@ -133,4 +137,25 @@ public sealed record ServerLimits
 
     /// <summary>Jobs that may wait in all. Default 5000.</summary>
     public int Queued { get; init; } = 5000;
+
+    /// <summary>Megabytes of the waiting jobs of a client where nothing else is said.</summary>
+    public const int DefaultQueuedMegabytes = 512;
+
+    /// <summary>Bytes that the waiting jobs of one client may take, with the pictures they begin from. Default 512 MB.</summary>
+    public long QueuedBytesPerClient { get; init; } = (long)DefaultQueuedMegabytes << 20;
+
+    /// <summary>Bytes that all waiting jobs may take. Default 2 GB.</summary>
+    public long QueuedBytes { get; init; } = 2L << 30;
+
+    /// <summary>Bytes of a request's first line, and of its headers together. Fixed.</summary>
+    public const int LineBytes = 8 << 10, HeaderBytes = 32 << 10;
+
+    /// <summary>Connections at once, those that watch included. Default 1000.</summary>
+    public int Connections { get; init; } = 1000;
+
+    /// <summary>How long a connection may take to say what it wants. Default 15 seconds.</summary>
+    public TimeSpan HeaderPatience { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Bytes a second that a body must come with, after five seconds in which it need not. Default 1000.</summary>
+    public double BodyRate { get; init; } = 1000;
 }

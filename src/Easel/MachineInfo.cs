@@ -4,7 +4,8 @@ using Easel.Runtime;
 
 namespace Easel;
 
-/// <summary>What Easel meets on this machine and what it uses of it, for a person who reports a fault or wonders at a speed. Nothing in it is secret but the names
+/// <summary>What Easel meets on this machine and what it uses of it, for a person who reports a fault or wonders at a speed. Nothing in it is secret but the
+/// names
 /// of folders.</summary>
 public sealed record MachineInfo
 {
@@ -67,7 +68,8 @@ public sealed record MachineInfo
         };
     }
 
-    /// <summary>A limit of this process with which nothing can be drawn, as a sentence; null where there is none. Asked first, it is the true cause of what would
+    /// <summary>A limit of this process with which nothing can be drawn, as a sentence; null where there is none. Asked first, it is the true cause of what
+    /// would
     /// fail later and elsewhere.</summary>
     public static string? Shortage() => ProcessLimits.Shortage();
 

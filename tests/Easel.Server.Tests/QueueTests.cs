@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Library;
@@ -33,7 +34,7 @@ public sealed class QueueTests : IDisposable
         _database = Database.Open(_pictures.Database);
         var options = RunningServer.OptionsFor(_folder) with { Limits = limits ?? new ServerLimits() };
         var rules = new JobRules(options.Limits, new ModelLibrary(options));
-        return new JobQueue(new JobStore(_database), new InputPictures(_pictures), rules, options.Limits, TimeProvider.System);
+        return new JobQueue(new JobStore(_database), new InputPictures(_pictures), rules, options.Limits, TimeProvider.System, NullLogger<JobQueue>.Instance);
     }
 
     private static Job Submit(JobQueue queue, string client, string prompt) =>

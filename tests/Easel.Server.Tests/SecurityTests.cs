@@ -232,7 +232,30 @@ public sealed class SecurityTests : IDisposable
             var answer = await server.Client.GetAsync(path);
             Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
             Assert.Contains("frame-ancestors 'none'", answer.Headers.GetValues("Content-Security-Policy").Single());
-            Assert.Contains("default-src 'self'", answer.Headers.GetValues("Content-Security-Policy").Single());
+            Assert.Contains("default-src 'none'", answer.Headers.GetValues("Content-Security-Policy").Single());
+            // No script but one that is marked in this very answer; the documentation's own files beside.
+            Assert.Matches("script-src ('self' )?'nonce-[0-9a-f]{32}';", answer.Headers.GetValues("Content-Security-Policy").Single());
+        }
+    }
+
+    [Fact]
+    public async Task PathsOfTheMachineAreForThoseWhoSitAtItOrHaveLoggedIn()
+    {
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Cors = ["https://friend.example"] });
+        var folder = Path.GetDirectoryName(RunningServer.Model)!;
+        foreach (var route in (string[])["api/models", "sdapi/v1/sd-models", "sdapi/v1/cmd-flags"])
+        {
+            Assert.Contains(Seen(route), await server.Client.GetStringAsync(route));
+            Assert.DoesNotContain(Seen(route), await Passed(route, "X-Forwarded-For", "203.0.113.7"));
+            Assert.DoesNotContain(Seen(route), await Passed(route, "Origin", "https://friend.example"));
+        }
+
+        string Seen(string route) => JsonEncodedText.Encode(route.EndsWith("flags", StringComparison.Ordinal) ? _folder.Path("pictures") : folder).ToString();
+
+        async Task<string> Passed(string route, string header, string value)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, route) { Headers = { { header, value } } };
+            return await (await server.Client.SendAsync(request)).Content.ReadAsStringAsync();
         }
     }
 

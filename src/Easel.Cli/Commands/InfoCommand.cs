@@ -16,7 +16,8 @@ internal static class InfoCommand
         var config = Flags.Text("FILE", "the model's original YAML configuration", "--config");
         var json = Flags.Switch("print JSON", "--json");
         return new PlainCommand("info", "tell about a picture, a model or this machine",
-            new HelpNotes("FILE [flags]", ["easel info sd-v1-4.ckpt", "easel info outputs/00000-42-a-cat.png", "easel info --machine"]), [file, all, config, machine, json], parsed =>
+            new HelpNotes("FILE [flags]", ["easel info sd-v1-4.ckpt", "easel info outputs/00000-42-a-cat.png", "easel info --machine"]),
+            [file, all, config, machine, json], parsed =>
         {
             if (parsed.GetValue(machine))
             {

@@ -1,4 +1,5 @@
 using Easel.Server.Library;
+using Easel.Server.Security;
 
 namespace Easel.Server.Api;
 
@@ -8,11 +9,12 @@ internal static class ModelsApi
     public static void Map(IEndpointRouteBuilder app)
     {
         var api = app.MapGroup("/api").WithTags("Models");
-        api.MapGet("/models", (ModelLibrary library) => ListOf(library)).WithSummary("The models, LoRAs and embeddings in the folders");
-        api.MapPost("/models/refresh", (ModelLibrary library) =>
+        api.MapGet("/models", (ModelLibrary library, HttpContext context) => ListOf(library, context))
+            .WithSummary("The models, LoRAs and embeddings in the folders");
+        api.MapPost("/models/refresh", (ModelLibrary library, HttpContext context) =>
         {
             library.Refresh();
-            return ListOf(library);
+            return ListOf(library, context);
         }).WithSummary("Read the folders again");
         api.MapGet("/samplers", () => SamplerInfo.All
             .Select(sampler => new Choice(sampler.Name, sampler.DisplayName, sampler.Aliases, sampler.DefaultSchedule)))
@@ -21,7 +23,8 @@ internal static class ModelsApi
             .WithSummary("The noise schedules");
     }
 
-    private static ModelList ListOf(ModelLibrary library) => new(library.Default?.Name, library.Entries, library.Loras, library.Embeddings);
+    private static ModelList ListOf(ModelLibrary library, HttpContext context) => new(library.Default?.Name,
+        Caller.MaySeePaths(context) ? library.Entries : [.. library.Entries.Select(entry => entry.WithoutPath())], library.Loras, library.Embeddings);
 }
 
 /// <summary>The models there are.</summary>

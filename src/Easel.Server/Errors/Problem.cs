@@ -22,9 +22,11 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
             ParameterNames.Sentence(e, protocol), ParameterNames.Of(e.Field, protocol)),
         BadHttpRequestException { InnerException: JsonException inner } => Known(inner, protocol),
         BadHttpRequestException { InnerException: EaselException inner } => Known(inner, protocol),
-        BadHttpRequestException e => new(e.StatusCode, TitleOf(e.StatusCode), e.StatusCode == Status413PayloadTooLarge
-            ? "The body of the request is larger than this server allows." : FirstSentence(e.Message)),
+        BadHttpRequestException e => OfStatus(e.StatusCode) ?? new(e.StatusCode, TitleOf(e.StatusCode), FirstSentence(e.Message)),
+        // A form that is none: without a boundary, cut short, with more fields than a form has.
+        InvalidDataException e => new(Status400BadRequest, TitleOf(Status400BadRequest), $"The form cannot be read: {FirstSentence(e.Message)}"),
         JsonException e => new(Status400BadRequest, "The body cannot be read", SentenceOf(e), e.Path is { Length: > 2 } path ? path[2..] : null),
+        DamagedDatabaseException e => new(Status503ServiceUnavailable, TitleOf(Status503ServiceUnavailable), e.Message),
         EaselException e => new(Status422UnprocessableEntity, TitleOf(Status422UnprocessableEntity), e.Message),
         _ => null,
     };
@@ -32,6 +34,15 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
     /// <summary>The problem that an exception stands for.</summary>
     internal static Problem Of(Exception exception, Protocol protocol = Protocol.Easel) => Known(exception, protocol)
         ?? new(Status500InternalServerError, TitleOf(Status500InternalServerError), "Something unforeseen happened; the server's log has it.");
+
+    /// <summary>What a status says by itself where nobody said more; null where that is nothing.</summary>
+    internal static Problem? OfStatus(int status) => status switch
+    {
+        Status408RequestTimeout => "The request came too slowly, and was given up.",
+        Status413PayloadTooLarge => "The body of the request is larger than this server allows.",
+        Status415UnsupportedMediaType => "The body is not sent as what is wanted here: Content-Type must be application/json.",
+        _ => null,
+    } is { } sentence ? new Problem(status, TitleOf(status), sentence) : null;
 
     /// <summary>Sends it as problem+json (RFC 9457).</summary>
     /// <param name="challenge">For a 401: how to say who one is.</param>
@@ -52,6 +63,7 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         Status403Forbidden => "Not allowed",
         Status404NotFound => "Not found",
         Status405MethodNotAllowed => "Not done this way",
+        Status408RequestTimeout => "Too slow",
         Status409Conflict => "Not possible now",
         Status410Gone => "No longer there",
         Status413PayloadTooLarge => "Too large",
@@ -101,7 +113,7 @@ internal sealed class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMid
             return;
         }
         if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0 } && context.Response.ContentType is null)
-            await Problem.Of(new ServerException(
-                context.Response.StatusCode, $"{context.Request.Method} {context.Request.Path} leads nowhere.")).WriteAsync(context);
+            await (Problem.OfStatus(context.Response.StatusCode) ?? Problem.Of(new ServerException(
+                context.Response.StatusCode, $"{context.Request.Method} {context.Request.Path} leads nowhere."))).WriteAsync(context);
     }
 }

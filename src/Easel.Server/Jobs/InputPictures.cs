@@ -35,6 +35,9 @@ internal sealed class InputPictures(PictureFolder folder)
         Depth = job.Inputs.Contains(Depth) ? ImageFile.LoadGray16(PathOf(job.Id, Depth)) : null,
     };
 
+    /// <summary>How many bytes the pictures of a job take on disk.</summary>
+    public long BytesOf(Job job) => job.Inputs.Select(name => new FileInfo(PathOf(job.Id, name))).Sum(file => file.Exists ? file.Length : 0);
+
     public void Delete(string jobId)
     {
         foreach (var name in (string[])[Init, Mask, Depth]) File.Delete(PathOf(jobId, name));

@@ -5,7 +5,11 @@ namespace Easel.Server.Jobs;
 /// alone and neither writes nor locks anything: whoever uses it does. Each job has a position, a number that rises along the order; written down and put
 /// back (<see cref="Restore"/>), the positions give the same order again.
 /// </summary>
-internal sealed class JobOrder(int mostPerClient, int most)
+/// <param name="mostPerClient">Jobs that one client may have waiting.</param>
+/// <param name="most">Jobs that may wait in all.</param>
+/// <param name="bytesPerClient">Bytes that one client's waiting jobs may take.</param>
+/// <param name="bytesInAll">Bytes that all waiting jobs may take.</param>
+internal sealed class JobOrder(int mostPerClient, int most, long bytesPerClient = long.MaxValue, long bytesInAll = long.MaxValue)
 {
     private const double Gap = 1024;
 
@@ -13,7 +17,8 @@ internal sealed class JobOrder(int mostPerClient, int most)
     private readonly List<Entry> _running = [];
     private double _lastPosition;
 
-    public readonly record struct Entry(string Id, string Client, double Position);
+    /// <param name="Bytes">What the job takes, in memory and on disk.</param>
+    public readonly record struct Entry(string Id, string Client, double Position, long Bytes = 0);
 
     /// <summary>The jobs that wait, by rising positions.</summary>
     public IReadOnlyList<Entry> Waiting => _waiting;
@@ -22,11 +27,16 @@ internal sealed class JobOrder(int mostPerClient, int most)
     public int PlaceOf(string id) => _waiting.FindIndex(entry => entry.Id == id);
 
     /// <summary>Why a client may have no further job waiting; null where it may.</summary>
-    public string? WhyFull(string client)
+    /// <param name="bytes">What the further job takes.</param>
+    public string? WhyFull(string client, long bytes = 0)
     {
-        var own = _waiting.Count(entry => entry.Client == client);
-        return own >= mostPerClient ? $"{own} of your jobs wait already; this server allows {mostPerClient}."
-            : _waiting.Count >= most ? $"{_waiting.Count} jobs wait already; this server allows {most}." : null;
+        var own = _waiting.Where(entry => entry.Client == client).ToList();
+        if (own.Count >= mostPerClient) return $"{own.Count} of your jobs wait already; this server allows {mostPerClient}.";
+        if (_waiting.Count >= most) return $"{_waiting.Count} jobs wait already; this server allows {most}.";
+        if (own.Sum(entry => entry.Bytes) + bytes > bytesPerClient)
+            return $"Your jobs that wait, with their pictures, would take more than the {bytesPerClient >> 20} MB that this server allows.";
+        return _waiting.Sum(entry => entry.Bytes) + bytes > bytesInAll
+            ? $"The jobs that wait, with their pictures, would take more than the {bytesInAll >> 20} MB that this server allows." : null;
     }
 
     /// <summary>Puts a job back in that has a position already.</summary>
@@ -42,7 +52,7 @@ internal sealed class JobOrder(int mostPerClient, int most)
     /// is the end.
     /// </summary>
     /// <returns>The job's position, and the other jobs whose positions changed.</returns>
-    public (double Position, IReadOnlyList<Entry> Changed) Add(string id, string client)
+    public (double Position, IReadOnlyList<Entry> Changed) Add(string id, string client, long bytes = 0)
     {
         var place = TurnOf(client);
         var position = Between(place);
@@ -53,7 +63,7 @@ internal sealed class JobOrder(int mostPerClient, int most)
             position = Between(place);
         }
         _lastPosition = Math.Max(_lastPosition, position);
-        _waiting.Insert(place, new Entry(id, client, position));
+        _waiting.Insert(place, new Entry(id, client, position, bytes));
         return (position, changed);
     }
 

@@ -11,6 +11,7 @@ namespace Easel.Server.Jobs;
 internal sealed class JobQueue
 {
     private const int RememberedJobs = 500;
+    private const long RememberedText = 16 << 20;
 
     private readonly JobStore _store;
     private readonly InputPictures _inputs;
@@ -23,17 +24,20 @@ internal sealed class JobQueue
     private readonly Dictionary<string, JobRun> _running = [];
     private readonly Dictionary<string, Job> _over = [];
     private readonly Queue<string> _overByAge = [];
+    private long _overText; // characters of what is remembered
 
     /// <summary>Opens the queue; jobs that an earlier process left open wait again.</summary>
-    public JobQueue(JobStore store, InputPictures inputs, JobRules rules, ServerLimits limits, TimeProvider clock)
+    public JobQueue(JobStore store, InputPictures inputs, JobRules rules, ServerLimits limits, TimeProvider clock, ILogger<JobQueue> log)
     {
         (_store, _inputs, _rules, _clock) = (store, inputs, rules, clock);
-        _order = new JobOrder(limits.QueuedPerClient, limits.Queued);
-        foreach (var (job, position) in store.Open())
+        _order = new JobOrder(limits.QueuedPerClient, limits.Queued, limits.QueuedBytesPerClient, limits.QueuedBytes);
+        var (jobs, strange) = store.Open();
+        foreach (var (job, position) in jobs)
         {
             _waiting[job.Id] = job;
-            _order.Restore(new JobOrder.Entry(job.Id, job.Client, position));
+            _order.Restore(new JobOrder.Entry(job.Id, job.Client, position, BytesOf(job)));
         }
+        foreach (var sentence in strange) log.LogWarning("{Sentence}", sentence);
     }
 
     /// <summary>Takes a job in. When this returns, the job is on disk.</summary>
@@ -99,7 +103,7 @@ internal sealed class JobQueue
         {
             if (_running.TryGetValue(id, out var run)) run.Cancel();
             else if (_waiting.TryGetValue(id, out var waiting)) Drop([waiting]);
-            else return false;
+            else return !_over.ContainsKey(id) && _store.CancelStrange(id, _clock.GetUtcNow());
             return true;
         }
     }
@@ -289,10 +293,11 @@ internal sealed class JobQueue
 
     private Job Add(Job job)
     {
+        var bytes = BytesOf(job);
         lock (_lock)
         {
-            CheckRoom(job.Client);
-            var (position, changed) = _order.Add(job.Id, job.Client);
+            CheckRoom(job.Client, bytes);
+            var (position, changed) = _order.Add(job.Id, job.Client, bytes);
             try
             {
                 _store.Add(job, position, changed);
@@ -310,9 +315,12 @@ internal sealed class JobQueue
         }
     }
 
-    private void CheckRoom(string client)
+    /// <summary>What a waiting job takes: its text twice, in memory and on disk, and its pictures.</summary>
+    private long BytesOf(Job job) => 4L * JobStore.Text(job.Request).Length + _inputs.BytesOf(job);
+
+    private void CheckRoom(string client, long bytes = 0)
     {
-        if (_order.WhyFull(client) is { } full) throw new ServerException(Status429TooManyRequests, full);
+        if (_order.WhyFull(client, bytes) is { } full) throw new ServerException(Status429TooManyRequests, full);
     }
 
     private void Drop(IReadOnlyList<Job> waiting)
@@ -333,8 +341,12 @@ internal sealed class JobQueue
     {
         _over[over.Id] = over;
         _overByAge.Enqueue(over.Id);
-        while (_overByAge.Count > RememberedJobs) _over.Remove(_overByAge.Dequeue());
+        _overText += TextOf(over);
+        while (_overByAge.Count > 1 && (_overByAge.Count > RememberedJobs || _overText > RememberedText))
+            if (_over.Remove(_overByAge.Dequeue(), out var oldest)) _overText -= TextOf(oldest);
         Tell(KindOf(over.State), over);
+
+        static long TextOf(Job job) => job.Request.Request.Prompts.Sum(prompt => (long)prompt.Length) + (job.Request.Parameters?.Length ?? 0);
     }
 
     private ServerException NotWaiting(string id) => Find(id) is { } job

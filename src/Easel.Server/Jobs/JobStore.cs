@@ -1,3 +1,4 @@
+using Easel.Server.Errors;
 using Easel.Server.Json;
 using Easel.Server.Storage;
 using Microsoft.Data.Sqlite;
@@ -21,8 +22,11 @@ internal sealed class JobStore(Database database)
             VALUES ($id, 'queued', $client, $position, $created, $request, $inputs, $count, '[]')
             """,
             ("$id", job.Id), ("$client", job.Client), ("$position", position), ("$created", job.Created.ToUnixTimeMilliseconds()),
-            ("$request", JsonSerializer.Serialize(job.Request, ServerJson.Options)), ("$inputs", string.Join(' ', job.Inputs)), ("$count", job.PictureCount));
+            ("$request", Text(job.Request)), ("$inputs", string.Join(' ', job.Inputs)), ("$count", job.PictureCount));
     });
+
+    /// <summary>A request as it is kept.</summary>
+    public static string Text(JobRequest request) => JsonSerializer.Serialize(request, ServerJson.Options);
 
     public void Place(IReadOnlyList<JobOrder.Entry> changed) => database.Write(connection => Place(connection, changed));
 
@@ -37,17 +41,45 @@ internal sealed class JobStore(Database database)
         }
     });
 
-    /// <summary>The jobs that are not over, in the order of the queue.</summary>
-    public IReadOnlyList<(Job Job, double Position)> Open() => database.Read(connection =>
-        Database.Query(connection, $"SELECT {All}, position FROM jobs WHERE finished IS NULL ORDER BY position", row => (JobOf(row), row.GetDouble(11))));
+    /// <summary>The jobs that are not over, in the order of the queue. Records that cannot be read stay where they are: another version may know
+    /// them.</summary>
+    /// <returns>The jobs, and a sentence for each record that cannot be read.</returns>
+    public (IReadOnlyList<(Job Job, double Position)> Jobs, IReadOnlyList<string> Strange) Open()
+    {
+        var (jobs, strange) = (new List<(Job, double)>(), new List<string>());
+        try
+        {
+            database.Read(connection => Database.Query(connection, $"SELECT {All}, position FROM jobs WHERE finished IS NULL ORDER BY position", row =>
+            {
+                if (Read(row, JobOf) is { } job) jobs.Add((job, row.GetDouble(11)));
+                else strange.Add(Unknown(row.GetString(0)));
+                return true;
+            }));
+        }
+        catch (DamagedDatabaseException e)
+        {
+            strange.Add($"Some jobs that wait cannot be read. {e.Message}"); // those before the damage are there
+        }
+        return (jobs, strange);
+    }
 
-    public Job? Find(string id) => database.Read(connection =>
-        Database.Query(connection, $"SELECT {All}, {Pictures} FROM jobs WHERE id = $id", WithPictures, ("$id", id)).FirstOrDefault());
+    public Job? Find(string id) => database.Read(connection => Database.Query(connection, $"SELECT {All}, {Pictures} FROM jobs WHERE id = $id",
+        row => Read(row, WithPictures) ?? Strange(row), ("$id", id)).FirstOrDefault());
+
+    /// <summary>Ends a job that is not over and whose record cannot be read.</summary>
+    /// <returns>False where there is none of that id.</returns>
+    public bool CancelStrange(string id, DateTimeOffset now)
+    {
+        var changed = 0;
+        database.Write(connection => changed = Database.Run(connection,
+            "UPDATE jobs SET state = 'cancelled', finished = $now WHERE id = $id AND finished IS NULL", ("$id", id), ("$now", now.ToUnixTimeMilliseconds())));
+        return changed > 0;
+    }
 
     /// <summary>Jobs that are over, the youngest first.</summary>
     public IReadOnlyList<Job> Over(string? before, int count) => database.Read(connection => Database.Query(connection,
-        $"SELECT {All}, {Pictures} FROM jobs WHERE finished IS NOT NULL AND ($before IS NULL OR id < $before) ORDER BY id DESC LIMIT $count", WithPictures,
-        ("$before", before), ("$count", count)));
+        $"SELECT {All}, {Pictures} FROM jobs WHERE finished IS NOT NULL AND ($before IS NULL OR id < $before) ORDER BY id DESC LIMIT $count",
+        row => Read(row, WithPictures) ?? Strange(row), ("$before", before), ("$count", count)));
 
     /// <summary>Forgets jobs that were over before a moment.</summary>
     public IReadOnlyList<string> Forget(DateTimeOffset before)
@@ -62,6 +94,34 @@ internal sealed class JobStore(Database database)
     {
         foreach (var entry in changed)
             Database.Run(connection, "UPDATE jobs SET position = $position WHERE id = $id", ("$id", entry.Id), ("$position", entry.Position));
+    }
+
+    private static string Unknown(string id) => $"The job {id} was written by another version of Easel, or is damaged; it is kept as it is. "
+        + $"The version that wrote it can draw it; DELETE /api/jobs/{id} gives it up.";
+
+    /// <summary>What is told of a job whose record cannot be read.</summary>
+    private static Job Strange(SqliteDataReader row) => new()
+    {
+        Id = row.GetString(0),
+        State = Enum.TryParse<JobState>(row.GetString(1), ignoreCase: true, out var state) && Enum.IsDefined(state) ? state : JobState.Queued,
+        Created = row.Time(3),
+        Finished = row.TimeOrNull(5),
+        Request = new JobRequest(),
+        Error = Unknown(row.GetString(0)),
+    };
+
+    /// <summary>What a row says; null where it cannot be read.</summary>
+    private static Job? Read(SqliteDataReader row, Func<SqliteDataReader, Job> read)
+    {
+        try
+        {
+            return read(row);
+        }
+        // Whatever stands in it: settings and states that this version does not know, numbers that are too large, half of a character.
+        catch (Exception e) when (e is not SqliteException)
+        {
+            return null;
+        }
     }
 
     private static Job WithPictures(SqliteDataReader row) =>

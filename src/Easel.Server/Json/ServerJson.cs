@@ -7,10 +7,15 @@ namespace Easel.Server.Json;
 internal static class ServerJson
 {
     /// <summary>The settings. A member that is not known is refused: passing it over would draw another picture than was meant.</summary>
-    public static JsonSerializerOptions Options { get; } = Apply(new JsonSerializerOptions(JsonSerializerDefaults.Web));
+    public static JsonSerializerOptions Options { get; } = Apply(new JsonSerializerOptions(JsonSerializerDefaults.Web), ImageFile.Load, ImageFile.LoadMask,
+        ImageFile.LoadGray16);
 
     /// <summary>Puts the settings into options that belong to somebody else.</summary>
-    public static JsonSerializerOptions Apply(JsonSerializerOptions options)
+    /// <param name="load">Reads a picture.</param>
+    /// <param name="loadMask">Reads a mask.</param>
+    /// <param name="loadDepth">Reads a depth map.</param>
+    public static JsonSerializerOptions Apply(JsonSerializerOptions options, Func<Stream, string, RgbImage> load, Func<Stream, string, GrayImage> loadMask,
+        Func<Stream, string, DepthImage> loadDepth)
     {
         options.RespectNullableAnnotations = true;
         options.NumberHandling = JsonNumberHandling.Strict;
@@ -18,9 +23,9 @@ internal static class ServerJson
         options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping; // sent as application/json with nosniff: no browser reads it as a page
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
-        options.Converters.Add(new PictureConverter<RgbImage>(ImageFile.Load, image => ImageFile.Encode(image, ImageFormat.Png)));
-        options.Converters.Add(new PictureConverter<GrayImage>(ImageFile.LoadMask, image => ImageFile.Encode(image.ToRgb(), ImageFormat.Png)));
-        options.Converters.Add(new PictureConverter<DepthImage>(ImageFile.LoadGray16, ImageFile.EncodeDepth));
+        options.Converters.Add(new PictureConverter<RgbImage>(load, image => ImageFile.Encode(image, ImageFormat.Png)));
+        options.Converters.Add(new PictureConverter<GrayImage>(loadMask, image => ImageFile.Encode(image.ToRgb(), ImageFormat.Png)));
+        options.Converters.Add(new PictureConverter<DepthImage>(loadDepth, ImageFile.EncodeDepth));
         options.TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { OnePrompt } };
         return options;
     }

@@ -6,7 +6,7 @@ using Easel.Server.Errors;
 namespace Easel.Server.Library;
 
 /// <summary>What is in the model folders. A request names a model by its name here and can reach no other file.</summary>
-internal sealed class ModelLibrary(ServerOptions options)
+internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>? log = null)
 {
     private static readonly string[] Endings = [".safetensors", ".ckpt", ".pt", ".pth", ".bin"];
 
@@ -14,6 +14,7 @@ internal sealed class ModelLibrary(ServerOptions options)
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<(string Path, long Bytes, DateTime Changed), ModelEntry> _known = new();
+    private readonly Dictionary<string, string> _leftOut = []; // folders that are not looked into, and why
     private readonly Lock _turn = new();
     private volatile IReadOnlyList<ModelEntry>? _entries;
     private long _read;
@@ -46,6 +47,7 @@ internal sealed class ModelLibrary(ServerOptions options)
         lock (_turn)
         {
             _read = Stopwatch.GetTimestamp();
+            _leftOut.Clear();
             var files = Files().ToList();
             var names = Names(files);
             var entries = files.Select(file => Describe(file.Path) with
@@ -120,21 +122,27 @@ internal sealed class ModelLibrary(ServerOptions options)
             }
             else if (Directory.Exists(place))
             {
-                foreach (var path in Inside(place, depth: 0)) if (seen.Add(path)) yield return (place, path);
+                foreach (var path in Inside(place)) if (seen.Add(path)) yield return (place, path);
             }
         }
     }
 
-    private static IEnumerable<string> Inside(string folder, int depth)
+    /// <summary>Model files and folders of models, in the order of their names. What is left out is told as an entry of its own.</summary>
+    private IEnumerable<string> Inside(string folder)
     {
-        var found = new EnumerationOptions { IgnoreInaccessible = true };
-        foreach (var file in Directory.EnumerateFiles(folder, "*", found).Order(StringComparer.Ordinal))
-            if (Endings.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase)) yield return file;
-        foreach (var inner in Directory.EnumerateDirectories(folder, "*", found).Order(StringComparer.Ordinal))
+        var models = new List<string>();
+        var files = FolderTree.Files(folder, inner =>
         {
-            if (IsDiffusers(inner)) yield return inner;
-            else if (depth < 6) foreach (var path in Inside(inner, depth + 1)) yield return path;
-        }
+            if (!IsDiffusers(inner)) return true;
+            models.Add(inner);
+            return false;
+        }, (path, why) =>
+        {
+            _leftOut[path] = why;
+            models.Add(path);
+        });
+        models.AddRange(files.Where(file => Endings.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase)));
+        return models.Order(StringComparer.Ordinal);
     }
 
     private static bool IsDiffusers(string folder) => File.Exists(Path.Combine(folder, "model_index.json")) || Directory.Exists(Path.Combine(folder, "unet"));
@@ -161,17 +169,27 @@ internal sealed class ModelLibrary(ServerOptions options)
 
     private ModelEntry Describe(string path)
     {
+        if (_leftOut.TryGetValue(path, out var why)) return Unusable(path, $"it {why}.");
         try
         {
             var file = new FileInfo(path);
-            var bytes = file.Exists ? file.Length : Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Sum(inner => new FileInfo(inner).Length);
+            var bytes = file.Exists ? file.Length : FolderTree.Files(path).Sum(inner => new FileInfo(inner) is { Exists: true } part ? part.Length : 0);
             return _known.GetOrAdd((path, bytes, file.LastWriteTimeUtc), _ => Read(path, bytes));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return new ModelEntry { Name = ModelStamp.NameOf(path), Path = path, Use = ModelUse.None, Problem = "it went away, or may not be read." };
+            return Unusable(path, "it went away, or may not be read.");
+        }
+        // One file that a reader was not made for must not take the list of all the others away.
+        catch (Exception e)
+        {
+            log?.LogError(e, "{Path} could not be read.", path);
+            return Unusable(path, "it could not be read for a reason that was not foreseen; the server's log has it.");
         }
     }
+
+    private static ModelEntry Unusable(string path, string problem) =>
+        new() { Name = ModelStamp.NameOf(path), Path = path, Use = ModelUse.None, Problem = problem };
 
     private static ModelEntry Read(string path, long bytes)
     {

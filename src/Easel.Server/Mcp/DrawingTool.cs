@@ -1,4 +1,3 @@
-using Easel.Imaging;
 using Easel.Server.Jobs;
 using Easel.Server.Json;
 using ModelContextProtocol;
@@ -58,16 +57,17 @@ internal sealed class DrawingTool : McpServerTool
     {
         var jobs = call.Services!.GetRequiredService<McpJobs>();
         var arguments = new JsonObject();
-        foreach (var (name, value) in call.Params?.Arguments ?? new Dictionary<string, JsonElement>()) arguments[name] = JsonNode.Parse(value.GetRawText());
-        var unknown = arguments.Select(argument => argument.Key).Where(name => !_names.Contains(name)).ToList();
         try
         {
+            foreach (var (name, value) in call.Params?.Arguments ?? new Dictionary<string, JsonElement>())
+                JsonBody.Check(arguments[name] = JsonNode.Parse(value.GetRawText()));
+            var unknown = arguments.Select(argument => argument.Key).Where(name => !_names.Contains(name)).ToList();
             var result = await jobs.RunAsync(() => Request(jobs, arguments), new Told(call), cancel);
             foreach (var name in unknown)
                 result.Content.Add(new TextContentBlock { Text = $"\"{name}\" is not something that {ProtocolTool.Name} takes; it was passed over." });
             return result;
         }
-        catch (McpException e)
+        catch (Exception e) when (e is McpException or JsonException)
         {
             return new CallToolResult { IsError = true, Content = [new TextContentBlock { Text = e.Message }] };
         }
@@ -82,8 +82,8 @@ internal sealed class DrawingTool : McpServerTool
             var image = Text("image") ?? throw new EaselException("image is missing: give an id that another tool gave, or base64 of a picture.");
             request = request with
             {
-                InitImage = ImageFile.Load(jobs.Open(image), "the picture"),
-                Mask = Text("mask") is { } mask ? ImageFile.LoadMask(new MemoryStream(Base64Picture.Decode(mask, "the mask")), "the mask") : null,
+                InitImage = jobs.Pictures.Load(jobs.Open(image), "the picture"),
+                Mask = Text("mask") is { } mask ? jobs.Pictures.LoadMask(new MemoryStream(Base64Picture.Decode(mask, "the mask")), "the mask") : null,
             };
         }
         request = KnobJson.Take(arguments, request, knob => knob.McpName is { } name && _names.Contains(name) ? name : null);

@@ -9,7 +9,7 @@ using ModelContextProtocol.Protocol;
 namespace Easel.Server.Mcp;
 
 /// <summary>Has a job done for an assistant, and gives its pictures.</summary>
-internal sealed class McpJobs(JobQueue queue, Gallery gallery, IHttpContextAccessor http)
+internal sealed class McpJobs(JobQueue queue, Gallery gallery, PictureReader pictures, IHttpContextAccessor http)
 {
     /// <summary>Submits a job and waits for it.</summary>
     public async Task<CallToolResult> RunAsync(Func<JobRequest> request, IProgress<ProgressNotificationValue> progress, CancellationToken cancel)
@@ -46,6 +46,9 @@ internal sealed class McpJobs(JobQueue queue, Gallery gallery, IHttpContextAcces
             throw new McpException(e.Message, e);
         }
     }
+
+    /// <summary>Reads the pictures that are sent.</summary>
+    public PictureReader Pictures => pictures;
 
     /// <summary>A picture's file: that of an id which another tool gave, or what base64 holds.</summary>
     public MemoryStream Open(string image) =>

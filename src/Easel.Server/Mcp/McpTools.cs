@@ -25,7 +25,7 @@ internal sealed class McpTools(McpJobs jobs, ModelLibrary library)
             Model = upscaler,
             Scale = scale,
             Parameters = ImageFile.ReadMetadata(jobs.Open(image), "the picture").Parameters,
-            Request = new GenerationRequest { InitImage = ImageFile.Load(jobs.Open(image), "the picture") },
+            Request = new GenerationRequest { InitImage = jobs.Pictures.Load(jobs.Open(image), "the picture") },
         }, progress, cancel);
 
     [McpServerTool(Name = "list_models", Title = "List the models", ReadOnly = true, OpenWorld = false, UseStructuredContent = true)]

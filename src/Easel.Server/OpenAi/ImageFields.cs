@@ -17,15 +17,16 @@ internal sealed class ImageFields
     {
         try
         {
-            var strict = new JsonDocumentOptions { AllowDuplicateProperties = false };
-            var body = await JsonNode.ParseAsync(context.Request.Body, documentOptions: strict, cancellationToken: context.RequestAborted);
-            if (body is JsonObject parameters) return new ImageFields(parameters.ToDictionary(), null);
+            return new ImageFields((await JsonBody.ReadAsync(context)).ToDictionary(), null);
+        }
+        catch (LoneSurrogateException e)
+        {
+            throw new OpenAiException(Status400BadRequest, $"We could not parse the JSON body of your request. {e.Message}");
         }
         catch (JsonException)
         {
-            // Said below.
+            throw new OpenAiException(Status400BadRequest, "We could not parse the JSON body of your request: a JSON object is expected.");
         }
-        throw new OpenAiException(Status400BadRequest, "We could not parse the JSON body of your request: a JSON object is expected.");
     }
 
     public static async Task<ImageFields> OfFormAsync(HttpContext context)
@@ -37,7 +38,7 @@ internal sealed class ImageFields
             var form = await context.Request.ReadFormAsync(context.RequestAborted);
             return new ImageFields(form.ToDictionary(field => field.Key, field => (JsonNode?)JsonValue.Create(field.Value.ToString())), form.Files);
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is InvalidDataException or IOException and not BadHttpRequestException { StatusCode: Status413PayloadTooLarge })
         {
             throw new OpenAiException(Status400BadRequest, $"The form cannot be read: {e.Message}");
         }

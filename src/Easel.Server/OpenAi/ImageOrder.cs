@@ -27,12 +27,12 @@ internal sealed record ImageOrder
     }
 
     /// <summary>A picture drawn on: where the mask is transparent, or else where the picture is, or else as a whole.</summary>
-    public static ImageOrder Edit(ImageFields fields, ModelLibrary library)
+    public static ImageOrder Edit(ImageFields fields, ModelLibrary library, PictureReader pictures)
     {
         if (fields.Text("prompt") is null) throw Missing("prompt");
-        var (picture, transparency) = Picture(fields);
+        var (picture, transparency) = Picture(fields, pictures);
         var strength = fields.Word("input_fidelity", "low", "high") == "high" ? FaithfulStrength : EditStrength;
-        var mask = fields.Files!.GetFile("mask") is { } file ? Opaque(file) ?? throw new OpenAiException(Status400BadRequest,
+        var mask = fields.Files!.GetFile("mask") is { } file ? Opaque(file, pictures) ?? throw new OpenAiException(Status400BadRequest,
             "The mask has no transparent part; what is transparent is drawn anew.", "mask", "invalid_image") : transparency;
         if (mask is not null && (mask.Width, mask.Height) != (picture.Width, picture.Height))
             throw new OpenAiException(Status400BadRequest,
@@ -48,9 +48,9 @@ internal sealed record ImageOrder
         return Of(fields, library, request);
     }
 
-    public static ImageOrder Variation(ImageFields fields, ModelLibrary library)
+    public static ImageOrder Variation(ImageFields fields, ModelLibrary library, PictureReader pictures)
     {
-        var (picture, _) = Picture(fields);
+        var (picture, _) = Picture(fields, pictures);
         var known = Infotext.Parse(ImageFile.ReadMetadata(Open(File(fields)), "the picture").Parameters ?? "");
         return Of(fields, library,
             new GenerationRequest { Prompt = known.Prompt, NegativePrompt = known.NegativePrompt, InitImage = picture, Strength = VariationStrength });
@@ -124,13 +124,13 @@ internal sealed record ImageOrder
                 + $"with sides that are multiples of 8 from 64 to {GenerationRequest.LargestSide}.", "size");
     }
 
-    private static (RgbImage Image, GrayImage? Alpha) Picture(ImageFields fields)
+    private static (RgbImage Image, GrayImage? Alpha) Picture(ImageFields fields, PictureReader pictures)
     {
-        var (image, alpha) = ImageFile.LoadWithAlpha(Open(File(fields)), "the picture");
+        var (image, alpha) = pictures.LoadWithAlpha(Open(File(fields)), "the picture");
         return (image, Hard(alpha));
     }
 
-    private static GrayImage? Opaque(IFormFile file) => Hard(ImageFile.LoadWithAlpha(Open(file), "the mask").Alpha);
+    private static GrayImage? Opaque(IFormFile file, PictureReader pictures) => Hard(pictures.LoadWithAlpha(Open(file), "the mask").Alpha);
 
     /// <summary>What is mostly opaque is kept; null where everything is.</summary>
     private static GrayImage? Hard(GrayImage? alpha) =>

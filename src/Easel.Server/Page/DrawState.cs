@@ -14,7 +14,7 @@ namespace Easel.Server.Page;
 public sealed record InputPicture(string Name, RgbImage Image, PictureSettings? Settings, string? Parameters);
 
 /// <summary>What one open tab is about to draw: its settings and its input picture, which outlive a visit to another page of it.</summary>
-internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gallery, Browser browser)
+internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gallery, PictureReader pictures, Browser browser)
 {
     private const string Key = "easel.draw";
     private bool _isRead;
@@ -100,7 +100,7 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     /// <summary>Takes a picture to begin from.</summary>
     public void TakeInput(string name, byte[] file)
     {
-        var image = ImageFile.Load(new MemoryStream(file, writable: false), name);
+        var image = pictures.Load(new MemoryStream(file, writable: false), name);
         var metadata = ImageFile.ReadMetadata(new MemoryStream(file, writable: false), name);
         Input = new InputPicture(name, image, PictureSettings.Read(metadata), metadata.Parameters);
         Extend = new Margins();
@@ -183,7 +183,7 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     {
         using var file = new MemoryStream(gallery.Read(picture.Id), writable: false);
         Shown = null;
-        return queue.Submit(Enlargement(new InputPicture(picture.File, ImageFile.Load(file, picture.File), null, picture.Parameters), Settings.Upscaler,
+        return queue.Submit(Enlargement(new InputPicture(picture.File, pictures.Load(file, picture.File), null, picture.Parameters), Settings.Upscaler,
             scale: null), client);
     }
 

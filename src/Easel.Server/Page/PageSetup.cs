@@ -19,6 +19,8 @@ internal static class PageSetup
     {
         PageAssets.Map(app);
         // No form is posted to the page: all goes through its socket, whose origin is checked like every request's.
-        app.MapRazorComponents<Document>().AddInteractiveServerRenderMode().DisableAntiforgery();
+        // Its own policy for frames would stand in the place of ours, which says more (SecurityHeaders).
+        app.MapRazorComponents<Document>().AddInteractiveServerRenderMode(mode =>
+            mode.ContentSecurityFrameAncestorsPolicy = null).DisableAntiforgery();
     }
 }

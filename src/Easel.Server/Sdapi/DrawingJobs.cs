@@ -2,13 +2,16 @@ using Easel.Imaging;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Library;
+using Easel.Server.Storage;
 using static Easel.Server.Errors.ServerException;
 
 namespace Easel.Server.Sdapi;
 
 /// <summary>What a body asks for, as one job for each batch. What Easel does not do is refused: another picture than was meant would be worse.</summary>
-internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
+internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server, PictureReader pictures)
 {
+    private const string Init = "the picture in init_images";
+
     public IReadOnlyList<JobRequest> Of(TextToImageBody body)
     {
         CheckCommon(body);
@@ -23,8 +26,9 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server)
         if (body.InitialNoiseMultiplier is not (null or 1)) throw Lacking("initial_noise_multiplier", "1");
         if (body.LatentMask is not null) throw Lacking("latent_mask", "null");
         if (!body.MaskRound) throw Lacking("mask_round", "true");
-        var request = body.Request with { InitImage = SentPicture.Load(init[0], "the picture in init_images") };
-        return Batches(body, string.IsNullOrEmpty(body.Mask) ? Without(request, KnobNeeds.Mask) : Masked(request, SentPicture.LoadMask(body.Mask, "the mask")));
+        var request = body.Request with { InitImage = pictures.Load(SentPicture.Open(init[0], Init), Init) };
+        return Batches(body, string.IsNullOrEmpty(body.Mask) ? Without(request, KnobNeeds.Mask)
+            : Masked(request, pictures.LoadMask(SentPicture.Open(body.Mask, "the mask"), "the mask")));
     }
 
     public static JsonObject Overrides(DrawingBody body) => body.OverrideSettings ?? [];

@@ -37,7 +37,7 @@ internal sealed record ExtrasImagesBody : ExtrasBody
 internal sealed record ExtrasFile(string Data = "", string Name = "");
 
 /// <summary>Enlarging: with an ESRGAN network or by plain resampling.</summary>
-internal sealed class Extras(SdapiTasks tasks, Gallery gallery)
+internal sealed class Extras(SdapiTasks tasks, Gallery gallery, PictureReader pictures)
 {
     public const string None = "None";
 
@@ -46,7 +46,7 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery)
     {
         if (data.Length == 0) throw Refused("There is no picture to enlarge.");
         var text = ImageFile.ReadMetadata(SentPicture.Open(data, "the picture"), "the picture").Parameters;
-        var picture = SentPicture.Load(data, "the picture");
+        var picture = pictures.Load(SentPicture.Open(data, "the picture"), "the picture");
         var upscalers = UpscalersOf(body);
         if (upscalers.Count == 0) return ImageFile.Encode(picture, ImageFormat.Png, new ImageMetadata(text));
 

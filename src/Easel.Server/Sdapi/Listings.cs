@@ -1,9 +1,10 @@
 using Easel.Server.Library;
+using Easel.Server.Security;
 
 namespace Easel.Server.Sdapi;
 
 /// <summary>What there is to draw with, as AUTOMATIC1111's web UI lists it.</summary>
-internal sealed class Listings(ModelLibrary library, ServerOptions server)
+internal sealed class Listings(ModelLibrary library, ServerOptions server, IHttpContextAccessor http)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Path, DateTime Changed), (int Count, int Width)?> _embeddings = [];
@@ -21,18 +22,21 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
             new { name, label, aliases, default_rho = -1.0, need_inner_model = false };
     }
 
+    /// <summary>A path, or only its last part for who is not to know where things lie.</summary>
+    private string? Shown(string? path) => http.HttpContext is { } context && Caller.MaySeePaths(context) ? path : Path.GetFileName(path);
+
     public object Models() => library.Checkpoints.Select(model => new
     {
         title = SdapiOptions.TitleOf(model),
         model_name = model.Name,
         hash = model.Hash,
         sha256 = model.Sha256,
-        filename = model.Path,
+        filename = Shown(model.Path),
         config = (string?)null,
     });
 
     public object Vaes() =>
-        library.Entries.Where(entry => entry.Use == ModelUse.Vae).Select(vae => new { model_name = Path.GetFileName(vae.Path), filename = vae.Path });
+        library.Entries.Where(entry => entry.Use == ModelUse.Vae).Select(vae => new { model_name = Path.GetFileName(vae.Path), filename = Shown(vae.Path) });
 
     public object Upscalers()
     {
@@ -43,7 +47,7 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
             {
                 name = model.Name,
                 model_name = (string?)model.Name,
-                model_path = (string?)model.Path,
+                model_path = Shown(model.Path),
                 model_url = (string?)null,
                 scale = (double?)null
             }));
@@ -53,7 +57,7 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
     {
         if (server.Load.LoraFolder is not { } folder) return Array.Empty<object>();
         return ModelFile.LorasIn(folder)
-            .Select(lora => new { name = lora.Key, alias = lora.Key, path = lora.Value, metadata = new Dictionary<string, string>() });
+            .Select(lora => new { name = lora.Key, alias = lora.Key, path = Shown(lora.Value), metadata = new Dictionary<string, string>() });
     }
 
     public object Embeddings()
@@ -86,11 +90,11 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server)
         port = server.Port,
         api_auth = (string?)null, // a secret
         cors_allow_origins = server.Cors.Count > 0 ? string.Join(',', server.Cors) : null,
-        data_dir = Path.GetFullPath(server.OutputFolder),
-        ckpt = server.DefaultModel,
-        ckpt_dir = server.Models.Count > 0 ? Path.GetFullPath(server.Models[0]) : null,
-        lora_dir = server.Load.LoraFolder,
-        embeddings_dir = server.Load.EmbeddingFolder,
+        data_dir = Shown(Path.GetFullPath(server.OutputFolder)),
+        ckpt = Shown(server.DefaultModel),
+        ckpt_dir = server.Models.Count > 0 ? Shown(Path.GetFullPath(server.Models[0])) : null,
+        lora_dir = Shown(server.Load.LoraFolder),
+        embeddings_dir = Shown(server.Load.EmbeddingFolder),
         no_half = server.Load.Precision == Precision.Full,
     };
 

@@ -1,4 +1,5 @@
 using Easel.Server.Errors;
+using Easel.Server.Json;
 
 namespace Easel.Server.Sdapi;
 
@@ -35,6 +36,6 @@ internal static class SdapiErrors
         {
             detail = new[] { new { type = field is null ? "json_invalid"
                 : "type_error", loc = (string[])(field is null ? ["body"] : ["body", field]), msg = problem.Detail } },
-        }, SdapiJson.Options, statusCode: Status422UnprocessableEntity);
+        }, SdapiJson.Options, statusCode: exception is LoneSurrogateException ? Status400BadRequest : Status422UnprocessableEntity);
     }
 }

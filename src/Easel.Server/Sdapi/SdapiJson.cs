@@ -48,12 +48,7 @@ internal static class SdapiJson
     }
 
     /// <summary>The body of a request as it is.</summary>
-    public static async Task<JsonObject> ReadObjectAsync(HttpContext context)
-    {
-        var strict = new JsonDocumentOptions { AllowDuplicateProperties = false };
-        var body = await JsonNode.ParseAsync(context.Request.Body, documentOptions: strict, cancellationToken: context.RequestAborted);
-        return body as JsonObject ?? throw new JsonException("The body is not a JSON object.");
-    }
+    public static Task<JsonObject> ReadObjectAsync(HttpContext context) => JsonBody.ReadAsync(context);
 
     public static IResult Answer<T>(T value) => Results.Json(value, Options);
 

@@ -1,4 +1,3 @@
-using Easel.Imaging;
 using Easel.Server.Errors;
 using Easel.Server.Json;
 
@@ -7,12 +6,6 @@ namespace Easel.Server.Sdapi;
 /// <summary>Pictures in requests.</summary>
 internal static class SentPicture
 {
-    /// <summary>A picture; what is transparent becomes white.</summary>
-    public static RgbImage Load(string text, string name) => ImageFile.Load(Open(text, name), name);
-
-    /// <summary>A mask: white is drawn; where there is transparency, what is opaque is.</summary>
-    public static GrayImage LoadMask(string text, string name) => ImageFile.LoadMask(Open(text, name), name);
-
     /// <exception cref="ServerException">It is no base64, or an address.</exception>
     public static MemoryStream Open(string text, string name)
     {

@@ -13,8 +13,8 @@ internal sealed class Credentials(ServerOptions options)
     /// <summary>The user who is asked for; null where it is a token alone.</summary>
     public string? UserName => options.User;
 
-    /// <summary>The cookie of those who have logged in. Made from the secrets: it outlives a restart and ends when they change.</summary>
-    public string Session => Convert.ToHexStringLower(HMACSHA256.HashData(SHA256.HashData([.. _token ?? [], .. _user ?? []]), "easel session"u8));
+    /// <summary>What cookies are signed with, among other things: they end when the secrets change.</summary>
+    public byte[] Secret => SHA256.HashData([.. _token ?? [], .. _user ?? []]);
 
     /// <summary>The name of whoever sends this header; null where it proves nothing.</summary>
     public string? OfHeader(string? authorization)
@@ -32,8 +32,6 @@ internal sealed class Credentials(ServerOptions options)
 
     /// <summary>The user's name; null where name or password is wrong.</summary>
     public string? OfUser(string user, string password) => Equal(_user, Digest($"{user}:{password}")) ? UserName : null;
-
-    public bool IsSession(string? cookie) => cookie is not null && AreNeeded && Equal(Digest(Session), Digest(cookie));
 
     /// <summary>Programs that know only Basic authentication may send the token as the password of any user.</summary>
     private string? OfBasic(string value)

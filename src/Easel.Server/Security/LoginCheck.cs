@@ -1,12 +1,10 @@
-using System.Collections.Concurrent;
-using System.Net;
 using System.Security.Claims;
 using Easel.Server.Errors;
 
 namespace Easel.Server.Security;
 
 /// <summary>Lets only those in who have logged in: by a header, as programs do, or by the cookie of <see cref="LoginPage"/>.</summary>
-internal sealed class LoginCheck(RequestDelegate next, Credentials credentials, LoginAttempts attempts)
+internal sealed class LoginCheck(RequestDelegate next, Credentials credentials, Sessions sessions, LoginAttempts attempts)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -17,12 +15,18 @@ internal sealed class LoginCheck(RequestDelegate next, Credentials credentials, 
             return;
         }
         string? authorization = request.Headers.Authorization;
-        var user = credentials.OfHeader(authorization);
-        if (user is null && authorization is not null) attempts.Failed(context);
-        if (user is null && credentials.IsSession(request.Cookies[LoginPage.CookieOf(context)])) user = credentials.UserName ?? "page";
+        var cookie = request.Cookies[LoginPage.CookieOf(context)];
+        // A cookie cannot be guessed, so a right one never waits for the failures of others; a wrong one is an attempt like any other.
+        var isSession = cookie is null ? false : sessions.IsOne(cookie);
+        var user = isSession == true ? credentials.UserName ?? "page" : null;
+        if (user is null && cookie is not null) context.Response.Cookies.Delete(LoginPage.CookieOf(context));
+        if (user is null && (authorization is not null || cookie is not null && isSession == false))
+            user = attempts.Try(context, () => credentials.OfHeader(authorization));
         if (user is not null)
         {
             context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.Name, user)], "easel"));
+            // What a login has open, as the page's socket, ends with it.
+            using var ending = isSession == true && !request.Path.StartsWithSegments(LoginPage.Out) ? sessions.Ended.Register(context.Abort) : default;
             await next(context);
         }
         else if (HttpMethods.IsGet(request.Method) && request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase))
@@ -40,22 +44,4 @@ internal sealed class LoginCheck(RequestDelegate next, Credentials credentials, 
 
     /// <summary>What tells nothing: whether the server is well, and the page to log in with.</summary>
     private static bool IsOpen(PathString path) => path.StartsWithSegments("/health") || path == LoginPage.Path;
-}
-
-/// <summary>Counts wrong passwords, so that they cannot be tried out at leisure: ten a minute from one address.</summary>
-internal sealed class LoginAttempts(TimeProvider clock)
-{
-    private const int Most = 10, MostAddresses = 10_000;
-    private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
-
-    private readonly ConcurrentDictionary<IPAddress, (int Count, long Since)> _failed = new();
-
-    public void Failed(HttpContext context)
-    {
-        if (_failed.Count > MostAddresses) _failed.Clear();
-        var now = clock.GetTimestamp();
-        var (count, _) = _failed.AddOrUpdate(context.Connection.RemoteIpAddress ?? IPAddress.None, (1, now),
-            (_, before) => clock.GetElapsedTime(before.Since, now) > Window ? (1, now) : (before.Count + 1, before.Since));
-        if (count > Most) throw new ServerException(Status429TooManyRequests, "There were too many wrong attempts; wait a minute.");
-    }
 }

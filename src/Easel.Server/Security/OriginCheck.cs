@@ -35,6 +35,9 @@ internal sealed class OriginCheck(RequestDelegate next, ServerOptions options)
         return Task.CompletedTask;
     }
 
+    /// <summary>Whether another origin's page sent it.</summary>
+    public static bool IsForeign(HttpRequest request) => (string?)request.Headers.Origin is { } origin && !IsSame(origin, request.Host);
+
     /// <summary>Whether the request itself was sent to the address. Whether it was encrypted is not looked at: a proxy may have seen to that.</summary>
     private static bool IsSame(string origin, HostString host) =>
         Uri.TryCreate(origin, UriKind.Absolute, out var uri) && (uri.Scheme is "http" or "https") && HostString.FromUriComponent(uri).Equals(host);

@@ -29,37 +29,39 @@ internal sealed class Database : IDisposable
         END;
         """;
 
-    private const int Corrupt = 11, Full = 13, NotADatabase = 26;
+    // https://www.sqlite.org/rescode.html
+    private const int NotPermitted = 3, Busy = 5, Locked = 6, ReadOnly = 8, Corrupt = 11, Full = 13, CannotOpen = 14, NotADatabase = 26;
 
-    private readonly string _readers;
+    private readonly string _file, _readers;
     private readonly SqliteConnection _writer;
     private readonly Lock _turn = new();
 
-    private Database(string file)
+    private Database(string file, int patience)
     {
-        var source = new SqliteConnectionStringBuilder { DataSource = file, Pooling = true };
+        _file = file;
+        var source = new SqliteConnectionStringBuilder { DataSource = file, Pooling = true, DefaultTimeout = patience };
         _readers = source.ToString();
         source.Pooling = false;
         _writer = new SqliteConnection(source.ToString());
         _writer.Open();
-        Run(_writer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;");
+        Run(_writer, $"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = {patience}000; PRAGMA temp_store = MEMORY;");
         Run(_writer, Schema);
     }
 
     /// <summary>Opens the file, made where there is none.</summary>
-    /// <exception cref="EaselException">It is damaged or cannot be written.</exception>
-    public static Database Open(string file)
+    /// <exception cref="DamagedDatabaseException">It is damaged.</exception>
+    /// <exception cref="EaselException">It cannot be read or written.</exception>
+    /// <param name="patience">Seconds to wait for another program that works with it.</param>
+    public static Database Open(string file, int patience = 5)
     {
         try
         {
-            return new Database(file);
+            return new Database(file, patience);
         }
         catch (SqliteException e)
         {
             SqliteConnection.ClearAllPools();
-            throw e.SqliteErrorCode is Corrupt or NotADatabase
-                ? new EaselException($"The database {file} is damaged; 'easel gallery rebuild' makes it anew from the pictures.", e)
-                : new EaselException($"The database {file} cannot be used: {e.Message}", e);
+            throw Failure(file, e);
         }
     }
 
@@ -77,28 +79,38 @@ internal sealed class Database : IDisposable
             }
             catch (SqliteException e)
             {
-                throw new ServerException(Status507InsufficientStorage,
+                throw e.SqliteErrorCode is Corrupt or NotADatabase ? Failure(_file, e) : new ServerException(Status507InsufficientStorage,
                     e.SqliteErrorCode == Full ? "The disk is full, so the server cannot write its records."
-                        : $"The server cannot write its records: {e.Message}", e);
+                        : $"The server cannot write its records: {Reason(e)}", e);
             }
         }
     }
 
+    /// <exception cref="DamagedDatabaseException">What is asked for lies in a damaged part.</exception>
+    /// <exception cref="EaselException">It cannot be read.</exception>
     public T Read<T>(Func<SqliteConnection, T> work)
     {
-        using var connection = new SqliteConnection(_readers);
-        connection.Open();
-        return work(connection);
+        try
+        {
+            using var connection = new SqliteConnection(_readers);
+            connection.Open();
+            return work(connection);
+        }
+        catch (SqliteException e)
+        {
+            throw Failure(_file, e);
+        }
     }
 
     /// <summary>Whether SQLite finds nothing wrong in the file.</summary>
+    /// <exception cref="EaselException">It cannot be asked: the file is busy, or may not be read.</exception>
     public bool IsSound()
     {
         try
         {
             return Read(connection => Query(connection, "PRAGMA quick_check", row => row.GetString(0))) is ["ok"];
         }
-        catch (SqliteException)
+        catch (DamagedDatabaseException)
         {
             return false;
         }
@@ -128,6 +140,18 @@ internal sealed class Database : IDisposable
         return rows;
     }
 
+    private static EaselException Failure(string file, SqliteException e) => e.SqliteErrorCode is Corrupt or NotADatabase
+        ? new DamagedDatabaseException(file, e) : new EaselException($"The database {file} cannot be used: {Reason(e)}", e);
+
+    private static string Reason(SqliteException e) => e.SqliteErrorCode switch
+    {
+        Busy or Locked => "another program works with it; end that one, and try again.",
+        Full => "the disk is full.",
+        NotPermitted or ReadOnly => "it may not be written, which is forbidden by its own permissions or by the disk's.",
+        CannotOpen => "it or its folder may not be opened; see to whom they belong, and what this user may do there.",
+        _ => e.Message,
+    };
+
     private static SqliteCommand Command(SqliteConnection connection, string sql, ReadOnlySpan<(string Name, object? Value)> values)
     {
         var command = connection.CreateCommand();
@@ -144,7 +168,9 @@ internal static class Columns
 
     public static long? LongOrNull(this SqliteDataReader row, int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
 
-    public static DateTimeOffset Time(this SqliteDataReader row, int column) => DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
+    /// <summary>A number that is no time, as damage leaves one, is the nearest that there is.</summary>
+    public static DateTimeOffset Time(this SqliteDataReader row, int column) => DateTimeOffset.FromUnixTimeMilliseconds(
+        Math.Clamp(row.GetInt64(column), DateTimeOffset.MinValue.ToUnixTimeMilliseconds(), DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()));
 
     public static DateTimeOffset? TimeOrNull(this SqliteDataReader row, int column) => row.IsDBNull(column) ? null : row.Time(column);
 }

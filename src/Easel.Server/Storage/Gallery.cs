@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 namespace Easel.Server.Storage;
 
 /// <summary>The finished pictures: found by words and settings, deleted and brought back. The files are the truth; the database is their index.</summary>
-internal sealed class Gallery(Database database, PictureFolder folder, TimeProvider clock) : IDisposable
+internal sealed class Gallery(Database database, PictureFolder folder, PictureReader pictures, TimeProvider clock) : IDisposable
 {
     private const string All = "id, job, file, created, width, height, prompt, negative, seed, steps, sampler, model, parameters, deleted";
     private const int ThumbnailSide = 320;
@@ -67,7 +67,7 @@ internal sealed class Gallery(Database database, PictureFolder folder, TimeProvi
         await _shrinking.WaitAsync(cancel);
         try
         {
-            var image = Present(id, ImageFile.Load);
+            var image = Present(id, pictures.LoadKept);
             var scale = Math.Min(1, (double)ThumbnailSide / Math.Max(image.Width, image.Height));
             var (width, height) = (Math.Max(1, (int)(image.Width * scale)), Math.Max(1, (int)(image.Height * scale)));
             ImageFile.Save(small, Resampling.Resize(image, width, height), quality: 80);

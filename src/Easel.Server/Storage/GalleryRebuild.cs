@@ -1,4 +1,5 @@
 using System.Text;
+using Easel.Server.Errors;
 
 namespace Easel.Server.Storage;
 
@@ -18,7 +19,8 @@ public static class GalleryRebuild
     /// <param name="root">The folder of the pictures.</param>
     /// <param name="onProgress">Told the share that is read.</param>
     /// <param name="cancel">Ends it; the index is as it was.</param>
-    /// <exception cref="EaselException">The folder is not there or cannot be written, or a server works in it.</exception>
+    /// <exception cref="EaselException">The folder is not there or cannot be written, a server works in it, or the database is busy or cannot be
+    /// written.</exception>
     public static Outcome Run(string root, Action<double>? onProgress = null, CancellationToken cancel = default)
     {
         if (!Directory.Exists(root)) throw new EaselException($"There is no folder {root}.");
@@ -26,16 +28,16 @@ public static class GalleryRebuild
         folder.Open();
         var setAside = SetAsideIfDamaged(folder);
         using var database = Database.Open(folder.Database);
-        var gallery = new Gallery(database, folder, TimeProvider.System);
+        using var pictureReader = new PictureReader(new ServerLimits());
+        var gallery = new Gallery(database, folder, pictureReader, TimeProvider.System);
 
         var deleted = gallery.Deleted().ToDictionary(picture => picture.Id);
-        var files = Directory.EnumerateFiles(folder.Root, "*", SearchOption.AllDirectories)
-            .Where(path => Endings.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase) && !folder.IsHidden(path)
-                && new FileInfo(path).Length > 0)
+        var (pictures, unreadable, done) = (new List<Picture>(), new List<string>(), 0);
+        var files = FolderTree.Files(folder.Root, inner => inner != folder.Hidden, (path, why) => unreadable.Add($"{path} {why}."))
+            .Where(path => Endings.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase) && new FileInfo(path) is { Exists: true, Length: > 0 })
             .Order(StringComparer.Ordinal).ToList();
         var trash = Directory.EnumerateFiles(folder.Trash).ToList();
 
-        var (pictures, unreadable, done) = (new List<Picture>(), new List<string>(), 0);
         foreach (var path in files) Read(path, () => Home(folder, path));
         foreach (var path in trash) Read(path, () => Trashed(folder, path, deleted));
         gallery.Replace(pictures, Together);
@@ -76,19 +78,29 @@ public static class GalleryRebuild
     /// <summary>The same file has the same id however often the index is made.</summary>
     private static string StrangersId(string file) => "x" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(file.Replace('\\', '/'))))[..20];
 
+    /// <summary>Only what is damaged is put aside: a database that is busy, or that may not be written now, is a good one.</summary>
     private static string? SetAsideIfDamaged(PictureFolder folder)
     {
         try
         {
-            using var database = Database.Open(folder.Database);
-            return database.IsSound() ? null : throw new EaselException("damaged");
+            using var database = Database.Open(folder.Database, patience: 1);
+            if (database.IsSound()) return null;
         }
-        catch (EaselException)
+        catch (DamagedDatabaseException)
         {
-            var aside = $"{folder.Database}.damaged-{DateTime.UtcNow:yyyyMMddHHmmss}";
-            File.Move(folder.Database, aside);
-            foreach (var log in (string[])["-wal", "-shm"]) File.Delete(folder.Database + log);
+            // Put aside below.
+        }
+        var aside = $"{folder.Database}.damaged-{DateTime.UtcNow:yyyyMMddHHmmss}";
+        try
+        {
+            // With its log, in which its last changes may be.
+            foreach (var part in (string[])["", "-wal", "-shm"])
+                if (File.Exists(folder.Database + part)) File.Move(folder.Database + part, aside + part);
             return aside;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EaselException($"The damaged database {folder.Database} cannot be put aside: {e.Message}", e);
         }
     }
 }

@@ -1,6 +1,5 @@
 using Easel.Imaging;
 using Easel.Metadata;
-using SkiaSharp;
 
 namespace Easel.Server.Storage;
 
@@ -56,8 +55,8 @@ public sealed record Picture
     {
         var path = folder.PathOf(file);
         var parameters = ImageFile.ReadMetadata(path).Parameters;
-        using var codec = SKCodec.Create(path) ?? throw new EaselException($"'{path}' is damaged or cut short.");
-        return Of(id, job, file, System.IO.File.GetLastWriteTimeUtc(path), codec.Info.Width, codec.Info.Height, parameters);
+        var (width, height) = ImageFile.SizeOf(path);
+        return Of(id, job, file, System.IO.File.GetLastWriteTimeUtc(path), width, height, parameters);
     }
 
     /// <summary>A picture as its own text describes it.</summary>

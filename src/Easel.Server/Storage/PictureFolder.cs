@@ -76,8 +76,5 @@ public sealed class PictureFolder : IDisposable
     /// <summary>Where the small copy of a picture lies.</summary>
     public string ThumbnailOf(string id) => Path.Combine(Thumbnails, id + ".webp");
 
-    /// <summary>Whether a path is inside the part that is not for pictures.</summary>
-    internal bool IsHidden(string path) => path.StartsWith(Hidden + Path.DirectorySeparatorChar, StringComparison.Ordinal);
-
     private static string Day(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 }

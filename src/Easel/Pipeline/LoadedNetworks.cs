@@ -69,8 +69,10 @@ internal sealed class LoadedNetworks : IDisposable
         {
             if (Device.type != DeviceType.CPU || Format.Kept != Format.Run || _plain) return null;
             var lacking = OneDnn.IsFault ? $"oneDNN's packed layers, for {OneDnn.Lacking}"
-                : Format.Run == ScalarType.BFloat16 && BFloat16Product.IsForbidden ? "the machine code for bf16, for the system does not let code be made" : null;
-            return lacking is null ? null : $"It was drawn without {lacking}; it took longer, and a picture of this seed may differ slightly from one drawn with them.";
+                : Format.Run == ScalarType.BFloat16 && BFloat16Product.IsForbidden ? "the machine code for bf16, for the system does not let code be made"
+                : null;
+            return lacking is null ? null
+                : $"It was drawn without {lacking}; it took longer, and a picture of this seed may differ slightly from one drawn with them.";
         }
     }
 

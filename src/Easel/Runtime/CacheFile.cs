@@ -35,7 +35,8 @@ internal sealed class CacheFile<T>(string? file, int most, Func<T, bool>? isVali
     {
         try
         {
-            if (file is null || new FileInfo(file) is not { Exists: true } info || (info.LastWriteTimeUtc, info.Length) == _read) return;
+            if (file is null || RegularFile.WhyNot(file) is not null) return;
+            if (new FileInfo(file) is not { Exists: true } info || (info.LastWriteTimeUtc, info.Length) == _read) return;
             _read = (info.LastWriteTimeUtc, info.Length);
             foreach (var (name, value) in JsonSerializer.Deserialize<Dictionary<string, T>>(File.ReadAllText(file)) ?? [])
                 if (isValid?.Invoke(value) ?? true) _values[name] = value;

@@ -1,6 +1,7 @@
 namespace Easel.Runtime;
 
-/// <summary>What the system and .NET let this process have. Where it is too little, what fails is far from the cause: an assembly is "not found", a thread cannot
+/// <summary>What the system and .NET let this process have. Where it is too little, what fails is far from the cause: an assembly is "not found", a thread
+/// cannot
 /// be made, libtorch "is not there".</summary>
 internal static class ProcessLimits
 {

@@ -134,7 +134,8 @@ internal sealed record ModelSettings
         void Check(string what, double? value, Func<double, bool> isPossible)
         {
             if (value is { } number && !isPossible(number))
-                throw new CheckpointException(string.Create(CultureInfo.InvariantCulture, $"The configuration of {path} says that the {what} is {number}, which cannot be."));
+                throw new CheckpointException(
+                    string.Create(CultureInfo.InvariantCulture, $"The configuration of {path} says that the {what} is {number}, which cannot be."));
         }
     }
 

@@ -147,7 +147,7 @@ internal static class SettingsFile
             {
                 if (Value(depth + 1) is not string name) throw new YamlException("a name is no text");
                 var value = Value(depth + 1);
-                if (name == "<<") merged.AddRange(value as List<object> is { } several ? several.OfType<Dictionary<string, object>>() : [(Dictionary<string, object>)value]);
+                if (name == "<<") merged.AddRange((value as List<object> ?? [value]).OfType<Dictionary<string, object>>());
                 else if (!members.TryAdd(name, value)) throw new YamlException($"{name} is said twice");
             }
             parser.MoveNext();

@@ -22,7 +22,8 @@ public sealed class Chromium : IAsyncDisposable
     private IBrowser? _browser;
 
     /// <summary>A tab with a memory of its own; skips the test where there is no Chromium.</summary>
-    internal async Task<Tab> Open(RunningServer server, int width = 1280, int height = 800, ColorScheme scheme = ColorScheme.Light)
+    /// <param name="mayComplain">Whether its browser may tell of errors, as it does of what it refuses.</param>
+    internal async Task<Tab> Open(RunningServer server, int width = 1280, int height = 800, ColorScheme scheme = ColorScheme.Light, bool mayComplain = false)
     {
         var context = await (await Browser()).NewContextAsync(new BrowserNewContextOptions
         {
@@ -33,7 +34,7 @@ public sealed class Chromium : IAsyncDisposable
         });
         context.SetDefaultTimeout(Patience);
         Assertions.SetDefaultExpectTimeout(Patience);
-        return new Tab(context, await context.NewPageAsync(), server.Address);
+        return new Tab(context, await context.NewPageAsync(), server.Address, mayComplain);
     }
 
     public async ValueTask DisposeAsync()
@@ -65,9 +66,10 @@ public sealed class Tab : IAsyncDisposable
     private readonly IBrowserContext _context;
     private readonly List<string> _complaints = [];
 
-    internal Tab(IBrowserContext context, IPage page, string address)
+    internal Tab(IBrowserContext context, IPage page, string address, bool mayComplain)
     {
         (_context, Page) = (context, page);
+        if (mayComplain) return;
         page.PageError += (_, error) => Complain(error);
         page.Console += (_, message) =>
         {

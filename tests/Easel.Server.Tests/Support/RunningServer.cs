@@ -52,10 +52,11 @@ internal sealed class RunningServer : IAsyncDisposable
     /// <summary>Starts one.</summary>
     /// <param name="stepTime">How long a step takes; what is to be seen under way must take some time.</param>
     /// <param name="source">What it draws with; null for <see cref="Models"/>.</param>
-    public static async Task<RunningServer> Start(ServerOptions options, TimeSpan stepTime = default, IModelSource? source = null)
+    /// <param name="clock">The time; null for the system's.</param>
+    public static async Task<RunningServer> Start(ServerOptions options, TimeSpan stepTime = default, IModelSource? source = null, TimeProvider? clock = null)
     {
         var models = new FakeModels { StepTime = stepTime };
-        var app = EaselServer.Build(options, source ?? models);
+        var app = EaselServer.Build(options, source ?? models, clock);
         await app.StartAsync();
         return new RunningServer(app, models);
     }

@@ -3,7 +3,8 @@ using System.Reflection;
 
 namespace Easel.Tests.Cli;
 
-/// <summary>Guards what a process of its own alone can show: that the kernels need no folder for temporary files, and that a low limit is told as the cause.</summary>
+/// <summary>Guards what a process of its own alone can show: that the kernels need no folder for temporary files, and that a low limit is told as the
+/// cause.</summary>
 public sealed class MachineTests
 {
     private static (int Code, string Text) Easel(string before, string words)

@@ -4,6 +4,7 @@ using Easel.Metadata;
 using Easel.Tests.Weights;
 using Easel.Text;
 using Easel.Text.Prompts;
+using Easel.Weights;
 
 namespace Easel.Tests.Fuzzing;
 
@@ -27,11 +28,17 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
             bytes => Told(new ImageMetadata(Encoding.UTF8.GetString(bytes)))),
         FuzzedReader.Of("settings", Utf8(Samples.OtherPrograms.Select(sample => sample.Key + "\n" + sample.Value)),
             (damage, sound) => damage.Utf8(sound, Samples.SettingWords), bytes => Told(Keyed(Encoding.UTF8.GetString(bytes)))),
+        FuzzedReader.Of("yaml", Utf8(Samples.Yamls), (damage, sound) => damage.Utf8(sound, Samples.YamlWords), bytes => SettingsFile.Yaml(Written(bytes))),
+        FuzzedReader.Of("config", Utf8(Samples.Configs), (damage, sound) => damage.Utf8(sound, Samples.JsonWords), Configured),
         FuzzedReader.Of("prompt", Utf8(Samples.Prompts), (damage, sound) => damage.Utf8(sound, Samples.PromptWords),
             bytes => Parsed(Encoding.UTF8.GetString(bytes))),
     ];
 
-    public void Dispose() => File.Delete(_path);
+    public void Dispose()
+    {
+        File.Delete(_path);
+        if (Directory.Exists(_path + ".folder")) Directory.Delete(_path + ".folder", recursive: true);
+    }
 
     private IReadOnlyList<byte[]> Pictures { get; } = Samples.Pictures(goldens);
 
@@ -40,6 +47,18 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
         File.Delete(_path); // a file written over is flushed to the disk, and a new one is not
         File.WriteAllBytes(_path, bytes);
         return _path;
+    }
+
+    /// <summary>The same damaged text stands for all the settings of a model in the diffusers layout.</summary>
+    private void Configured(byte[] text)
+    {
+        var folder = _path + ".folder";
+        foreach (var name in (string[])["text_encoder/config.json", "unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"])
+        {
+            Directory.CreateDirectory(Path.Combine(folder, Path.GetDirectoryName(name)!));
+            File.WriteAllBytes(Path.Combine(folder, name), text);
+        }
+        _ = ModelSettings.InFolder(folder);
     }
 
     private static ImageMetadata Metadata(string parameters) => new(parameters) { Others = [new("Software", "Easel"), new("Artist", "somebody")] };

@@ -10,6 +10,46 @@ internal static class Samples
         + "Model hash: 0123456789, Model: \"v1-5: pruned, ema\", Clip skip: 2, RNG: CPU, Lora hashes: \"ink: 0123456789ab\", "
         + "Version: v1.10.1";
 
+    /// <summary>The original configuration of a model, and one that says things once and refers to them.</summary>
+    public static IReadOnlyList<string> Yamls { get; } =
+    [
+        """
+        model:
+          base_learning_rate: 1.0e-04
+          target: ldm.models.diffusion.ddpm.LatentDiffusion
+          params:
+            parameterization: "v"
+            linear_start: 0.00085
+            linear_end: 0.0120
+            scale_factor: 0.18215
+            unet_config:
+              params: { num_head_channels: 64, disable_self_attentions: [ False, True ], num_heads: 8 }
+            low_scale_config: { params: { max_noise_level: 350 } }
+        """,
+        """
+        base: &base { linear_start: 0.00085, linear_end: 0.012 }
+        model: { params: { <<: *base, parameterization: eps, "scale_factor": '0.18215' } }
+        """,
+    ];
+
+    public static IReadOnlyList<string> YamlWords { get; } =
+        ["&a ", "*a", "<<: ", "[", "{", "- ", "? ", ": ", "\n", "\"\\ud800\"", "\"\\U0001F600\"", "|\n ", ">-\n", "!!binary ", "%TAG ! x",
+        "---\n", "nan", "1e999", "~", "\t"];
+
+    /// <summary>The settings of the parts of a model, all in one.</summary>
+    public static IReadOnlyList<string> Configs { get; } =
+    [
+        """
+        {"text_config":{"num_attention_heads":12,"hidden_act":"quick_gelu"},"attention_head_dim":[5,10,20,20],"num_attention_heads":null,
+        "scaling_factor":0.18215,"norm_num_groups":32,"prediction_type":"v_prediction","beta_start":0.00085,"beta_end":0.012,
+        "beta_schedule":"scaled_linear","rescale_betas_zero_snr":true}
+        """,
+        """{"model_cfg":{"text_cfg":{"heads":16}},"attention_head_dim":8,"beta_schedule":"linear","prediction_type":"epsilon"}""",
+    ];
+
+    public static IReadOnlyList<string> JsonWords { get; } =
+        ["null", "true", "-1", "0", "1e999", "[]", "{}", "[[[[", "\"\\ud800\"", "\"x\"", ",", ":", "\"attention_head_dim\":", "99999999999"];
+
     public static IReadOnlyList<string> Infotexts { get; } =
     [
         Infotext,

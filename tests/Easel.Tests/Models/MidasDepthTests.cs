@@ -103,8 +103,8 @@ public sealed class MidasDepthTests : IDisposable
     {
         public override IReadOnlyDictionary<string, TensorInfo> Tensors { get; } =
             shapes.ToDictionary(s => s.Key, s => TensorInfo.Of(ScalarType.Float32, s.Value));
-        public override Tensor View(string name) => throw new NotSupportedException("asked for values");
-        public override void Release(string name) { }
+        public override bool IsOutdated => false;
+        public override Tensor View(string name, int part, int parts) => throw new NotSupportedException("asked for values");
         public override void Dispose() { }
     }
 }

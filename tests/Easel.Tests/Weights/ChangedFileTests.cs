@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 
 namespace Easel.Tests.Weights;
 
-/// <summary>Guards that a model file which another program changes under our hands ends in a sentence: neither in the end of the process nor in weights that are
+/// <summary>Guards that a model file which another program changes under our hands ends in a sentence: neither in the end of the process nor in weights that
+/// are
 /// half of the one file and half of the other.</summary>
 public sealed class ChangedFileTests : IDisposable
 {

@@ -64,7 +64,6 @@ public sealed class DiffusersFolderTests : IDisposable
         Assert.Equal(["c", "a"], file.Tensors.Keys);
         Assert.Equal(3, file.View("c").item<float>());
         Assert.Equal(1, file.View("a").item<float>());
-        file.Release("a");
     }
 
     [Theory]

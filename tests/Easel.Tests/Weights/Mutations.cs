@@ -78,7 +78,6 @@ internal sealed class Mutations
                 {
                     // A damaged entry, or a type without tensors, is found when it is wanted.
                 }
-                file.Release(name);
             }
             return true;
         }

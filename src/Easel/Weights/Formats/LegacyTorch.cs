@@ -29,7 +29,8 @@ internal static class LegacyTorch
         if (system.Find("little_endian") is false) throw file.Refuse("was written on a big-endian machine, and Easel reads little-endian files");
 
         var state = TorchState.Of(file, Next(file, pickles, storages, ref at));
-        if (Next(file, pickles, storages, ref at) is not PickledList keys) throw file.Refuse("is a damaged PyTorch checkpoint (it lacks the list of its storages)");
+        if (Next(file, pickles, storages, ref at) is not PickledList keys)
+            throw file.Refuse("is a damaged PyTorch checkpoint (it lacks the list of its storages)");
         var starts = Starts(file, storages, keys, at);
 
         var places = new OrderedDictionary<string, TensorPlace>();

@@ -1,0 +1,49 @@
+using Easel.Imaging;
+using Easel.Server.Errors;
+
+namespace Easel.Server.Storage;
+
+/// <summary>Reads the pictures that came from elsewhere, at whichever door. Its header is asked for a picture's size before a pixel is decoded, for a few
+/// bytes can
+/// stand for gigabytes of them; and few are decoded at once, however many are sent.</summary>
+internal sealed class PictureReader(ServerLimits limits) : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly SemaphoreSlim _turns = new(Math.Clamp(Environment.ProcessorCount / 2, 1, 4));
+
+    public RgbImage Load(Stream file, string name) => Read(file, name, ImageFile.Load);
+
+    public (RgbImage Image, GrayImage? Alpha) LoadWithAlpha(Stream file, string name) => Read(file, name, ImageFile.LoadWithAlpha);
+
+    public GrayImage LoadMask(Stream file, string name) => Read(file, name, ImageFile.LoadMask);
+
+    public DepthImage LoadDepth(Stream file, string name) => Read(file, name, ImageFile.LoadGray16);
+
+    /// <summary>A picture of the gallery, which may be as large as an enlarged one, or came into the folder from elsewhere.</summary>
+    public RgbImage LoadKept(string path)
+    {
+        using var file = new MemoryStream(File.ReadAllBytes(path), writable: false);
+        return Read(file, Path.GetFileName(path), ImageFile.Load, Math.Max(limits.InputPixels, limits.EnlargedPixels));
+    }
+
+    public void Dispose() => _turns.Dispose();
+
+    private T Read<T>(Stream file, string name, Func<Stream, string, T> load, long? most = null)
+    {
+        var begin = file.Position;
+        var (width, height) = ImageFile.SizeOf(file, name);
+        var (pixels, allowed) = ((long)width * height, most ?? limits.InputPixels);
+        if (pixels > allowed) throw ServerException.Refused($"{name} is {width}x{height} pixels, {pixels} in all; this server allows {allowed}.");
+        file.Position = begin;
+        if (!_turns.Wait(Patience)) throw new ServerException(Status503ServiceUnavailable, "Too many pictures are being read at this moment; send it again.");
+        try
+        {
+            return load(file, name);
+        }
+        finally
+        {
+            _turns.Release();
+        }
+    }
+}

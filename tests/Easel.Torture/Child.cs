@@ -1,0 +1,73 @@
+namespace Easel.Torture;
+
+/// <summary>This program again, as a server or at a rebuild, in a process that can be killed.</summary>
+internal sealed class Child : IDisposable
+{
+    private readonly Process _process;
+
+    private Child(Process process) => _process = process;
+
+    public HttpClient Client { get; } = new() { Timeout = TimeSpan.FromMinutes(1) };
+
+    /// <summary>The memory that it takes, in bytes.</summary>
+    public long Memory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    public bool HasEnded => _process.HasExited;
+
+    /// <summary>Starts a server and waits for its address.</summary>
+    /// <exception cref="InvalidOperationException">It does not start; the message says what it printed.</exception>
+    public static Child Serve(string folder, int? clockSeed = null, string? heapLimit = null)
+    {
+        var child = Start(heapLimit, "serve", folder, clockSeed?.ToString(CultureInfo.InvariantCulture) ?? "");
+        var address = child._process.StandardOutput.ReadLine();
+        if (address is null)
+        {
+            var said = child._process.StandardError.ReadToEnd();
+            child.Dispose();
+            throw new InvalidOperationException(said);
+        }
+        child._process.BeginErrorReadLine();
+        child.Client.BaseAddress = new Uri(address);
+        return child;
+    }
+
+    /// <summary>Starts a rebuild.</summary>
+    public static Child Rebuild(string folder) => Start(null, "rebuild", folder);
+
+    /// <summary>Ends it as a power cut would.</summary>
+    public void Kill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
+    /// <returns>Whether it ended well.</returns>
+    public bool Wait()
+    {
+        _process.WaitForExit();
+        return _process.ExitCode == 0;
+    }
+
+    public void Dispose()
+    {
+        Client.Dispose();
+        if (!_process.HasExited) Kill();
+        _process.Dispose();
+    }
+
+    private static Child Start(string? heapLimit, params string[] words)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!, Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal)
+            ? [typeof(Child).Assembly.Location, .. words] : words)
+        { RedirectStandardOutput = true, RedirectStandardError = true };
+        if (heapLimit is not null) start.Environment["DOTNET_GCHeapHardLimit"] = heapLimit;
+        return new Child(Process.Start(start)!);
+    }
+}

@@ -1,0 +1,55 @@
+using System.Reflection;
+using Easel.Server;
+using Easel.Server.Storage;
+using Easel.Server.Tests.Support;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Easel.Torture;
+
+/// <summary>The server as a process of its own, to be killed: it draws with the tests' fake generator, and its clock jumps where it is told to.</summary>
+internal static class Host
+{
+    public const string Model = "diffusers-sd1-micro";
+
+    /// <summary>Serves a folder until the process ends; the first line that it prints is its address.</summary>
+    public static async Task Serve(string folder, int? clockSeed)
+    {
+        var goldens = typeof(Host).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "Goldens").Value!;
+        var options = new ServerOptions
+        {
+            Port = 0,
+            OutputFolder = folder,
+            Models = [Path.GetFullPath(Path.Combine(goldens, "layouts", Model))],
+            SpareModel = null,
+            Limits = new ServerLimits { QueuedPerClient = 100_000, Queued = 100_000 },
+        };
+        await using var app = EaselServer.Build(options, new FakeModels { StepTime = TimeSpan.FromMilliseconds(1) },
+            clockSeed is { } seed ? new JumpingClock(seed) : null);
+        await app.StartAsync();
+        Console.WriteLine(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        await app.WaitForShutdownAsync();
+    }
+
+    /// <summary>Makes the index anew.</summary>
+    public static void Rebuild(string folder) => Console.WriteLine(GalleryRebuild.Run(folder).Pictures);
+
+    /// <summary>A clock that is set forward and back while the server runs, by up to two days.</summary>
+    private sealed class JumpingClock(int seed) : TimeProvider
+    {
+        private readonly Random _random = new(seed);
+        private TimeSpan _ahead;
+
+        public override DateTimeOffset GetUtcNow()
+        {
+            lock (_random)
+            {
+                if (_random.Next(50) == 0) _ahead = TimeSpan.FromMinutes(_random.Next(-2880, 2880));
+                return base.GetUtcNow() + _ahead;
+            }
+        }
+    }
+}
