@@ -45,6 +45,7 @@ internal sealed class PictureWriter : IDisposable
     /// <summary>One line for each job. What was asked for stays out of it: a log is read by others than those who drew.</summary>
     private void Tell(Job job, JobState state, string? error)
     {
+        if (!_log.IsEnabled(LogLevel.Information)) return;
         var seconds = job.Started is { } started ? (TimeProvider.System.GetUtcNow() - started).TotalSeconds : 0;
         _log.LogInformation("job {Job}: {State}, {Task}, model {Model}, pictures {Pictures}, client {Client}, {Seconds:0.0} s{Reason}", job.Id, state,
             job.Request.Task, job.Request.Model ?? "by default", job.PictureCount, job.Client, seconds, error is null ? "" : ": " + error);
