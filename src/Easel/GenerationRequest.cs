@@ -104,6 +104,11 @@ public sealed record GenerationRequest
     /// <summary>Sampling steps, 1 to 1000; null for as many as suit the model.</summary>
     public int? Steps { get; init; }
 
+    /// <summary>Steps of an earlier pass that this one goes on from, 0 to 1000: the parts of a prompt that change on the way are counted from its start, as
+    /// AUTOMATIC1111 counts them in its highres fix. What changes at a part of the steps (0.5) has changed then, and 1.5 is half way through this pass.
+    /// Default 0.</summary>
+    public int StepsBefore { get; init; }
+
     /// <summary>Name of the sampler, in Easel's spelling or another program's; null for the one that suits the model.</summary>
     public string? Sampler { get; init; }
 

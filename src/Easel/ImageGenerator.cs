@@ -185,7 +185,8 @@ public sealed partial class ImageGenerator : IImageGenerator
             progress.Report(GenerationStage.Encoding, 0);
             var prompts = batch.Prompts.Select(prompt => request.Literal ? new LoraTags(prompt, [], []) : PromptParser.ExtractLoras(prompt)).ToList();
             var loras = _loras.Find(prompts.SelectMany(prompt => prompt.Loras), Family.Name);
-            output.Remark([.. loras.Remarks, .. _model.SetLoras(loras.At(0, plan.StepCount)), .. prompts.SelectMany(prompt => prompt.Remarks)]);
+            output.Remark([.. loras.Remarks, .. _model.SetLoras(loras.At(0, plan.StepCount)), .. prompts.SelectMany(prompt => prompt.Remarks),
+                .. request.Literal ? [] : PromptParser.NotesOnNegative(request.NegativePrompt)]);
             _embeddings.Lent = loras.Words;
             _model.Bring(_model.TextSlot);
             var guidance = conditioning.Encode([.. prompts.Select(prompt => prompt.Text)], request, plan.StepCount);

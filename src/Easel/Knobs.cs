@@ -59,6 +59,11 @@ public static class Knobs
             InfotextKey = "Steps", SdapiName = "steps", OpenAiName = "steps", McpName = "steps",
             Range = (1, 1000), DefaultFrom = DefaultFrom.Model, IsTold = Always,
         },
+        new(nameof(Request.StepsBefore))
+        {
+            Label = "Steps before", Noun = "number of steps before", Help = "steps of an earlier pass, from which the prompt's changes are counted",
+            InfotextKey = "Steps before", OnPage = false, Range = (0, 1000),
+        },
         new(nameof(Request.Sampler))
         {
             Label = "Sampler", Help = "the way in which noise is removed; easel samplers lists them", Flags = ["--sampler"], ValueName = "NAME",

@@ -37,6 +37,7 @@ internal sealed record HiresFix(string Upscaler, GenerationRequest Request)
             Height = height,
             Strength = asked.Strength,
             Steps = body.HrSecondPassSteps > 0 ? body.HrSecondPassSteps : asked.Steps,
+            StepsBefore = asked.Steps ?? 0,
             Sampler = Given(body.HrSamplerName, "Use same sampler") ?? asked.Sampler,
             Schedule = Given(body.HrScheduler, "Use same scheduler") ?? asked.Schedule,
             Prompt = Given(body.HrPrompt) ?? asked.Prompt,

@@ -48,7 +48,7 @@ internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer
     /// <summary>What a prompt says, and until which step.</summary>
     private IReadOnlyList<(int UntilStep, Condition Condition)> Program(string prompt, double? weight, GenerationRequest request, int steps) => request.Literal
         ? [(int.MaxValue, Once(prompt, weight, () => Literal(prompt, request.ClipSkip)))]
-        : [.. PromptParser.Schedule(prompt, Math.Max(1, steps))
+        : [.. PromptParser.Schedule(PromptParser.WithoutComments(prompt), Math.Max(1, steps), request.StepsBefore)
             .Select(part => (part.UntilStep, Once(part.Text, weight, () => Weighted(part.Text, request.ClipSkip))))];
 
     /// <summary>What is said twice in a batch, as by alternating words, is one condition: what the network keeps of it serves again.</summary>

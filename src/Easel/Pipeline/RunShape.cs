@@ -13,7 +13,7 @@ internal sealed record RunShape(Canvas Canvas, SamplingPlan Plan, IReadOnlyList<
         var canvas = Canvas.For(request, family);
         var plan = PlanOf(request, canvas, family, noise);
         var batches = Batch.Of(request, oneByOne: plan.Sampler.SharesSteps && request.Like != NoiseLike.CompVis);
-        var parts = request.Literal ? 1 : request.Prompts.Max(prompt => PromptParser.SplitComposition(prompt).Count);
+        var parts = request.Literal ? 1 : request.Prompts.Max(prompt => PromptParser.SplitComposition(PromptParser.WithoutComments(prompt)).Count);
         var rows = batches.Max(batch => batch.Prompts.Count) * (parts + ((request.GuidanceScale == 1 || family.GuidesItself) && parts == 1 ? 0 : 1));
         return new RunShape(canvas, plan, batches, rows, (canvas.Height / family.PixelsPerLatent, canvas.Width / family.PixelsPerLatent));
     }

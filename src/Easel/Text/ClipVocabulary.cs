@@ -53,6 +53,7 @@ internal sealed class ClipVocabulary
         for (var i = 0; i + 1 < count; i++) Consider(i);
         while (candidates.TryDequeue(out var pair, out var priority))
         {
+            Effort.Add(1);
             var (at, after) = (pair.At, next[pair.At]);
             if (token[at] != pair.Left || after >= count || token[after] != pair.Right) continue;     // one of the two has been joined since
             token[at] = (int)(priority >> 32);

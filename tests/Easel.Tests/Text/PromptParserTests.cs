@@ -55,10 +55,10 @@ public sealed class PromptParserTests
         var wrong = new List<string>();
         foreach (var golden in Goldens.Json("tokenizer/schedules.json").EnumerateArray())
         {
-            if (golden.TryGetProperty("steps_before", out _)) continue; // counted from the start of an earlier pass, which Easel does not do
+            var before = golden.TryGetProperty("steps_before", out var earlier) ? earlier.GetInt32() : 0;
             var prompt = golden.GetProperty("prompt").GetString()!;
             var expected = Show(golden.GetProperty("schedule").EnumerateArray().Select(s => (s[0].GetInt32(), s[1].GetString()!)));
-            var actual = Show(PromptParser.Schedule(prompt, golden.GetProperty("steps").GetInt32()));
+            var actual = Show(PromptParser.Schedule(prompt, golden.GetProperty("steps").GetInt32(), before));
             if (actual != expected) wrong.Add($"\"{prompt}\": {actual}, should be {expected}");
         }
         Assert.Empty(wrong);
@@ -134,6 +134,39 @@ public sealed class PromptParserTests
         Assert.Equal([4, 5], Steps("<lora:x:1:step=5-7>"));
         Assert.Equal([0, 1, 2, 3, 4], Steps("<lora:x:1:stop=0.5>"));
         Assert.Equal((3, 8), (Of("<lora:x:1:1:3>").Rank, Of("<lora:x:1:dyn=8>").Rank));
+    }
+
+    [Theory]
+    [InlineData("a <lora:plain:0,8>", "", "\"0,8\" is no number")]
+    [InlineData("a <LORA:plain:0.8>", "", "<LORA:plain:0.8> is nothing")]
+    [InlineData("a <lora:plain:0.8", "", "is not closed")]
+    [InlineData("a cat\n# <lora:plain:0.8>", "", null)]
+    [InlineData("a cat # 1 in the list", "", "\"# 1 in the list\"")]
+    [InlineData("1 < 2 and <b>", "", null)]
+    public void NothingOfATagIsLostInSilence(string prompt, string loras, string? told)
+    {
+        var tags = PromptParser.ExtractLoras(prompt);
+        Assert.Equal(loras, string.Join(';', tags.Loras.Select(l => FormattableString.Invariant($"{l.Name} {l.TextEncoderWeight} {l.UNetWeight}"))));
+        if (told is null) Assert.Empty(tags.Remarks);
+        else Assert.Contains(told, Assert.Single(tags.Remarks));
+    }
+
+    [Fact]
+    public void CommentsAreNotDrawn()
+    {
+        Assert.Equal("a cat\n", PromptParser.WithoutComments("a cat\n# a dog"));
+        Assert.Equal("\na cat \n\nb", PromptParser.WithoutComments("# x\na cat # y\n# z\nb#"));
+        Assert.Equal("a cat ", PromptParser.ExtractLoras("a cat # <lora:x:1>").Text);
+        Assert.Single(PromptParser.NotesOnNegative("ugly <lora:x:1>"));
+    }
+
+    /// <summary>More than anybody nests, and few enough that a prompt of brackets alone costs no quadratic time.</summary>
+    [Fact]
+    public void BracketsInsideManyOthersDoNothingMore()
+    {
+        static double Weight(int depth) => PromptParser.ParseWeights(new string('(', depth) + "a" + new string(')', depth))[0].Weight;
+        Assert.Equal(Math.Pow(1.1, 100), Weight(100), Math.Pow(1.1, 100) * 1e-9);
+        Assert.Equal(Weight(256), Weight(3000));
     }
 
     [Fact]

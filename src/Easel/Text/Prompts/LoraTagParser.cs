@@ -6,9 +6,6 @@ namespace Easel.Text.Prompts;
 /// <c>extensions-builtin/Lora/extra_networks_lora.py</c>) and, for the parts of a model and the steps, hako-mikan/sd-webui-lora-block-weight.</summary>
 internal static partial class LoraTagParser
 {
-    [GeneratedRegex(@"<(?<kind>\w+):(?<arguments>[^>]+)>")]
-    private static partial Regex Tag();
-
     [GeneratedRegex(@"<(?:lora|lyco):[^<>\s]+", RegexOptions.IgnoreCase)]
     private static partial Regex Unclosed();
 
@@ -17,16 +14,42 @@ internal static partial class LoraTagParser
     {
         List<LoraTag> loras = [];
         List<string> remarks = [];
-        var text = Tag().Replace(prompt, match =>
+        prompt = PromptParser.WithoutComments(prompt, remarks);
+        var (rest, at) = (new StringBuilder(prompt.Length), 0);
+        foreach (var (start, kind, arguments, end) in Tags(prompt))
         {
-            if (match.Groups["kind"].Value is not ("lora" or "lyco"))
-                remarks.Add($"The prompt's {match.Value} is nothing that Easel knows; it was passed over.");
-            else if (Parse(match.Value, match.Groups["arguments"].Value, remarks) is { } lora) loras.Add(lora);
-            return "";
-        });
+            var tag = PromptParser.Cut(prompt[start..end]);
+            rest.Append(prompt, at, start - at);
+            at = end;
+            if (kind is not ("lora" or "lyco")) remarks.Add($"The prompt's {tag} is nothing that Easel knows; it was passed over.");
+            else if (Parse(tag, arguments, remarks) is { } lora) loras.Add(lora);
+        }
+        var text = rest.Append(prompt, at, prompt.Length - at).ToString();
         foreach (Match open in Unclosed().Matches(text))
-            remarks.Add($"The prompt's {open.Value} is not closed by a \">\", so that it is read as words.");
+            remarks.Add($"The prompt's {PromptParser.Cut(open.Value)} is not closed by a \">\", so that it is read as words.");
         return new LoraTags(text, loras, remarks);
+    }
+
+    /// <summary>The tags <c>&lt;kind:arguments&gt;</c> of a text, found without looking at anything twice, as an expression would that tries each
+    /// bracket.</summary>
+    private static IEnumerable<(int Start, string Kind, string Arguments, int End)> Tags(string text)
+    {
+        for (var at = text.IndexOf('<'); at >= 0; at = text.IndexOf('<', at))
+        {
+            var colon = at + 1;
+            while (colon < text.Length && (char.IsLetterOrDigit(text[colon]) || text[colon] == '_')) colon++;
+            Effort.Add(colon - at);
+            if (colon == at + 1 || colon == text.Length || text[colon] != ':')
+            {
+                at = colon;
+                continue;
+            }
+            var (start, end) = (at, text.IndexOf('>', colon));
+            Effort.Add((end < 0 ? text.Length : end) - colon);
+            if (end < 0) yield break; // nor does any behind it
+            at = end + 1;
+            if (end > colon + 1) yield return (start, text[(start + 1)..colon], text[(colon + 1)..end], end + 1);
+        }
     }
 
     private static LoraTag? Parse(string tag, string arguments, List<string> remarks)

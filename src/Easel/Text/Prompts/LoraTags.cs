@@ -38,6 +38,6 @@ internal readonly record struct LoraStep(double Value, bool IsShare)
     public int Of(int steps) => IsShare ? (int)(Value * steps) : Math.Max(0, (int)Value - 1);
 }
 
-/// <summary>A prompt without its tags in angle brackets, and what they asked for.</summary>
+/// <summary>A prompt without its comments and its tags in angle brackets, and what they asked for.</summary>
 /// <param name="Remarks">What a person should be told of tags, or parts of tags, that mean nothing here.</param>
 internal sealed record LoraTags(string Text, IReadOnlyList<LoraTag> Loras, IReadOnlyList<string> Remarks);

@@ -36,6 +36,7 @@ internal sealed partial class PromptSchedule
         /// <summary>The bracket and its contents as mere text, with the changes in it; null if that holds a "|", which is no text.</summary>
         public Sequence? Flatten()
         {
+            Effort.Add(Parts.Count + Separators.Length);
             if (Separators.Contains('|')) return null;
             List<Node> nodes = [new Literal(Bracket.ToString()), new Sequence(Parts[0])];
             foreach (var part in Parts.Skip(1)) nodes.AddRange(new Literal(":"), new Sequence(part));
@@ -56,6 +57,7 @@ internal sealed partial class PromptSchedule
     public static PromptSchedule? Parse(string prompt)
     {
         var open = new Stack<Open>([new Open(' ')]);
+        Effort.Add(prompt.Length);
         for (var i = 0; i < prompt.Length; i++)
         {
             var c = prompt[i];
@@ -94,9 +96,9 @@ internal sealed partial class PromptSchedule
     }
 
     /// <summary>The texts of all steps, each with the last step it is for.</summary>
-    public List<(int UntilStep, string Text)> Unroll(int steps)
+    public List<(int UntilStep, string Text)> Unroll(int steps, int before)
     {
-        int StepOf(Change change) => (int)Math.Min(steps, change.IsPart ? change.When * steps : change.When);
+        int StepOf(Change change) => (int)Math.Min(steps, change.IsPart ? (change.When - (before > 0 ? 1 : 0)) * steps : change.When - before);
 
         var borders = new SortedSet<int> { steps };
         Visit(_nodes, node =>
@@ -136,7 +138,10 @@ internal sealed partial class PromptSchedule
     {
         var waiting = new Stack<Node>(nodes.Reverse());
         while (waiting.TryPop(out var node))
+        {
+            Effort.Add(node is Literal { Text.Length: var length } ? length : 1);
             foreach (var inner in visitor(node).Reverse()) waiting.Push(inner);
+        }
     }
 
     /// <summary>What a bracket becomes when closed by this one; null if nothing but text can be made of it and of all around it.</summary>

@@ -37,6 +37,7 @@ internal static partial class HtmlEntities
     private static int Longest(string text)
     {
         var find = Named.GetAlternateLookup<ReadOnlySpan<char>>();
+        Effort.Add(text.Length);
         for (var length = text.Length; length > 1; length--)
             if (find.ContainsKey(text.AsSpan(0, length))) return length;
         return 0;

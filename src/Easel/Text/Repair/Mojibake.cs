@@ -39,22 +39,30 @@ internal static partial class Mojibake
     private static partial Regex C1Control();
 
     /// <summary>The text with as much of its mojibake undone as can be, layer by layer.</summary>
-    public static string Repair(string text)
+    public static string Repair(string text) => Repair(text, new StrongBox<long>((long)MostPasses * Math.Max(text.Length, ShortText)));
+
+    /// <summary>How often the whole text may be looked through, all parts of it that are mended by themselves together: a text made for it would otherwise mend
+    /// one character in each pass.</summary>
+    private const int MostPasses = 32, ShortText = 64;
+
+    private static string Repair(string text, StrongBox<long> left)
     {
-        while (true)
+        while ((left.Value -= text.Length) >= 0)
         {
-            var repaired = RepairOnce(text);
+            var repaired = RepairOnce(text, left);
             if (repaired == text) return text;
             text = repaired;
         }
+        return text;
     }
 
     /// <summary>Control characters from 80 to 9F, which nobody uses, to what Windows-1252 has there.</summary>
     public static string ReplaceC1Controls(string text) =>
         C1Control().Replace(text, match => SingleByteEncoding.Windows1252.Decode((byte)match.ValueSpan[0]).ToString());
 
-    private static string RepairOnce(string text)
+    private static string RepairOnce(string text, StrongBox<long> left)
     {
+        Effort.Add(text.Length);
         if (Ascii.IsValid(text) || !MojibakePatterns.IsBad(text)) return text;
 
         foreach (var encoding in SingleByteEncoding.All)
@@ -68,7 +76,7 @@ internal static partial class Mojibake
 
         // No encoding explains the whole. What looks most like UTF-8 is mended by itself; a match of the whole text would lead here again.
         var mended = MojibakePatterns.Utf8InDisguise().Replace(text,
-            match => match.Length < text.Length && MojibakePatterns.IsBad(match.Value) ? Repair(match.Value) : match.Value);
+            match => match.Length < text.Length && MojibakePatterns.IsBad(match.Value) ? Repair(match.Value, left) : match.Value);
         return mended != text ? mended : ReplaceC1Controls(text);
     }
 

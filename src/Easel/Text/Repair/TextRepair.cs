@@ -42,10 +42,14 @@ internal static partial class TextRepair
         return result.ToString();
     }
 
+    /// <summary>Damage upon damage is mended as often as this; nobody's text was escaped more often, unless to keep a program busy.</summary>
+    private const int MostPasses = 32;
+
     private static string RepairLine(string text, bool unescape)
     {
-        while (true)
+        for (var pass = 0; pass < MostPasses; pass++)
         {
+            Effort.Add(text.Length);
             var before = text;
             if (unescape) text = HtmlEntities.UnescapeComplete(text);
             text = Mojibake.Repair(text);
@@ -58,8 +62,9 @@ internal static partial class TextRepair
             text = TerminalEscape().Replace(text, "");
             text = Translate(text, Controls);
             text = CanonicalComposition.Compose(text);
-            if (text == before) return text;
+            if (text == before) break;
         }
+        return text;
     }
 
     private static string Translate(string text, Dictionary<char, string> table)
