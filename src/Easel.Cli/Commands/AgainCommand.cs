@@ -9,6 +9,8 @@ namespace Easel.Cli.Commands;
 /// <summary><c>easel again</c>: makes a picture again from the settings inside it. Flags go before what these say.</summary>
 internal static class AgainCommand
 {
+    private const int LongestValue = 200;
+
     public static Command Create(Shell shell)
     {
         var picture = new Argument<string>("picture");
@@ -37,7 +39,10 @@ internal static class AgainCommand
                 Notes = [.. settings.Notes, .. NotesOn(told, vaeIsGiven)],
             };
             if (settings.Init is null && told.NeedsPicture)
-                throw new UsageException($"{file} was made from another picture, which it does not hold; give that one again with -i.");
+            {
+                throw new UsageException($"{file} names a denoising strength: it was made from another picture, which it does not hold; "
+                    + "give that one again with -i.");
+            }
             new DrawRun(settings, shell) { Again = told }.Execute();
         });
         return command;
@@ -47,7 +52,9 @@ internal static class AgainCommand
     {
         var metadata = Inputs.Read(() => ImageFile.ReadMetadata(file));
         if (PictureSettings.Read(metadata) is { } told && told.Text["Steps"] is not null) return told;
-        throw new UsageException(string.IsNullOrWhiteSpace(metadata.Parameters)
+        throw new UsageException(PictureSettings.Read(metadata) is { Program: var program }
+            ? $"{file} was made with {program}, and what it tells of that does not say in how many steps; easel info {file} shows what it tells."
+            : string.IsNullOrWhiteSpace(metadata.Parameters) && metadata.Others.Count == 0
             ? $"{file} holds no settings: the program that made it, or one that saved it since, left them out."
             : $"The text in {file} is not one of settings that Easel can read.");
     }
@@ -56,7 +63,10 @@ internal static class AgainCommand
     {
         if (told.Text["VAE"] is { } vae && !vaeIsGiven) yield return $"the picture was made with the autoencoder {vae}; --vae names one.";
         foreach (var (name, value) in told.NotUnderstood)
-            yield return $"the picture was made with \"{name}: {value}\", which is not done again; it will differ.";
+        {
+            var said = value.Length <= LongestValue ? value : value[..LongestValue] + "...";
+            yield return $"the picture was made with \"{name}: {said.ReplaceLineEndings(" ")}\", which is not done again; it will differ.";
+        }
     }
 
     /// <summary>What is to be told where the model or the input picture is another than the text names.</summary>

@@ -17,14 +17,14 @@ internal static class PictureFacts
         facts.Add("bytes", new FileInfo(path).Length);
         facts.Add("watermark", WatermarkCommand.InWords(Watermark.CanCarry(image) ? Watermark.Examine(image)[0] : null));
         var told = PictureSettings.Read(metadata);
-        if ((told?.Text ?? (metadata.Parameters is { } parameters ? Infotext.Parse(parameters) : null)) is { } text)
+        if ((told?.Text ?? (metadata.Parameters is { } parameters && !parameters.TrimStart().StartsWith('{') ? Infotext.Parse(parameters) : null)) is { } text)
         {
             if (told is not null) facts.Add("made with", told.Program);
             facts.Add("prompt", text.Prompt);
             facts.Add("negative prompt", text.NegativePrompt);
             facts.Add("settings", (IReadOnlyList<string>)[.. text.Settings.Select(setting => $"{setting.Key}: {setting.Value}")]);
-            facts.Add("parameters", metadata.Parameters);
         }
+        if (metadata.Parameters is { } whole) facts.Add("parameters", whole);
         foreach (var (key, value) in metadata.Others) facts.Add(facts.Has(key) ? $"{key} text" : key, value);
         return facts;
     }

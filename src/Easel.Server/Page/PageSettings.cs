@@ -145,6 +145,17 @@ public sealed class PageSettings
 
     /// <summary>Takes over the settings that a picture tells, whichever program wrote them; the rest stays as it is.</summary>
     /// <param name="told">What it tells.</param>
+    /// <returns>What could not be taken over, as sentences; null where all could.</returns>
+    public string? Take(PictureSettings told)
+    {
+        const int shown = 8;
+        var (remark, others) = (Take(told.Text), told.NotUnderstood.Select(setting => setting.Key).ToList());
+        if (others.Count == 0) return remark;
+        return $"{remark} What Easel does not do was left out: {string.Join(", ", others.Take(shown))}{(others.Count > shown ? ", ..." : "")}.".TrimStart();
+    }
+
+    /// <summary>Takes over the settings of a text.</summary>
+    /// <param name="told">The text.</param>
     /// <returns>What could not be taken over, as a sentence; null where all could.</returns>
     public string? Take(Infotext told)
     {

@@ -16,11 +16,12 @@ internal static partial class PngInfo
     {
         var body = await SdapiJson.ReadAsync<PngInfoBody>(context);
         var metadata = ImageFile.ReadMetadata(SentPicture.Open(body.Image, "the picture"), "the picture");
+        var told = PictureSettings.Read(metadata);
         return SdapiJson.Answer(new
         {
-            info = metadata.Parameters ?? "",
+            info = told is { IsInfotext: false } ? told.Text.ToString() : metadata.Parameters ?? "",
             items = metadata.Others.GroupBy(other => other.Key).ToDictionary(same => same.Key, same => same.Last().Value),
-            parameters = Parameters(PictureSettings.Read(metadata)?.Text ?? Infotext.Parse(metadata.Parameters ?? "")),
+            parameters = Parameters(told?.Text ?? Infotext.Parse(metadata.Parameters ?? "")),
         });
     }
 

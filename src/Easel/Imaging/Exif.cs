@@ -42,14 +42,6 @@ internal sealed class Exif
         return exif;
     }
 
-    /// <summary>The metadata as the text of JPEG and WebP files is read: the user comment is the parameters.</summary>
-    public ImageMetadata ToMetadata(string? fileComment = null)
-    {
-        List<KeyValuePair<string, string>> pairs = [.. Pairs];
-        if (fileComment is not null) pairs.Add(KeyValuePair.Create("comment", fileComment));
-        return ImageMetadata.From(pairs) with { Parameters = UserComment ?? fileComment };
-    }
-
     /// <summary>A big-endian block with the parameters as a UTF-16 user comment, as AUTOMATIC1111 writes it with piexif, and those other pairs that have a
     /// tag.</summary>
     public static byte[] Build(ImageMetadata metadata)

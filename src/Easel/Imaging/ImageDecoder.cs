@@ -6,7 +6,7 @@ namespace Easel.Imaging;
 internal static unsafe class ImageDecoder
 {
     /// <summary>The formats that are read, by their first bytes.</summary>
-    public enum Kind { Unknown, Png, Jpeg, WebP, Gif, Bmp }
+    public enum Kind { Unknown, Png, Jpeg, WebP, Gif, Bmp, Avif }
 
     /// <summary>Those formats for a person.</summary>
     public const string Readable = "PNG, JPEG, WebP, GIF and BMP are";
@@ -19,6 +19,7 @@ internal static unsafe class ImageDecoder
         _ when file.Length >= 12 && file.StartsWith("RIFF"u8) && file[8..].StartsWith("WEBP"u8) => Kind.WebP,
         _ when file.StartsWith("GIF87a"u8) || file.StartsWith("GIF89a"u8) => Kind.Gif,
         _ when file.StartsWith("BM"u8) => Kind.Bmp,
+        _ when file.Length >= 12 && file[4..].StartsWith("ftyp"u8) && (file[8..].StartsWith("avif"u8) || file[8..].StartsWith("avis"u8)) => Kind.Avif,
         _ => Kind.Unknown,
     };
 
@@ -69,8 +70,12 @@ internal static unsafe class ImageDecoder
         }
     }
 
-    private static Kind Known(byte[] file, string name) => KindOf(file) is not Kind.Unknown and var kind ? kind
-        : throw new EaselException(file.Length == 0 ? $"'{name}' is empty." : $"'{name}' is not a picture that can be read ({Readable}).");
+    private static Kind Known(byte[] file, string name) => KindOf(file) switch
+    {
+        Kind.Unknown => throw new EaselException(file.Length == 0 ? $"'{name}' is empty." : $"'{name}' is not a picture that can be read ({Readable})."),
+        Kind.Avif => throw new EaselException($"'{name}' is an AVIF picture, of which only the text is read ({Readable})."),
+        var kind => kind,
+    };
 
     /// <summary>Reads the header, and refuses a picture that is too large.</summary>
     private static SKCodec Open(SKData data, Kind kind, string name)

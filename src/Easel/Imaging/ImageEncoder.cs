@@ -17,6 +17,8 @@ internal static unsafe class ImageEncoder
 
         var file = Pixels(image, format, quality, lossless);
         if (metadata is null || (metadata.Parameters is null && metadata.Others.Count == 0)) return file;
+        var isLossy = format == ImageFormat.Jpeg || format == ImageFormat.WebP && !lossless;
+        if (isLossy && IsMarkLost(image, file, metadata)) metadata = metadata with { Parameters = metadata.Parameters + LostMark };
         return format switch
         {
             ImageFormat.Png => PngFile.WithText(file, metadata),
@@ -24,6 +26,15 @@ internal static unsafe class ImageEncoder
             _ => WebPFile.WithExif(file, Exif.Build(metadata), image.Width, image.Height),
         };
     }
+
+    /// <summary>What the settings of a picture say where the format's losses took its watermark.</summary>
+    private const string LostMark = ", Watermark: lost";
+
+    /// <summary>Whether a picture with settings carries a watermark that cannot be found in its file any more: JPEG and WebP halve the colours that it is
+    /// in.</summary>
+    private static bool IsMarkLost(RgbImage image, byte[] file, ImageMetadata metadata) =>
+        metadata.Parameters is { } settings && settings.AsSpan(settings.LastIndexOf('\n') + 1).StartsWith("Steps: ") && Watermark.Detect(image) is { } mark
+        && !Watermark.Examine(ImageFile.Load(new MemoryStream(file), "the picture"), mark.Mark)[0].Found;
 
     private static byte[] Pixels(RgbImage image, ImageFormat format, int quality, bool lossless)
     {

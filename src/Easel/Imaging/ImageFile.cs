@@ -56,7 +56,8 @@ public static partial class ImageFile
 
     /// <summary>What kind of picture a file holds, told by its first bytes, whatever its name says.</summary>
     /// <param name="path">The file.</param>
-    /// <returns>"Png", "Jpeg", "WebP", "Gif" or "Bmp"; null for a file that is no picture, or none that is read.</returns>
+    /// <returns>"Png", "Jpeg", "WebP", "Gif", "Bmp", or "Avif", of which only the text is read; null for a file that is no picture, or none that is
+    /// read.</returns>
     /// <exception cref="EaselException">It cannot be read.</exception>
     public static string? KindOf(string path)
     {
@@ -74,18 +75,19 @@ public static partial class ImageFile
         }
     }
 
-    /// <summary>Reads the text inside a picture file; its pixels are not decoded.</summary>
+    /// <summary>Reads the text inside a picture file, an AVIF file's too. Its pixels are not decoded, but for a PNG with opacity and no other text: NovelAI
+    /// hides one in it.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The text; empty for formats and files without any.</returns>
     /// <exception cref="EaselException">No such file, not a picture, damaged, or more than 16 MB of text.</exception>
-    public static ImageMetadata ReadMetadata(string path) => MetadataOf(ReadAll(path), path);
+    public static ImageMetadata ReadMetadata(string path) => ImageText.Read(ReadAll(path), path);
 
-    /// <summary>Reads the text inside a picture file; its pixels are not decoded.</summary>
+    /// <summary>Reads the text inside a picture file; see <see cref="ReadMetadata(string)"/>.</summary>
     /// <param name="stream">The file's bytes; read to the end, not closed.</param>
     /// <param name="name">What to call it in an error.</param>
     /// <returns>The text; empty for formats and files without any.</returns>
     /// <exception cref="EaselException">Not a picture, damaged, or more than 16 MB of text.</exception>
-    public static ImageMetadata ReadMetadata(Stream stream, string name) => MetadataOf(ReadAll(stream, name), name);
+    public static ImageMetadata ReadMetadata(Stream stream, string name) => ImageText.Read(ReadAll(stream, name), name);
 
     /// <summary>The size of a picture as its header tells it; no pixel is decoded.</summary>
     /// <param name="path">The file.</param>
@@ -136,24 +138,6 @@ public static partial class ImageFile
         }
         var gray = Flatten(ImageDecoder.Decode(file, name)).ToGray();
         return new DepthImage(gray.Width, gray.Height, Array.ConvertAll(gray.Pixels, value => (ushort)(value * 257)));
-    }
-
-    private static ImageMetadata MetadataOf(byte[] file, string name)
-    {
-        switch (ImageDecoder.KindOf(file))
-        {
-            case ImageDecoder.Kind.Png:
-                return PngFile.ReadText(file, name);
-            case ImageDecoder.Kind.Jpeg:
-                var (exif, comment) = JpegFile.Read(file);
-                return Exif.Parse(exif.Span).ToMetadata(comment);
-            case ImageDecoder.Kind.WebP:
-                return Exif.Parse(WebPFile.Exif(file).Span).ToMetadata();
-            case ImageDecoder.Kind.Gif or ImageDecoder.Kind.Bmp:
-                return ImageMetadata.None;
-            default:
-                throw new EaselException($"'{name}' is not a picture that can be read ({ImageDecoder.Readable}).");
-        }
     }
 
     private static byte[] ReadAll(string path)

@@ -15,6 +15,12 @@ internal static class ImageLimits
     /// <summary>All text of one picture together, unpacked, in bytes or characters: far above any workflow, far below a bomb.</summary>
     public const int Text = 16 << 20;
 
+    /// <summary>Refuses more text than is read.</summary>
+    public static void CheckText(long length, string name)
+    {
+        if (length > Text) throw new EaselException($"'{name}' holds more than {Text >> 20} MB of text.");
+    }
+
     /// <summary>The length of the sample array of a picture, or a refusal.</summary>
     public static int Samples(int width, int height, int channels)
     {

@@ -1,22 +1,28 @@
 namespace Easel.Imaging;
 
-/// <summary>The segments before the scan of a JPEG file: its EXIF block and its comment.</summary>
+/// <summary>The segments before the scan of a JPEG file: its EXIF block, its XMP and its comment.</summary>
 internal static class JpegFile
 {
     private const byte App0 = 0xE0, App1 = 0xE1, Comment = 0xFE, StartOfScan = 0xDA, EndOfImage = 0xD9;
 
-    /// <summary>The EXIF block, empty when there is none, and the comment segment, null when there is none.</summary>
-    public static (ReadOnlyMemory<byte> Exif, string? Comment) Read(byte[] file)
+    /// <summary>More segments than any file has; what comes behind them is not looked at.</summary>
+    private const int MostSegments = 10_000;
+
+    private static ReadOnlySpan<byte> XmpMark => "http://ns.adobe.com/xap/1.0/\0"u8;
+
+    /// <summary>The EXIF block and the XMP, empty when there is none, and the comment segment, null when there is none. The first of each counts.</summary>
+    public static (ReadOnlyMemory<byte> Exif, ReadOnlyMemory<byte> Xmp, string? Comment) Read(byte[] file)
     {
-        var (exif, comment) = (ReadOnlyMemory<byte>.Empty, (string?)null);
+        var (exif, xmp, comment) = (ReadOnlyMemory<byte>.Empty, ReadOnlyMemory<byte>.Empty, (string?)null);
         foreach (var (marker, start, length) in Segments(file))
         {
             var data = file.AsMemory(start, length);
             if (marker == App1 && exif.IsEmpty && data.Span.StartsWith("Exif\0\0"u8)) exif = data;
+            else if (marker == App1 && xmp.IsEmpty && data.Span.StartsWith(XmpMark)) xmp = data[XmpMark.Length..];
             if (marker == Comment && comment is null)
                 comment = (System.Text.Unicode.Utf8.IsValid(data.Span) ? Encoding.UTF8 : Encoding.Latin1).GetString(data.Span).TrimEnd('\0');
         }
-        return (exif, comment);
+        return (exif, xmp, comment);
     }
 
     /// <summary>The file with an EXIF block behind its first segment.</summary>
@@ -43,7 +49,7 @@ internal static class JpegFile
     private static IEnumerable<(byte Marker, int Start, int Length)> Segments(byte[] file)
     {
         var at = 2;
-        while (at + 4 <= file.Length && file[at] == 0xFF)
+        for (var segments = 0; segments < MostSegments && at + 4 <= file.Length && file[at] == 0xFF; segments++)
         {
             var marker = file[at + 1];
             if (marker == 0xFF)

@@ -7,6 +7,9 @@ internal static class PngFile
 {
     private const int MaxText = ImageLimits.Text;
 
+    /// <summary>More chunks and texts than any file of a size that is read has, and few enough to list.</summary>
+    private const int MostChunks = 200_000, MostTexts = 1000;
+
     /// <summary>One chunk: its four-letter type and where its data lies in the file.</summary>
     public readonly record struct Chunk(string Type, int Start, int Length);
 
@@ -28,6 +31,7 @@ internal static class PngFile
             if (BinaryPrimitives.ReadUInt32BigEndian(file.AsSpan(at + 8 + (int)length)) != Crc32.HashToUInt32(file.AsSpan(at + 4, (int)length + 4)))
                 throw new EaselException($"'{name}' is damaged: the checksum of its PNG chunk at byte {at} is wrong.");
             if (type == "IEND") return chunks;
+            if (chunks.Count == MostChunks) throw new EaselException($"'{name}' is damaged: it has more than {MostChunks} PNG chunks.");
             chunks.Add(new Chunk(type, at + 8, (int)length));
             at += 12 + (int)length;
         }
@@ -59,13 +63,14 @@ internal static class PngFile
             var pair = chunk.Type switch
             {
                 "tEXt" => ReadPlain(data),
-                "zTXt" => ReadPacked(data, name),
-                "iTXt" => ReadInternational(data, name),
+                "zTXt" => ReadPacked(data, name, MaxText - total),
+                "iTXt" => ReadInternational(data, name, MaxText - total),
                 _ => null,
             };
             if (pair is null) continue;
-            total += pair.Value.Value.Length;
-            if (total > MaxText) throw new EaselException($"'{name}' holds more than {MaxText >> 20} MB of text.");
+            total += pair.Value.Key.Length + pair.Value.Value.Length;
+            ImageLimits.CheckText(total, name);
+            if (pairs.Count == MostTexts) throw new EaselException($"'{name}' holds more than {MostTexts} texts.");
             pairs.Add(pair.Value);
         }
         return ImageMetadata.From(pairs);
@@ -112,15 +117,15 @@ internal static class PngFile
         return end < 0 ? null : KeyValuePair.Create(Encoding.Latin1.GetString(data[..end]), Encoding.Latin1.GetString(data[(end + 1)..]));
     }
 
-    private static KeyValuePair<string, string>? ReadPacked(ReadOnlySpan<byte> data, string name)
+    private static KeyValuePair<string, string>? ReadPacked(ReadOnlySpan<byte> data, string name, long most)
     {
         var end = data.IndexOf((byte)0);
         if (end < 0 || end + 2 > data.Length || data[end + 1] != 0) return null;
-        return KeyValuePair.Create(Encoding.Latin1.GetString(data[..end]), Encoding.Latin1.GetString(Unpack(data[(end + 2)..], name)));
+        return KeyValuePair.Create(Encoding.Latin1.GetString(data[..end]), Encoding.Latin1.GetString(Unpack(data[(end + 2)..], name, most)));
     }
 
     /// <summary>iTXt: key, 0, packed?, method, language, 0, translated key, 0, text in UTF-8.</summary>
-    private static KeyValuePair<string, string>? ReadInternational(ReadOnlySpan<byte> data, string name)
+    private static KeyValuePair<string, string>? ReadInternational(ReadOnlySpan<byte> data, string name, long most)
     {
         var end = data.IndexOf((byte)0);
         if (end < 0 || end + 3 > data.Length) return null;
@@ -134,10 +139,10 @@ internal static class PngFile
             rest = rest[(next + 1)..];
         }
         if (packed == 0) return KeyValuePair.Create(key, Encoding.UTF8.GetString(rest));
-        return packed == 1 && method == 0 ? KeyValuePair.Create(key, Encoding.UTF8.GetString(Unpack(rest, name))) : null;
+        return packed == 1 && method == 0 ? KeyValuePair.Create(key, Encoding.UTF8.GetString(Unpack(rest, name, most))) : null;
     }
 
-    private static byte[] Unpack(ReadOnlySpan<byte> packed, string name)
+    private static byte[] Unpack(ReadOnlySpan<byte> packed, string name, long most)
     {
         try
         {
@@ -147,7 +152,7 @@ internal static class PngFile
             for (int read; (read = zlib.Read(buffer)) > 0;)
             {
                 text.Write(buffer, 0, read);
-                if (text.Length > MaxText) throw new EaselException($"'{name}' holds a packed text of more than {MaxText >> 20} MB.");
+                ImageLimits.CheckText(text.Length + MaxText - most, name);
             }
             return text.ToArray();
         }

@@ -2,7 +2,8 @@ namespace Easel.Imaging;
 
 /// <summary>The invisible watermark of the reference scripts: ShieldMnt/invisible-watermark, method "dwtDct" (imwatermark/maxDct.py), equal to it sample by
 /// sample. A picture that carries it says that a machine painted it. It survives small changes, and JPEG where that keeps the full colour resolution (as
-/// <see cref="ImageFile"/> does from quality 90 on), but neither scaling nor cropping nor the usual JPEG with halved colours.</summary>
+/// <see cref="ImageFile"/> does from quality 90 on), but neither scaling nor cropping, and JPEG and WebP with halved colours in some pictures and not in
+/// others: where one has lost it, <see cref="ImageFile"/> says so in its settings.</summary>
 /// <remarks>The picture becomes YUV, and the U plane is halved by a Haar wavelet. In every 4x4 block of that half-size plane the largest of 15 coefficients
 /// carries one bit: its remainder modulo 36 is set to 9 for 0 and to 27 for 1. Bits follow each other along the rows of blocks and start over when all are
 /// used. (Despite the method's name no cosine transform is left in the original.)</remarks>

@@ -5,11 +5,17 @@ internal static class WebPFile
 {
     private const byte ExifFlag = 0x08, AlphaFlag = 0x10;
 
+    /// <summary>More chunks than any still picture has; what comes behind them is not looked at.</summary>
+    private const int MostChunks = 10_000;
+
     /// <summary>The EXIF block, empty when there is none.</summary>
-    public static ReadOnlyMemory<byte> Exif(byte[] file)
+    public static ReadOnlyMemory<byte> Exif(byte[] file) => Find(file, "EXIF");
+
+    /// <summary>The first chunk of a type, empty when there is none.</summary>
+    public static ReadOnlyMemory<byte> Find(byte[] file, string wanted)
     {
         foreach (var (type, start, length) in Chunks(file))
-            if (type == "EXIF") return file.AsMemory(start, length);
+            if (type == wanted) return file.AsMemory(start, length);
         return default;
     }
 
@@ -52,7 +58,7 @@ internal static class WebPFile
     private static IEnumerable<(string Type, int Start, int Length)> Chunks(byte[] file)
     {
         long at = 12;
-        while (at + 8 <= file.Length)
+        for (var chunks = 0; chunks < MostChunks && at + 8 <= file.Length; chunks++)
         {
             var length = BinaryPrimitives.ReadUInt32LittleEndian(file.AsSpan((int)at + 4));
             if (at + 8 + length > file.Length) yield break;

@@ -2,13 +2,36 @@ using Easel.Imaging;
 
 namespace Easel.Metadata;
 
-/// <summary>The settings that a picture's file tells, whichever program wrote it, under the names of AUTOMATIC1111's text.</summary>
+/// <summary>The settings that a picture's file tells, whichever program wrote it, under the names of AUTOMATIC1111's text. Read are the pictures of Easel,
+/// AUTOMATIC1111, Forge, SD.Next, stable-diffusion.cpp, ComfyUI, InvokeAI, NovelAI, Fooocus, SwarmUI, Easy Diffusion, Draw Things and Midjourney.</summary>
 /// <param name="Program">The program, as people call it.</param>
-/// <param name="Text">What it tells: "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model" and, of AUTOMATIC1111 and Easel, all else.
-/// Samplers and schedules have the names that the program has for them.</param>
+/// <param name="Text">What it tells: "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model" and, of AUTOMATIC1111 and Easel, all else; of
+/// the others what Easel does not do again, under names of their own. Samplers and schedules have the names that the program has for them.</param>
 public sealed record PictureSettings(string Program, Infotext Text)
 {
-    private const string Own = "Easel";
+    private const string Own = "Easel", Automatic = "AUTOMATIC1111";
+
+    /// <summary>The texts of a file in which settings as AUTOMATIC1111 writes them are looked for.</summary>
+    private static readonly string[] Places =
+        [ImageMetadata.ParametersKey, "comment", "Comment", "ImageDescription", "Description", "XPComment", "UserComment"];
+
+    /// <summary>Programs whose noise is that of a processor. The others draw it on an NVIDIA card unless they say otherwise.</summary>
+    private static readonly string[] OnProcessor = ["ComfyUI", "InvokeAI", "Fooocus", "SwarmUI", "Easy Diffusion"];
+
+    private static readonly string[] ModelEndings = [".safetensors", ".ckpt", ".gguf", ".pt", ".pth", ".sft", ".bin"];
+
+    /// <summary>Other programs' names for settings of AUTOMATIC1111's.</summary>
+    private static readonly Dictionary<string, string> Names = new()
+    {
+        ["Scheduler"] = "Schedule type",
+        ["CFG Scale"] = "CFG scale",
+        ["Cfg scale"] = "CFG scale",
+        ["Clip Skip"] = "Clip skip",
+        ["Eta DDIM"] = "Eta",
+    };
+
+    /// <summary>Whether the picture holds the text as such; else it was put together from what another program wrote.</summary>
+    public bool IsInfotext { get; init; }
 
     /// <summary>Reads what a picture tells of how it was made.</summary>
     /// <returns>The settings; null where it tells nothing that is understood.</returns>
@@ -16,8 +39,8 @@ public sealed record PictureSettings(string Program, Infotext Text)
     {
         try
         {
-            return OfAutomatic(metadata.Parameters) ?? OfInvoke(metadata["invokeai_metadata"]) ?? OfOlderInvoke(metadata["sd-metadata"]) ?? OfNovel(metadata)
-                ?? OfEasyDiffusion(metadata) ?? ComfyGraph.Read(metadata["prompt"]);
+            var texts = Places.Select(place => metadata[place]).OfType<string>().Concat(Xmp.Texts(metadata[Xmp.Key]));
+            return texts.Select(text => OfInfotext(text, metadata)).FirstOrDefault(told => told is not null) ?? OtherPrograms.Read(metadata);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
@@ -30,7 +53,11 @@ public sealed record PictureSettings(string Program, Infotext Text)
 
     /// <summary>The request that makes the picture again, but for the pictures that it began from.</summary>
     /// <exception cref="InvalidRequestException">A setting is missing, or cannot be read.</exception>
-    public GenerationRequest ToRequest() => RequestInfotext.FromInfotext(Text);
+    public GenerationRequest ToRequest()
+    {
+        var request = RequestInfotext.FromInfotext(Text);
+        return OnProcessor.Contains(Program) && Text["RNG"] is null ? request with { Like = NoiseLike.PerPicture } : request;
+    }
 
     /// <summary>The number format that the picture was drawn in; null where it does not tell.</summary>
     public Precision? Precision => RequestInfotext.PrecisionOf(Text);
@@ -48,86 +75,72 @@ public sealed record PictureSettings(string Program, Infotext Text)
 
     /// <summary>Settings as texts; what is null, or a number that cannot be read, is left out.</summary>
     internal static PictureSettings Of(string program, string? prompt, string? negativePrompt = null, string? steps = null, string? sampler = null,
-        string? schedule = null, string? guidance = null, string? seed = null, string? width = null, string? height = null, string? model = null)
-    {
-        var settings = new List<KeyValuePair<string, string>>();
-        Add("Steps", Whole(steps));
-        Add("Sampler", sampler);
-        Add("Schedule type", schedule is "normal" or "default" ? null : schedule); // the sampler's own
-        Add("CFG scale", double.TryParse(guidance, NumberStyles.Float, CultureInfo.InvariantCulture, out var scale) ? scale : null);
-        Add("Seed", Whole(seed));
-        Add("Size", Whole(width) is { } wide && Whole(height) is { } high ? $"{wide}x{high}" : null);
-        Add("Model", model);
-        return new PictureSettings(program, new Infotext { Prompt = prompt ?? "", NegativePrompt = negativePrompt ?? "", Settings = settings });
+        string? schedule = null, string? guidance = null, string? seed = null, string? width = null, string? height = null, string? model = null) =>
+        new PictureSettings(program, new Infotext { Prompt = prompt ?? "", NegativePrompt = negativePrompt ?? "" }).With(
+        [
+            new("Steps", Whole(steps)),
+            new("Sampler", sampler),
+            new("Schedule type", schedule is "default" or "automatic" or "" ? null : schedule), // the sampler's own
+            new("CFG scale", double.TryParse(guidance, NumberStyles.Float, CultureInfo.InvariantCulture, out var scale) && double.IsFinite(scale)
+                ? scale.ToString(CultureInfo.InvariantCulture) : null),
+            new("Seed", Whole(seed)),
+            new("Size", Whole(width) is { } wide && Whole(height) is { } high ? $"{wide}x{high}" : null),
+            new("Model", model is null ? null : ModelOf(model)),
+        ]);
 
-        void Add(string name, object? value)
+    /// <summary>The same with more settings; what is null is left out.</summary>
+    internal PictureSettings With(IEnumerable<KeyValuePair<string, string?>> settings) => this with
+    {
+        Text = Text with
         {
-            if (value is not null) settings.Add(KeyValuePair.Create(name, Convert.ToString(value, CultureInfo.InvariantCulture)!));
-        }
-    }
+            Settings =
+            [
+                .. Text.Settings,
+                .. settings.Where(setting => setting.Value is not null).Select(setting => KeyValuePair.Create(setting.Key, setting.Value!)),
+            ],
+        },
+    };
 
-    internal static JsonElement? Object(string text) => JsonDocument.Parse(text).RootElement is { ValueKind: JsonValueKind.Object } json ? json : null;
-
-    internal static string? TextIn(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.ValueKind switch
+    private static PictureSettings? OfInfotext(string text, ImageMetadata metadata)
     {
-        JsonValueKind.String => value.GetString(),
-        JsonValueKind.Number => value.GetRawText(),
-        _ => null,
-    } : null;
-
-    private static PictureSettings? OfAutomatic(string? text)
-    {
-        if (text is null) return null;
-        if (text.TrimStart().StartsWith('{'))
-            return Object(text) is { } json && json.TryGetProperty("num_inference_steps", out _) ? OfEasyDiffusion(name => TextIn(json, name)) : null;
+        if (!text.Contains("Steps:", StringComparison.Ordinal) || text.AsSpan().TrimStart() is ['{', ..]) return null;
         var read = Infotext.Parse(text);
-        if (read["Steps"] is null) return null;
-        return new PictureSettings(read["Version"] is { } version && version.StartsWith("Easel", StringComparison.Ordinal) ? Own : "AUTOMATIC1111", read);
-    }
-
-    private static PictureSettings? OfInvoke(string? text)
-    {
-        if (text is null || Object(text) is not { } json) return null;
-        var (sampler, isKarras) = TextIn(json, "scheduler") is { } named && named.EndsWith("_k", StringComparison.Ordinal)
-            ? (named[..^2], true) : (TextIn(json, "scheduler"), false);
-        return Of("InvokeAI", TextIn(json, "positive_prompt"), TextIn(json, "negative_prompt"), TextIn(json, "steps"), sampler, isKarras ? "karras" : null,
-            TextIn(json, "cfg_scale"), TextIn(json, "seed"), TextIn(json, "width"), TextIn(json, "height"),
-            json.TryGetProperty("model", out var model) && model.ValueKind == JsonValueKind.Object
-                ? TextIn(model, "name") ?? TextIn(model, "model_name") : null);
-    }
-
-    private static PictureSettings? OfOlderInvoke(string? text)
-    {
-        if (text is null || Object(text) is not { } json || !json.TryGetProperty("image", out var image) || image.ValueKind != JsonValueKind.Object)
-            return null;
-        var prompt = image.TryGetProperty("prompt", out var given) ? given.ValueKind switch
+        var names = read.Settings.Select(setting => setting.Key).ToHashSet();
+        read = read with
         {
-            JsonValueKind.String => given.GetString(),
-            JsonValueKind.Array when given.GetArrayLength() > 0 && given[0].ValueKind == JsonValueKind.Object => TextIn(given[0], "prompt"),
-            _ => null,
-        } : null;
-        return Of("InvokeAI", prompt, null, TextIn(image, "steps"), WithoutPrefix(TextIn(image, "sampler")), null, TextIn(image, "cfg_scale"),
-            TextIn(image, "seed"), TextIn(image, "width"), TextIn(image, "height"), TextIn(json, "model_weights"));
+            Settings =
+            [
+                .. read.Settings.Select(setting => Names.TryGetValue(setting.Key, out var name) && !names.Contains(name)
+                ? KeyValuePair.Create(name, setting.Value) : setting),
+            ],
+        };
+        return read["Steps"] is null ? null : new PictureSettings(metadata["fooocus_scheme"] is null ? ProgramOf(read) : "Fooocus", read) { IsInfotext = true };
     }
 
-    private static PictureSettings? OfNovel(ImageMetadata metadata)
+    private static string ProgramOf(Infotext read) => read["Version"] switch
     {
-        if (metadata["Software"] != "NovelAI" || metadata["Comment"] is not { } text || Object(text) is not { } json) return null;
-        return Of("NovelAI", TextIn(json, "prompt") ?? metadata["Description"], TextIn(json, "uc"), TextIn(json, "steps"),
-            WithoutPrefix(TextIn(json, "sampler")), null, TextIn(json, "scale"), TextIn(json, "seed"), TextIn(json, "width"), TextIn(json, "height"));
+        { } version when version.StartsWith(Own, StringComparison.Ordinal) => Own,
+        { } version when version.StartsWith("Fooocus", StringComparison.Ordinal) => "Fooocus",
+        { } version when version.Contains("stable-diffusion.cpp", StringComparison.Ordinal) => "stable-diffusion.cpp",
+        { } version when version.StartsWith("ComfyUI", StringComparison.Ordinal) => "ComfyUI",
+        ['f', >= '0' and <= '9', ..] or "neo" or "classic" => "Forge",
+        _ => read["App"] is { Length: > 0 and < 30 } app ? app : Automatic,
+    };
+
+    /// <summary>A model's name without the folder and the ending of its file.</summary>
+    private static string ModelOf(string file)
+    {
+        var name = file[(file.LastIndexOfAny(['/', '\\']) + 1)..];
+        return Array.Find(ModelEndings, ending => name.EndsWith(ending, StringComparison.OrdinalIgnoreCase)) is { } known ? name[..^known.Length] : name;
     }
 
-    /// <summary>Easy Diffusion writes each setting as a text of its own, or all of them as JSON.</summary>
-    private static PictureSettings? OfEasyDiffusion(ImageMetadata metadata) =>
-        metadata["num_inference_steps"] is null ? null : OfEasyDiffusion(name => metadata[name]);
-
-    private static PictureSettings OfEasyDiffusion(Func<string, string?> told) =>
-        Of("Easy Diffusion", told("prompt"), told("negative_prompt"), told("num_inference_steps"), told("sampler_name"), told("scheduler_name"),
-            told("guidance_scale"), told("seed"), told("width"), told("height"),
-            told("use_stable_diffusion_model") is { } model ? Path.GetFileNameWithoutExtension(model) : null);
-
-    /// <summary>Samplers that k-diffusion brought are called so: "k_lms".</summary>
-    private static string? WithoutPrefix(string? sampler) => sampler?.StartsWith("k_", StringComparison.Ordinal) == true ? sampler[2..] : sampler;
-
-    private static long? Whole(string? text) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value : null;
+    /// <summary>A whole number as it is written here; seeds of 64 bits beyond the positive numbers are the negative one of the same bits.</summary>
+    private static string? Whole(string? text)
+    {
+        if (long.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture,
+            out var value)) return value.ToString(CultureInfo.InvariantCulture);
+        if (ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var large) && large != ulong.MaxValue) return $"{unchecked((long)large)}";
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            && Math.Abs(number) < 1L << 53 && number == Math.Floor(number) ? ((long)number).ToString(CultureInfo.InvariantCulture) : null;
+    }
 }

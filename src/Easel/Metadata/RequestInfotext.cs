@@ -32,8 +32,20 @@ internal static class RequestInfotext
     [
         "Model", "Model hash", "VAE", "VAE hash", "Version", "Precision", "Sized by", "Init image hash", "Mask hash", "Like", "Batch size", "Batch pos",
             "Batch number", "Prompts",
-        "Lora hashes", "TI hashes", "Hashes", "User", "Face restoration model",
+        "Lora hashes", "TI hashes", "Hashes", "User", "App", "Operations", "Backend", "Pipeline", "Created Date", "Time taken", "Raw prompt",
+        "Raw negative prompt", "Template", "Negative Template", "Job ID",
     ];
+
+    /// <summary>Names with the one value that says what is done here anyhow.</summary>
+    private static readonly Dictionary<string, string[]> AsHere = new()
+    {
+        ["Emphasis"] = ["Original"],
+        ["Noise Schedule"] = ["Default"],
+        ["Parser"] = ["A1111", "Full parser"],
+    };
+
+    /// <summary>Generators of noise that are known; <see cref="GenerationRequest.Like"/> has no place for another.</summary>
+    private static readonly string[] Generators = ["CPU", "GPU", "NV", "cuda"];
 
     /// <summary>The text of a picture.</summary>
     /// <param name="model">The model's name, a file name without its extension; null where it has none.</param>
@@ -106,15 +118,31 @@ internal static class RequestInfotext
     /// <summary>The settings of a text that no knob here understands, so that a picture made again will differ.</summary>
     public static IEnumerable<KeyValuePair<string, string>> NotUnderstood(Infotext text)
     {
-        var known = Knobs.All.Select(knob => knob.InfotextKey).OfType<string>().Concat(Facts).ToHashSet(StringComparer.Ordinal);
-        return text.Settings.Where(setting => !known.Contains(setting.Key));
+        return text.Settings.Where(setting => setting.Key == "RNG" ? !Generators.Contains(setting.Value)
+            : !IsKnown(setting.Key) && !Off.Contains(setting.Value) && AsHere.GetValueOrDefault(setting.Key)?.Contains(setting.Value) != true);
     }
+
+    /// <summary>Whether a text's settings can have a name.</summary>
+    public static bool IsKnown(string name) => Known.Value.Contains(name);
+
+    private static readonly Lazy<HashSet<string>> Known = new(() => [.. Facts, .. Knobs.All.Select(knob => knob.InfotextKey).OfType<string>()]);
+
+    /// <summary>Values that say that a thing was not done.</summary>
+    private static readonly string[] Off = ["False", "false", "None"];
 
     /// <summary>The number format that the text names, or null.</summary>
     public static Precision? PrecisionOf(Infotext text) => Precisions.Named(text["Precision"]);
 
     /// <summary>Whether the picture was made from another one, which the text does not hold.</summary>
-    public static bool NeedsPicture(Infotext text) => text["Denoising strength"] is not null && text["Hires upscale"] is null && text["Hires resize"] is null;
+    /// <remarks>A denoising strength alone does not say so: AUTOMATIC1111 writes one where a picture of its own was drawn over in a second pass, and older
+    /// versions wrote 0 where nothing was.</remarks>
+    public static bool NeedsPicture(Infotext text)
+    {
+        if (text["Init image hash"] is not null || text["Mask blur"] is not null) return true;
+        if (text["Denoising strength"] is not { } strength) return false;
+        return !(double.TryParse(strength, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value == 0)
+            && !text.Settings.Any(setting => setting.Key.StartsWith("Hires ", StringComparison.Ordinal) || setting.Key is "First pass size" or "Second pass");
+    }
 
     /// <summary>Ten hexadecimal digits that tell one input picture from another.</summary>
     public static string HashOf(RgbImage image) => Short(image.Pixels);

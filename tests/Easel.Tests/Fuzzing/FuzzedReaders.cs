@@ -23,7 +23,7 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
         FuzzedReader.Of("metadata", Pictures, (damage, sound) => damage.Picture(sound),
             bytes => Told(ImageFile.ReadMetadata(new MemoryStream(bytes), "case"))),
         FuzzedReader.Of("exif", [Exif.Build(Metadata(Samples.Infotext)), Exif.Build(new ImageMetadata("short"))], (damage, sound) => damage.Bytes(sound),
-            bytes => Told(Exif.Parse(bytes).ToMetadata())),
+            bytes => Told(new ImageMetadata(Exif.Parse(bytes).UserComment))),
         FuzzedReader.Of("infotext", Utf8(Samples.Infotexts), (damage, sound) => damage.Utf8(sound, Samples.SettingWords),
             bytes => Told(new ImageMetadata(Encoding.UTF8.GetString(bytes)))),
         FuzzedReader.Of("settings", Utf8(Samples.OtherPrograms.Select(sample => sample.Key + "\n" + sample.Value)),

@@ -79,6 +79,9 @@ public sealed class ImageMetadataTests
             ([.. "UNICODE\0"u8], Encoding.Unicode.GetBytes(Latin), Latin),
             ([.. "UNICODE\0"u8], [0xFF, 0xFE, .. Encoding.Unicode.GetBytes(Wide)], Wide),
             ([.. "UNICODE\0"u8], [0xFE, 0xFF, .. Encoding.BigEndianUnicode.GetBytes(Wide)], Wide),
+            ([.. "UNICODE\0"u8], Encoding.UTF8.GetBytes("a cat\nSteps: 2, grün"), "a cat\nSteps: 2, grün"),
+            ([.. "UNICODE\0"u8], Encoding.Unicode.GetBytes("日本語の長い文章です"), "日本語の長い文章です"),
+            ([.. "UNICODE\0"u8], Encoding.BigEndianUnicode.GetBytes("漢字"), "漢字"),
             ([.. "ASCII\0\0\0"u8], Encoding.ASCII.GetBytes("a cat\0"), "a cat"),
             ([0, 0, 0, 0, 0, 0, 0, 0], Encoding.UTF8.GetBytes(Wide), Wide),
             ([0, 0, 0, 0, 0, 0, 0, 0], Encoding.Latin1.GetBytes("grün"), "grün"),
@@ -101,6 +104,87 @@ public sealed class ImageMetadataTests
         byte[] text = Encoding.UTF8.GetBytes(Wide);
         byte[] commented = [.. jpeg[..2], 0xFF, 0xFE, 0, (byte)(text.Length + 2), .. text, .. jpeg[2..]];
         Assert.Equal((Wide, Wide), (Read(commented).Parameters, Read(commented)["comment"]));
+    }
+
+    /// <summary>Wherever a program may have put it: in EXIF of any directory and type, in XMP, in a comment.</summary>
+    [Fact]
+    public void The_text_is_found_in_every_place_of_every_format()
+    {
+        var image = Pictures.Gradient(8, 8);
+        var (png, webp) = (ImageFile.Encode(image, ImageFormat.Png), ImageFile.Encode(image, ImageFormat.WebP, new ImageMetadata("p")));
+        var exif = Read(ImageFileTests.WithChunk(png, "eXIf", Exif.Build(new ImageMetadata(Wide) { Others = [new("Software", "E")] })));
+        Assert.Equal((Wide, "E"), (exif.Parameters, exif["Software"]));
+
+        // The user comment in the first directory, as bytes.
+        byte[] comment = [.. "UNICODE\0"u8, .. Encoding.BigEndianUnicode.GetBytes(Latin)];
+        var (high, low) = ((byte)(comment.Length >> 8), (byte)comment.Length);
+        byte[] block = [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 0x92, 0x86, 0, 1, 0, 0, high, low, 0, 0, 0, 26, 0, 0, 0, 0, .. comment];
+        Assert.Equal(Latin, Read(JpegFile.WithExif(ImageFile.Encode(image, ImageFormat.Jpeg), block)).Parameters);
+
+        byte[] xmp = Encoding.UTF8.GetBytes($"<x:xmpmeta><exif:UserComment>{Wide}</exif:UserComment></x:xmpmeta>");
+        byte[] mark = [.. "http://ns.adobe.com/xap/1.0/\0"u8];
+        var jpeg = ImageFile.Encode(image, ImageFormat.Jpeg);
+        byte[] segment = [0xFF, 0xE1, 0, (byte)(mark.Length + xmp.Length + 2), .. mark, .. xmp];
+        Assert.Contains(Wide, Read([.. jpeg[..2], .. segment, .. jpeg[2..]])["XML:com.adobe.xmp"]);
+        Assert.Contains(Wide, Read([.. webp, .. "XMP "u8, (byte)xmp.Length, 0, 0, 0, .. xmp, .. new byte[xmp.Length % 2]])["XML:com.adobe.xmp"]);
+
+        var gif = File.ReadAllBytes(Golden("two-frames.gif"));
+        byte[] words = Encoding.UTF8.GetBytes(Wide);
+        Assert.Equal(Wide, Read([.. gif[..^1], 0x21, 0xFE, 3, .. words[..3], (byte)(words.Length - 3), .. words[3..], 0, 0x3B]).Parameters);
+    }
+
+    /// <summary>An AVIF file by hand: its boxes and nothing to show. Its text is read, its pixels are refused in a sentence.</summary>
+    [Fact]
+    public void The_EXIF_of_an_AVIF_is_read()
+    {
+        static byte[] Box(string type, params byte[][] parts)
+        {
+            var body = parts.SelectMany(part => part).ToArray();
+            return [0, 0, (byte)((body.Length + 8) >> 8), (byte)(body.Length + 8), .. Encoding.ASCII.GetBytes(type), .. body];
+        }
+        byte[] item = [0, 0, 0, 0, .. Exif.Build(new ImageMetadata(Wide))];
+        byte[] four = [0, 0, 0, 0];
+        var info = Box("iinf", [0, 0, 0, 0, 0, 2], Box("infe", [2, 0, 0, 0, 0, 1, 0, 0], "av01"u8.ToArray(), [0]),
+            Box("infe", [2, 0, 0, 0, 0, 2, 0, 0], "Exif"u8.ToArray(), [0]));
+        byte[] File(int at) =>
+        [
+            .. Box("ftyp", "avif"u8.ToArray(), four, "mif1"u8.ToArray()),
+            .. Box("meta", four, Box("hdlr", new byte[25]), info, Box("iloc", [0, 0, 0, 0, 0x44, 0, 0, 2, 0, 1, 0, 0, 0, 1], four, four,
+                [0, 2, 0, 0, 0, 1, 0, 0, (byte)(at >> 8), (byte)at, 0, 0, (byte)(item.Length >> 8), (byte)item.Length])),
+            .. item,
+        ];
+        var file = File(File(0).Length - item.Length);
+        Assert.Equal(Wide, Read(file).Parameters);
+        Assert.Contains("only the text", Assert.Throws<EaselException>(() => Load(file)).Message);
+        foreach (var length in Enumerable.Range(12, file.Length - 12)) _ = Read(file[..length]);
+    }
+
+    /// <summary>As NovelAI writes it: in the lowest bits of the opacity, column by column.</summary>
+    [Fact]
+    public void Text_hidden_in_the_opacity_is_found()
+    {
+        const int side = 64;
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true)) gzip.Write(Encoding.UTF8.GetBytes(Wide));
+        var (bits, length) = (packed.ToArray(), (int)packed.Length * 8);
+        byte[] hidden = [.. "stealth_pngcomp"u8, 0, 0, (byte)(length >> 8), (byte)length, .. bits];
+        using var picture = new SkiaSharp.SKBitmap(side, side, SkiaSharp.SKColorType.Rgba8888, SkiaSharp.SKAlphaType.Unpremul);
+        for (var i = 0; i < side * side; i++)
+        {
+            var bit = i / 8 < hidden.Length ? hidden[i / 8] >> 7 - i % 8 & 1 : 0;
+            picture.SetPixel(i / side, i % side, new SkiaSharp.SKColor(10, 20, 30, (byte)(254 | bit)));
+        }
+        using var data = picture.Encode(SkiaSharp.SKEncodedImageFormat.Png, 100);
+        Assert.Equal(Wide, Read(data.ToArray()).Parameters);
+    }
+
+    [Fact]
+    public void A_file_of_nothing_but_texts_is_refused()
+    {
+        var parts = Enumerable.Repeat(ImageFileTests.WithChunk(new byte[33], "tEXt", [(byte)'k', 0]).AsMemory(33), 1001);
+        var png = ImageFile.Encode(Pictures.Noise(4, 4), ImageFormat.Png);
+        byte[] many = [.. png[..33], .. parts.SelectMany(part => part.ToArray()), .. png[33..]];
+        Assert.Contains("more than 1000 texts", Assert.Throws<EaselException>(() => Read(many)).Message);
     }
 
     [Fact]

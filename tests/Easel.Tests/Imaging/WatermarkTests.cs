@@ -62,6 +62,28 @@ public sealed class WatermarkTests
         Assert.Equal("StableDiffusionV1", Watermark.Detect(jpeg)?.Mark.Name);
     }
 
+    /// <summary>At the qualities that are written by default: the mark is found, or the settings in the file say that it was lost.</summary>
+    [Theory]
+    [InlineData(ImageFormat.Jpeg, 95)]
+    [InlineData(ImageFormat.Jpeg, 80)]
+    [InlineData(ImageFormat.WebP, 95)]
+    [InlineData(ImageFormat.WebP, 80)]
+    public void A_file_that_lost_it_says_so(ImageFormat format, int quality)
+    {
+        var lost = 0;
+        foreach (var name in (string[])["out_1_SDV2.png", "out_1_StableDiffusionV1.png", "out_3_SDV2.png"])
+        {
+            var file = new MemoryStream(ImageFile.Encode(Golden(name), format, new ImageMetadata("a cat\nSteps: 20, Sampler: Euler a, Seed: 1"), quality));
+            var says = ImageFile.ReadMetadata(file, "memory").Parameters!.EndsWith("Seed: 1, Watermark: lost", StringComparison.Ordinal);
+            file.Position = 0;
+            Assert.Equal(says, Watermark.Detect(ImageFile.Load(file, "memory")) is null);
+            lost += says ? 1 : 0;
+        }
+        if (format == ImageFormat.Jpeg && quality >= 90) Assert.Equal(0, lost);
+        var unmarked = new MemoryStream(ImageFile.Encode(Golden("in_3.png"), format, new ImageMetadata("a cat\nSteps: 20, Seed: 1"), quality));
+        Assert.EndsWith("Seed: 1", ImageFile.ReadMetadata(unmarked, "memory").Parameters);
+    }
+
     [Fact]
     public void Unmarked_pictures_raise_no_alarm()
     {

@@ -63,6 +63,37 @@ public sealed class InfotextTests
         Assert.Null(info["size"]);
     }
 
+    private const string Settings = "Steps: 2, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64, Model: other";
+
+    /// <summary>What the original loses, other programs write: prompts on the line of the settings, in words that nobody parts by line breaks.</summary>
+    [Theory]
+    [InlineData("a cat, Negative prompt: blurry, " + Settings, "a cat", "blurry")]
+    [InlineData("a cat. Negative prompt: blurry. " + Settings, "a cat", "blurry")]
+    [InlineData("a cat Negative prompt: blurry " + Settings, "a cat", "blurry")]
+    [InlineData("a cat, " + Settings, "a cat", "")]
+    [InlineData("a cat\nNegative prompt: blurry, " + Settings, "a cat", "blurry")]
+    [InlineData("two\nlines, Negative prompt: blurry, " + Settings, "two\nlines", "blurry")]
+    [InlineData("a cat, Negative prompt: blurry\n" + Settings, "a cat", "blurry")]
+    [InlineData("a cat\nSeed: 1, " + Settings, "a cat", "")]
+    [InlineData("a dog: cute, " + Settings, "a dog: cute", "")]
+    public void Prompts_on_the_line_of_the_settings_are_read(string text, string prompt, string negative)
+    {
+        var read = Infotext.Parse(text);
+        Assert.Equal((prompt, negative), (read.Prompt, read.NegativePrompt));
+        Assert.Equal(("2", "Euler a", "64x64", "other"), (read["Steps"], read["Sampler"], read["Size"], read["Model"]));
+    }
+
+    [Fact]
+    public void Lines_of_extensions_behind_the_settings_are_settings()
+    {
+        const string extension = "Template: a __animal__, (old:1.2), (red:1.3), b: c\ntwo lines\nNegative Template: blurry";
+        var read = Infotext.Parse($"a cat\nNegative prompt: blurry\n{Settings}\n\n{extension}");
+        Assert.Equal(("a cat", "blurry", "2"), (read.Prompt, read.NegativePrompt, read["Steps"]));
+        Assert.Equal(("a __animal__, (old:1.2), (red:1.3), b: c\ntwo lines", "blurry"), (read["Template"], read["Negative Template"]));
+        Assert.Equal(read, Infotext.Parse(read.ToString()));
+        Assert.Equal("late", Infotext.Parse($"a cat\n{Settings}\nNegative prompt: late").NegativePrompt);
+    }
+
     private static Infotext Of(System.Text.Json.JsonElement item) => new()
     {
         Prompt = item.GetProperty("prompt").GetString()!,

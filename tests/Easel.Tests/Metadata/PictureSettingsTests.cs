@@ -28,7 +28,8 @@ public class PictureSettingsTests
     });
 
     [Fact]
-    public void ComfyGraphIsFollowedFromItsSampler() => Assert.Equal(Expected("ComfyUI"), PictureSettings.Read(With("prompt", Graph)));
+    public void ComfyGraphIsFollowedFromItsSampler() =>
+        Assert.Equal(Expected("ComfyUI").With([new("ComfyUI nodes", "LoraLoader x.safetensors")]), PictureSettings.Read(With("prompt", Graph)));
 
     [Fact]
     public void InvokeMetadataIsRead() => Assert.Equal(Expected("InvokeAI"), PictureSettings.Read(With("invokeai_metadata", """

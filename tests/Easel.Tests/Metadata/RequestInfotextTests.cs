@@ -142,6 +142,40 @@ public sealed class RequestInfotextTests
         Assert.Equal(("Euler a", null, NoiseLike.PerPicture), (newer.Sampler, newer.Schedule, newer.Like));
     }
 
+    /// <summary>A strength does not say that there was a picture to begin from.</summary>
+    [Theory]
+    [InlineData(false, "Denoising strength: 0")]
+    [InlineData(false, "Denoising strength: 0.7, First pass size: 64x64")]
+    [InlineData(false, "Denoising strength: 0.7, Hires upscale: 2, Hires upscaler: Latent")]
+    [InlineData(false, "Denoising strength: 0.7, Hires steps: 5")]
+    [InlineData(true, "Denoising strength: 0.7")]
+    [InlineData(true, "Denoising strength: 0.7, Mask blur: 4")]
+    [InlineData(true, "Denoising strength: 0, Init image hash: 0123456789")]
+    public void WhatBeganFromAPictureNeedsIt(bool needs, string settings) =>
+        Assert.Equal(needs, RequestInfotext.NeedsPicture(Infotext.Parse("x\nSteps: 2, Seed: 1, Size: 64x64, " + settings)));
+
+    /// <summary>A list of what is understood has no hole; one of what is not would.</summary>
+    [Theory]
+    [InlineData("ADetailer model: face.pt", true)]
+    [InlineData("ControlNet Enabled: True", true)]
+    [InlineData("freeu_enabled: True", true)]
+    [InlineData("freeu_enabled: False", false)]
+    [InlineData("Discard penultimate sigma: True", true)]
+    [InlineData("Noise Schedule: Zero Terminal SNR", true)]
+    [InlineData("Emphasis: No norm", true)]
+    [InlineData("Emphasis: Original", false)]
+    [InlineData("Hypernet: x(0a1b2c3d)", true)]
+    [InlineData("Seed resize from: 128x64", true)]
+    [InlineData("Distilled CFG Scale: 3.5", true)]
+    [InlineData("First pass size: 64x64", true)]
+    [InlineData("Face restoration: CodeFormer", true)]
+    [InlineData("RNG: std_default", true)]
+    [InlineData("RNG: NV", false)]
+    [InlineData("Schedule rho: 5", false)]
+    [InlineData("Template: a __b__", false)]
+    public void WhatIsNotDoneAgainIsTold(string setting, bool isTold) =>
+        Assert.Equal(isTold, RequestInfotext.NotUnderstood(Infotext.Parse("x\nSteps: 2, Seed: 1, Size: 64x64, " + setting)).Any());
+
     [Theory]
     [InlineData("x\nSampler: Euler, Seed: 1, Size: 8x8")]
     [InlineData("x\nSteps: many, Seed: 1, Size: 512x512")]
