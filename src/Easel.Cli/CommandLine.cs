@@ -87,10 +87,20 @@ internal static class CommandLine
         if (names.Contains(args[0])) return args;
         if (args[0] == "help") return [.. args[1..], "--help"];
 
-        var isOneWord = args[0].Length > 0 && args[0].All(c => char.IsAsciiLetterOrDigit(c) || c == '_');
-        if (isOneWord && Similar.To(args[0], root.Subcommands.Where(command => !command.Hidden).Select(command => command.Name)) is { } meant)
+        var isOneWord = args[0].Length > 0 && args[0].All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-') && args[0][0] != '-';
+        var known = root.Subcommands.Where(command => !command.Hidden).SelectMany(command => command.Aliases.Append(command.Name));
+        if (isOneWord && (Similar.To(args[0], known) ?? (IsLikeACommand(args[0]) ? Similar.Nearest(args[0], known) : null)) is { } meant)
             throw new UsageException($"There is no command '{args[0]}'; did you mean '{meant}'? To draw the word itself: easel draw \"{args[0]}\".");
         return ["draw", .. args];
+    }
+
+    /// <summary>Whether a word has the form of a command's name rather than of a thing that could be drawn: "knn2img", "optimized_knn2img".</summary>
+    private static bool IsLikeACommand(string word)
+    {
+        const int shortest = 3;
+        var parts = word.Split('2');
+        return word.StartsWith("optimized_", StringComparison.OrdinalIgnoreCase)
+            || parts.Length == 2 && Array.TrueForAll(parts, part => part.Length >= shortest && part.All(char.IsAsciiLetter));
     }
 
     private static bool IsHelp(ParseResult parsed) => parsed.Tokens.Any(token => token.Type == TokenType.Option)

@@ -42,6 +42,8 @@ internal static class WatermarkCommand
             _ = Inputs.Read(() => ImageFile.FormatOf(to));
             if (parsed.GetValue(force)) ImageFile.Save(to, marked, metadata);
             else if (!ImageFile.TrySave(to, marked, metadata)) throw new UsageException($"{to} is there already; --force lets it be replaced.");
+            if (ImageFile.FormatOf(to) != ImageFormat.Png && !Watermark.Examine(ImageFile.Load(to), mark)[0].Found)
+                shell.Error.WriteLine($"{to} does not carry the mark: its format lost it; PNG keeps it.");
             shell.Out.WriteLine(to);
         });
     }

@@ -11,6 +11,9 @@ internal static class Similar
             .FirstOrDefault().candidate;
     }
 
+    /// <summary>The candidate nearest to a word, however far it is.</summary>
+    public static string Nearest(string word, IEnumerable<string> candidates) => candidates.MinBy(candidate => Distance(word, candidate))!;
+
     /// <summary>The fewest letters to insert, leave out, exchange or swap with their neighbour (restricted Damerau-Levenshtein distance).</summary>
     public static int Distance(string a, string b)
     {

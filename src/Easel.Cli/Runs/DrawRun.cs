@@ -46,7 +46,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         using (progress)
         {
             // 1. Load
-            foreach (var note in settings.Notes) progress.Note(note);
+            foreach (var note in settings.Notes.Concat(inputs.Notes)) progress.Note(note);
             var label = $"loading {Path.GetFileName(path)}";
             using var generator = ImageGenerator.Load(path, options, share => progress.Working(label, share), shell.Cancel);
             shell.Cancel.ThrowIfCancellationRequested();
@@ -73,6 +73,11 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
                 var finished = grid ? Marked(image, marked, generator.Model) : image;
                 var text = stamp?.MetadataOf(finished);
                 _saved.Add(files.Save(finished, text, _saved.Count));
+                if (finished.HasWatermark && OutputFiles.HasLost(_saved[^1]))
+                {
+                    finished = finished with { HasWatermark = false };
+                    progress.Note($"{_saved[^1]} does not carry the invisible watermark: its format lost it; PNG keeps it, and JPEG from --quality 90 on.");
+                }
                 progress.Result(settings.Json ? JsonLines.Picture(_saved[^1], finished, text) : _saved[^1]);
             });
 
@@ -92,7 +97,8 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         }
 
         // 4. Report
-        if (settings.Json) shell.Out.WriteLine(JsonLines.End(result, _saved, sheet is null ? null : _saved[^1], path, watch.Elapsed));
+        var told = result with { Remarks = [.. inputs.Notes, .. result.Remarks] };
+        if (settings.Json) shell.Out.WriteLine(JsonLines.End(told, _saved, sheet is null ? null : _saved[^1], path, watch.Elapsed));
         if (settings.Show) TerminalImage.Show(sheet ?? result.Images[^1].Image, shell);
         if (!settings.Quiet) shell.Error.WriteLine(
             $"{Counted(Again is null ? result.Images.Count : 1)} in {Readable.Clock(watch.Elapsed)}, seed {result.Seed}");

@@ -7,11 +7,19 @@ namespace Easel.Cli.Runs;
 /// <param name="Prompts">The prompts of <c>--from-file</c>; null without it.</param>
 internal sealed record Inputs(IReadOnlyList<string>? Prompts, RgbImage? Picture, GrayImage? Mask, DepthImage? Depth)
 {
+    /// <summary>What a person should be told of the files.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <exception cref="UsageException">A file is missing or is not what it should be, or the command wants one more.</exception>
     public static Inputs Load(DrawSettings settings, TextReader standardInput)
     {
         if (settings.Init is null) Demand(settings);
-        var prompts = settings.FromFile is { } file ? ReadPrompts(file, standardInput) : null;
+        var (prompts, remark) = settings.FromFile is { } file ? ReadPrompts(file, standardInput) : (null, null);
+        return LoadPictures(settings, prompts) with { Notes = remark is null ? [] : [remark] };
+    }
+
+    private static Inputs LoadPictures(DrawSettings settings, IReadOnlyList<string>? prompts)
+    {
         var mask = settings.Mask is { } path ? Read(() => ImageFile.LoadMask(path)) : null;
         var depth = settings.Depth is { } map ? Read(() => ImageFile.LoadGray16(map)) : null;
         if (settings.Init is not { } init) return new Inputs(prompts, null, mask, depth);
@@ -44,23 +52,21 @@ internal sealed record Inputs(IReadOnlyList<string>? Prompts, RgbImage? Picture,
     }
 
     /// <summary>One prompt per line; lines of blanks alone are passed over.</summary>
-    private static string[] ReadPrompts(string file, TextReader standardInput)
+    private static (string[] Prompts, string? Remark) ReadPrompts(string file, TextReader standardInput)
     {
-        string text;
-        try
-        {
-            text = file == "-" ? standardInput.ReadToEnd() : File.ReadAllText(file);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UsageException(File.Exists(file)
-                ? $"The prompts in {file} cannot be read: {e.Message}"
-                : $"There is no file {file} to read prompts from.", e);
-        }
+        var (text, remark) = file == "-" ? FromStandardInput(standardInput) : TextFile.Read(file);
         string[] prompts = [.. text.ReplaceLineEndings("\n").Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0)];
         return prompts.Length > 0
-            ? prompts
+            ? (prompts, remark)
             : throw new UsageException($"There is no prompt in {(file == "-" ? "standard input" : file)}: it should hold one per line.");
+    }
+
+    /// <summary>The system has decoded it; what was no UTF-8 has left its mark.</summary>
+    private static (string Text, string? Remark) FromStandardInput(TextReader input)
+    {
+        var text = input.ReadToEnd();
+        var lost = text.IndexOf('\uFFFD');
+        return (text, lost < 0 ? null : $"standard input is not UTF-8: what could not be read in line {text.AsSpan(0, lost).Count('\n') + 1} is lost.");
     }
 
     /// <summary>A picture that cannot be read is bad input, wherever the fault lies.</summary>

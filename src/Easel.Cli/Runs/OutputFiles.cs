@@ -86,6 +86,9 @@ internal sealed partial class OutputFiles
         }
     }
 
+    /// <summary>Whether the watermark that a picture was saved with is not to be found in its file.</summary>
+    public static bool HasLost(string path) => ImageFile.FormatOf(path) != ImageFormat.Png && Watermark.Detect(ImageFile.Load(path)) is null;
+
     /// <summary>Saves the sheet with all pictures.</summary>
     public string SaveGrid(RgbImage grid, ImageMetadata? metadata)
     {

@@ -26,6 +26,9 @@ public sealed class BadInputTests
     [InlineData("one of eps, v", "x", "--prediction", "w")]
     [InlineData("left=128", "x", "--extend", "inside=5")]
     [InlineData("did you mean 'upscale'", "upscal")]
+    [InlineData("no command 'knn2img'; did you mean 'txt2img'", "knn2img")]
+    [InlineData("no command 'text2image'", "text2image", "-m", "x.ckpt")]
+    [InlineData("no command 'optimized_knn2img'", "optimized_knn2img")]
     [InlineData("in quotes", "txt2img", "two", "words")]
     [InlineData("another in 'b'", "txt2img", "b", "--prompt", "a")]
     [InlineData("does not run", "x", "--laion400m")]
@@ -52,6 +55,15 @@ public sealed class BadInputTests
         Assert.Single(error.TrimEnd().Split('\n'));
     }
 
+    /// <summary>A word that could be a thing is drawn, even one with a digit in it.</summary>
+    [Theory]
+    [InlineData("cat")]
+    [InlineData("1girl")]
+    [InlineData("r2d2")]
+    [InlineData("long_hair")]
+    [InlineData("雪")]
+    public void OneWordIsAPrompt(string word) => Assert.Equal(word, Command.Read(word).Prompt);
+
     [Fact]
     public void VariableThatNamesNoModel()
     {
@@ -68,6 +80,7 @@ public sealed class BadInputTests
         Assert.Equal(ExitCodes.BadInput, Command.Run("img2img", "x", "-i", text).Code);
         Assert.Equal(ExitCodes.BadInput, Command.Run("watermark", "read", text).Code);
         Assert.Equal(ExitCodes.BadInput, Command.Run("txt2img", "--from-file", folder.Write("empty.txt", "\n \n"u8.ToArray())).Code);
+        Assert.Contains("zero byte in line 2", Command.Run("txt2img", "--from-file", folder.Write("zero.txt", "a\nb\0"u8.ToArray())).Error);
     }
 
     [Fact]
