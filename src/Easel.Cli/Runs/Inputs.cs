@@ -14,7 +14,8 @@ internal sealed record Inputs(IReadOnlyList<string>? Prompts, RgbImage? Picture,
     public static Inputs Load(DrawSettings settings, TextReader standardInput)
     {
         if (settings.Init is null) Demand(settings);
-        var (prompts, remark) = settings.FromFile is { } file ? ReadPrompts(file, standardInput) : (null, null);
+        var literally = settings.IsScript || settings.Of<bool>(nameof(GenerationRequest.Literal));
+        var (prompts, remark) = settings.FromFile is { } file ? ReadPrompts(file, standardInput, literally) : (null, null);
         return LoadPictures(settings, prompts) with { Notes = remark is null ? [] : [remark] };
     }
 
@@ -51,11 +52,12 @@ internal sealed record Inputs(IReadOnlyList<string>? Prompts, RgbImage? Picture,
         if (flag is not null) throw new UsageException($"{flag} goes with a picture: give one with -i.");
     }
 
-    /// <summary>One prompt per line; lines of blanks alone are passed over.</summary>
-    private static (string[] Prompts, string? Remark) ReadPrompts(string file, TextReader standardInput)
+    /// <summary>One prompt per line; lines of blanks alone are passed over, and, unless prompts are taken literally, those that are all comment.</summary>
+    private static (string[] Prompts, string? Remark) ReadPrompts(string file, TextReader standardInput, bool literally)
     {
         var (text, remark) = file == "-" ? FromStandardInput(standardInput) : TextFile.Read(file);
-        string[] prompts = [.. text.ReplaceLineEndings("\n").Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0)];
+        string[] prompts = [.. text.ReplaceLineEndings("\n").Split('\n').Select(line => line.Trim())
+            .Where(line => line.Length > 0 && (literally || line[0] != '#'))];
         return prompts.Length > 0
             ? (prompts, remark)
             : throw new UsageException($"There is no prompt in {(file == "-" ? "standard input" : file)}: it should hold one per line.");

@@ -51,7 +51,8 @@ internal sealed record ImageOrder
     public static ImageOrder Variation(ImageFields fields, ModelLibrary library, PictureReader pictures)
     {
         var (picture, _) = Picture(fields, pictures);
-        var known = Infotext.Parse(ImageFile.ReadMetadata(Open(File(fields)), "the picture").Parameters ?? "");
+        var metadata = ImageFile.ReadMetadata(Open(File(fields)), "the picture");
+        var known = PictureSettings.Read(metadata)?.Text ?? Infotext.Parse(metadata.Parameters ?? "");
         return Of(fields, library,
             new GenerationRequest { Prompt = known.Prompt, NegativePrompt = known.NegativePrompt, InitImage = picture, Strength = VariationStrength });
     }

@@ -120,9 +120,9 @@ internal sealed class Exif
     /// <summary>The comment behind its eight-byte code: "UNICODE\0", "ASCII\0\0\0", eight zeros or none at all.</summary>
     private static string? Comment(ReadOnlySpan<byte> bytes)
     {
-        ReadOnlySpan<byte> unknown = [0, 0, 0, 0, 0, 0, 0, 0];
-        var text = bytes.StartsWith("UNICODE\0"u8) ? Unicode(bytes[8..])
-            : Utf8OrLatin(bytes.StartsWith("ASCII\0\0\0"u8) || bytes.StartsWith(unknown) ? bytes[8..] : bytes);
+        var code = bytes.Length < 8 ? "" : Encoding.Latin1.GetString(bytes[..8]).ToUpperInvariant();
+        var text = code == "UNICODE\0" ? Unicode(bytes[8..])
+            : Utf8OrLatin(code is "ASCII\0\0\0" or "JIS\0\0\0\0\0" or "\0\0\0\0\0\0\0\0" ? bytes[8..] : bytes);
         text = text.TrimEnd('\0', ' ');
         return text.Length == 0 ? null : text;
     }

@@ -6,7 +6,7 @@ internal static class InfotextReader
 {
     public const string NegativeMark = "Negative prompt:";
 
-    private const string StepsMark = "Steps:";
+    private const string StepsMark = "Steps:", PromptMark = "Prompt:";
 
     /// <summary>As many settings make a line one of settings.</summary>
     private const int Fewest = 3;
@@ -22,7 +22,8 @@ internal static class InfotextReader
         var (above, line) = (lines[..at].ToList(), lines[at]);
         if (StartOfSettings(line) is > 0 and var start)
         {
-            above.AddRange(Parted(line[..start]));
+            var words = above.Count == 0 && line.StartsWith(PromptMark, StringComparison.OrdinalIgnoreCase) ? PromptMark.Length : 0;
+            above.AddRange(Parted(line[words..start]));
             line = line[start..];
         }
         else if (!above.Exists(IsNegative) && above.FindIndex(words => NegativeWithin(words) > 0) is >= 0 and var mixed)
@@ -63,12 +64,12 @@ internal static class InfotextReader
         return 0;
     }
 
-    private static bool IsNegative(string line) => line.AsSpan().TrimStart().StartsWith(NegativeMark, StringComparison.Ordinal);
+    private static bool IsNegative(string line) => line.AsSpan().TrimStart().StartsWith(NegativeMark, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Where the mark of the negative prompt stands within a line; -1 where it does not.</summary>
     private static int NegativeWithin(string line)
     {
-        var at = line.IndexOf(NegativeMark, StringComparison.Ordinal);
+        var at = line.IndexOf(NegativeMark, StringComparison.OrdinalIgnoreCase);
         return at > 0 && IsWord(line[at - 1]) ? -1 : at;
     }
 
@@ -94,7 +95,7 @@ internal static class InfotextReader
         foreach (var raw in prompts)
         {
             var line = raw.Trim();
-            if (line.StartsWith(NegativeMark, StringComparison.Ordinal))
+            if (IsNegative(line))
             {
                 current = negative;
                 line = line[NegativeMark.Length..].Trim();

@@ -75,6 +75,7 @@ public sealed class InfotextTests
     [InlineData("two\nlines, Negative prompt: blurry, " + Settings, "two\nlines", "blurry")]
     [InlineData("a cat, Negative prompt: blurry\n" + Settings, "a cat", "blurry")]
     [InlineData("a cat\nSeed: 1, " + Settings, "a cat", "")]
+    [InlineData("Prompt: a cat Negative Prompt: blurry " + Settings, "a cat", "blurry")]
     [InlineData("a dog: cute, " + Settings, "a dog: cute", "")]
     public void Prompts_on_the_line_of_the_settings_are_read(string text, string prompt, string negative)
     {
