@@ -16,13 +16,39 @@ internal static partial class PngInfo
     {
         var body = await SdapiJson.ReadAsync<PngInfoBody>(context);
         var metadata = ImageFile.ReadMetadata(SentPicture.Open(body.Image, "the picture"), "the picture");
-        var told = PictureSettings.Read(metadata);
+        var told = PictureSettings.Read(metadata) is { IsInfotext: false } other ? other with { Text = Named(other.Text) } : PictureSettings.Read(metadata);
         return SdapiJson.Answer(new
         {
-            info = told is { IsInfotext: false } ? told.Text.ToString() : metadata.Parameters ?? "",
+            info = told is { IsInfotext: false } || metadata.Parameters is null ? told?.Text.ToString() ?? "" : metadata.Parameters,
             items = metadata.Others.GroupBy(other => other.Key).ToDictionary(same => same.Key, same => same.Last().Value),
             parameters = Parameters(told?.Text ?? Infotext.Parse(metadata.Parameters ?? "")),
         });
+    }
+
+    /// <summary>Another program's settings with the names that samplers and schedules have in AUTOMATIC1111.</summary>
+    private static Infotext Named(Infotext text) => text with
+    {
+        Settings =
+        [
+            .. text.Settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Key switch
+            {
+                "Sampler" => Known(() => SamplerInfo.Resolve(setting.Value).Sampler.DisplayName) ?? setting.Value,
+                "Schedule type" => Known(() => ScheduleInfo.Find(setting.Value)?.DisplayName) ?? setting.Value,
+                _ => setting.Value,
+            })),
+        ],
+    };
+
+    private static string? Known(Func<string?> name)
+    {
+        try
+        {
+            return name();
+        }
+        catch (InvalidRequestException)
+        {
+            return null; // a name that is nobody's but that program's
+        }
     }
 
     private static Dictionary<string, string> Parameters(Infotext read)

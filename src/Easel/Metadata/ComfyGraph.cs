@@ -38,11 +38,16 @@ internal sealed class ComfyGraph
     private ComfyGraph(IReadOnlyDictionary<string, ComfyNode> nodes) => _nodes = nodes;
 
     /// <summary>The settings of a picture; null where neither form of the graph is there or holds a sampler.</summary>
-    /// <param name="prompt">The graph that was run.</param>
+    /// <param name="prompt">The graph that was run, alone or as a member beside the other.</param>
     /// <param name="workflow">The graph as the page shows it.</param>
     public static PictureSettings? Read(string? prompt, string? workflow) =>
-        (Object(prompt) is { } graph ? new ComfyGraph(ComfyNode.OfPrompt(graph)).Settings() ?? OfWorkflow(graph) : null)
+        (Object(prompt) is { } graph ? Of(graph) ?? (Member(graph, "prompt") is { } inner ? Of(inner) : null)
+            ?? (Member(graph, "workflow") is { } beside ? OfWorkflow(beside) : null) : null)
         ?? (Object(workflow) is { } shown ? OfWorkflow(shown) : null);
+
+    /// <summary>Some programs write the one where the other belongs.</summary>
+    private static PictureSettings? Of(JsonElement graph) =>
+        graph.ValueKind == JsonValueKind.Object ? new ComfyGraph(ComfyNode.OfPrompt(graph)).Settings() ?? OfWorkflow(graph) : null;
 
     private static PictureSettings? OfWorkflow(JsonElement workflow) => new ComfyGraph(ComfyNode.OfWorkflow(workflow)).Settings();
 
