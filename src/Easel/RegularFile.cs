@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Easel;
 
 /// <summary>Tells files from what only looks like one: opening a pipe waits for ever, and many a device has no end.</summary>

@@ -53,7 +53,7 @@ internal sealed record ModelSettings
 
     /// <summary>Those of a text encoder in a folder of its own.</summary>
     public static ModelSettings OfTextEncoder(string folder) =>
-        File.Exists(Path.Combine(folder, "config.json")) ? new ModelSettings().WithText(Json(Path.Combine(folder, "config.json"))) : new();
+        File.Exists(Path.Combine(folder, "config.json")) ? new ModelSettings().WithText(SettingsFile.Json(Path.Combine(folder, "config.json"))) : new();
 
     public static ModelSettings InFolder(string folder)
     {

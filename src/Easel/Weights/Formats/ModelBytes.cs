@@ -114,8 +114,10 @@ internal sealed class ModelBytes : IDisposable
         return new Part(this, offset, length);
     }
 
-    private sealed class Part(ModelBytes file, long at, long left) : Stream
+    private sealed class Part(ModelBytes file, long start, long length) : Stream
     {
+        private long _done;
+
         public override bool CanRead => true;
         public override bool CanSeek => false;
         public override bool CanWrite => false;
@@ -124,9 +126,9 @@ internal sealed class ModelBytes : IDisposable
 
         public override int Read(Span<byte> buffer)
         {
-            var count = (int)Math.Min(buffer.Length, left);
-            file.Read(at, buffer[..count]);
-            (at, left) = (at + count, left - count);
+            var count = (int)Math.Min(buffer.Length, length - _done);
+            file.Read(start + _done, buffer[..count]);
+            _done += count;
             return count;
         }
 
