@@ -60,7 +60,7 @@ internal sealed class DiffusionTrainer : Trainer
         else _latents.mul_(LatentSpace.StableDiffusion.Scale);
 
         _unet = new UNet(from?.UNet ?? UNetShape());
-        _text = new ClipTextModel((from?.Text ?? TextShape()) with { Vocabulary = _words.Tokens.Count }) { RunType = Format };
+        _text = new ClipTextModel((from?.Texts[0].Config ?? TextShape()) with { Vocabulary = _words.Tokens.Count }) { RunType = Format };
         Weights = new FlatWeights([("unet", _unet), ("text", _text)], options.Seed);
         if (from is not null) SketchFile.Read(from, Weights, _words);
         if (from is null || options.NewText) BagOfWords.Set(_text, _words, SomeCaptions(), _latents);

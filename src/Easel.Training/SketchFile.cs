@@ -58,7 +58,7 @@ internal static class SketchFile
         foreach (var (name, value) in weights.Split(weights.Values))
         {
             var (network, own) = Parted(name);
-            var stored = (network == "unet" ? from.UNetTensors : from.TextTensors).Slots[own].View();
+            var stored = (network == "unet" ? from.UNetTensors : from.Texts[0].Tensors).Slots[own].View();
             if (IsTokenTable(name)) stored = stored.index_select(0, tensor(words.Tokens.Select(token => (long)token).ToArray()));
             value.copy_(stored.reshape(value.shape));
         }

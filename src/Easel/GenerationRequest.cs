@@ -14,6 +14,9 @@ public enum NoiseLike
 
     /// <summary>Each picture has its own stream of CUDA's Philox generator, as AUTOMATIC1111 draws on an NVIDIA card.</summary>
     A1111Gpu,
+
+    /// <summary>One stream for the whole run, as diffusers' pipelines draw from a generator on the CPU.</summary>
+    Diffusers,
 }
 
 /// <summary>What stands under the mask before drawing begins.</summary>
@@ -174,6 +177,9 @@ public sealed record GenerationRequest
 
     /// <summary>How often the prompts are drawn, 1 to 10000. Default 1.</summary>
     public int BatchCount { get; init; } = 1;
+
+    /// <summary>Whether one stream of noise serves the whole run.</summary>
+    internal bool IsOneStream => Like is NoiseLike.CompVis or NoiseLike.Diffusers;
 
     /// <summary>How many pictures there will be.</summary>
     public int PictureCount => BatchCount * (Prompts.Count == 1 ? BatchSize : Prompts.Count);

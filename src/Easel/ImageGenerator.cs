@@ -188,8 +188,8 @@ public sealed partial class ImageGenerator : IImageGenerator
             output.Remark([.. loras.Remarks, .. _model.SetLoras(loras.At(0, plan.StepCount)), .. prompts.SelectMany(prompt => prompt.Remarks),
                 .. request.Literal ? [] : PromptParser.NotesOnNegative(request.NegativePrompt)]);
             _embeddings.Lent = loras.Words;
-            _model.Bring(_model.TextSlot);
-            var guidance = conditioning.Encode([.. prompts.Select(prompt => prompt.Text)], request, plan.StepCount);
+            _model.Bring(_model.TextSlots);
+            var guidance = conditioning.Encode([.. prompts.Select(prompt => prompt.Text)], request, canvas, plan.StepCount);
 
             // 3. The pictures that the task begins from or looks at, and the noise
             long[] shape = [batch.Prompts.Count, Family.Latent.Channels, run.Latent.Height, run.Latent.Width];

@@ -32,6 +32,7 @@ public static class Knobs
     private static readonly KnobChoice[] Likes =
     [
         new(NoiseLike.PerPicture, "per-picture"), new(NoiseLike.CompVis, "compvis"), new(NoiseLike.A1111Gpu, "a1111-gpu"),
+        new(NoiseLike.Diffusers, "diffusers"),
     ];
 
     /// <summary>A request in which no knob was turned.</summary>
@@ -191,7 +192,8 @@ public static class Knobs
             InfotextKey = "RNG", Tell = told => told.Request.Like == NoiseLike.A1111Gpu ? null : "CPU",
             Take = (r, text) => r with
             {
-                Like = text["Like"] == "compvis" ? NoiseLike.CompVis : text["RNG"] == "CPU" ? NoiseLike.PerPicture : NoiseLike.A1111Gpu,
+                Like = text["Like"] switch { "compvis" => NoiseLike.CompVis, "diffusers" => NoiseLike.Diffusers, _ => null as NoiseLike? }
+                    ?? (text["RNG"] == "CPU" ? NoiseLike.PerPicture : NoiseLike.A1111Gpu),
             },
         },
         new(nameof(Request.Eta))
@@ -306,7 +308,7 @@ public static class Knobs
     }
 
     /// <summary>A picture that cannot be drawn without the ones before it.</summary>
-    internal static bool IsOneRun(Request request) => request.Like == NoiseLike.CompVis || request.FixedCode;
+    internal static bool IsOneRun(Request request) => request.IsOneStream || request.FixedCode;
 
     private static bool Always(Request request) => true;
 

@@ -110,7 +110,7 @@ public sealed record ModelFile
         return new ModelFile(checkpoint.Path, ModelKind.Checkpoint)
         {
             Description = checkpoint.Family.Name,
-            Problem = checkpoint.Text is null ? "it holds no text encoder, without which it cannot follow a prompt." : null,
+            Problem = checkpoint.Texts.Count == 0 ? "it holds no text encoder, without which it cannot follow a prompt." : null,
             Model = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction),
             Networks =
             [
@@ -118,7 +118,8 @@ public sealed record ModelFile
                     $"{unet.InChannels} channels in, {unet.OutChannels} out, levels of {List(unet.Channels)}, context of {unet.ContextWidth}"),
                 new("autoencoder", values.Autoencoder, checkpoint.Autoencoder is { } coder
                     ? $"{coder.LatentChannels} latent channels, {coder.Factor} pixels per latent, levels of {List(coder.Channels)}" : null),
-                new("text encoder", values.Text, checkpoint.Text is { } text ? $"{text.Layers} layers of {text.Width}" : null),
+                new("text encoder", values.Text, checkpoint.Texts.Count == 0 ? null
+                    : string.Join(" and ", checkpoint.Texts.Select(text => $"{text.Config.Layers} layers of {text.Config.Width}"))),
             ],
             Formats = [.. checkpoint.StoredTypes.Select(type => type.ToString())],
             Values = values.UNet + values.Autoencoder + values.Text,

@@ -73,6 +73,29 @@ internal sealed record Profile
         InputStep = 64,
     };
 
+    /// <summary>Stability-AI/generative-models, sgm/inference/api.py, in the files of the scripts that came before it.</summary>
+    public static Profile GenerativeText { get; } = CompVisText with
+    {
+        Request = CompVisText.Request with
+        {
+            BatchSize = 1,
+            BatchCount = 1,
+            Sampler = "dpmpp_2m",
+            Schedule = "sgm_uniform",
+            GuidanceScale = 6,
+            Eta = null,
+        },
+        Side = null,
+    };
+
+    /// <summary>The same from a picture.</summary>
+    public static Profile GenerativeImage { get; } = GenerativeText with
+    {
+        Request = GenerativeText.Request with { Strength = 1, Fit = ImageFit.Stretch },
+        InputStep = 64,
+        OutputFolder = "outputs/img2img-samples",
+    };
+
     /// <summary>basujindal/stable-diffusion, optimizedSD/optimized_txt2img.py: each picture has its own seed, and neither a mark nor a grid is made.</summary>
     public static Profile OptimizedText { get; } = CompVisText with
     {
@@ -112,8 +135,8 @@ internal sealed record Profile
     /// <summary>The row for a command line, once the model is known, or, before, for a model of the first generation.</summary>
     public static Profile For(DrawSettings settings, ModelInfo? model = null)
     {
-        // The two repositories sign their pictures differently, and by that their models are told apart.
-        var isSecond = model?.Watermark == WatermarkMark.StableDiffusion2;
+        // The repositories sign their pictures differently, and by that their models are told apart.
+        var (isSecond, isXl) = (model?.Watermark == WatermarkMark.StableDiffusion2, model?.Watermark == WatermarkMark.StableDiffusionXl);
         var fromPicture = settings.Task == DrawTask.Image || settings is { Task: DrawTask.Draw, Init: not null };
         return settings.Task switch
         {
@@ -122,6 +145,7 @@ internal sealed record Profile
             DrawTask.Upscale => Demo(UpscaleDemo),
             _ when settings.IsOptimized => fromPicture ? OptimizedImage : OptimizedText,
             _ when !settings.IsScript => General,
+            _ when isXl => fromPicture ? GenerativeImage : GenerativeText,
             _ when isSecond => fromPicture ? StabilityImage : StabilityText,
             _ => fromPicture ? CompVisImage : CompVisText,
         };

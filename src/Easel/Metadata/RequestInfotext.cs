@@ -192,7 +192,7 @@ internal static class RequestInfotext
         var request = image.Request;
         if (!Knobs.IsOneRun(request)) return;
         var batch = Batch.Of(request).Last(b => b.First <= image.Index);
-        if (request.Like == NoiseLike.CompVis) add("Like", "compvis");
+        if (request.IsOneStream) add("Like", request.Like == NoiseLike.CompVis ? "compvis" : "diffusers");
         add("Batch pos", $"{image.Index - batch.First}");
         add("Batch number", $"{batch.Number}");
         if (request.Prompts.Count > 1) add("Prompts", $"{request.Prompts.Count}");

@@ -39,6 +39,9 @@ internal sealed record ClipTextConfig
 
     /// <summary>Whether the final norm follows the last layer that is used.</summary>
     public bool HasFinalNorm { get; init; } = true;
+
+    /// <summary>Width of the vector for a prompt as a whole: 1280 in the bigG of SDXL; 0 where there is none.</summary>
+    public int PooledWidth { get; init; }
 }
 
 /// <summary>The text half of CLIP: token ids to one vector per token. "Learning Transferable Visual Models From Natural Language Supervision", arXiv
@@ -46,11 +49,13 @@ internal sealed record ClipTextConfig
 internal sealed class ClipTextModel : Module<Tensor, Tensor>
 {
     private readonly TextTransformer text_model;
+    private readonly Linear? text_projection;
 
     public ClipTextModel(ClipTextConfig config) : base(nameof(ClipTextModel))
     {
         Config = config;
         text_model = new TextTransformer(config);
+        text_projection = config.PooledWidth > 0 ? new Linear(config.Width, config.PooledWidth, hasBias: false) : null;
         RegisterComponents();
     }
 
@@ -64,25 +69,23 @@ internal sealed class ClipTextModel : Module<Tensor, Tensor>
     public override Tensor forward(Tensor ids) => Encode(ids, clipSkip: 1);
 
     /// <summary>Encodes, stopping <paramref name="clipSkip"/> - 1 layers before the one that the diffusion model was trained on ("clip skip").</summary>
-    public Tensor Encode(Tensor ids, int clipSkip)
+    public Tensor Encode(Tensor ids, int clipSkip) => EncodeVectors(text_model.TokenVectors(ids), null, clipSkip).Context;
+
+    /// <summary>Encodes token vectors that are already looked up (some perhaps replaced by learned ones).</summary>
+    /// <param name="vectors">[n, tokens, width].</param>
+    /// <param name="ends">[n], int64, where each text ends, for an encoder that is asked for a vector of the whole; null where it is not.</param>
+    /// <returns>[n, tokens, width], and [n, <see cref="ClipTextConfig.PooledWidth"/>].</returns>
+    internal (Tensor Context, Tensor? Pooled) EncodeVectors(Tensor vectors, Tensor? ends, int clipSkip)
     {
         using var scope = NewDisposeScope();
-        return Encoded(text_model.Embed(ids), clipSkip).MoveToOuterDisposeScope();
+        var used = Math.Clamp((Config.UsedLayers ?? Config.Layers) - (clipSkip - 1), 0, Config.Layers);
+        var states = text_model.HiddenStates(text_model.AddPositions(vectors).to(RunType), ends is null ? used : Config.Layers);
+        var context = Config.HasFinalNorm ? text_model.Finish(states[used]) : states[used];
+        return (context.MoveToOuterDisposeScope(), ends is null ? null : Pooled(text_model.Finish(states[^1]), ends).MoveToOuterDisposeScope());
     }
 
-    /// <summary>Encodes token vectors that are already looked up (some perhaps replaced by learned ones): [n, tokens, width].</summary>
-    internal Tensor EncodeVectors(Tensor vectors, int clipSkip)
-    {
-        using var scope = NewDisposeScope();
-        return Encoded(text_model.AddPositions(vectors), clipSkip).MoveToOuterDisposeScope();
-    }
-
-    private Tensor Encoded(Tensor embedded, int clipSkip)
-    {
-        var layers = Math.Clamp((Config.UsedLayers ?? Config.Layers) - (clipSkip - 1), 0, Config.Layers);
-        var last = text_model.HiddenStates(embedded.to(RunType), layers)[^1];
-        return Config.HasFinalNorm ? text_model.Finish(last) : last;
-    }
+    private Tensor Pooled(Tensor last, Tensor ends) =>
+        text_projection!.call(last.take_along_dim(ends.view(-1, 1, 1).expand(-1, 1, last.shape[2]), 1).squeeze(1));
 
     /// <summary>The token table's vectors, without positions: [n, tokens, width].</summary>
     internal Tensor TokenVectors(Tensor ids) => text_model.TokenVectors(ids);

@@ -21,6 +21,9 @@ internal sealed record LatentSpace
     /// it.</summary>
     public IReadOnlyList<float>? Colours { get; init; }
 
+    /// <summary>What is added to that mixture of red, green and blue.</summary>
+    public IReadOnlyList<float> ColourShift { get; init; } = [0, 0, 0];
+
     /// <summary>The tiny autoencoder that was distilled for these latents, by name; null where there is none.</summary>
     public string? TinyAutoencoder { get; init; }
 
@@ -32,6 +35,15 @@ internal sealed record LatentSpace
         Scale = 0.18215,
         Colours = [0.3444f, 0.1385f, 0.0670f, 0.1247f, 0.4027f, 0.1494f, -0.3192f, 0.2513f, 0.2103f, -0.1307f, -0.1874f, -0.7445f],
         TinyAutoencoder = "TAESD",
+    };
+
+    /// <summary>Stable Diffusion XL. The colours are those that ComfyUI's comfy/latent_formats.py gives for it.</summary>
+    public static LatentSpace StableDiffusionXl { get; } = new()
+    {
+        Scale = 0.13025,
+        Colours = [0.3651f, 0.4232f, 0.4341f, -0.2533f, -0.0042f, 0.1068f, 0.1076f, 0.1111f, -0.0362f, -0.3165f, -0.2492f, -0.2188f],
+        ColourShift = [0.1084f, -0.0175f, -0.0011f],
+        TinyAutoencoder = "TAESDXL",
     };
 
     /// <summary>The x4 upscaler, whose autoencoder is another. The colours are those that ComfyUI's comfy/latent_formats.py gives for it.</summary>
@@ -58,7 +70,7 @@ internal sealed record LatentSpace
         using var noGrad = no_grad();
         var factors = tensor([.. Colours], [Channels, 3]);
         var colours = latents.detach().to(ScalarType.Float32).cpu().permute(0, 2, 3, 1).matmul(factors); // [n, h, w, 3], about [-1, 1]
-        return ImageTensor.ToImages(colours.permute(0, 3, 1, 2));
+        return ImageTensor.ToImages((colours + tensor([.. ColourShift])).permute(0, 3, 1, 2));
     }
 
     /// <summary>This space for a model of the family whose tensors say that its latents are others: what is known of the family's colours does not hold for

@@ -27,13 +27,34 @@ internal enum OriginalScripts
 
     /// <summary>github.com/Stability-AI/stablediffusion.</summary>
     Stability,
+
+    /// <summary>github.com/Stability-AI/generative-models.</summary>
+    GenerativeModels,
+}
+
+/// <summary>What a network is told of a picture as a whole, beside what the prompt says.</summary>
+internal enum PictureFact
+{
+    /// <summary>Height and width of the picture that a training picture was made from.</summary>
+    OriginalSize,
+
+    /// <summary>How far from its top and from its left it was cut.</summary>
+    Crop,
+
+    /// <summary>Height and width that it was brought to.</summary>
+    TargetSize,
+
+    /// <summary>How beautiful people found it, about 1 to 10.</summary>
+    AestheticScore,
 }
 
 /// <summary>What a UNet's tensors say about its family.</summary>
 /// <param name="InChannels">Channels in: those of the latents and what stands beside them.</param>
 /// <param name="LinearProjections">Whether its transformers project with linear layers and not with 1x1 convolutions.</param>
 /// <param name="Has">Whether there is a tensor of a name.</param>
-internal sealed record UNetSigns(int InChannels, int OutChannels, int ContextWidth, bool LinearProjections, bool HasClasses, Func<string, bool> Has);
+/// <param name="VectorWidth">Width of the vector that it is told of the picture as a whole; 0 where there is none.</param>
+internal sealed record UNetSigns(int InChannels, int OutChannels, int ContextWidth, bool LinearProjections, bool HasClasses, int VectorWidth,
+    Func<string, bool> Has);
 
 /// <summary>All that a family of models has in common and its tensors do not say. The rest of Easel never asks which family a model is of; it reads a fact
 /// here.</summary>
@@ -49,6 +70,12 @@ internal sealed record ModelFamily
 
     /// <summary>Its text encoders, in the order in which their vectors stand side by side.</summary>
     public required IReadOnlyList<TextEncoderSpec> TextEncoders { get; init; }
+
+    /// <summary>What the UNet is told of the picture as a whole, in this order, behind the text encoders' own vectors.</summary>
+    public IReadOnlyList<PictureFact> Facts { get; init; } = [];
+
+    /// <summary>Whether its makers give the network zeros where there is no negative prompt, and not an empty prompt's vectors.</summary>
+    public bool NegativeMayBeZero { get; init; }
 
     /// <summary>How the UNet sees noise. It does not say what is predicted where members of the family differ and the model itself must be asked.</summary>
     public NoiseModel Noise { get; init; } = new(NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.00085, 0.012), PredictionType.Epsilon);
@@ -139,7 +166,7 @@ internal sealed record ModelFamily
     public static ModelFamily Sd1 { get; } = new()
     {
         Name = "Stable Diffusion 1",
-        Recognises = unet => unet is { LinearProjections: false, HasClasses: false },
+        Recognises = unet => unet is { LinearProjections: false, HasClasses: false, VectorWidth: 0 },
         TextEncoders = [TextEncoderSpec.ClipL],
         Heads = 8,
     };
@@ -152,7 +179,7 @@ internal sealed record ModelFamily
     public static ModelFamily Sd2 { get; } = new()
     {
         Name = "Stable Diffusion 2",
-        Recognises = unet => unet is { LinearProjections: true, HasClasses: false },
+        Recognises = unet => unet is { LinearProjections: true, HasClasses: false, VectorWidth: 0 },
         TextEncoders = [TextEncoderSpec.OpenClipH],
         Noise = Sd1.Noise with { Prediction = null },
         Scripts = OriginalScripts.Stability,
@@ -189,8 +216,33 @@ internal sealed record ModelFamily
         UNetTile = 128, // what it was trained at
     };
 
+    /// <summary>SDXL and what people made of it: github.com/Stability-AI/generative-models configs/inference/sd_xl_base.yaml.</summary>
+    public static ModelFamily Sdxl { get; } = new()
+    {
+        Name = "Stable Diffusion XL",
+        Recognises = unet => unet is { LinearProjections: true, VectorWidth: > 6 * FactWidth } && !unet.Has("down_blocks.0.attentions.0.proj_in.weight"),
+        Latent = LatentSpace.StableDiffusionXl,
+        TextEncoders = [TextEncoderSpec.ClipLOfXl, TextEncoderSpec.OpenClipBigG],
+        Facts = [PictureFact.OriginalSize, PictureFact.Crop, PictureFact.TargetSize],
+        NegativeMayBeZero = true,
+        NativeSize = 1024,
+        GuidanceScale = 6,
+        Scripts = OriginalScripts.GenerativeModels,
+        ScriptStep = 64,
+        Watermark = WatermarkMark.StableDiffusionXl,
+    };
+
+    /// <summary>SDXL inpainting, as diffusers trained it: the mask and the picture under it, as SD 1's.</summary>
+    public static ModelFamily SdxlInpainting { get; } = Inpainting(Sdxl) with { StartsFromNumpy = false };
+
     /// <summary>Every family, those with the rarer signs first.</summary>
-    public static IReadOnlyList<ModelFamily> All { get; } = [Sd1, Sd1Inpainting, Sd2, Sd2Inpainting, Sd2Depth, X4Upscaler];
+    public static IReadOnlyList<ModelFamily> All { get; } = [Sd1, Sd1Inpainting, Sd2, Sd2Inpainting, Sd2Depth, X4Upscaler, Sdxl, SdxlInpainting];
+
+    /// <summary>Width of the sinusoids in which a UNet is told one number of a <see cref="PictureFact"/>.</summary>
+    internal const int FactWidth = 256;
+
+    /// <summary>Numbers that the UNet is told of the picture as a whole.</summary>
+    internal int FactNumbers => Facts.Sum(fact => fact == PictureFact.AestheticScore ? 1 : 2);
 
     /// <summary>The first of <paramref name="families"/> that a UNet is of; null where it is of none.</summary>
     internal static ModelFamily? Of(UNetSigns unet, IEnumerable<ModelFamily> families) =>

@@ -16,7 +16,7 @@ internal sealed class LoadedNetworks : IDisposable
     private readonly IReadOnlyList<NetworkSlot> _slots;
     private readonly UNet _unet;
     private readonly Autoencoder? _autoencoder;
-    private readonly ClipTextModel? _text;
+    private readonly IReadOnlyList<ClipTextModel> _texts;
     private TinyAutoencoder? _tiny;
     private string? _tinyBeside;
     private readonly string? _depthModel;
@@ -37,12 +37,10 @@ internal sealed class LoadedNetworks : IDisposable
             _autoencoder = new Autoencoder(pixels);
             AutoencoderSlot = new NetworkSlot("autoencoder", _autoencoder, checkpoint.AutoencoderTensors);
         }
-        if (checkpoint.Text is { } words)
-        {
-            _text = new ClipTextModel(words) { RunType = format.Run };
-            TextSlot = new NetworkSlot("text encoder", _text, checkpoint.TextTensors, servesBeforeDrawing: true, loraNames: new NameTable());
-        }
-        _slots = [.. new[] { UNetSlot, AutoencoderSlot, TextSlot }.OfType<NetworkSlot>()];
+        _texts = [.. checkpoint.Texts.Select(text => new ClipTextModel(text.Config) { RunType = format.Run })];
+        TextSlots = [.. checkpoint.Texts.Select((text, i) =>
+            new NetworkSlot(i == 0 ? "text encoder" : "second text encoder", _texts[i], text.Tensors, servesBeforeDrawing: true, loraNames: new NameTable()))];
+        _slots = [.. new[] { UNetSlot, AutoencoderSlot }.Concat(TextSlots).OfType<NetworkSlot>()];
         _loras = new LoraMerge(new LoraTargets(_slots, Family.Name));
 
         // Where networks take turns each is loaded later, but the largest now, so that a file that does not fit it is refused at once.
@@ -84,7 +82,7 @@ internal sealed class LoadedNetworks : IDisposable
     public Device Device { get; }
     public NetworkSlot UNetSlot { get; }
     public NetworkSlot? AutoencoderSlot { get; }
-    public NetworkSlot? TextSlot { get; }
+    public IReadOnlyList<NetworkSlot> TextSlots { get; }
 
     /// <summary>Which networks are in memory together. Takes effect when the next one is needed.</summary>
     public Residency Residency { get; set; }
@@ -111,8 +109,9 @@ internal sealed class LoadedNetworks : IDisposable
     public UNet UNet => _unet;
     public Autoencoder Autoencoder => _autoencoder
         ?? throw new CheckpointException($"{Checkpoint.Path} holds no autoencoder, without which there are no pictures; LoadOptions.Vae can name one.");
-    public ClipTextModel Text => _text ?? throw new CheckpointException($"{Checkpoint.Path} holds no text encoder, without which it cannot follow a prompt; "
-        + "LoadOptions.TextEncoder can name one.");
+    public IReadOnlyList<ClipTextModel> Texts => _texts is { Count: > 0 } texts ? texts
+        : throw new CheckpointException($"{Checkpoint.Path} holds no text encoder, without which it cannot follow a prompt; "
+            + "LoadOptions.TextEncoder can name one.");
 
     /// <summary>Loads the networks of a checkpoint and takes the checkpoint over.</summary>
     public static LoadedNetworks Load(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Action<double>? onProgress = null,
@@ -125,15 +124,16 @@ internal sealed class LoadedNetworks : IDisposable
         return model;
     }
 
-    /// <summary>Sees to it that a network is in memory, and that those are not whose turn is over.</summary>
-    public void Bring(NetworkSlot? slot)
+    /// <summary>Sees to it that the networks whose turn it is are in memory, and that those are not whose turn is over.</summary>
+    public void Bring(params IReadOnlyList<NetworkSlot?> slots)
     {
-        foreach (var other in _slots.Where(other => other != slot && other.IsInMemory && Leaves(other)))
+        foreach (var other in _slots.Where(other => !slots.Contains(other) && other.IsInMemory && Leaves(other)))
         {
             other.Unload();
             NativeRuntime.ReturnLargeBlocks();
         }
-        if (slot is { IsInMemory: false }) Load(slot, null);
+        foreach (var slot in slots)
+            if (slot is { IsInMemory: false }) Load(slot, null);
 
         bool Leaves(NetworkSlot other) => Residency == Residency.OneAtATime || Residency == Residency.TextGoes && other.ServesBeforeDrawing;
     }

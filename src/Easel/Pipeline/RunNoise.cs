@@ -11,7 +11,7 @@ internal sealed class RunNoise(GenerationRequest request, ModelFamily family) : 
     private Tensor? _fixedCode;
 
     /// <summary>Whether one stream serves all batches, so that what is drawn for the input pictures is drawn once.</summary>
-    public bool IsOneStream => request.Like == NoiseLike.CompVis;
+    public bool IsOneStream => request.IsOneStream;
 
     /// <summary>Whether latents of input pictures are sampled, as the original does. On a graphics card that noise comes from elsewhere, so A1111's pictures
     /// take the mean.</summary>
@@ -27,7 +27,7 @@ internal sealed class RunNoise(GenerationRequest request, ModelFamily family) : 
         {
             _source ??= new NoiseSource([request.Seed!.Value], NoiseMode.Stream);
             // The demos of inpainting and upscaling draw their start from NumPy and all else from torch.
-            if (family.StartsFromNumpy) _numpy ??= new NumpyRandomState(unchecked((uint)request.Seed!.Value));
+            if (family.StartsFromNumpy && request.Like == NoiseLike.CompVis) _numpy ??= new NumpyRandomState(unchecked((uint)request.Seed!.Value));
             return;
         }
         _source?.Dispose();

@@ -12,7 +12,7 @@ internal sealed record RunShape(Canvas Canvas, SamplingPlan Plan, IReadOnlyList<
     {
         var canvas = Canvas.For(request, family);
         var plan = PlanOf(request, canvas, family, noise);
-        var batches = Batch.Of(request, oneByOne: plan.Sampler.SharesSteps && request.Like != NoiseLike.CompVis);
+        var batches = Batch.Of(request, oneByOne: plan.Sampler.SharesSteps && !request.IsOneStream);
         var parts = request.Literal ? 1 : request.Prompts.Max(prompt => PromptParser.SplitComposition(PromptParser.WithoutComments(prompt)).Count);
         var rows = batches.Max(batch => batch.Prompts.Count) * (parts + ((request.GuidanceScale == 1 || family.GuidesItself) && parts == 1 ? 0 : 1));
         return new RunShape(canvas, plan, batches, rows, (canvas.Height / family.PixelsPerLatent, canvas.Width / family.PixelsPerLatent));
@@ -38,6 +38,7 @@ internal sealed record RunShape(Canvas Canvas, SamplingPlan Plan, IReadOnlyList<
             SigmaMin = request.SigmaMin,
             SigmaMax = request.SigmaMax,
             StrengthBelowSteps = family.StrengthBelowSteps,
+            LikeGenerativeModels = request.Like == NoiseLike.CompVis && family.Scripts == OriginalScripts.GenerativeModels,
         };
         return SamplingPlan.For(request.Sampler!, request.Schedule, request.Steps!.Value, noise, beginsFromPicture ? request.Strength : null, options);
     }

@@ -147,7 +147,7 @@ internal static class OneStepSamplers
         var denoised = run.Denoise(x, from);
         // Euler's method, down to below the next level, then noise up to it
         x = Moves.Euler(x, denoised, from, down);
-        if (up > 0 || alwaysDraw) x = x + run.Noise(from, to) * (up * run.Options.NoiseScale);
+        if (up > 0 || alwaysDraw || run.Options.LikeGenerativeModels) x = x + run.Noise(from, to) * (up * run.Options.NoiseScale);
         return (x, denoised);
     });
 

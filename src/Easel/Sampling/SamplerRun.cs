@@ -37,11 +37,11 @@ internal sealed record SamplerRun(Denoiser Denoiser, double[] Sigmas, NoiseSched
         return x;
     }
 
-    /// <summary>Adds noise of the size <paramref name="up"/>; draws none where none is wanted.</summary>
+    /// <summary>Adds noise of the size <paramref name="up"/>; draws none where none is wanted, but for generative-models' sake.</summary>
     public Tensor Renoise(Tensor x, double from, double to, double up)
     {
         up *= Options.NoiseScale;
-        return up > 0 ? x + Noise(from, to) * up : x;
+        return up > 0 || Options.LikeGenerativeModels ? x + Noise(from, to) * up : x;
     }
 
     /// <summary>The stochastic half of Karras et al. (2022), algorithm 2: raises the noise level before step <paramref name="i"/>. While churn is on, one

@@ -42,6 +42,10 @@ internal sealed record SamplingOptions
     /// not.</summary>
     public bool StrengthBelowSteps { get; init; }
 
+    /// <summary>Whether to go as Stability's generative-models: over whole timesteps, from noise of variance 1 in the network's own scale, with a draw of noise
+    /// also for a last step that adds none, and with its own count of the steps that a picture to begin from leaves.</summary>
+    public bool LikeGenerativeModels { get; init; }
+
     /// <summary>dpm_adaptive: the relative tolerance. Above 0.</summary>
     public double RelativeTolerance { get; init; } = 0.05;
 

@@ -38,7 +38,8 @@ internal sealed record SamplingPlan
     /// <param name="schedule">A schedule's name; null or "automatic" for the one that the sampler's name ends with, or else its default.</param>
     /// <param name="steps">1 to 1000.</param>
     /// <param name="strength">Null for pure noise; else image to image, 0 to 1: how much of the schedule runs. 0 returns the image as it is. On the reference's
-    /// schedule it counts as img2img.py counts, int(strength * steps) steps; elsewhere as AUTOMATIC1111 does, one step more.</param>
+    /// schedule it counts as img2img.py counts, int(strength * steps) steps; elsewhere as AUTOMATIC1111 does, one step more, or as generative-models do.
+    /// </param>
     /// <returns>The plan.</returns> <exception cref="InvalidRequestException">A name is unknown or a number out of range.</exception>
     public static SamplingPlan For(string sampler, string? schedule, int steps, NoiseModel noise, double? strength = null, SamplingOptions? options = null)
     {
@@ -94,7 +95,8 @@ internal sealed record SamplingPlan
     public Tensor Start(Tensor noise, Tensor? init = null)
     {
         using var scope = NewDisposeScope();
-        var x = init is null ? NoiseModel.Start(noise, Sigmas[0], Sampler.VariancePreserving) : NoiseModel.Start(init, noise, EncodeSigma, Sigmas[0]);
+        var x = init is null ? NoiseModel.Start(noise, Sigmas[0], Sampler.VariancePreserving || Options.LikeGenerativeModels)
+            : NoiseModel.Start(init, noise, EncodeSigma, Sigmas[0]);
         return x.MoveToOuterDisposeScope();
     }
 
@@ -126,7 +128,10 @@ internal sealed record SamplingPlan
             var encoded = Math.Min((int)(share * steps), Math.Min(levels.Length, options.StrengthBelowSteps ? steps : int.MaxValue) - 1);
             return (levels.Length - encoded, levels[levels.Length - 1 - encoded]);
         }
-        var first = levels.Length - 1 - Math.Min((int)(share * levels.Length), levels.Length - 1);
+        // sgm/inference/helpers.py, Img2ImgDiscretizationWrapper, which counts the 0 at the end among the levels; elsewhere as AUTOMATIC1111.
+        var first = options.LikeGenerativeModels ? levels.Length + 1 - Math.Max(1, (int)(share * (levels.Length + 1)))
+            : levels.Length - 1 - Math.Min((int)(share * levels.Length), levels.Length - 1);
+        if (first == levels.Length) return (first, 0);
         return (first, levels[first]);
     }
 

@@ -29,9 +29,11 @@ internal static class ScheduleFormulas
     public static double[] VariancePreserving(ScheduleRequest r) =>
         [.. Range(1, 1e-3, r.Steps).Select(t => Math.Sqrt(MathF.Exp((float)(19.9 * t * t / 2 + 0.1 * t)) - 1f))];
 
-    /// <summary>Timesteps evenly spaced so that a further step would reach the first (Stability's generative-models).</summary>
-    public static double[] SgmUniform(ScheduleRequest r) =>
-        [.. Range(r.Noise.ToTimestep(r.Max), r.Noise.ToTimestep(r.Min), r.Steps + 1).SkipLast(1).Select(r.Noise.ToSigma)];
+    /// <summary>Timesteps evenly spaced so that a further step would reach the first: Stability's generative-models
+    /// (sgm/modules/diffusionmodules/discretizer.py, LegacyDDPMDiscretization), which has them whole, and those who took it up, who do not.</summary>
+    public static double[] SgmUniform(ScheduleRequest r) => r.Whole
+        ? [.. Enumerable.Range(0, r.Steps).Select(i => r.Noise.Sigmas[(int)(i * (-(r.Noise.Count - 1.0) / r.Steps) + (r.Noise.Count - 1))])]
+        : [.. Range(r.Noise.ToTimestep(r.Max), r.Noise.ToTimestep(r.Min), r.Steps + 1).SkipLast(1).Select(r.Noise.ToSigma)];
 
     /// <summary>Every (1000 / steps)-th training level, from the top (ComfyUI).</summary>
     public static double[] Simple(ScheduleRequest r) =>

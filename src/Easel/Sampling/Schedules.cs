@@ -4,7 +4,8 @@ namespace Easel.Sampling;
 
 /// <summary>What a schedule is made from.</summary>
 /// <param name="Min">The lowest noise level above 0.</param> <param name="Rho">The exponent, where the formula has one.</param>
-internal readonly record struct ScheduleRequest(NoiseSchedule Noise, int Steps, double Min, double Max, double? Rho);
+/// <param name="Whole">Whether timesteps between two are taken for the lower, where the original has them whole.</param>
+internal readonly record struct ScheduleRequest(NoiseSchedule Noise, int Steps, double Min, double Max, double? Rho, bool Whole = false);
 
 /// <summary>One way to space the noise levels of a run.</summary>
 internal sealed record Schedule : ScheduleInfo
@@ -80,7 +81,8 @@ internal static class Schedules
     internal static double[] Levels(Schedule schedule, NoiseSchedule noise, int steps, SamplingOptions options)
     {
         if (steps is < 1 or > MostSteps) throw new InvalidRequestException("steps", $"The number of steps is {steps} and must be from 1 to {MostSteps}.");
-        return schedule.Levels(new(noise, steps, options.SigmaMin ?? noise.SigmaMin, options.SigmaMax ?? noise.SigmaMax, options.Rho));
+        return schedule.Levels(new(noise, steps, options.SigmaMin ?? noise.SigmaMin, options.SigmaMax ?? noise.SigmaMax, options.Rho,
+            options.LikeGenerativeModels));
     }
 
     /// <summary>Splits the key of "DPM++ 2M Karras" into the part before the schedule and the schedule.</summary>

@@ -9,8 +9,8 @@ namespace Easel.Weights;
 internal sealed class Checkpoint : IDisposable
 {
     private readonly List<TensorFile> _files = [];
+    private readonly SortedDictionary<int, FoundText> _texts = [];
     private ModelSettings _settings;
-    private bool _isWholeTower;
 
     private Checkpoint(string path, ModelSettings settings) => (Path, _settings) = (path, settings);
 
@@ -23,8 +23,8 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>The autoencoder's shape; null where the file has none.</summary>
     public AutoencoderConfig? Autoencoder { get; private set; }
 
-    /// <summary>The text encoder's shape; null where the file has none.</summary>
-    public ClipTextConfig? Text { get; private set; }
+    /// <summary>The text encoders in their order: shapes and tensors; none where the file has none.</summary>
+    public IReadOnlyList<TextEncoderPart> Texts { get; private set; } = [];
 
     /// <summary>What the UNet predicts, where a configuration or the family says so; null where the model itself must be asked.</summary>
     public PredictionType? Prediction => _settings.Parameterization switch
@@ -46,7 +46,8 @@ internal sealed class Checkpoint : IDisposable
 
     /// <summary>A sentence of the tensors that stand among those of the networks and have no place in them, as far as they are known before and after loading;
     /// null where there are none.</summary>
-    public string? Passed => _strangers.Concat(new[] { UNetTensors, AutoencoderTensors, TextTensors }.SelectMany(tensors => tensors.Strangers)).ToList()
+    public string? Passed => _strangers
+        .Concat(Texts.Select(text => text.Tensors).Prepend(AutoencoderTensors).Prepend(UNetTensors).SelectMany(tensors => tensors.Strangers)).ToList()
         is { Count: > 0 } all ? $"Tensors that no network has a place for were passed over: {Some(all)}." : null;
 
     private static string Some(List<string> names) => $"{names.Count} ({string.Join(", ", names.Take(3))}{(names.Count > 3 ? ", ..." : "")})";
@@ -54,9 +55,9 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>The precisions in which the UNet's tensors are stored.</summary>
     public IReadOnlyList<ScalarType> StoredTypes => [.. UNetTensors.Slots.Values.Select(slot => slot.File.Tensors[slot.Key].DType).Distinct()];
 
-    /// <summary>Values in the UNet, the autoencoder and the text encoder.</summary>
+    /// <summary>Values in the UNet, the autoencoder and the text encoders.</summary>
     public (long UNet, long Autoencoder, long Text) ParameterCounts =>
-        (UNetTensors.ParameterCount, AutoencoderTensors.ParameterCount, TextTensors.ParameterCount);
+        (UNetTensors.ParameterCount, AutoencoderTensors.ParameterCount, Texts.Sum(text => text.Tensors.ParameterCount));
 
     public IReadOnlyList<TensorFile> Files => _files;
 
@@ -66,8 +67,6 @@ internal sealed class Checkpoint : IDisposable
     public StateDict UNetTensors { get; } = new();
 
     public StateDict AutoencoderTensors { get; private set; } = new();
-
-    public StateDict TextTensors { get; private set; } = new();
 
     /// <summary>Opens a checkpoint.</summary>
     /// <param name="path">A <c>.ckpt</c>, <c>.pt</c>, <c>.bin</c> or <c>.safetensors</c> file, or a diffusers folder.</param>
@@ -149,7 +148,7 @@ internal sealed class Checkpoint : IDisposable
                 var source = ema && CheckpointLayout.Averaged(key) is { } average && file.Tensors.ContainsKey(average) ? average : key;
                 if (!TensorsOf(part).Add(names, key[part.Place.Length..], file, source)) _strangers.Add(key);
             }
-            _isWholeTower |= part.IsWhole(keys);
+            if (part.IsWhole(keys)) TextOf(part).IsWholeTower = true;
         }
 
         if (DepthEstimatorFile.IsIn(file)) DepthEstimator = file;
@@ -173,8 +172,25 @@ internal sealed class Checkpoint : IDisposable
     {
         CheckpointNetwork.UNet => UNetTensors,
         CheckpointNetwork.Autoencoder => AutoencoderTensors,
-        _ => TextTensors,
+        _ => TextOf(part).Tensors,
     };
+
+    private FoundText TextOf(CheckpointPart part)
+    {
+        if (!_texts.TryGetValue(part.Number, out var text)) _texts.Add(part.Number, text = new FoundText(part.Place));
+        return text;
+    }
+
+    /// <summary>A text encoder as a file has it, before it is known what family it is of.</summary>
+    private sealed class FoundText(string place)
+    {
+        public string Place => place;
+
+        public StateDict Tensors { get; } = new();
+
+        /// <summary>Whether all of the tower is there, with layers that the family does not use.</summary>
+        public bool IsWholeTower { get; set; }
+    }
 
     /// <summary>Buffers of the training schedule, which follow from its first and last beta.</summary>
     private static bool IsScheduleBuffer(string key)
@@ -183,22 +199,21 @@ internal sealed class Checkpoint : IDisposable
         return name is "betas" or "alphas_cumprod" or "alphas_cumprod_prev"
             or "sqrt_alphas_cumprod" or "sqrt_one_minus_alphas_cumprod" or "log_one_minus_alphas_cumprod"
             or "sqrt_recip_alphas_cumprod" or "sqrt_recipm1_alphas_cumprod" or "posterior_variance" or "posterior_log_variance_clipped"
-            or "posterior_mean_coef1" or "posterior_mean_coef2" or "lvlb_weights" or "scale_factor" or "logvar";
+            or "posterior_mean_coef1" or "posterior_mean_coef2" or "lvlb_weights" or "scale_factor" or "logvar" or "sigmas";
     }
 
     private void ReadFolder(LoadOptions options)
     {
         if (!File.Exists(System.IO.Path.Combine(Path, "model_index.json")) && !Directory.Exists(System.IO.Path.Combine(Path, "unet")))
             throw new CheckpointException($"The folder {Path} is no model: it has neither model_index.json nor a folder named unet, as a diffusers model has.");
-        if (Directory.Exists(System.IO.Path.Combine(Path, "text_encoder_2")))
-            throw new CheckpointException($"The folder {Path} holds a Stable Diffusion XL model, which Easel does not run yet.");
-
+        var several = Directory.Exists(System.IO.Path.Combine(Path, "text_encoder_2"));
         foreach (var part in CheckpointLayout.Diffusers)
         {
-            // What is named apart may be missing here.
-            var isReplaced = part.Network == CheckpointNetwork.Autoencoder ? options.Vae is not null : part.Network == CheckpointNetwork.Text
-                && options.TextEncoder is not null;
-            if (isReplaced && !Directory.Exists(System.IO.Path.Combine(Path, part.Place))) continue;
+            // What is named apart may be missing here. A model of several text encoders may do without the first, and others have no second.
+            var isText = part.Network == CheckpointNetwork.Text;
+            var mayLack = isText ? options.TextEncoder is not null || several || part.Number > 0
+                : part.Network == CheckpointNetwork.Autoencoder && options.Vae is not null;
+            if (mayLack && !Directory.Exists(System.IO.Path.Combine(Path, part.Place))) continue;
             var file = DiffusersFolder.OpenComponent(Path, part.Place, options);
             _files.Add(file);
             _remarks.AddRange(file.Remarks);
@@ -236,17 +251,46 @@ internal sealed class Checkpoint : IDisposable
             GuidesItself = UNet.GuidanceWidth > 0,
             Latent = family.Latent.As(UNet.OutChannels, Autoencoder?.Factor, _settings.LatentScale),
         };
-        if (options.TextEncoder is { } named)
-        {
-            _text = TextEncoderFile.Open(named, UNet.ContextWidth);
-            (TextTensors, Text) = (_text.Tensors, Shapes.Text(_text.Tensors, _text.IsWholeTower, Family.TextEncoders[0], _text.Settings, named));
-        }
-        else if (TextTensors.Count > 0)
-        {
-            Text = Shapes.Text(TextTensors, _isWholeTower, Family.TextEncoders[0], _settings, Path);
-        }
-        if (Text is { } text && text.Width != UNet.ContextWidth)
-            throw new CheckpointException($"The text encoder of {options.TextEncoder ?? Path} gives vectors of width {text.Width}, "
-                + $"but the UNet of {Path} attends to {UNet.ContextWidth}.");
+        Texts = options.TextEncoder is { } named ? [NamedText(named)] : [.. RecogniseTexts()];
+        if (Texts.Count > 0) CheckWidths(options.TextEncoder ?? Path);
     }
+
+    private TextEncoderPart NamedText(string path)
+    {
+        if (Family.TextEncoders is not [var spec])
+            throw new CheckpointException($"{Path} is a {Family.Name} model, which has {Family.TextEncoders.Count} text encoders of its own; "
+                + $"{path} cannot take the place of one.");
+        _text = TextEncoderFile.Open(path, UNet.ContextWidth);
+        if (!spec.Pools) _text.Tensors.Remove(TextEncoderPart.Projection);
+        return new TextEncoderPart(_text.Tensors, Shapes.Text(_text.Tensors, _text.IsWholeTower, spec, _text.Settings.Text("", spec.Key), path));
+    }
+
+    private IEnumerable<TextEncoderPart> RecogniseTexts()
+    {
+        var found = _texts.Values.Where(text => text.Tensors.Count > 0).ToList();
+        if (found.Count == 0) return [];
+        if (found.Count != Family.TextEncoders.Count)
+            throw new CheckpointException($"{Path} is a {Family.Name} model, which has {Family.TextEncoders.Count} text encoders, and it holds {found.Count}.");
+        return found.Zip(Family.TextEncoders, (text, spec) =>
+        {
+            if (!spec.Pools) text.Tensors.Remove(TextEncoderPart.Projection);
+            return new TextEncoderPart(text.Tensors, Shapes.Text(text.Tensors, text.IsWholeTower, spec, _settings.Text(text.Place, spec.Key), Path));
+        });
+    }
+
+    /// <summary>Refuses text encoders whose vectors are not those that the UNet takes.</summary>
+    private void CheckWidths(string path)
+    {
+        if (Texts.Sum(text => text.Config.Width) is var width && width != UNet.ContextWidth)
+            throw new CheckpointException($"The text encoder of {path} gives vectors of width {width}, but the UNet of {Path} attends to {UNet.ContextWidth}.");
+        if (Texts.Sum(text => text.Config.PooledWidth) + Family.FactNumbers * ModelFamily.FactWidth is var told && told != UNet.VectorWidth)
+            throw new CheckpointException($"{Path} would be told of a picture as a whole by a vector of width {told}, but its UNet takes {UNet.VectorWidth}.");
+    }
+}
+
+/// <summary>A text encoder of a checkpoint: its tensors and its shape.</summary>
+internal sealed record TextEncoderPart(StateDict Tensors, ClipTextConfig Config)
+{
+    /// <summary>The parameter that makes a vector for the whole of a prompt, which not every encoder has.</summary>
+    public const string Projection = "text_projection.weight";
 }

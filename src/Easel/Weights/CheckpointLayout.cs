@@ -25,6 +25,9 @@ internal sealed record CheckpointPart(CheckpointNetwork Network, string Place, F
 
     /// <summary>Whether a text tower of these names has the layers that the diffusion model does not use.</summary>
     public bool IsWhole(IEnumerable<string> keys) => IsWholeTower && keys.Any(TextNames.IsOfWholeTower);
+
+    /// <summary>Which of a network's kind it is, where a model has several: the place of a text encoder among them.</summary>
+    public int Number { get; init; }
 }
 
 /// <summary>The layouts in which checkpoints lie on disk: one row for each place where a network may be.</summary>
@@ -37,6 +40,9 @@ internal static class CheckpointLayout
         new(CheckpointNetwork.Autoencoder, "first_stage_model.", AutoencoderNames.Of),
         new(CheckpointNetwork.Text, "cond_stage_model.transformer.", _ => TextNames.Clip),
         new(CheckpointNetwork.Text, "cond_stage_model.model.", TextNames.OpenClip) { IsWholeTower = true },
+        new(CheckpointNetwork.Text, "conditioner.embedders.0.transformer.", _ => TextNames.Clip),
+        new(CheckpointNetwork.Text, "conditioner.embedders.0.model.", TextNames.OpenClip) { IsWholeTower = true },
+        new(CheckpointNetwork.Text, "conditioner.embedders.1.model.", TextNames.OpenClip) { IsWholeTower = true, Number = 1 },
     ];
 
     /// <summary>Where the networks of a single file are: at their usual places, all perhaps behind what a program has put before every name; and what is not
@@ -93,6 +99,7 @@ internal static class CheckpointLayout
         new(CheckpointNetwork.UNet, "unet", UNetNames.Of),
         new(CheckpointNetwork.Autoencoder, "vae", AutoencoderNames.Of),
         new(CheckpointNetwork.Text, TextFolder, _ => TextNames.Clip),
+        new(CheckpointNetwork.Text, TextFolder + "_2", _ => TextNames.Clip) { Number = 1 },
     ];
 
     /// <summary>The name and the shape that a parameter has in the original single file.</summary>

@@ -26,7 +26,6 @@ internal sealed record FileKind(ModelKind Kind, string What)
         (ModelKind.Lora, "a full difference of weights, which is added to a checkpoint and not used alone", [".diff$", ".w_norm$"]),
         (ModelKind.Lora, "a LoRA, which is added to a checkpoint and not used alone",
             ["lora_unet_", "lora_te_", ".lora_A.", "lora_down.", "lora.down.", "lora_linear_layer.down."]),
-        (ModelKind.Other, "a Stable Diffusion XL checkpoint, which Easel does not run yet", ["conditioner.embedders."]),
         // Whole models of other makes, by a tensor that only they have.
         (ModelKind.Other, "a Z-Image model, which Easel does not draw with", ["cap_pad_token", "all_x_embedder.2-1."]),
         (ModelKind.Other, "a Lumina model, which Easel does not draw with", ["noise_refiner.0.attention.", "cap_embedder.1.weight"]),
@@ -87,7 +86,7 @@ internal sealed record FileKind(ModelKind Kind, string What)
         (ModelKind.Checkpoint, "a checkpoint", ["^model.diffusion_model."]),
         (ModelKind.DepthEstimator, "a MiDaS depth estimator", ["scratch.refinenet"]),
         (ModelKind.Autoencoder, "an autoencoder (VAE) alone", ["^first_stage_model.decoder.up", "^decoder.up.", "^decoder.up_blocks."]),
-        (ModelKind.Other, "a part of a checkpoint, without a UNet", ["^first_stage_model.", "^cond_stage_model."]),
+        (ModelKind.Other, "a part of a checkpoint, without a UNet", ["^first_stage_model.", "^cond_stage_model.", "^conditioner.embedders."]),
         (ModelKind.TinyAutoencoder, "a tiny autoencoder (TAESD)",
             ["^taesd_", "^decoder.layers.", "^encoder.layers.", "^decoder.3.conv.", "^encoder.1.conv.", "^1.weight$&^3.conv.", "^0.weight$&^1.conv."]),
         (ModelKind.Other, "a text encoder alone, which a checkpoint reads with", ["text_model.encoder.", "transformer.resblocks.0."]),

@@ -57,13 +57,15 @@ internal sealed class ModelConversion : IDisposable
         var conversion = new ModelConversion(checkpoint);
         try
         {
-            if (checkpoint.UNet.LinearProjections) // only Stable Diffusion 2 has them
-                throw new CheckpointException($"{path} holds a Stable Diffusion 2 model; a diffusers folder lacks the last layer of its text encoder, "
+            if (checkpoint.Family.TextEncoders.Any(text => text.IsCutByDiffusers))
+                throw new CheckpointException($"{path} holds a {checkpoint.Family.Name} model; a diffusers folder lacks the last layer of its text encoder, "
                     + "without which the original file is not whole.");
+            if (checkpoint.Texts.Count > 1)
+                throw new CheckpointException($"{path} holds a {checkpoint.Family.Name} model in a folder, which Easel does not put into one file.");
             conversion.Add(CheckpointNetwork.UNet, checkpoint.UNetTensors, UNetNames.Original(checkpoint.UNet));
             if (checkpoint.Autoencoder is { } autoencoder)
                 conversion.Add(CheckpointNetwork.Autoencoder, checkpoint.AutoencoderTensors, AutoencoderNames.Original(autoencoder));
-            conversion.Add(CheckpointNetwork.Text, checkpoint.TextTensors, TextNames.Clip);
+            foreach (var text in checkpoint.Texts) conversion.Add(CheckpointNetwork.Text, text.Tensors, TextNames.Clip);
             return conversion;
         }
         catch

@@ -15,14 +15,7 @@ internal sealed record ModelSettings
     public IReadOnlyList<int>? Heads { get; init; }
     public int? HeadWidth { get; init; }
     public IReadOnlyList<bool>? DisabledSelfAttention { get; init; }
-    public int? TextHeads { get; init; }
-    public string? TextActivation { get; init; }
-
-    /// <summary>Layers of the text encoder as transformers counts them: those that its file has or had, which diffusers may have cut.</summary>
-    public int? TextLayers { get; init; }
-
-    /// <summary>Layers of the whole text tower, as open_clip counts them.</summary>
-    public int? TowerLayers { get; init; }
+    public IReadOnlyDictionary<string, TextSettings> Texts { get; init; } = new Dictionary<string, TextSettings>();
     public int? MaxNoiseLevel { get; init; }
     public int? NativeSize { get; init; }
     public double? GuidanceScale { get; init; }
@@ -35,6 +28,10 @@ internal sealed record ModelSettings
     /// <summary>The class of its scheduler in diffusers.</summary>
     public string? Scheduler { get; init; }
 
+    /// <summary>What is said of a text encoder: by its place in the model, by the name that files give it among several, or of the only one.</summary>
+    public TextSettings Text(string place, string? key) =>
+        Texts.GetValueOrDefault(place) ?? (key is null ? null : Texts.GetValueOrDefault(key)) ?? Texts.GetValueOrDefault("") ?? new TextSettings();
+
     /// <summary>The settings for a single-file checkpoint: the file named, or those lying beside the checkpoint.</summary>
     /// <param name="config">A YAML file named by the user, or null.</param>
     /// <exception cref="CheckpointException">A file that was named does not exist, or one that was found cannot be read.</exception>
@@ -46,19 +43,23 @@ internal sealed record ModelSettings
         var yaml = config ?? First(Path.ChangeExtension(checkpoint, ".yaml"), Path.ChangeExtension(checkpoint, ".yml"), Path.Combine(folder, "config.yaml"));
         var settings = yaml is null ? new ModelSettings() : FromYaml(yaml);
         var json = First(Path.Combine(folder, "text_config.json"), Path.Combine(folder, "config.json"));
-        return json is null ? settings : settings.WithText(SettingsFile.Json(json));
+        if (json is null) return settings;
+        var texts = SettingsFile.Json(json);
+        var several = texts.EnumerateObject().Where(part => part is { Name: "clip_l" or "clip_g", Value.ValueKind: JsonValueKind.Object }).ToList();
+        return several.Count == 0 ? settings.WithText("", texts) : several.Aggregate(settings, (all, part) => all.WithText(part.Name, part.Value));
 
         static string? First(params string[] candidates) => candidates.FirstOrDefault(File.Exists);
     }
 
     /// <summary>Those of a text encoder in a folder of its own.</summary>
     public static ModelSettings OfTextEncoder(string folder) =>
-        File.Exists(Path.Combine(folder, "config.json")) ? new ModelSettings().WithText(SettingsFile.Json(Path.Combine(folder, "config.json"))) : new();
+        File.Exists(Path.Combine(folder, "config.json")) ? new ModelSettings().WithText("", SettingsFile.Json(Path.Combine(folder, "config.json"))) : new();
 
     public static ModelSettings InFolder(string folder)
     {
         var settings = new ModelSettings();
-        if (Find("text_encoder/config.json") is { } text) settings = settings.WithText(SettingsFile.Json(text));
+        foreach (var place in CheckpointLayout.Diffusers.Where(part => part.Network == CheckpointNetwork.Text).Select(part => part.Place))
+            if (Find(place + "/config.json") is { } text) settings = settings.WithText(place, SettingsFile.Json(text));
         if (Find("unet/config.json") is { } unet) settings = settings.WithUNet(SettingsFile.Json(unet));
         if (Find("vae/config.json") is { } vae) settings = settings.WithVae(SettingsFile.Json(vae));
         if (Find("scheduler/scheduler_config.json") is { } scheduler) settings = settings.WithScheduler(SettingsFile.Json(scheduler));
@@ -97,10 +98,14 @@ internal sealed record ModelSettings
     {
         if (SettingsFile.Yaml(path) is not { } root) return new ModelSettings();
         var parameters = At(root, "model", "params");
-        var unet = At(parameters, "unet_config", "params");
+        var unet = At(parameters, "unet_config", "params") ?? At(parameters, "network_config", "params"); // generative-models' name for it
+        // generative-models say what is predicted by the class that scales it.
+        var scaling = At(parameters, "denoiser_config", "params", "scaling_config", "target") as string;
+        var predicted = scaling is null ? null : scaling.EndsWith("VScaling", StringComparison.Ordinal) ? "v" : "eps";
         return new ModelSettings
         {
-            Parameterization = At(parameters, "parameterization") as string ?? (parameters is null ? null : "eps"), // the original's default
+            // The original's default where it is not given
+            Parameterization = At(parameters, "parameterization") as string ?? predicted ?? (parameters is null ? null : "eps"),
             BetaStart = NumberAt(parameters, "linear_start"),
             BetaEnd = NumberAt(parameters, "linear_end"),
             LatentScale = NumberAt(parameters, "scale_factor"),
@@ -139,18 +144,20 @@ internal sealed record ModelSettings
         }
     }
 
-    private ModelSettings WithText(JsonElement json)
+    private ModelSettings WithText(string which, JsonElement json)
     {
         // transformers' CLIPTextConfig, one inside a CLIPConfig, or open_clip's model configuration.
         if (Object(json, "text_config") is { } nested) json = nested;
         var openClip = Object(json, "open_clip_text_cfg") ?? Object(json, "text_cfg");
-        return this with
+        var heads = openClip is { } o ? Number(o, "heads") : Number(json, "num_attention_heads") ?? Number(json, "heads");
+        var settings = new TextSettings
         {
-            TextHeads = (int?)(openClip is { } o ? Number(o, "heads") : Number(json, "num_attention_heads")),
-            TextActivation = Text(json, "hidden_act"),
-            TextLayers = Count(json, "num_hidden_layers"),
+            Heads = (int?)heads,
+            Activation = Text(json, "hidden_act") ?? Text(json, "activation"),
+            Layers = Count(json, "num_hidden_layers"),
             TowerLayers = openClip is { } tower ? Count(tower, "layers") : null,
         };
+        return this with { Texts = new Dictionary<string, TextSettings>(Texts) { [which] = settings } };
 
         static int? Count(JsonElement json, string name) => Number(json, name) is >= 1 and <= 256 and var count ? (int)count : null;
     }
@@ -195,4 +202,17 @@ internal sealed record ModelSettings
             ? [.. list.EnumerateArray().Select(n => n.GetDouble())]
             : null;
     }
+}
+
+/// <summary>What a configuration file says of a text encoder; null where it is silent.</summary>
+internal sealed record TextSettings
+{
+    public int? Heads { get; init; }
+    public string? Activation { get; init; }
+
+    /// <summary>Layers as transformers counts them: those that its file has or had, which diffusers may have cut.</summary>
+    public int? Layers { get; init; }
+
+    /// <summary>Layers of the whole tower, as open_clip counts them.</summary>
+    public int? TowerLayers { get; init; }
 }

@@ -25,9 +25,10 @@ internal static class Shapes
         var context = Require(tensors, some + "transformer_blocks.0.attn2.to_k.weight", 2, path)[1];
         var labels = tensors.Shape("class_embedding.weight");
         var hasClasses = tensors.Slots.Keys.Any(name => name.StartsWith("class_embedding.", StringComparison.Ordinal));
+        var vector = tensors.Shape("add_embedding.linear_1.weight") is [_, var told] ? (int)told : 0;
 
         var signs = new UNetSigns((int)conv_in[1], (int)conv_out[0], (int)context, LinearProjections: proj_in.Length == 2, HasClasses: hasClasses,
-            name => tensors.Shape(name) is not null);
+            vector, name => tensors.Shape(name) is not null);
         var family = ModelFamily.Of(signs, families)
             ?? throw new CheckpointException($"{path} is a diffusion model with {conv_in[1]} channels in and {conv_out[0]} out, which is none that Easel knows "
                 + "(4 in: text to image; 9: inpainting; 5: depth; 7 with noise levels: x4 upscaler).");
@@ -47,7 +48,7 @@ internal static class Shapes
             ContextWidth = (int)context,
             LinearProjections = proj_in.Length == 2,
             ClassCount = (int)(labels?[0] ?? 0),
-            VectorWidth = (int)(tensors.Shape("add_embedding.linear_1.weight")?[1] ?? 0),
+            VectorWidth = vector,
             GuidanceWidth = (int)(tensors.Shape("time_embedding.cond_proj.weight") is [_, var width] ? width : 0),
             Attention = attention,
             UpDepths = Enumerable.Range(0, levels).All(i => upDepths[i].All(depth => depth == attention[i].Depth)) ? null : upDepths,
@@ -56,11 +57,11 @@ internal static class Shapes
         };
         return (config, family);
 
-        AttentionLevel Attention(string prefix, int level) => new(
-            tensors.CountChildren(prefix + "transformer_blocks."),
+        AttentionLevel Attention(string prefix, int level) => tensors.CountChildren(prefix + "transformer_blocks.") is var depth and > 0 ? new(
+            depth,
             Heads(level),
             LooksAtItself(prefix, level, !(settings.DisabledSelfAttention?.ElementAtOrDefault(level) ?? (family.OuterLevelsSeeThePromptOnly
-                && level < levels - 1))));
+                && level < levels - 1)))) : new(0, 0, SelfAttention: true);
 
         // How deep the transformers of a level are: as many as there are residual blocks, or none.
         List<int> Depths(string level, int count)
@@ -106,13 +107,13 @@ internal static class Shapes
 
     /// <summary>The text encoder's shape.</summary>
     /// <param name="isWhole">Whether the layout is one that keeps the whole tower, with layers that the family does not use.</param>
-    public static ClipTextConfig Text(StateDict tensors, bool isWhole, TextEncoderSpec spec, ModelSettings settings, string path)
+    public static ClipTextConfig Text(StateDict tensors, bool isWhole, TextEncoderSpec spec, TextSettings settings, string path)
     {
         var tokens = Require(tensors, "text_model.embeddings.token_embedding.weight", 2, path);
         var positions = Require(tensors, "text_model.embeddings.position_embedding.weight", 2, path);
         var inner = Require(tensors, "text_model.encoder.layers.0.mlp.fc1.weight", 2, path);
         var width = (int)tokens[1];
-        var heads = settings.TextHeads ?? Math.Max(1, width / 64);
+        var heads = settings.Heads ?? Math.Max(1, width / 64);
         if (heads <= 0 || width % heads != 0)
             throw new CheckpointException($"{path} would have {heads} text attention heads over a width of {width}, which do not divide.");
         var layers = tensors.CountChildren("text_model.encoder.layers.");
@@ -124,20 +125,21 @@ internal static class Shapes
             FeedForwardWidth = (int)inner[0],
             Layers = layers,
             Heads = heads,
-            Activation = settings.TextActivation switch { null => spec.Activation, "quick_gelu" => TextActivation.QuickGelu, _ => TextActivation.Gelu },
+            Activation = settings.Activation switch { null => spec.Activation, "quick_gelu" => TextActivation.QuickGelu, _ => TextActivation.Gelu },
             UsedLayers = UsedLayers(layers, width, isWhole, spec, settings),
             HasFinalNorm = spec.HasFinalNorm,
+            PooledWidth = spec.Pools ? (int)Require(tensors, TextEncoderPart.Projection, 2, path)[0] : 0,
         };
     }
 
     /// <summary>The layers of a tower that the diffusion model was trained with. Files keep all of the tower, or only those, under names that do not tell. So
     /// what the tower was before anything was left out decides: by a configuration, by its width, and for a tiny model by what kind of file it is.</summary>
-    private static int UsedLayers(int stored, int width, bool isWhole, TextEncoderSpec spec, ModelSettings settings)
+    private static int UsedLayers(int stored, int width, bool isWhole, TextEncoderSpec spec, TextSettings settings)
     {
         var whole = settings.TowerLayers ?? (width == spec.Width ? spec.Layers : (int?)null)
-            ?? (isWhole || !spec.IsCutByDiffusers ? settings.TextLayers ?? stored : null);
-        var used = whole - spec.SkippedLayers ?? settings.TextLayers ?? stored;
-        return isWhole ? used : Math.Min(used, settings.TextLayers ?? used); // transformers runs no more than its configuration says
+            ?? (isWhole || !spec.IsCutByDiffusers ? settings.Layers ?? stored : null);
+        var used = whole - spec.SkippedLayers ?? settings.Layers ?? stored;
+        return isWhole ? used : Math.Min(used, settings.Layers ?? used); // transformers runs no more than its configuration says
     }
 
     public static MidasConfig DepthEstimator(StateDict tensors, string path)

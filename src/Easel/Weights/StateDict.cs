@@ -4,8 +4,9 @@ using Easel.Weights.Names;
 
 namespace Easel.Weights;
 
-/// <summary>Where the values of one parameter are: a tensor of a file, or one of several equal parts of it along the first dimension.</summary>
-internal readonly record struct Slot(TensorFile File, string Key, int Part = 0, int Parts = 1)
+/// <summary>Where the values of one parameter are: a tensor of a file, one of several equal parts of it along the first dimension, or a matrix with its sides
+/// exchanged.</summary>
+internal readonly record struct Slot(TensorFile File, string Key, int Part = 0, int Parts = 1, bool IsTransposed = false)
 {
     public long[] Shape
     {
@@ -13,12 +14,16 @@ internal readonly record struct Slot(TensorFile File, string Key, int Part = 0, 
         {
             var shape = File.Tensors[Key].Shape.ToArray();
             if (Parts > 1 && shape.Length > 0) shape[0] /= Parts;
-            return shape;
+            return IsTransposed && shape is [var rows, var columns] ? [columns, rows] : shape;
         }
     }
 
     /// <summary>Reads the values as they are stored.</summary>
-    public Tensor View() => File.View(Key, Part, Parts);
+    public Tensor View()
+    {
+        var stored = File.View(Key, Part, Parts);
+        return IsTransposed && stored.dim() == 2 ? stored.t() : stored;
+    }
 }
 
 /// <summary>The tensors of one network under the network's own parameter names, wherever and under whatever names they are stored.</summary>
@@ -43,15 +48,18 @@ internal sealed class StateDict
     public bool Add(NameTable names, string stored, TensorFile file, string key)
     {
         var has = names.Knows(stored);
-        foreach (var (name, part, parts) in names.Own(stored))
+        foreach (var (name, row) in names.Own(stored))
         {
-            var slot = new Slot(file, key, part, parts);
+            var slot = new Slot(file, key, row.Part, row.Parts, row.IsTransposed);
             if (_slots.TryAdd(name, slot)) continue;
             if (names.Stored(name).Name == stored) _slots[name] = slot;
             has = false; // one of the two is a stranger
         }
         return has;
     }
+
+    /// <summary>Leaves a tensor aside that the network turned out to have no place for.</summary>
+    public void Remove(string name) => _slots.Remove(name);
 
     /// <summary>The shape of a parameter, or null where there is none of that name.</summary>
     public long[]? Shape(string name) => _slots.TryGetValue(name, out var slot) ? slot.Shape : null;

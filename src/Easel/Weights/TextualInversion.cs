@@ -57,6 +57,17 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
         _ => null,
     } : null;
 
+    /// <summary>The vectors for a text encoder.</summary>
+    /// <param name="encoder">What files call it, where a model has several text encoders.</param>
+    /// <param name="width">How wide its vectors are.</param>
+    /// <exception cref="InvalidRequestException">They are made for another model.</exception>
+    public Tensor VectorsFor(string? encoder, int width)
+    {
+        _ = encoder;
+        RequireWidth(width);
+        return Vectors;
+    }
+
     /// <summary>Fails unless the vectors fit a text encoder.</summary>
     /// <exception cref="InvalidRequestException">They are made for another model.</exception>
     public void RequireWidth(int width)

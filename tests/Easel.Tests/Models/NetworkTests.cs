@@ -23,10 +23,10 @@ public sealed class NetworkTests
         for (var p = 0; p < 5; p++)
         {
             var ids = golden[$"p{p}.ids"];
-            Close.Absolute(golden[$"p{p}.embedding"], model.Text.call(ids), 1e-4, $"p{p}.embedding");
-            Close.Absolute(golden[$"p{p}.clip_skip2"], model.Text.Encode(ids, clipSkip: 2), 1e-4, $"p{p}.clip_skip2");
+            Close.Absolute(golden[$"p{p}.embedding"], model.Texts[0].call(ids), 1e-4, $"p{p}.embedding");
+            Close.Absolute(golden[$"p{p}.clip_skip2"], model.Texts[0].Encode(ids, clipSkip: 2), 1e-4, $"p{p}.clip_skip2");
             if (p > 1) continue;
-            var states = model.Text.HiddenStates(ids);
+            var states = model.Texts[0].HiddenStates(ids);
             for (var j = 0; j < states.Count; j++) Close.Absolute(golden[$"p{p}.hidden_states.{j}"], states[j], 1e-4, $"p{p}.hidden_states.{j}");
         }
     }
@@ -43,8 +43,8 @@ public sealed class NetworkTests
         foreach (var p in prompts)
         {
             var ids = golden[$"{p}.ids"];
-            Close.Absolute(golden[$"{p}.embedding_penultimate"], model.Text.call(ids), 1e-4, $"{p}.embedding_penultimate");
-            var states = model.Text.HiddenStates(ids);
+            Close.Absolute(golden[$"{p}.embedding_penultimate"], model.Texts[0].call(ids), 1e-4, $"{p}.embedding_penultimate");
+            var states = model.Texts[0].HiddenStates(ids);
             for (var j = 0; golden.TryGetValue($"{p}.resblock_out.{j}", out var expected); j++)
                 Close.Absolute(expected, states[j + 1], 1e-4, $"{p}.resblock_out.{j}");
         }
@@ -268,8 +268,8 @@ public sealed class NetworkTests
         var (unet, vae) = (Goldens.Tensors("sd1/unet.safetensors"), Goldens.Tensors("sd1/vae.safetensors"));
 
         var ids = full_like(zeros(1, 77), 49407).to(ScalarType.Int64);
-        Assert.Equal(ScalarType.BFloat16, half.Text.call(ids).dtype);
-        Near(full.Text.call(ids), half.Text.call(ids).to(ScalarType.Float32), "text encoder");
+        Assert.Equal(ScalarType.BFloat16, half.Texts[0].call(ids).dtype);
+        Near(full.Texts[0].call(ids), half.Texts[0].call(ids).to(ScalarType.Float32), "text encoder");
         var contexts = unet["case0.context"];
         var rows = Enumerable.Range(0, (int)contexts.shape[0]).Select(i => new GuidanceRow(i, new(contexts[i..(i + 1)], 1))).ToList();
         var call = new NetworkCall(unet["case0.x"], 500, default, rows);

@@ -76,7 +76,7 @@ public sealed class PlanTests
         Assert.Equal(all, ModelSize.Taken(model));
         var live = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         model.Residency = Residency.OneAtATime;
-        model.Bring(model.TextSlot);
+        model.Bring(model.TextSlots);
         Assert.Equal(MemoryPlan.Weights(ModelSize.Of(model.Checkpoint).Values(Stage.Reading), Full), ModelSize.Taken(model));
         Assert.True(TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount <= live);
         model.Bring(model.UNetSlot);
@@ -193,7 +193,7 @@ public sealed class PlanTests
         var tensors = new Dictionary<string, Tensor>();
         Add("lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q",
             checkpoint.UNetTensors.Shape("mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight")!);
-        Add("lora_te_text_model_encoder_layers_0_self_attn_q_proj", checkpoint.TextTensors.Shape("text_model.encoder.layers.0.self_attn.q_proj.weight")!);
+        Add("lora_te_text_model_encoder_layers_0_self_attn_q_proj", checkpoint.Texts[0].Tensors.Shape("text_model.encoder.layers.0.self_attn.q_proj.weight")!);
         SafeTensorsWriter.Write(path, tensors);
 
         void Add(string layer, long[] shape)

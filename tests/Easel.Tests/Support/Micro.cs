@@ -21,8 +21,8 @@ internal sealed class Micro : IDisposable
         Checkpoint = Checkpoint.Open(path);
         UNet = new UNet(Checkpoint.UNet);
         Checkpoint.UNetTensors.Load(UNet, "UNet", type, CPU);
-        Text = new ClipTextModel(Checkpoint.Text!);
-        Checkpoint.TextTensors.Load(Text, "text encoder", type, CPU);
+        Text = new ClipTextModel(Checkpoint.Texts[0].Config);
+        Checkpoint.Texts[0].Tensors.Load(Text, "text encoder", type, CPU);
     }
 
     public Checkpoint Checkpoint { get; }
@@ -36,7 +36,7 @@ internal sealed class Micro : IDisposable
     public LoraMerge Loras() => new(new LoraTargets(
     [
         new NetworkSlot("UNet", UNet, Checkpoint.UNetTensors, loraNames: UNetNames.Original(UNet.Config)),
-        new NetworkSlot("text encoder", Text, Checkpoint.TextTensors, loraNames: new NameTable()),
+        new NetworkSlot("text encoder", Text, Checkpoint.Texts[0].Tensors, loraNames: new NameTable()),
     ], Checkpoint.Family.Name));
 
     public void Dispose()

@@ -58,7 +58,7 @@ public sealed class CheckpointTests
         var models = Goldens.Json("layouts/diffusers-keymap.json").GetProperty("models").GetProperty(name);
         var compared = 0;
         foreach (var (component, tensors) in new[] { ("unet", checkpoint.UNetTensors), ("vae", checkpoint.AutoencoderTensors),
-            ("text_encoder", checkpoint.TextTensors) })
+            ("text_encoder", checkpoint.Texts[0].Tensors) })
         {
             if (!models.TryGetProperty(component, out var map)) continue;
             foreach (var entry in map.EnumerateObject())
@@ -97,7 +97,7 @@ public sealed class CheckpointTests
 
     [Theory]
     [InlineData("lora_unet_down_blocks_0_attentions_0_proj_in.lora_up.weight", "LoRA")]
-    [InlineData("conditioner.embedders.0.transformer.text_model.final_layer_norm.weight", "Stable Diffusion XL")]
+    [InlineData("conditioner.embedders.0.transformer.text_model.final_layer_norm.weight", "without a UNet")]
     [InlineData("control_model.input_blocks.0.0.weight", "ControlNet")]
     [InlineData("something.else", "no Stable Diffusion checkpoint")]
     public void AFileThatIsNoCheckpointIsCalledByItsName(string key, string kind)
@@ -167,7 +167,7 @@ public sealed class CheckpointTests
         var tokenizer = new ClipTokenizer();
         var ids = new[] { "a photograph of an astronaut riding a horse", "" }
             .SelectMany(p => tokenizer.Tokenize(p, model.Family.TextEncoders[0].PadToken).Ids.Select(id => (long)id)).ToArray();
-        Close.Absolute(golden["text.embedding"], model.Text.call(tensor(ids).view(2, 77)), 1e-4, "text encoder");
+        Close.Absolute(golden["text.embedding"], model.Texts[0].call(tensor(ids).view(2, 77)), 1e-4, "text encoder");
         Close.Absolute(golden["vae.image"], model.Decode(golden["vae.z_scaled"], null), 1e-3, "autoencoder");
     }
 }

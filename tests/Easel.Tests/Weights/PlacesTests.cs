@@ -48,7 +48,7 @@ public sealed class PlacesTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     private static (int UNet, int Autoencoder, int Text) Names(Checkpoint checkpoint) =>
-        (checkpoint.UNetTensors.Count, checkpoint.AutoencoderTensors.Count, checkpoint.TextTensors.Count);
+        (checkpoint.UNetTensors.Count, checkpoint.AutoencoderTensors.Count, checkpoint.Texts.Sum(text => text.Tensors.Count));
 
     private string Written(string name, string? unet, string? vae, string? text)
     {

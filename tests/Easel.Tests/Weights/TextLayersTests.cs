@@ -71,6 +71,7 @@ public sealed class TextLayersTests : IDisposable
         var (names, own) = (part.NamesOf([.. file.Tensors.Keys]), new StateDict());
         foreach (var key in file.Tensors.Keys) own.Add(names, key, file, key);
         var spec = family == 1 ? TextEncoderSpec.ClipL : TextEncoderSpec.OpenClipH;
-        return Shapes.Text(own, openClip && file.Tensors.Keys.Any(key => TextNames.IsOfWholeTower("." + key)), spec, ModelSettings.Beside(path, null), path);
+        var isWhole = openClip && file.Tensors.Keys.Any(key => TextNames.IsOfWholeTower("." + key));
+        return Shapes.Text(own, isWhole, spec, ModelSettings.Beside(path, null).Text(part.Place, spec.Key), path);
     }
 }

@@ -5,7 +5,8 @@ namespace Easel.Weights.Names;
 /// <param name="Own">What we call it; null for what belongs to no parameter of ours.</param>
 /// <param name="Part">Which part of the stored tensor ours is, where a layout keeps several in one, along the first dimension.</param>
 /// <param name="IsConvolution">Whether a matrix of ours is stored as a 1x1 convolution.</param>
-internal readonly record struct NameRow(string Stored, string? Own, int Part = 0, int Parts = 1, bool IsConvolution = false);
+/// <param name="IsTransposed">Whether a matrix of ours is stored with its sides exchanged.</param>
+internal readonly record struct NameRow(string Stored, string? Own, int Part = 0, int Parts = 1, bool IsConvolution = false, bool IsTransposed = false);
 
 /// <summary>How a layout of files names the tensors of one network, and how we do, whose names are those of diffusers and transformers. The one table is read
 /// in both directions. Where rows lie one below another the longest counts, and of two with one name the first; what no row knows is called the same in
@@ -35,9 +36,9 @@ internal sealed class NameTable
     public bool Knows(string stored) => !IsWhole || Find(stored).Rows is not null;
 
     /// <summary>What we call a stored tensor: one name, or one for each part of it; none where no parameter of ours has to do with it.</summary>
-    public IEnumerable<(string Name, int Part, int Parts)> Own(string stored) => Find(stored) is ({ } rows, var end)
-        ? rows.Where(row => row.Own is not null).Select(row => (Joined(row.Own!, stored, end), row.Part, row.Parts))
-        : IsWhole ? [] : [(stored, 0, 1)];
+    public IEnumerable<(string Name, NameRow Row)> Own(string stored) => Find(stored) is ({ } rows, var end)
+        ? rows.Where(row => row.Own is not null).Select(row => (Joined(row.Own!, stored, end), row))
+        : IsWhole ? [] : [(stored, new NameRow(stored, stored))];
 
     /// <summary>What files call a parameter or a layer of ours, and whether it is a 1x1 convolution there.</summary>
     public (string Name, bool IsConvolution) Stored(string own)

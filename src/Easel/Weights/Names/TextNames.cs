@@ -7,7 +7,7 @@ internal static class TextNames
     /// any stranger is.</summary>
     public static NameTable Clip { get; } = new([.. from part in (string[])["embeddings", "encoder", "final_layer_norm"]
                                                     from name in (string[])[$"text_model.{part}", part] select new NameRow(name, $"text_model.{part}"),
-        new("text_projection", null), new("logit_scale", null),
+        new("text_projection", "text_projection"), new("logit_scale", null),
         new("text_model.embeddings.position_ids", null), new("embeddings.position_ids", null)])
     { IsWhole = true };
 
@@ -22,7 +22,7 @@ internal static class TextNames
         [
             new("token_embedding", "text_model.embeddings.token_embedding"),
             new("positional_embedding", "text_model.embeddings.position_embedding.weight"), new("ln_final", "text_model.final_layer_norm"),
-            new("text_projection", null), new("logit_scale", null), new("attn_mask", null),
+            new("text_projection", "text_projection.weight", IsTransposed: true), new("logit_scale", null), new("attn_mask", null),
         ];
         for (var layer = 0; layer < NameTable.Count(names, "transformer.resblocks."); layer++)
         {

@@ -73,6 +73,7 @@ internal static class UNetNames
             new("input_blocks.0.0", "conv_in"), new("out.0", "conv_norm_out"), new("out.2", "conv_out"),
             new("time_embed.0", "time_embedding.linear_1"), new("time_embed.2", "time_embedding.linear_2"),
             new("time_embed.cond_proj", "time_embedding.cond_proj"), new("label_emb", "class_embedding"),
+            new("label_emb.0.0", "add_embedding.linear_1"), new("label_emb.0.2", "add_embedding.linear_2"),
             new("middle_block.1", "mid_block.attentions.0"),
             .. Block("middle_block.0", "mid_block.resnets.0"), .. Block("middle_block.2", "mid_block.resnets.1"),
             .. Levels("input_blocks", down, "down_blocks", "downsamplers"), .. Levels("output_blocks", up, "up_blocks", "upsamplers"),
