@@ -16,7 +16,7 @@ internal sealed class ForeignLoad
     private static double Own() => Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds;
 
     /// <summary>Seconds of work of all processors: user, nice and system time of /proc/stat, in hundredths.</summary>
-    private static double Busy() => OperatingSystem.IsLinux()
+    public static double Busy() => OperatingSystem.IsLinux()
         ? File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Take(3).Sum(double.Parse) / 100
         : double.NaN;
 }

@@ -16,6 +16,7 @@ using Easel.Imaging;
 //   ... -- fast MODEL [side] [steps] [pictures] [sampler]         what each level of --fast saves and costs (docs/fast.md)
 //   ... -- precision [MODEL] [side] [steps]                       how far pictures in bf16 are from those in fp32
 //   ... -- plan MODEL fp32|bf16|fp16 SIDE STEPS [limit in GB]     what --plan says, and what the run then takes
+//   ... -- neighbours [MODEL] [side] [steps] [rounds]             drawings beside each other and beside a busy program (docs/performance.md)
 //   ... -- server [jobs] [jobs between changes of model]          the server's tables, of docs/server.md
 //   ... -- server-switch [changes]
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
@@ -28,6 +29,21 @@ if (args is ["server", ..])
 if (args is ["fast", ..])
 {
     FastTable.Print(args[1..]);
+    return;
+}
+if (args is ["neighbours", ..])
+{
+    Neighbours.Print(args[1..], Redirected);
+    return;
+}
+if (args is [Neighbours.Draw, ..])
+{
+    Neighbours.DrawOne(args[1..]);
+    return;
+}
+if (args is [Neighbours.Busy])
+{
+    Neighbours.BeBusy();
     return;
 }
 if (args is ["precision", ..])
@@ -163,5 +179,8 @@ static IEnumerable<string> Output(string[] arguments, Dictionary<string, string>
     while (child.StandardOutput.ReadLine() is { } line) yield return line;
     child.WaitForExit();
 }
+
+static Process Redirected(string[] arguments) =>
+    Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. AssemblyArgument(), .. arguments]) { RedirectStandardOutput = true })!;
 
 static string[] AssemblyArgument() => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(RandomModel).Assembly.Location] : [];

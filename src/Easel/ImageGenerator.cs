@@ -70,7 +70,8 @@ public sealed partial class ImageGenerator : IImageGenerator
     {
         cancel.ThrowIfCancellationRequested();
         options ??= new LoadOptions();
-        NativeRuntime.Load(options.IsSmall || path == BuiltInModel.Path);
+        Threads.Check(options);
+        NativeRuntime.Load();
         var (speed, watch) = (MachineSpeed.In(options.CacheFolder), Stopwatch.StartNew());
         var model = ModelLoader.Load(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device),
             share =>
@@ -92,7 +93,7 @@ public sealed partial class ImageGenerator : IImageGenerator
     /// <exception cref="InvalidRequestException">A setting cannot be honoured.</exception>
     public static RunPlan Plan(string path, GenerationRequest request, LoadOptions? options = null)
     {
-        NativeRuntime.Load(path == BuiltInModel.Path);
+        NativeRuntime.Load();
         options ??= new LoadOptions();
         using var checkpoint = Checkpoint.Open(path, options);
         return RunPlanner.Of(checkpoint, request, options);

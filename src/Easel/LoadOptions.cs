@@ -52,8 +52,12 @@ public sealed record LoadOptions
     /// <summary>Where the programs of this person share such a folder: "~/.cache/easel" on Linux.</summary>
     public static string UserCacheFolder => Runtime.CacheFolder.OfUser;
 
-    /// <summary>Whether the model is small, so that one thread is faster: see <see cref="Runtime.NativeRuntime.Load(bool)"/>.</summary>
-    internal bool IsSmall { get; init; }
+    /// <summary>Threads that compute, from 1; null for as many processors as there are, and fewer where a model or a picture is so small that more would only
+    /// be in each other's way. Pictures do not depend on it.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>Whether the whole process gives way to every other program that wants the processor, from here on and for good. Default false.</summary>
+    public bool LowPriority { get; init; }
 
     /// <summary>A folder of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; null for none.</summary>
     public string? LoraFolder { get; init; }

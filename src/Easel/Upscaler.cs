@@ -21,9 +21,13 @@ public sealed class Upscaler : IUpscaler
     /// <summary>The side of a tile where none is named.</summary>
     public const int DefaultTile = 256;
 
+    private const int ChannelsWithin = 64; // of every such network that is known
+
     private readonly Esrgan _network;
 
-    private Upscaler(Esrgan network) => _network = network;
+    private readonly int? _threads;
+
+    private Upscaler(Esrgan network, int? threads) => (_network, _threads) = (network, threads);
 
     /// <inheritdoc/>
     public int Scale => _network.Scale;
@@ -35,11 +39,12 @@ public sealed class Upscaler : IUpscaler
     /// <exception cref="InvalidRequestException">A device or precision that is not at hand.</exception>
     public static Upscaler Load(string path, LoadOptions? options = null)
     {
-        NativeRuntime.Prepare();
         options ??= new LoadOptions();
+        Threads.Check(options);
+        NativeRuntime.Prepare();
         var device = Hardware.Device(options.Device);
         var precision = options.Precision == Precision.Auto ? Precision.Full : options.Precision;
-        return new Upscaler(UpscalerFile.Load(path, Hardware.NumberFormat(precision, device).Run, device));
+        return new Upscaler(UpscalerFile.Load(path, Hardware.NumberFormat(precision, device).Run, device), options.Threads);
     }
 
     /// <summary>Whether a file holds such a network; false also for what cannot be read.</summary>
@@ -59,8 +64,11 @@ public sealed class Upscaler : IUpscaler
     }
 
     /// <inheritdoc/>
-    public RgbImage Upscale(RgbImage picture, int tile = DefaultTile, Action<int, int>? onTile = null, CancellationToken cancel = default) =>
-        _network.Upscale(picture, tile, onTile, cancel);
+    public RgbImage Upscale(RgbImage picture, int tile = DefaultTile, Action<int, int>? onTile = null, CancellationToken cancel = default)
+    {
+        Threads.Use(Math.Min((long)tile * tile, (long)picture.Width * picture.Height) * ChannelsWithin, _threads);
+        return _network.Upscale(picture, tile, onTile, cancel);
+    }
 
     /// <summary>Lets the network go and gives its memory back to the system.</summary>
     public void Dispose()

@@ -90,7 +90,7 @@ internal static class TrainCommand
         {
             var path = parsed.GetValue(model) ?? ModelChoice.Find(null, shell);
             using var progress = IProgressDisplay.For(shell, parsed.GetValue(common.Quiet));
-            using var generator = Evaluator.Load(path);
+            using var generator = ImageGenerator.Load(path);
             if (parsed.GetValue(sheet) is { } file)
             {
                 ContactSheet.Draw(generator, parsed.GetValue(steps) ?? 20, parsed.GetValue(scale), file, progress.Working, shell.Cancel);

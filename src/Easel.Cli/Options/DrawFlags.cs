@@ -38,6 +38,9 @@ internal sealed class DrawFlags
         ], "--precision");
     public readonly Option<string?> Device = Flags.Text("NAME", "auto, cpu, cuda or cuda:1 (default auto)", "--device");
 
+    public readonly Option<int?> Threads = Flags.Whole("threads that compute (default: as many as pay, of the processors there are)", "--threads", "-t");
+    public readonly Option<bool> LowPriority = Flags.Switch("give way to every other program", "--low-priority");
+
     // Where it goes
     public readonly Option<string?> Output = Flags.Text("FILE", "the picture's file; several become name-2, name-3, ...", "--output", "-o");
     public readonly Option<string?> OutputFolder = Flags.Text("DIR", "where pictures are saved (default outputs)", "--outdir");
@@ -81,6 +84,8 @@ internal sealed class DrawFlags
         DepthModel = parsed.GetValue(DepthModel),
         LoraFolder = parsed.GetValue(Loras),
         EmbeddingFolder = parsed.GetValue(Embeddings),
+        Threads = parsed.GetValue(Threads),
+        LowPriority = parsed.GetValue(LowPriority),
     };
 
     /// <summary>The number format that is asked for; null where none is.</summary>
@@ -98,7 +103,7 @@ internal sealed class DrawFlags
     public IReadOnlyList<FlagGroup> Groups =>
     [
         new("What to draw", [.. Of("Prompts", "NegativePrompt"), FromFile, Repeat, .. Of("Literal", "ClipSkip")]),
-        new("Model", Model, TextEncoder, Vae, TinyVae, DepthModel, Loras, Embeddings, Precision, Device, Prediction, Ema, Config),
+        new("Model", Model, TextEncoder, Vae, TinyVae, DepthModel, Loras, Embeddings, Precision, Device, Threads, LowPriority, Prediction, Ema, Config),
         new("How", [.. Rest(KnobNeeds.Nothing), Count]),
         new("From a picture", [.. Of("InitImage"), .. Rest(KnobNeeds.Picture, KnobNeeds.Mask, KnobNeeds.DepthModel, KnobNeeds.Upscaler)]),
         new("Files", [Output, OutputFolder, Force, Format, Quality, Grid, .. Of("Watermark"), NoMetadata]),

@@ -101,7 +101,7 @@ internal sealed record DrawSettings(ParseResult Parsed, DrawFlags Flags)
     private static Word KindOf(string word) => Path.GetExtension(word).ToLowerInvariant() switch
     {
         ".yaml" or ".yml" => Word.Config,
-        ".ckpt" or ".safetensors" or ".pt" or ".pth" or ".bin" => Word.Model,
+        ".ckpt" or ".safetensors" or ".gguf" or ".pt" or ".pth" or ".bin" => Word.Model,
         ".png" or ".jpg" or ".jpeg" or ".webp" or ".bmp" or ".gif" => Word.Picture,
         _ => Word.Prompt,
     };

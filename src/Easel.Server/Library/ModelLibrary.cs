@@ -8,7 +8,7 @@ namespace Easel.Server.Library;
 /// <summary>What is in the model folders. A request names a model by its name here and can reach no other file.</summary>
 internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>? log = null)
 {
-    private static readonly string[] Endings = [".safetensors", ".ckpt", ".pt", ".pth", ".bin"];
+    private static readonly string[] Endings = [".safetensors", ".gguf", ".ckpt", ".pt", ".pth", ".bin"];
 
     /// <summary>Folders are not read again for one unknown name after another.</summary>
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(2);

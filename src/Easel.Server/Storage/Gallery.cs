@@ -107,14 +107,14 @@ internal sealed class Gallery(Database database, PictureFolder folder, PictureRe
     /// <summary>Ends deleted pictures for good.</summary>
     public int Purge(DateTimeOffset before)
     {
-        var pictures = Deleted().Where(picture => picture.Deleted < before).ToList();
-        foreach (var picture in pictures)
+        var deleted = Deleted().Where(picture => picture.Deleted < before).ToList();
+        foreach (var picture in deleted)
         {
             File.Delete(folder.TrashOf(picture.Id, picture.File));
             File.Delete(folder.ThumbnailOf(picture.Id));
             database.Write(connection => Database.Run(connection, "DELETE FROM pictures WHERE id = $id", ("$id", picture.Id)));
         }
-        return pictures.Count;
+        return deleted.Count;
     }
 
     /// <summary>Takes pictures in; those that are known already stay as they are.</summary>

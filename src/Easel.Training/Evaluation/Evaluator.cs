@@ -35,9 +35,6 @@ internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, 
     private readonly Neighbours _neighbours = new(folder, drawings);
     private readonly IReadOnlyList<Drawing> _concepts = [.. drawings.DistinctBy(drawing => drawing.Concept)];
 
-    /// <summary>Loads a model to be measured. Such models are small, so that one thread does.</summary>
-    public static ImageGenerator Load(string path) => ImageGenerator.Load(path, new LoadOptions { IsSmall = true });
-
     /// <summary>All measures, the measure's own first.</summary>
     public IEnumerable<Score> Run(int prompts, Action<string, double>? onProgress, CancellationToken cancel)
     {

@@ -9,8 +9,10 @@ internal static class OneDnn
         class Operators(Module):
           __parameters__ = []
           __buffers__ = []
-          def pack_convolution(self: __torch__.Operators, w: Tensor, padding: int, stride: int) -> Tensor:
-            return ops.mkldnn._reorder_convolution_weight(w, [padding, padding], [stride, stride], [1, 1], 1, None)
+          def pack_convolution(self: __torch__.Operators, w: Tensor, padding: int, stride: int, n: int, c: int, h: int, width: int) -> Tensor:
+            return ops.mkldnn._reorder_convolution_weight(w, [padding, padding], [stride, stride], [1, 1], 1, [n, c, h, width])
+          def layout(self: __torch__.Operators, w: Tensor) -> Tensor:
+            return ops.mkldnn._get_mkldnn_serialized_md(w)
           def convolution(self: __torch__.Operators, x: Tensor, w: Tensor, b: Optional[Tensor], padding: int, stride: int) -> Tensor:
             scalars = annotate(List[Optional[number]], [])
             return ops.mkldnn._convolution_pointwise(x, w, b, [padding, padding], [stride, stride], [1, 1], 1, "none", scalars, "")
@@ -44,7 +46,16 @@ internal static class OneDnn
     public static bool IsFault => Operators.Value.IsFault;
 
     /// <summary>Lays out a convolution's weight [outputs, inputs, k, k] for the processor. Only the operators here understand the result.</summary>
-    public static Tensor PackConvolution(Tensor weight, long padding, long stride) => Call("pack_convolution", weight, (int)padding, (int)stride);
+    /// <param name="seen">The shape [n, inputs, h, w] of the pictures that will come.</param>
+    public static Tensor PackConvolution(Tensor weight, long padding, long stride, ReadOnlySpan<long> seen) =>
+        Call("pack_convolution", weight, (int)padding, (int)stride, (int)seen[0], (int)seen[1], (int)seen[2], (int)seen[3]);
+
+    /// <summary>How a weight is laid out: equal texts for equal layouts, on one machine.</summary>
+    public static string Layout(Tensor packed)
+    {
+        using var written = Call("layout", packed);
+        return Convert.ToBase64String(written.bytes);
+    }
 
     /// <summary>x [n, inputs, h, w] convolved, plus the bias.</summary>
     public static Tensor Convolution(Tensor x, Tensor packed, Tensor? bias, long padding, long stride) =>

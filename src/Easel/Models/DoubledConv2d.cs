@@ -7,7 +7,7 @@ namespace Easel.Models;
 /// small picture with sums of the nine weights, and the four results are laid into each other. That is 4/9 of the multiplications.</summary>
 internal sealed class DoubledConv2d : Layer
 {
-    private Tensor[]? _packed; // [row parity * 2 + column parity]
+    private PackedConvolution[]? _packed; // [row parity * 2 + column parity]
     private Parameter weight; // [channels, channels, 3, 3]
     private Parameter bias;
 
@@ -68,7 +68,7 @@ internal sealed class DoubledConv2d : Layer
         return stack(parts, along + 1).flatten(along, along + 1);
     }
 
-    private Tensor Part(Tensor x, int row, int column, Tensor? addend) => OneDnn.Convolution(x, _packed![2 * row + column], addend, padding: 1, stride: 1);
+    private Tensor Part(Tensor x, int row, int column, Tensor? addend) => _packed![2 * row + column].Apply(x, addend);
 
     private protected override void Adopt(string name, Parameter value) => _ = name == nameof(weight) ? weight = value : bias = value;
 
@@ -79,11 +79,11 @@ internal sealed class DoubledConv2d : Layer
         _packed = [.. from row in Enumerable.Range(0, 2) from column in Enumerable.Range(0, 2) select PackPart(value, row, column)];
         return true;
 
-        static Tensor PackPart(Tensor value, int row, int column)
+        static PackedConvolution PackPart(Tensor value, int row, int column)
         {
             using var scope = NewDisposeScope();
             var merged = Merge(Merge(value.to(ScalarType.Float32), 2, row), 3, column).to(value.dtype).contiguous();
-            return OneDnn.PackConvolution(merged, padding: 1, stride: 1).DetachFromDisposeScope();
+            return new PackedConvolution(merged, padding: 1, stride: 1);
         }
 
         // An even pixel's kernel sees its left neighbour once and itself twice, an odd one's itself twice and its right neighbour once.

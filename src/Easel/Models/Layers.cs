@@ -138,7 +138,8 @@ internal sealed class Conv2d : Layer
     private readonly long _stride;
     private readonly long _padding;
     private readonly bool _isPointwise; // a linear layer over the channels of each pixel, and packed as one
-    private Tensor? _packed;
+    private Tensor? _linear; // packed
+    private PackedConvolution? _packed;
     private Parameter weight; // [outputs, inputs, kernel, kernel]
     private Parameter? bias;
 
@@ -152,9 +153,9 @@ internal sealed class Conv2d : Layer
 
     public override Tensor forward(Tensor x)
     {
-        if (_packed is not null && !_isPointwise) return OneDnn.Convolution(x, _packed, bias, _padding, _stride);
+        if (_packed is not null) return _packed.Apply(x, bias);
         using var scope = NewDisposeScope();
-        if (_packed is not null) return Picture(OneDnn.Linear(Pixels(x), _packed, bias)).MoveToOuterDisposeScope();
+        if (_linear is not null) return Picture(OneDnn.Linear(Pixels(x), _linear, bias)).MoveToOuterDisposeScope();
         var made = WorkCounter.Convolution(x, weight, _stride, _padding)
             ?? functional.conv2d(x, As(weight, x)!, As(bias, x), [_stride, _stride], [_padding, _padding]);
         return made.MoveToOuterDisposeScope();
@@ -162,10 +163,10 @@ internal sealed class Conv2d : Layer
 
     internal override Tensor AddTo(Tensor residual, Tensor x)
     {
-        if (_packed is null) return base.AddTo(residual, x);
-        if (!_isPointwise) return OneDnn.AddConvolution(residual, x, _packed, bias, _padding, _stride);
+        if (_packed is not null) return _packed.AddTo(residual, x, bias);
+        if (_linear is null) return base.AddTo(residual, x);
         using var scope = NewDisposeScope();
-        return Picture(OneDnn.LinearAdd(Pixels(x), Pixels(residual), _packed, bias)).MoveToOuterDisposeScope();
+        return Picture(OneDnn.LinearAdd(Pixels(x), Pixels(residual), _linear, bias)).MoveToOuterDisposeScope();
     }
 
     private static Tensor Pixels(Tensor x) => x.permute(0, 2, 3, 1);
@@ -178,8 +179,8 @@ internal sealed class Conv2d : Layer
     {
         if (name != nameof(weight)) return false;
         Unpack();
-        _packed = (_isPointwise ? OneDnn.PackLinear(value.view(value.shape[0], value.shape[1]))
-            : OneDnn.PackConvolution(value, _padding, _stride)).DetachFromDisposeScope();
+        if (_isPointwise) _linear = OneDnn.PackLinear(value.view(value.shape[0], value.shape[1])).DetachFromDisposeScope();
+        else _packed = new PackedConvolution(value.alias(), _padding, _stride);
         return true;
     }
 
@@ -191,8 +192,9 @@ internal sealed class Conv2d : Layer
 
     private protected override void Unpack()
     {
+        _linear?.Dispose();
         _packed?.Dispose();
-        _packed = null;
+        (_linear, _packed) = (null, null);
     }
 }
 

@@ -21,13 +21,14 @@ internal sealed class LoadedNetworks : IDisposable
     private string? _tinyBeside;
     private readonly string? _depthModel;
     private readonly bool _packs, _plain;
+    private readonly int? _threads;
     private readonly LoraMerge _loras;
 
     private LoadedNetworks(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Residency residency, Action<double>? onProgress)
     {
         (Checkpoint, Format, Device, Residency) = (checkpoint, format, device, residency);
         (Family, Noise, MaxNoiseLevel) = (checkpoint.Family, checkpoint.Noise(), checkpoint.MaxNoiseLevel);
-        _plain = options.PlainKernels;
+        (_plain, _threads) = (options.PlainKernels, options.Threads);
         _packs = device.type == DeviceType.CPU && format.Kept == format.Run && !options.PlainKernels && OneDnn.IsAvailable;
 
         _unet = new UNet(checkpoint.UNet);
@@ -134,6 +135,7 @@ internal sealed class LoadedNetworks : IDisposable
         }
         foreach (var slot in slots)
             if (slot is { IsInMemory: false }) Load(slot, null);
+        if (slots.Count > 0 && TextSlots.Contains(slots[0])) Threads.Use(_texts.Max(text => text.Config.Positions * text.Config.Width), _threads);
 
         bool Leaves(NetworkSlot other) => Residency == Residency.OneAtATime || Residency == Residency.TextGoes && other.ServesBeforeDrawing;
     }
@@ -155,6 +157,13 @@ internal sealed class LoadedNetworks : IDisposable
     /// <summary>Gives the model the changes of these LoRAs and of no others; without any, its weights are what loading made them.</summary>
     public IReadOnlyList<string> SetLoras(IReadOnlyList<LoraUse> loras) => _loras.Set(loras);
 
+    /// <summary>Has as many threads take part in what comes as are worth their while.</summary>
+    /// <param name="x">[n, c, h, w].</param> <param name="values">Values that flow for each position of it.</param>
+    private void Share(Tensor x, int values)
+    {
+        if (Device.type == DeviceType.CPU) Threads.Use(x.shape[0] * x.shape[2] * x.shape[3] * values, _threads);
+    }
+
     /// <summary>Room for what the UNet makes of the prompts of a batch.</summary>
     /// <param name="guidanceScale">What a network that guides itself is told; null to tell it nothing.</param>
     public PromptMemory NewPromptMemory(double? guidanceScale = null) => new(Format.Run, Device, guidanceScale);
@@ -173,6 +182,7 @@ internal sealed class LoadedNetworks : IDisposable
     {
         using var scope = NewDisposeScope();
         Bring(UNetSlot);
+        Share(x, _unet.Config.Channels[0]);
         NativeRuntime.KeepLargeBlocks();
         var timesteps = full(x.shape[0], (float)timestep, ScalarType.Float32, Device);
         return _unet.Predict(x.to(Format.Run, Device), timesteps, context, labels?.to(Device), deep).to(ScalarType.Float32).cpu().MoveToOuterDisposeScope();
@@ -184,6 +194,7 @@ internal sealed class LoadedNetworks : IDisposable
     {
         using var scope = NewDisposeScope();
         Bring(AutoencoderSlot);
+        Share(pixels, Autoencoder.Config.Channels[0]);
         NativeRuntime.ReturnLargeBlocks();
         var (mean, deviation) = Autoencoder.Encode(pixels.to(Format.Run, Device), tile * Autoencoder.Config.Factor);
         var scaled = Family.Latent.ToUNet(mean.to(ScalarType.Float32)).cpu();
@@ -195,6 +206,7 @@ internal sealed class LoadedNetworks : IDisposable
     {
         using var scope = NewDisposeScope();
         if (_tiny is null) Bring(AutoencoderSlot);
+        Share(latents, Family.Latent.PixelsPerPosition * Family.Latent.PixelsPerPosition * (_autoencoder?.Config.Channels[0] ?? 64));
         NativeRuntime.ReturnLargeBlocks();
         var decoded = _tiny?.Decode(latents.to(Format.Run, Device), tile)
             ?? Autoencoder.Decode(Family.Latent.ToAutoencoder(latents).to(Format.Run, Device), tile, onTile);

@@ -81,7 +81,7 @@ internal sealed class MachineSpeed(string? file)
         return 2 * 9 * 320.0 * 320 * 64 * 64 / Math.Min(Seconds(64), Math.Min(Seconds(64), Seconds(64)));
     }
 
-    private static string Key(Work? work, NumberFormat format, Device device, int power) => string.Join('|', Processor.Name, $"{get_num_threads()} threads",
+    private static string Key(Work? work, NumberFormat format, Device device, int power) => string.Join('|', Processor.Name, $"{Threads.Most} threads",
         typeof(TorchSharp.torch).Assembly.GetName().Version, device, $"{format.Kept}-{format.Run}", work is null ? "trial" : $"{work} 1e{power}");
 
     private static int Power(double size) => (int)Math.Floor(Math.Log10(Math.Max(1, size)));

@@ -8,34 +8,8 @@ internal static partial class NativeRuntime
 
     private static readonly Lock Gate = new();
     private static bool _prepared;
-    private static bool _hasOneThread;
     private static bool _allocatorIsOurs;
     private static bool? _keepsLargeBlocks;
-
-    /// <summary>
-    /// Prepares, and loads libtorch for a model. A process that draws with a small one alone does so in one thread, unless the person has said how many:
-    /// handing
-    /// each of hundreds of small operations to others takes twice as long as doing it. That is settled before anything of torch is touched, since oneDNN
-    /// forgets
-    /// its prepared operations when it changes; it does so once, when another model is loaded after a small one.
-    /// </summary>
-    /// <param name="isSmall">Whether the model is a small one.</param>
-    /// <exception cref="EaselException">It cannot be loaded; the message says why.</exception>
-    public static void Load(bool isSmall)
-    {
-        lock (Gate)
-        {
-            if (isSmall && !_prepared && OperatingSystem.IsLinux() && Environment.GetEnvironmentVariable("OMP_NUM_THREADS") is null)
-                _hasOneThread = SetEnv("OMP_NUM_THREADS", "1", 0) == 0;
-        }
-        Load();
-        lock (Gate)
-        {
-            if (isSmall || !_hasOneThread) return;
-            _hasOneThread = false;
-            torch.set_num_threads(Environment.ProcessorCount);
-        }
-    }
 
     /// <summary>Sets what is read once, where the person has not set it. To be called before anything of torch is touched; a second call does
     /// nothing.</summary>
@@ -47,9 +21,9 @@ internal static partial class NativeRuntime
             if (_prepared) return;
             _prepared = true;
 
-            // By default idle threads spin so long that a step takes several times as long as soon as another program wants a processor.
-            // Environment.SetEnvironmentVariable does not reach the C library, where these are read.
-            _ = SetEnv("GOMP_SPINCOUNT", "2000", 0);
+            // By default idle threads spin so long that a step takes several times as long as soon as another program wants a processor: they are to sleep.
+            // Environment.SetEnvironmentVariable does not reach the C library, where these are read when libgomp is loaded.
+            if (Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") is null) _ = SetEnv("GOMP_SPINCOUNT", "0", 0);
             _allocatorIsOurs = Environment.GetEnvironmentVariable("MALLOC_MMAP_THRESHOLD_") is null
                 && Environment.GetEnvironmentVariable("MALLOC_TRIM_THRESHOLD_") is null;
         }
@@ -61,6 +35,7 @@ internal static partial class NativeRuntime
     {
         Prepare();
         torch.InitializeDeviceType(DeviceType.CPU);
+        _ = Threads.Most; // before anybody sets it
     });
 
     /// <inheritdoc cref="Load()"/>

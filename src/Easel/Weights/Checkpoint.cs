@@ -52,8 +52,9 @@ internal sealed class Checkpoint : IDisposable
 
     private static string Some(List<string> names) => $"{names.Count} ({string.Join(", ", names.Take(3))}{(names.Count > 3 ? ", ..." : "")})";
 
-    /// <summary>The precisions in which the UNet's tensors are stored.</summary>
-    public IReadOnlyList<ScalarType> StoredTypes => [.. UNetTensors.Slots.Values.Select(slot => slot.File.Tensors[slot.Key].DType).Distinct()];
+    /// <summary>The precisions in which the UNet's tensors are stored: "Float16", or "Q4_0" where it is in blocks.</summary>
+    public IReadOnlyList<string> StoredTypes => [.. UNetTensors.Slots.Values.Select(slot => slot.File.Tensors[slot.Key])
+        .Select(tensor => GgmlType.Named(tensor.Stored) is { Widen: not null } blocks ? blocks.Name : tensor.DType.ToString()).Distinct()];
 
     /// <summary>Values in the UNet, the autoencoder and the text encoders.</summary>
     public (long UNet, long Autoencoder, long Text) ParameterCounts =>

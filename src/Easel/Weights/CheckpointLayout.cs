@@ -24,7 +24,8 @@ internal sealed record CheckpointPart(CheckpointNetwork Network, string Place, F
     public bool IsWholeTower { get; init; }
 
     /// <summary>Whether a text tower of these names has the layers that the diffusion model does not use.</summary>
-    public bool IsWhole(IEnumerable<string> keys) => IsWholeTower && keys.Any(TextNames.IsOfWholeTower);
+    public bool IsWhole(IReadOnlyCollection<string> keys) =>
+        IsWholeTower && keys.Any(TextNames.IsOfWholeTower) || keys.Any(TextNames.JoinsProjections);
 
     /// <summary>Which of a network's kind it is, where a model has several: the place of a text encoder among them.</summary>
     public int Number { get; init; }
@@ -38,8 +39,9 @@ internal static class CheckpointLayout
     [
         new(CheckpointNetwork.UNet, "model.diffusion_model.", UNetNames.Of),
         new(CheckpointNetwork.Autoencoder, "first_stage_model.", AutoencoderNames.Of),
-        new(CheckpointNetwork.Text, "cond_stage_model.transformer.", _ => TextNames.Clip),
+        new(CheckpointNetwork.Text, "cond_stage_model.transformer.", TextNames.ClipOf),
         new(CheckpointNetwork.Text, "cond_stage_model.model.", TextNames.OpenClip) { IsWholeTower = true },
+        new(CheckpointNetwork.Text, "cond_stage_model.1.transformer.", TextNames.ClipOf) { Number = 1 },
         new(CheckpointNetwork.Text, "conditioner.embedders.0.transformer.", _ => TextNames.Clip),
         new(CheckpointNetwork.Text, "conditioner.embedders.0.model.", TextNames.OpenClip) { IsWholeTower = true },
         new(CheckpointNetwork.Text, "conditioner.embedders.1.model.", TextNames.OpenClip) { IsWholeTower = true, Number = 1 },

@@ -19,18 +19,56 @@ internal sealed class ModelConversion : IDisposable
     /// <exception cref="CheckpointException">It is no model, holds no averaged weights, or cannot be told in the original names.</exception>
     public static ModelConversion Of(string path, bool ema) => Directory.Exists(path) ? OfFolder(path, ema) : OfFile(path, ema);
 
-    /// <param name="output">Where to; a file that is there is replaced once the new one is whole.</param>
-    /// <param name="floats">The type to store numbers in; null for what they are stored in now.</param>
+    /// <summary>The formats that numbers can be stored in, by name. Those without a type are blocks of ggml's, which only GGUF holds.</summary>
+    public static IReadOnlyList<(string Name, ScalarType? Type)> Formats { get; } =
+    [
+        ("fp32", ScalarType.Float32), ("fp16", ScalarType.Float16), ("bf16", ScalarType.BFloat16),
+        .. GgmlType.All.Where(type => type.Narrow is not null).Select(type => (type.Name.ToLowerInvariant(), (ScalarType?)null)),
+    ];
+
+    /// <param name="output">Where to, GGUF where it ends so and safetensors otherwise; a file that is there is replaced once the new one is whole.</param>
+    /// <param name="format">The name of the format to store numbers in; null for what they are stored in now.</param>
     /// <param name="onProgress">Told the share written.</param> <param name="cancel">Stops the writing; nothing is left behind.</param>
-    public void Write(string output, ScalarType? floats, Action<double>? onProgress, CancellationToken cancel)
+    public void Write(string output, string? format, Action<double>? onProgress, CancellationToken cancel)
     {
+        var (_, floats) = Formats.FirstOrDefault(known => known.Name == format);
+        if (IsGguf(output))
+        {
+            WriteGguf(output, floats, floats is null && format is not null ? GgmlType.Named(format.ToUpperInvariant()) : null, onProgress, cancel);
+            return;
+        }
         var infos = new OrderedDictionary<string, TensorInfo>();
         foreach (var (name, (info, _)) in _tensors) infos.Add(name, TensorInfo.Of(TypeOf(name, info, floats), info.Shape));
         var bytes = infos.Values.Sum(info => TensorRules.Bytes(info.Shape, StoredType.Of(info.DType)!) ?? 0);
         SafeTensorsWriter.Write(output, infos, View, _metadata, written => onProgress?.Invoke((double)written / Math.Max(1, bytes)), cancel);
     }
 
+    /// <summary>Whether a file of that name is to be GGUF.</summary>
+    public static bool IsGguf(string output) => output.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase);
+
     public void Dispose() => _owner.Dispose();
+
+    private void WriteGguf(string output, ScalarType? floats, GgmlType? blocks, Action<double>? onProgress, CancellationToken cancel)
+    {
+        var tensors = new OrderedDictionary<string, (GgmlType Type, long[] Shape)>();
+        foreach (var (name, (info, _)) in _tensors)
+        {
+            var plain = TypeOf(name, info, floats);
+            var type = blocks is not null && Narrows(name, info, blocks) ? blocks
+                : GgmlType.Of(plain) ?? throw new CheckpointException($"GGUF has no type for {Quoted.Name(name)}, which is stored as {info.Stored}.");
+            tensors.Add(name, (type, info.Shape));
+        }
+        var bytes = tensors.Values.Sum(tensor => tensor.Type.BytesOf(tensor.Shape)!.Value);
+        GgufWriter.Write(output, tensors, View, _metadata, written => onProgress?.Invoke((double)written / Math.Max(1, bytes)), cancel);
+    }
+
+    /// <summary>Whether a tensor is stored in blocks, as stable-diffusion.cpp chooses them: rows must be whole blocks, and what costs little and matters much
+    /// stays as it is.</summary>
+    private static bool Narrows(string name, TensorInfo info, GgmlType blocks) =>
+        info.DType is ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float64
+        && name.Contains('.') && info.Shape.Length > 0 && info.ElementCount > 0 && info.Shape[^1] % blocks.Values == 0
+        && !name.EndsWith(".bias", StringComparison.Ordinal)
+        && !((string[])["time_embed.", "label_emb.", "embeddings.", "time_embedding.", "class_embedding."]).Any(name.Contains);
 
     private static ModelConversion OfFile(string path, bool ema)
     {

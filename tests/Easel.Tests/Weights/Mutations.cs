@@ -40,11 +40,65 @@ internal sealed class Mutations
         _random = new Random(seed);
         var folders = new[] { Path.Combine(goldens, "sd1-formats"), Path.Combine(goldens, "malicious") };
         var files = folders.SelectMany(Directory.GetFiles).Order(StringComparer.Ordinal).Where(file => Path.GetExtension(file) is ".ckpt" or ".safetensors");
-        _seeds = [.. files.Select(File.ReadAllBytes).Where(bytes => bytes.Length is > 0 and <= LargestSeed)];
+        _seeds = [SmallGguf(), .. files.Select(File.ReadAllBytes).Where(bytes => bytes.Length is > 0 and <= LargestSeed)];
         // Most cases start from files that open and hold much to get wrong; the rest from the others.
-        _sound = [.. _seeds.Where(bytes => bytes.Length > 1400)];
+        _sound = [.. _seeds.Where(bytes => bytes.Length > 1400), _seeds[0]];
         _sound.AddRange([.. _sound.Where(bytes => bytes[0] == 'P').Select(Deflated)]);
         _sound.AddRange(files.Where(file => file.Contains("st_ok") || file.Contains("benign")).Select(File.ReadAllBytes));
+    }
+
+    /// <summary>A GGUF file with a value of each kind and tensors of three types.</summary>
+    private static byte[] SmallGguf()
+    {
+        using var bytes = new MemoryStream();
+        using var file = new BinaryWriter(bytes);
+        file.Write("GGUF"u8);
+        file.Write(3u);
+        file.Write(3UL);
+        file.Write(5UL);
+        Key("general.alignment", 4);
+        file.Write(32u);
+        Key("a text", 8);
+        Text("of a few bytes");
+        Key("a list", 9);
+        file.Write(8u);
+        file.Write(2UL);
+        Text("one");
+        Text("two");
+        Key("a number", 12);
+        file.Write(0.5);
+        Key("comfy.gguf.orig_shape.folded.weight", 9);
+        file.Write(5u);
+        file.Write(2UL);
+        file.Write(8);
+        file.Write(32);
+        Tensor("folded.weight", 12, 0, 256);
+        Tensor("plain.weight", 1, 160, 4, 3, 3, 2);
+        Tensor("block.weight", 8, 320, 64, 2);
+        while (bytes.Length % 32 != 0) file.Write((byte)0);
+        file.Write(new byte[320 + 136]);
+        return bytes.ToArray();
+
+        void Text(string text)
+        {
+            file.Write((ulong)text.Length);
+            file.Write(System.Text.Encoding.ASCII.GetBytes(text));
+        }
+
+        void Key(string key, uint type)
+        {
+            Text(key);
+            file.Write(type);
+        }
+
+        void Tensor(string name, uint type, ulong start, params ulong[] sides)
+        {
+            Text(name);
+            file.Write((uint)sides.Length);
+            foreach (var side in sides) file.Write(side);
+            file.Write(type);
+            file.Write(start);
+        }
     }
 
     /// <summary>The next damaged file.</summary>

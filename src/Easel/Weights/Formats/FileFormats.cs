@@ -9,6 +9,9 @@ internal enum FileFormat
     /// <summary>What <c>torch.save</c> has written since PyTorch 1.6: a zip with a pickle and one entry per storage.</summary>
     TorchZip,
 
+    /// <summary>What stable-diffusion.cpp and others of ggml's family write: keys and values, then tensors in blocks of few bits.</summary>
+    Gguf,
+
     /// <summary>What <c>torch.save</c> wrote before: pickles in a row, then the storages.</summary>
     LegacyTorch,
 }
@@ -18,8 +21,7 @@ internal static class FileFormats
 {
     private static readonly (int At, byte[] Magic, string What)[] Strangers =
     [
-        (0, "GGUF"u8.ToArray(), "is a GGUF file, the format of llama.cpp and stable-diffusion.cpp; Easel reads safetensors and PyTorch checkpoints"),
-        (0, "lmgg"u8.ToArray(), "is a GGML file; Easel reads safetensors and PyTorch checkpoints"),
+        (0, "lmgg"u8.ToArray(), "is a GGML file, older than GGUF; Easel reads GGUF, safetensors and PyTorch checkpoints"),
         (257, "ustar"u8.ToArray(),
             "is a tar archive, as PyTorch wrote before version 0.2; save it again with a newer PyTorch or, if a model is packed inside, unpack it first"),
         (0, [0x1F, 0x8B], "is compressed with gzip; unpack it first"),
@@ -44,6 +46,7 @@ internal static class FileFormats
     {
         var head = file.Span(0, (int)Math.Min(file.Length, 4096));
         if (head.StartsWith("PK\x03\x04"u8) || head.StartsWith("PK\x05\x06"u8)) return FileFormat.TorchZip;
+        if (head.StartsWith(Gguf.Magic)) return FileFormat.Gguf;
         // A header's length may begin with any byte, so the brace behind it is asked first.
         if (head.Length > 8 && head[8] == '{') return FileFormat.SafeTensors;
         if (LegacyTorch.StartsLikeOne(head)) return FileFormat.LegacyTorch;
@@ -60,6 +63,7 @@ internal static class FileFormats
         if (head.Length < 8) throw file.Refuse($"has only {head.Length} bytes and is no model; its download or copy did not finish");
         // The commonest damage to a safetensors file: its length field is there, its header is not.
         if (file.UInt64(0) is > 0 and <= SafeTensors.LongestHeader) throw file.Refuse(SafeTensors.NoBrace);
-        throw file.Refuse("is not a model file that Easel knows; those are .safetensors files and the .ckpt, .pt, .pth and .bin files that PyTorch writes");
+        throw file.Refuse("is not a model file that Easel knows; those are .safetensors and .gguf files, "
+            + "and the .ckpt, .pt, .pth and .bin files that PyTorch writes");
     }
 }

@@ -3,7 +3,7 @@ namespace Easel.Weights.Formats;
 /// <summary>Writes safetensors, one tensor in memory at a time.</summary>
 internal static class SafeTensorsWriter
 {
-    private const int Alignment = 8, Chunk = 16 << 20;
+    private const int Alignment = 8;
 
     /// <summary>Writes tensors that exist.</summary>
     /// <param name="path">Where to; a file that is there is replaced once the new one is whole.</param>
@@ -26,52 +26,21 @@ internal static class SafeTensorsWriter
     public static void Write(string path, IReadOnlyDictionary<string, TensorInfo> tensors, Func<string, Tensor> open,
         IReadOnlyDictionary<string, string>? metadata = null, Action<long>? progress = null, CancellationToken cancel = default)
     {
-        if (Directory.Exists(path)) throw new EaselException($"'{path}' cannot be written: it is a folder.");
         // Larger elements first: so every tensor is aligned and can be used in place.
         var order = tensors.OrderByDescending(entry => StoredType.Of(entry.Value.DType)!.Size).ToArray();
         var (header, length) = Header(tensors, order, metadata);
-        var beside = $"{path}.{Guid.NewGuid():N}.part";
-        try
+        WholeFile.Write(path, header.Length + length, stream =>
         {
-            // Asking for all the space at once tells of a full disk before the work begins.
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, PreallocationSize = header.Length + length };
-            using (var stream = new FileStream(beside, options))
+            stream.Write(header);
+            long written = 0;
+            foreach (var (name, info) in order)
             {
-                stream.Write(header);
-                long written = 0;
-                foreach (var (name, info) in order)
-                {
-                    cancel.ThrowIfCancellationRequested();
-                    using var scope = NewDisposeScope();
-                    WriteValues(stream, name, info, open(name), cancel);
-                    progress?.Invoke(written += TensorRules.Bytes(info.Shape, StoredType.Of(info.DType)!)!.Value);
-                }
-                stream.Flush(flushToDisk: true);
+                cancel.ThrowIfCancellationRequested();
+                using var scope = NewDisposeScope();
+                WholeFile.Write(stream, name, info, open(name), cancel);
+                progress?.Invoke(written += TensorRules.Bytes(info.Shape, StoredType.Of(info.DType)!)!.Value);
             }
-            File.Move(beside, path, overwrite: true);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new EaselException($"'{path}' cannot be written: {WriteFailure.Reason(error).Replace(beside, path)}", error);
-        }
-        finally
-        {
-            TryDelete(beside);
-        }
-    }
-
-    private static void WriteValues(FileStream stream, string name, TensorInfo info, Tensor tensor, CancellationToken cancel)
-    {
-        if (!tensor.shape.SequenceEqual(info.Shape)) throw new ArgumentException($"Tensor '{name}' has another shape than was announced.");
-        var values = tensor.detach().to(CPU).to(info.DType).contiguous().view(-1);
-        var count = values.NumberOfElements;
-        // In pieces, because a span counts its bytes with 32 bits.
-        for (long done = 0; done < count; done += Chunk)
-        {
-            cancel.ThrowIfCancellationRequested();
-            using var piece = values.narrow(0, done, Math.Min(Chunk, count - done));
-            stream.Write(piece.bytes);
-        }
+        });
     }
 
     private static (byte[] Header, long Length) Header(IReadOnlyDictionary<string, TensorInfo> tensors, KeyValuePair<string, TensorInfo>[] order,
@@ -124,16 +93,4 @@ internal static class SafeTensorsWriter
 
     private static ScalarType As(ScalarType dtype, ScalarType? floats) =>
         dtype is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 ? floats ?? dtype : dtype;
-
-    private static void TryDelete(string path)
-    {
-        try
-        {
-            File.Delete(path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // The exception on its way says what happened; that a remnant stays is the lesser news.
-        }
-    }
 }

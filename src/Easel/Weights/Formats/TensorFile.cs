@@ -1,6 +1,6 @@
 namespace Easel.Weights.Formats;
 
-/// <summary>A file of named tensors, of whatever format, open and not yet read: safetensors, or a checkpoint of PyTorch's in its zip or its older form.
+/// <summary>A file of named tensors, of whatever format, open and not yet read: safetensors, GGUF, or a checkpoint of PyTorch's, zip or older.
 /// Opening it parses and checks everything but the values; nothing in the file is ever executed.</summary>
 internal abstract class TensorFile(string path) : IDisposable
 {
@@ -43,7 +43,8 @@ internal abstract class TensorFile(string path) : IDisposable
         {
             return FileFormats.Of(file) switch
             {
-                FileFormat.SafeTensors => SafeTensors.Read(file),
+                FileFormat.SafeTensors => ScaledTensors.Over(SafeTensors.Read(file)),
+                FileFormat.Gguf => Gguf.Read(file),
                 FileFormat.TorchZip => TorchZip.Read(file),
                 _ => LegacyTorch.Read(file),
             };

@@ -5,11 +5,31 @@ internal static class TextNames
 {
     /// <summary>OpenAI's CLIP as transformers stores it; before version 4.2x without "text_model.". Of a whole CLIP model the half that sees is passed over as
     /// any stranger is.</summary>
-    public static NameTable Clip { get; } = new([.. from part in (string[])["embeddings", "encoder", "final_layer_norm"]
-                                                    from name in (string[])[$"text_model.{part}", part] select new NameRow(name, $"text_model.{part}"),
+    public static NameTable Clip { get; } = new(ClipRows) { IsWhole = true };
+
+    /// <summary>The same; where it is OpenCLIP's tower, which stable-diffusion.cpp gives these names, query, key and value are one tensor still.</summary>
+    public static NameTable ClipOf(IReadOnlyCollection<string> names) => !names.Any(JoinsProjections) ? Clip : new(
+    [
+        .. ClipRows,
+        .. from layer in Enumerable.Range(0, NameTable.Count(names, "text_model.encoder.layers."))
+           from kind in (string[])["weight", "bias"]
+           from part in Enumerable.Range(0, 3)
+           let attention = $"text_model.encoder.layers.{layer}.self_attn"
+           select new NameRow($"{attention}.in_proj.{kind}", $"{attention}.{"qkv"[part]}_proj.{kind}", part, Parts: 3),
+        new("text_model.text_projection", "text_projection.weight", IsTransposed: true),
+    ]) { IsWhole = true };
+
+    /// <summary>Whether a tensor is query, key and value in one, under a name of transformers' kind.</summary>
+    public static bool JoinsProjections(string name) => name.Contains(".self_attn.in_proj.", StringComparison.Ordinal);
+
+    private static IEnumerable<NameRow> ClipRows =>
+    [
+        .. from part in (string[])["embeddings", "encoder", "final_layer_norm"]
+           from name in (string[])[$"text_model.{part}", part]
+           select new NameRow(name, $"text_model.{part}"),
         new("text_projection", "text_projection"), new("logit_scale", null),
-        new("text_model.embeddings.position_ids", null), new("embeddings.position_ids", null)])
-    { IsWhole = true };
+        new("text_model.embeddings.position_ids", null), new("embeddings.position_ids", null),
+    ];
 
     /// <summary>Whether a tensor belongs to OpenCLIP's tower and not to what diffusers keeps of it, which programs turn back into OpenCLIP's names.</summary>
     public static bool IsOfWholeTower(string name) =>
