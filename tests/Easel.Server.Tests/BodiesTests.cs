@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using Easel.Imaging;
 using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;

@@ -2,13 +2,10 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
-using System.Text.Json;
 using Easel.Imaging;
-using Easel.Server.Jobs;
 using Easel.Server.Library;
 using Easel.Server.Storage;
 using Easel.Server.Tests.Support;
-using Easel.Tests.Support;
 using Easel.Tests.Weights;
 
 namespace Easel.Server.Tests;

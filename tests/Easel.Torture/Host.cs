@@ -2,7 +2,6 @@ using System.Reflection;
 using Easel.Server;
 using Easel.Server.Storage;
 using Easel.Server.Tests.Support;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
