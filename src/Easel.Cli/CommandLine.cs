@@ -64,6 +64,8 @@ internal static class CommandLine
             PullCommand.Create(shell),
             ModelsCommand.Create(shell),
             ConvertCommand.Create(shell),
+            MergeCommand.Create(shell),
+            ExtractCommand.Create(shell),
             SamplersCommand.Create(shell),
             WatermarkCommand.Create(shell),
             TrainCommand.Create(shell),

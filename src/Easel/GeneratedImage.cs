@@ -14,6 +14,9 @@ public sealed record GeneratedImage(RgbImage Image, GenerationRequest Request, s
 {
     /// <summary>The request as it was asked for, where a size may have been left open.</summary>
     public GenerationRequest Asked { get; init; } = Request;
+
+    /// <summary>The LoRAs that were used, as the prompt calls them, each with the twelve digits by which AUTOMATIC1111's pictures name its file.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> LoraHashes { get; init; } = [];
 }
 
 /// <summary>What a run was, beside its pictures.</summary>

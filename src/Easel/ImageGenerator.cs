@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Easel.Imaging;
+using Easel.Metadata;
 using Easel.Models;
 using Easel.Pipeline;
 using Easel.Planning;
@@ -189,6 +190,8 @@ public sealed partial class ImageGenerator : IImageGenerator
             output.Remark([.. loras.Remarks, .. _model.SetLoras(loras.At(0, plan.StepCount)), .. prompts.SelectMany(prompt => prompt.Remarks),
                 .. request.Literal ? [] : PromptParser.NotesOnNegative(request.NegativePrompt)]);
             _embeddings.Lent = loras.Words;
+            var hashes = loras.Called.Select(one => KeyValuePair.Create(one.Tag.Name,
+                ModelHashes.In(_options.CacheFolder).OfLora(one.Lora.Path, one.Lora.StoredHash))).ToList();
             _model.Bring(_model.TextSlots);
             var guidance = conditioning.Encode([.. prompts.Select(prompt => prompt.Text)], request, canvas, plan.StepCount);
 
@@ -225,7 +228,7 @@ public sealed partial class ImageGenerator : IImageGenerator
                 var image = canvas.Finish(ImageTensor.ToImage(pixels));
                 var marked = request.Watermark && Watermark.CanCarry(image);
                 if (marked) image = Watermark.Write(image, Family.Watermark);
-                output.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked) { Asked = asked });
+                output.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked) { Asked = asked, LoraHashes = hashes });
             }
         }
         output.Remark(conditioning.Remarks);

@@ -17,7 +17,7 @@ public sealed record NetworkInfo(string Name, long Values, string? Shape);
 public sealed record StoredTensor(string Name, IReadOnlyList<long> Shape, string Format);
 
 /// <summary>A model on disk, told by its tensors, none of which is read; and what can be made of it without drawing.</summary>
-public sealed record ModelFile
+public sealed partial record ModelFile
 {
     private ModelFile(string path, ModelKind kind) => (Path, Kind) = (path, kind);
 
@@ -84,29 +84,6 @@ public sealed record ModelFile
     /// <summary>The formats that <see cref="Convert"/> can store numbers in, by name; all but "fp32", "fp16" and "bf16" are ggml's, which GGUF alone
     /// holds.</summary>
     public static IReadOnlyList<string> WrittenFormats { get; } = [.. ModelConversion.Formats.Select(format => format.Name)];
-
-    /// <summary>Writes any model as one file, one tensor in memory at a time.</summary>
-    /// <param name="path">A file of tensors, which keeps its names, or a diffusers folder, which is given those of the original single file.</param>
-    /// <param name="output">Where to: GGUF where it ends in ".gguf", safetensors otherwise. A file that is there is replaced once the new one is whole.</param>
-    /// <param name="format">One of <see cref="WrittenFormats"/>, in which numbers are stored; null for what they are stored in. Of ggml's blocks, tensors
-    /// whose rows are no whole blocks, biases and embeddings keep what they are stored in.</param>
-    /// <param name="ema">Whether the UNet's averaged (EMA) weights take the place of the live ones.</param>
-    /// <param name="onProgress">Told the share written.</param>
-    /// <param name="cancel">Stops the writing; nothing is left behind.</param>
-    /// <exception cref="CheckpointException">It is no model, holds no averaged weights, or cannot be told in the original names.</exception>
-    /// <exception cref="InvalidRequestException">The format is none of those, or the file's kind does not hold it.</exception>
-    /// <exception cref="EaselException">The file cannot be written.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static void Convert(string path, string output, string? format = null, bool ema = false, Action<double>? onProgress = null,
-        CancellationToken cancel = default)
-    {
-        if (format is not null && !WrittenFormats.Contains(format))
-            throw new InvalidRequestException("Format", $"The format is \"{format}\"; it must be one of {string.Join(", ", WrittenFormats)}.");
-        if (format is not (null or "fp32" or "fp16" or "bf16") && !ModelConversion.IsGguf(output))
-            throw new InvalidRequestException("Format", $"The format {format} is one of GGUF alone, and {output} does not end in .gguf.");
-        using var conversion = ModelConversion.Of(path, ema);
-        conversion.Write(output, format, onProgress, cancel);
-    }
 
     private static ModelFile Of(Checkpoint checkpoint)
     {

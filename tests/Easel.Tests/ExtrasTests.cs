@@ -1,4 +1,6 @@
+using System.Security.Cryptography;
 using Easel.Imaging;
+using Easel.Metadata;
 using Easel.Tests.Models;
 using Easel.Tests.Support;
 using Easel.Tests.Weights;
@@ -106,6 +108,16 @@ public sealed class ExtrasTests : IDisposable
             new LoadOptions { Precision = Precision.Full, LoraFolder = Layouts, EmbeddingFolder = _folder.Path() });
         var drawn = inside.Generate(Plain with { Prompt = Words(0.8) });
         Assert.Empty(drawn.Remarks);
+        // AUTOMATIC1111's hash of a LoRA is that of what lies behind the header.
+        var file = File.ReadAllBytes(_folder.Path("bundled.safetensors"));
+        var hash = Convert.ToHexStringLower(SHA256.HashData(file.AsSpan(8 + BitConverter.ToInt32(file)..)))[..12];
+        var text = RequestInfotext.ToInfotext(drawn.Images[0], null, null);
+        Assert.Contains($"Lora hashes: \"bundled: {hash}\"", text.ToString());
+        // Where a file is called otherwise, the hash tells which it is.
+        Directory.CreateDirectory(_folder.Path("elsewhere", "new"));
+        File.Copy(_folder.Path("bundled.safetensors"), _folder.Path("elsewhere", "new", "name.safetensors"));
+        var told = ModelFile.WithLorasOf(new PictureSettings("Easel", text), new LoadOptions { LoraFolder = _folder.Path("elsewhere") });
+        Assert.Equal("a mycat<lora:new/name:0.8>", told.Text.Prompt);
         Assert.Equal(beside.Generate(Plain with { Prompt = $"a mycat<lora:{Lora}:0.8>" }).Images[0].Image.Pixels, drawn.Images[0].Image.Pixels);
         Assert.NotEqual(inside.Generate(Plain with { Prompt = "a mycat" }).Images[0].Image.Pixels,
             inside.Generate(Plain with { Prompt = Words(0) }).Images[0].Image.Pixels);

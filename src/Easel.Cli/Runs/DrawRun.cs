@@ -13,7 +13,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
     private readonly List<string> _saved = [];
 
     /// <summary>The settings inside a picture that is to be made again; null where the command line says what to draw.</summary>
-    public PictureSettings? Again { get; init; }
+    public PictureSettings? Again { get; set; }
 
     /// <exception cref="OperationCanceledException">It was cancelled; pictures finished before are kept.</exception>
     public void Execute()
@@ -25,6 +25,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         request.Validate();
         var path = ModelChoice.Find(settings.Model, shell);
         var options = ModelChoice.Options(settings.Load, shell);
+        if (Again is not null) Again = ModelFile.WithLorasOf(Again, options);
         if (settings.Plan)
         {
             TellPlan(path, options, inputs);

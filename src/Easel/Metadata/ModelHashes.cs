@@ -28,6 +28,18 @@ internal sealed class ModelHashes(string? file)
         return hash;
     }
 
+    /// <summary>The hash by which AUTOMATIC1111's pictures name a LoRA: of a safetensors file's tensors alone, in twelve digits.</summary>
+    /// <param name="stored">The hash that the file itself says it has; null where it says none.</param>
+    public string OfLora(string path, string? stored)
+    {
+        const int Digits = 12;
+        if (stored is { Length: >= Digits }) return stored[..Digits];
+        var isSafe = Path.GetExtension(path).Equals(".safetensors", StringComparison.OrdinalIgnoreCase);
+        var key = KeyOf(new FileInfo(path)) + (isSafe ? "|tensors" : "");
+        if (!_remembered.TryGet(key, out var hash)) _remembered.Set(key, hash = ModelHash.Sha256(path, tensorsOnly: isSafe));
+        return hash[..Digits];
+    }
+
     /// <summary>The hash of a file, where it is remembered; null where it would have to be computed.</summary>
     public string? Known(string model)
     {

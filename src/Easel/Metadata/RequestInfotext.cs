@@ -70,6 +70,8 @@ internal static class RequestInfotext
             Add("Mask hash", image.Request.Mask is { } mask ? Short(mask.Pixels) : null);
             Add("Init image hash", HashOf(init));
         }
+        if (image.LoraHashes.Count > 0)
+            Add("Lora hashes", string.Join(", ", image.LoraHashes.Select(lora => $"{lora.Key.Replace(":", "").Replace(",", "")}: {lora.Value}")));
         AddRun(image, Add);
         Add("Precision", precision?.ShortName());
         Add("Version", $"{Program} {typeof(RequestInfotext).Assembly.GetName().Version?.ToString(3)}");

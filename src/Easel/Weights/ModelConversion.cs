@@ -7,11 +7,17 @@ namespace Easel.Weights;
 internal sealed class ModelConversion : IDisposable
 {
     private readonly IDisposable _owner;
-    private readonly IReadOnlyDictionary<string, string> _metadata;
+    private readonly Dictionary<string, string> _metadata;
     private readonly OrderedDictionary<string, (TensorInfo Info, Slot Slot)> _tensors = [];
+    private readonly Dictionary<string, Func<Tensor, Tensor>> _changes = [];
 
-    private ModelConversion(IDisposable owner, IReadOnlyDictionary<string, string>? metadata = null) =>
-        (_owner, _metadata) = (owner, metadata ?? new Dictionary<string, string>());
+    private ModelConversion(IDisposable owner, string path, IReadOnlyDictionary<string, string>? metadata = null) =>
+        (_owner, Path, _metadata) = (owner, path, new Dictionary<string, string>(metadata ?? new Dictionary<string, string>()));
+
+    public string Path { get; }
+
+    /// <summary>The names that the tensors are to have, and where each lies.</summary>
+    public IEnumerable<(string Name, TensorInfo Info, Slot Slot)> Tensors => _tensors.Select(tensor => (tensor.Key, tensor.Value.Info, tensor.Value.Slot));
 
     /// <summary>Opens a model: a file keeps its names, a folder is given those of the original single file.</summary>
     /// <param name="path">A file of tensors, or a diffusers folder.</param>
@@ -70,10 +76,27 @@ internal sealed class ModelConversion : IDisposable
         && !name.EndsWith(".bias", StringComparison.Ordinal)
         && !((string[])["time_embed.", "label_emb.", "embeddings.", "time_embedding.", "class_embedding."]).Any(name.Contains);
 
+    /// <summary>What a tensor is, and where it lies; null where there is none of that name.</summary>
+    public (TensorInfo Info, Slot Slot)? Find(string name) => _tensors.TryGetValue(name, out var tensor) ? tensor : null;
+
+    /// <summary>Has a tensor changed when its turn comes: it is given as it lies in the file.</summary>
+    public void Change(string name, Func<Tensor, Tensor> change) =>
+        _changes[name] = _changes.TryGetValue(name, out var before) ? value => change(before(value)) : change;
+
+    /// <summary>Puts another tensor in the place of one, as it lies in its file.</summary>
+    public void Replace(string name, Slot slot)
+    {
+        _changes.Remove(name);
+        _tensors[name] = (slot.File.Tensors[slot.Key] with { Shape = _tensors[name].Info.Shape }, slot);
+    }
+
+    /// <summary>Says something in the file's own words.</summary>
+    public void Say(string key, string text) => _metadata[key] = text;
+
     private static ModelConversion OfFile(string path, bool ema)
     {
         var file = TensorFile.Open(path);
-        var conversion = new ModelConversion(file, file.Metadata);
+        var conversion = new ModelConversion(file, path, file.Metadata);
         if (ema && !file.Tensors.Keys.Any(key => key.StartsWith(CheckpointLayout.Averages, StringComparison.Ordinal)))
         {
             file.Dispose();
@@ -92,7 +115,7 @@ internal sealed class ModelConversion : IDisposable
     {
         if (ema) throw new CheckpointException($"{path} holds no averaged (EMA) weights: a diffusers folder has none beside the live ones.");
         var checkpoint = Checkpoint.Open(path);
-        var conversion = new ModelConversion(checkpoint);
+        var conversion = new ModelConversion(checkpoint, path);
         try
         {
             if (checkpoint.Family.TextEncoders.Any(text => text.IsCutByDiffusers))
@@ -127,7 +150,8 @@ internal sealed class ModelConversion : IDisposable
     private Tensor View(string name)
     {
         var (info, slot) = _tensors[name];
-        return slot.View().reshape(info.Shape);
+        var value = slot.View().reshape(info.Shape);
+        return _changes.TryGetValue(name, out var change) ? change(value) : value;
     }
 
     /// <summary>Lone vectors without a part of the model before their name are the training schedule's, in which fp16 would lose what matters.</summary>

@@ -5,6 +5,8 @@ using Easel.Tests.Weights;
 using Easel.Text;
 using Easel.Text.Prompts;
 using Easel.Weights;
+using Easel.Weights.Lora;
+using static TorchSharp.torch;
 
 namespace Easel.Tests.Fuzzing;
 
@@ -19,6 +21,7 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
     public IReadOnlyList<FuzzedReader> All =>
     [
         new("model", _ => _models.Value.Next(), bytes => Mutations.Survives(Written(bytes))),
+        FuzzedReader.Of("adapter", Adapters, (damage, sound) => damage.Bytes(sound), bytes => Merged(Written(bytes))),
         FuzzedReader.Of("picture", Pictures, (damage, sound) => damage.Picture(sound), bytes => ImageFile.Load(new MemoryStream(bytes), "case")),
         FuzzedReader.Of("metadata", Pictures, (damage, sound) => damage.Picture(sound),
             bytes => Told(ImageFile.ReadMetadata(new MemoryStream(bytes), "case"))),
@@ -42,6 +45,8 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
 
     private IReadOnlyList<byte[]> Pictures { get; } = Samples.Pictures(goldens);
 
+    private IReadOnlyList<byte[]> Adapters { get; } = Samples.Adapters(goldens);
+
     private string Written(byte[] bytes)
     {
         File.Delete(_path); // a file written over is flushed to the disk, and a new one is not
@@ -59,6 +64,21 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
             File.WriteAllBytes(Path.Combine(folder, name), text);
         }
         _ = ModelSettings.InFolder(folder);
+    }
+
+    /// <summary>Every change that the file tells of is made, to a parameter that it fits; the words it brings are read.</summary>
+    private static void Merged(string path)
+    {
+        using var scope = NewDisposeScope();
+        using var lora = LoraFile.Open(path);
+        foreach (var layer in lora.Layers)
+        {
+            var shape = layer.Shape.Select(side => side == -1 ? 4 : side).ToArray();
+            if (shape.Aggregate(1.0, (product, side) => product * side) > 1 << 20 || !layer.Fits(shape)) continue;
+            using var parameter = ones(shape);
+            layer.AddTo(parameter, parameter.clone(), 0.5, 2);
+        }
+        foreach (var word in lora.Words) lora.Word(word).Dispose();
     }
 
     private static ImageMetadata Metadata(string parameters) => new(parameters) { Others = [new("Software", "Easel"), new("Artist", "somebody")] };

@@ -1,4 +1,6 @@
 using Easel.Imaging;
+using Easel.Weights.Formats;
+using static TorchSharp.torch;
 
 namespace Easel.Tests.Fuzzing;
 
@@ -124,6 +126,33 @@ internal static class Samples
 
     public static IReadOnlyList<string> PromptWords { get; } =
         ["AND", "BREAK", ":1.2", "0.5", "<lora:", "te=", "&amp;", "&#65286;", "amp;", "Ã", "â€", "\u0301", "Σ", "\u0130", "ﬁ", "\u009D", "don't", "\n#"];
+
+    /// <summary>An adapter of every make, each for one layer, with a word.</summary>
+    public static IReadOnlyList<byte[]> Adapters(string goldens)
+    {
+        using var scope = NewDisposeScope();
+        using var all = TensorFile.Open(Path.Combine(goldens, "lycoris", "adapters.safetensors"));
+        var path = Path.GetTempFileName();
+        try
+        {
+            return
+            [
+                .. all.Tensors.Keys.GroupBy(key => key.Split('/')[0]).Select(make =>
+                {
+                    var layer = make.First()[..(make.First().IndexOf('.') + 1)];
+                    var tensors = make.Where(key => key.StartsWith(layer, StringComparison.Ordinal))
+                        .ToDictionary(key => key[(make.Key.Length + 1)..], all.View);
+                    tensors["bundle_emb.word.emb_params"] = ones(1, 4);
+                    SafeTensorsWriter.Write(path, tensors);
+                    return File.ReadAllBytes(path);
+                }),
+            ];
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
 
     /// <summary>Small pictures of every format, with and without text.</summary>
     public static IReadOnlyList<byte[]> Pictures(string goldens)

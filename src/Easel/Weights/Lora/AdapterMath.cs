@@ -72,7 +72,8 @@ internal static class AdapterMath
     {
         if (parts.Shape("a1") is not { Length: 2 or 4 } a1 || parts.Shape("a2") is not { Length: 2 or 4 } a2
             || LoraShape(parts, "b1", "b2", "bm") is not { } shape) return null;
-        return Elements(a1) == a1[0] * a1[1] && Elements(a2) == a2[0] * a2[1] && a1[0] == a2[1] && a1[1] == a2[0] ? shape : null;
+        var fits = Elements(a1) == a1[0] * a1[1] && Elements(a2) == a2[0] * a2[1] && a1[0] == a2[1] && a1[1] == a2[0];
+        return fits && (a1[0] == shape[1] || a1[1] == shape[1]) ? shape : null;
     }
 
     /// <summary>W · A + B, each a product of two. LyCORIS once had the first and second of each the other way round; which it is the shapes tell.</summary>
@@ -153,6 +154,8 @@ internal static class AdapterMath
         var skew = blocks - blocks.transpose(-1, -2);
         var (bound, norm) = ((v.Parts.Number("alpha") ?? 0) * outputs, skew.norm().item<float>() + 1e-8);
         if (bound > 0 && norm > bound) skew = skew * bound / norm;
+        // A matrix of numbers can always be inverted here.
+        if (!skew.isfinite().all().item<bool>()) throw new CheckpointException($"{v.Parts.File.Path} is damaged: it holds numbers that are none.");
         var one = eye(skew.shape[^1], device: skew.device);
         return (one + skew).matmul(linalg.inv(one - skew));
     }

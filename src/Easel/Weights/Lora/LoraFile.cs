@@ -35,7 +35,7 @@ internal sealed class LoraFile : IDisposable
     public string? Alias => AliasIn(_file);
 
     /// <summary>The hash of its tensors that its trainer wrote into it; null where it says none.</summary>
-    public string? StoredHash => _file.Metadata.GetValueOrDefault("sshs_model_hash");
+    public string? StoredHash => HashIn(_file);
 
     /// <summary>Whether it is nothing but fp32 tensors, without a word of a trainer, as LyCORIS' own tools hand adapters on: it is then merged as these merge,
     /// whose LoHa and LoKr count alpha / rank twice. Everything else, LyCORIS in training included, counts it once.</summary>
@@ -61,6 +61,23 @@ internal sealed class LoraFile : IDisposable
 
     /// <summary>The name that the file of a LoRA was trained under; null where it says none.</summary>
     public static string? AliasIn(TensorFile file) => file.Metadata.GetValueOrDefault("ss_output_name") is { Length: > 0 } name ? name : null;
+
+    /// <summary>The hash of a LoRA's file; null where it is none that can be read.</summary>
+    /// <param name="hash">Makes it, given the one that the file itself says, if it does.</param>
+    public static string? HashOf(string path, Func<string?, string> hash)
+    {
+        try
+        {
+            using var file = TensorFile.Open(path);
+            return hash(HashIn(file));
+        }
+        catch (CheckpointException)
+        {
+            return null;
+        }
+    }
+
+    private static string? HashIn(TensorFile file) => file.Metadata.GetValueOrDefault("sshs_model_hash");
 
     /// <summary>An embedding that it brings along.</summary>
     /// <exception cref="CheckpointException">It is damaged.</exception>

@@ -33,7 +33,7 @@ internal sealed class LoraLayer
     /// <summary>Whether the change can be made to a parameter of that shape.</summary>
     public bool Fits(long[] own)
     {
-        if (Shape.Length == 1 || own.Length == 1) return Shape.SequenceEqual(own);
+        if (Shape.Length == 1 || own.Length == 1) return Shape.SequenceEqual(own) && !_decomposes;
         if (_decomposes && !AdapterMath.LengthsFit(_parts, own)) return false;
         if (Shape.Contains(-1)) return (Shape[0] == -1 || Shape[0] == own[0]) && (Shape[1] == -1 || Shape[1] == own[1]);
         if (Shape[0] != own[0]) return false;

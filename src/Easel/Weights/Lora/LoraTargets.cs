@@ -1,4 +1,5 @@
 using Easel.Models;
+using Easel.Weights.Names;
 
 namespace Easel.Weights.Lora;
 
@@ -36,9 +37,17 @@ internal sealed record LoraTarget(string Description, string Original, bool IsTe
         var value = Slot.View().reshape(Shape);
         if (changes.Count == 0) return value.MoveToOuterDisposeScope();
         value = value.to(ScalarType.Float32, device);
+        Apply(changes, value);
+        return value.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Makes changes to the checkpoint's values.</summary>
+    /// <param name="value">The values in fp32, of <see cref="Shape"/>; written to.</param>
+    public static void Apply(IReadOnlyList<LoraChange> changes, Tensor value)
+    {
+        using var scope = NewDisposeScope();
         var original = changes.Any(change => change.Layer.LooksAtOriginal) ? value.clone() : value;
         foreach (var (layer, scale, rank) in changes) layer.AddTo(value, original, scale, rank);
-        return value.MoveToOuterDisposeScope();
     }
 
     public bool Equals(LoraTarget? other) => ReferenceEquals(this, other);
@@ -52,6 +61,30 @@ internal sealed record LoraTarget(string Description, string Original, bool IsTe
 internal sealed class LoraTargets(IEnumerable<NetworkSlot> slots, string family)
 {
     private readonly IReadOnlyList<Network> _networks = [.. slots.Where(slot => slot.LoraNames is not null).Select(slot => new Network(slot))];
+
+    /// <summary>The parameters of a model that is not loaded; of its networks there are the shapes alone.</summary>
+    public static LoraTargets Of(Checkpoint checkpoint)
+    {
+        var slots = new List<NetworkSlot>
+        {
+            new("UNet", new UNet(checkpoint.UNet), checkpoint.UNetTensors, loraNames: UNetNames.Original(checkpoint.UNet)),
+        };
+        slots.AddRange(checkpoint.Texts.Select(text =>
+            new NetworkSlot("text encoder", new ClipTextModel(text.Config), text.Tensors, loraNames: new NameTable())));
+        return new LoraTargets(slots, checkpoint.Family.Name);
+    }
+
+    /// <summary>Every parameter that has a matrix or a convolution, with the name that kohya-ss/sd-scripts gives its layer.</summary>
+    public IEnumerable<(string Name, LoraTarget Target)> Matrices()
+    {
+        var texts = _networks.Where(network => network.IsText).ToList();
+        return _networks.SelectMany(network =>
+        {
+            var prefix = !network.IsText ? "lora_unet_" : texts.Count == 1 ? "lora_te_" : $"lora_te{texts.IndexOf(network) + 1}_";
+            return network.Own.Where(own => own.Target is { Parameter: "weight", Shape.Length: 2 or 4, Layer: not Models.Embedding })
+                .Select(own => (prefix + own.Name.Replace('.', '_'), own.Target));
+        });
+    }
 
     /// <summary>What some LoRAs change.</summary>
     /// <param name="remarks">Told what does not fit, for a person to read.</param>
@@ -91,7 +124,7 @@ internal sealed class LoraTargets(IEnumerable<NetworkSlot> slots, string family)
                 + $"({string.Join(", ", strangers.Take(3).Select(stranger => stranger.Layer))}{(strangers.Count > 3 ? ", ..." : "")})");
     }
 
-    private string Made(LoraFile lora) => lora.Family is { } other && other != family
+    private string Made(LoraFile lora) => lora.Family is { } other && !family.StartsWith(other, StringComparison.Ordinal)
         ? $"The LoRA {lora.Name} is made for {other}, and this model is {family}"
         : $"The LoRA {lora.Name} is made for another model";
 
@@ -123,6 +156,7 @@ internal sealed class LoraTargets(IEnumerable<NetworkSlot> slots, string family)
                 {
                     if (!slot.Tensors.Slots.TryGetValue($"{name}.{parameter}", out var place)) continue;
                     var target = new LoraTarget($"the {slot.Name}'s {name}", stored, IsText, layer, parameter, place);
+                    Own.Add((name, target));
                     _targets[(name.Replace('.', '_'), parameter)] = target;
                     _targets.TryAdd((stored.Replace('.', '_'), parameter), target);
                 }
@@ -131,6 +165,9 @@ internal sealed class LoraTargets(IEnumerable<NetworkSlot> slots, string family)
 
         /// <summary>Whether it encodes text, which LoRAs tell apart from the rest.</summary>
         public bool IsText { get; }
+
+        /// <summary>All of them, by our own names of their layers.</summary>
+        public List<(string Name, LoraTarget Target)> Own { get; } = [];
 
         public LoraTarget? Find(string layer, string parameter) => _targets.GetValueOrDefault((layer, parameter));
     }
