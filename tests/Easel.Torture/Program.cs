@@ -28,14 +28,14 @@ var root = Directory.CreateTempSubdirectory("easel-torture-").FullName;
 var watch = Stopwatch.StartNew();
 try
 {
-    await new Torture(Path.Combine(root, "kills"), seed).Kills(kills, jobs);
+    await new Ordeal(Path.Combine(root, "kills"), seed).Kills(kills, jobs);
     Console.WriteLine($"{kills} kills over {jobs} jobs: each done once, no file half there; {watch.Elapsed.TotalSeconds:f0} s");
     var small = Directory.CreateDirectory(Path.Combine(root, "small")).FullName;
     if (Run("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", small))
     {
         try
         {
-            await new Torture(small, seed).FullDisk();
+            await new Ordeal(small, seed).FullDisk();
             Console.WriteLine($"a full disk: told, and all goes on when there is room; {watch.Elapsed.TotalSeconds:f0} s");
         }
         finally
@@ -44,7 +44,7 @@ try
         }
     }
     else Console.WriteLine("a full disk: not tried, for no small disk can be mounted here");
-    await new Torture(Path.Combine(root, "flat"), seed).Flat(Math.Max(100, jobs));
+    await new Ordeal(Path.Combine(root, "flat"), seed).Flat(Math.Max(100, jobs));
     return 0;
 }
 catch (InvalidOperationException e)

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using Easel.Cli.Options;
 using Easel.Cli.Terminal;
 
 namespace Easel.Cli.Commands;

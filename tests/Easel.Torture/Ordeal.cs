@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Easel.Imaging;
 using Easel.Server.Storage;
 
@@ -5,7 +6,7 @@ namespace Easel.Torture;
 
 /// <summary>What the server must bear: to be killed at any moment, whatever it does; a clock that jumps; another server over the same folder; a full
 /// disk.</summary>
-internal sealed class Torture(string folder, int seed)
+internal sealed class Ordeal(string folder, int seed)
 {
     private readonly Random _random = new(seed);
     private readonly HashSet<string> _promised = [];
