@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
-using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Text;
 using Easel.Text.Prompts;

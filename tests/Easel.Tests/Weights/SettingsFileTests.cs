@@ -66,12 +66,12 @@ public sealed class SettingsFileTests : IDisposable
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There are no pipes among its files.");
         using (var made = Process.Start("mkfifo", _folder.Path("text_config.json"))) made.WaitForExit();
         Assert.Contains("is a pipe", Assert.Throws<CheckpointException>(() => Read()).Message);
-        Assert.Contains("is a pipe", Assert.Throws<EaselException>(() => Imaging.ImageFile.Load(_folder.Path("text_config.json"))).Message);
+        Assert.Contains("is a pipe", Assert.Throws<EaselException>(() => Easel.Imaging.ImageFile.Load(_folder.Path("text_config.json"))).Message);
         Assert.Contains("is a pipe", Assert.Throws<CheckpointException>(() => ModelFile.Read(_folder.Path("text_config.json"))).Message);
         File.Delete(_folder.Path("text_config.json"));
         File.CreateSymbolicLink(_folder.Path("model.yaml"), "/dev/zero");
         Assert.Contains("is a device", Assert.Throws<CheckpointException>(() => Read()).Message);
-        Assert.Contains("is a device", Assert.Throws<EaselException>(() => Imaging.ImageFile.KindOf(_folder.Path("model.yaml"))).Message);
+        Assert.Contains("is a device", Assert.Throws<EaselException>(() => Easel.Imaging.ImageFile.KindOf(_folder.Path("model.yaml"))).Message);
         File.CreateSymbolicLink(_folder.Path("self.ckpt"), _folder.Path("self.ckpt"));
         Assert.Throws<CheckpointException>(() => ModelFile.Read(_folder.Path("self.ckpt")));
     }
