@@ -2,7 +2,6 @@ using Easel.Models;
 using Easel.Sampling;
 using Easel.Text;
 using Easel.Text.Prompts;
-using Easel.Weights;
 
 namespace Easel.Pipeline;
 
