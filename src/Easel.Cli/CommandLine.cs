@@ -60,6 +60,7 @@ internal static class CommandLine
             ServeCommand.Create(shell),
             HealthCommand.Create(shell),
             GalleryCommand.Create(shell),
+            HintCommand.Create(shell),
             InfoCommand.Create(shell),
             PullCommand.Create(shell),
             ModelsCommand.Create(shell),

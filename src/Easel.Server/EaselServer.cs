@@ -33,6 +33,10 @@ public static class EaselServer
     internal static WebApplication Build(ServerOptions options, IModelSource source, TimeProvider? clock = null)
     {
         options.Validate();
+        options = options with
+        {
+            Load = options.Load with { ControlFolder = options.Load.ControlFolder ?? ModelLibrary.ControlFolderAmong(options.Models) },
+        };
         var pictures = new PictureReader(options.Limits);
         // Neither configuration files nor variables: what the server does is what its command line says.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
@@ -108,6 +112,7 @@ public static class EaselServer
         PicturesApi.Map(app);
         ModelsApi.Map(app);
         SdapiRoutes.Map(app);
+        ControlRoutes.Map(app);
         OpenAiRoutes.Map(app);
         McpRoutes.Map(app);
         PageSetup.Map(app);

@@ -223,6 +223,9 @@ public sealed record GenerationRequest
     /// <summary>A depth map for a depth model, as large as <see cref="InitImage"/>, near is bright; null to have it estimated.</summary>
     public DepthImage? Depth { get; init; }
 
+    /// <summary>Pictures that steer drawing, each through a network of its own: at most <see cref="ControlUnit.Most"/>. None by default.</summary>
+    public IReadOnlyList<ControlUnit> Controls { get; init; } = [];
+
     /// <summary>Noise added to the small picture of an upscaler, 0 to what the model was trained with (350 for the x4 upscaler), at most 1000. Default
     /// 20.</summary>
     public int NoiseLevel { get; init; } = 20;

@@ -32,6 +32,7 @@ public sealed partial class ImageGenerator : IImageGenerator
     private readonly ClipTokenizer _tokenizer = new();
     private readonly EmbeddingFolder _embeddings;
     private readonly LoraShelf _loras;
+    private readonly ControlShelf _controls;
     private readonly MachineSpeed _speed;
     private readonly SemaphoreSlim _turn = new(1, 1);
     private LoadedNetworks _model;
@@ -41,6 +42,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         (_path, _options, _speed, _model) = (path, options, speed, model);
         _embeddings = new EmbeddingFolder(options.EmbeddingFolder);
         _loras = new LoraShelf(options.LoraFolder);
+        _controls = new ControlShelf(options.ControlFolder);
     }
 
     /// <inheritdoc/>
@@ -108,7 +110,10 @@ public sealed partial class ImageGenerator : IImageGenerator
         request.Validate();
         request = Model.Decide(request, _options.LoraFolder).Request;
         var shape = RunShape.Of(request, Family, _model.Noise);
-        var (size, memory) = (ModelSize.Of(_model.Checkpoint), MemoryFor(shape, _model.Format));
+        var controls = _controls.Open(request.Controls, _model.Checkpoint);
+        var size = ModelSize.Of(_model.Checkpoint).With(controls);
+        foreach (var file in controls) file.Dispose();
+        var memory = ModelLoader.MemoryFor(_model, shape, _model.Format, _options.MemoryLimit, size);
         return RunPlanner.Of(request, shape, size, memory, _model.Format, _model.Device, _model.DecodesTiny, _speed);
     }
 
@@ -155,6 +160,7 @@ public sealed partial class ImageGenerator : IImageGenerator
     {
         _model.Dispose();
         _loras.Dispose();
+        _controls.Dispose();
         _embeddings.Dispose();
         NativeRuntime.Trim();
     }
@@ -171,12 +177,14 @@ public sealed partial class ImageGenerator : IImageGenerator
         var asked = request;
         var (canvas, plan, savings) = (run.Canvas, run.Plan, Savings.Of(request.Fast));
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
+        var files = _controls.Use(_model, request.Controls);
         var memory = FitIntoMemory(run, output);
         output.Remark([_model.Checkpoint.Passed, canvas.Remark, _model.KernelRemark, .. plan.Remarks, .. Knobs.NotHonoured(request, Model)]);
 
         var (pace, meter) = (new Pace(), new RunMeter(_speed, _model));
         var conditioning = new Conditioning(_model, _tokenizer, _embeddings);
         using var noise = new RunNoise(request, Family);
+        using var control = ControlRun.For(request, canvas, _model, files, _options, plan.StepCount);
         TaskInputs? drawn = null;
         foreach (var batch in run.Batches)
         {
@@ -205,7 +213,8 @@ public sealed partial class ImageGenerator : IImageGenerator
             // 4. The network with all that stands around it. What costs or saves evaluations is one more link of this chain.
             using var words = _model.NewPromptMemory(request.GuidanceScale);
             using var deep = new DeepFeatures(savings.DeepEvery, savings.OuterBlocks);
-            var network = inputs.Over(loras.Over(deep.Over(words.Over(meter.Over(_model.Predict))), plan.StepCount, uses => _model.SetLoras(uses), () =>
+            var steered = control.Over(meter.Over(_model.Predict));
+            var network = inputs.Over(loras.Over(deep.Over(words.Over(steered)), plan.StepCount, uses => _model.SetLoras(uses), () =>
                 {
                     words.Forget();
                     deep.NextEvaluation(afresh: true);
@@ -247,7 +256,7 @@ public sealed partial class ImageGenerator : IImageGenerator
             Reload(narrower);
             memory = MemoryFor(run, _model.Format);
         }
-        memory.Check(ModelSize.Of(_model.Checkpoint), _model.Format, run.Rows, run.Latent, _model.Device);
+        memory.Check(ModelSize.Of(_model), _model.Format, run.Rows, run.Latent, _model.Device);
         _model.Residency = memory.Residency;
         return memory;
     }
@@ -256,8 +265,10 @@ public sealed partial class ImageGenerator : IImageGenerator
 
     private void Reload(IReadOnlyList<NumberFormat> formats)
     {
-        var (device, prediction) = (_model.Device, _model.Noise.Prediction);
+        var (device, prediction, steering) = (_model.Device, _model.Noise.Prediction, _model.Steering);
         _model.Dispose();
+        foreach (var file in steering) file.Slot.Unload();
         _model = ModelLoader.Load(_path, _options with { Prediction = prediction }, formats, device);
+        _model.Steering = steering;
     }
 }

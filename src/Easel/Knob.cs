@@ -55,6 +55,9 @@ public enum KnobKind
 
     /// <summary>Pixels at four sides.</summary>
     Margins,
+
+    /// <summary>Pictures that steer drawing, each with the network it does so through.</summary>
+    Controls,
 }
 
 /// <summary>Where the value of a knob comes from that nobody turned.</summary>
@@ -122,6 +125,7 @@ public sealed class Knob
             : type == typeof(double) ? KnobKind.Number
             : type == typeof(bool) ? KnobKind.Switch
             : type == typeof(Margins) ? KnobKind.Margins
+            : type == typeof(IReadOnlyList<ControlUnit>) ? KnobKind.Controls
             : type.IsEnum ? KnobKind.Choice
             : type.IsAssignableTo(typeof(IEnumerable<string>)) ? KnobKind.Texts
             : KnobKind.Picture;
@@ -239,7 +243,7 @@ public sealed class Knob
     public InvalidRequestException Refused(string finding) => new(this, finding);
 
     /// <summary>Whether a request has the default.</summary>
-    public bool IsDefault(GenerationRequest request) => Equals(Get(request), Default);
+    public bool IsDefault(GenerationRequest request) => Equals(Get(request), Default) || request is { Controls.Count: 0 } && Kind == KnobKind.Controls;
 
     /// <summary>Reads a value from a text, as the command line and a picture's text have it.</summary>
     /// <param name="text">The text; decimal points, no thousands.</param>
@@ -282,6 +286,7 @@ public sealed class Knob
         KnobKind.Choice => "one of " + string.Join(", ", Choices.Select(choice => choice.Word)),
         KnobKind.Margins => "margins such as left=128,top=64 (left, top, right, bottom or all)",
         KnobKind.Picture => "a picture",
+        KnobKind.Controls => "networks with their pictures",
         _ => "a text",
     }) + string.Concat(NoneWords.Where(word => word.All(char.IsLetter)).Select(word => $" or '{word}'"));
 

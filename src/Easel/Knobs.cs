@@ -186,6 +186,13 @@ public static class Knobs
             Needs = KnobNeeds.DepthModel, Tell = told => told.Request is { InitImage: not null, Depth: not null } ? "given" : null, Take = (r, _) => r,
             Check = r => RequireSameSize(r, nameof(r.Depth), "depth map", r.Depth?.Width, r.Depth?.Height),
         },
+        new(nameof(Request.Controls))
+        {
+            Label = "Control", Noun = "control", Help = "steer by a picture through a ControlNet, T2I-Adapter or IP-Adapter; may be given several times",
+            Flags = ["--control"], ValueName = "NET=PICTURE[,KIND][:STRENGTH][@START-END]", OnPage = false, InfotextKey = ControlInfotext.NameOf(0),
+            Tell = told => told.Request.Controls is [var first, ..] ? ControlInfotext.TextOf(first) : null,
+            Take = (r, text) => r with { Controls = ControlInfotext.Read(text) }, Check = CheckControls,
+        },
         new(nameof(Request.Like))
         {
             Label = "Seeds like", Noun = "kind of noise", Help = "whose noise a seed stands for", Flags = ["--like"], Choices = Likes,
@@ -311,6 +318,20 @@ public static class Knobs
     internal static bool IsOneRun(Request request) => request.IsOneStream || request.FixedCode;
 
     private static bool Always(Request request) => true;
+
+    private static void CheckControls(Request request)
+    {
+        if (request.Controls.Count > ControlUnit.Most)
+            throw new InvalidRequestException(nameof(request.Controls),
+                $"There are {request.Controls.Count} controls; at most {ControlUnit.Most} are possible.");
+        foreach (var unit in request.Controls)
+        {
+            unit.Validate();
+            if (unit.Picture is null && request.InitImage is null)
+                throw new InvalidRequestException(nameof(request.Controls),
+                    $"The control {unit.Name} has no picture to go by: give it one, or an input picture.");
+        }
+    }
 
     private static string? Text(long? number) => number?.ToString(System.Globalization.CultureInfo.InvariantCulture);
 

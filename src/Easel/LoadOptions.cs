@@ -62,6 +62,13 @@ public sealed record LoadOptions
     /// <summary>A folder of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; null for none.</summary>
     public string? LoraFolder { get; init; }
 
+    /// <summary>A folder of networks of control (ControlNets, T2I-Adapters, IP-Adapters), which requests call by name; null for none.</summary>
+    public string? ControlFolder { get; init; }
+
+    /// <summary>A file or folder with CLIP's vision tower, which IP-Adapters look at pictures with; null for the folder image_encoder beside the
+    /// adapter.</summary>
+    public string? ImageEncoder { get; init; }
+
     /// <summary>The families that a model may be of, those with the rarer signs first.</summary>
     internal IReadOnlyList<ModelFamily> Families { get; init; } = ModelFamily.All;
 

@@ -81,6 +81,10 @@ public sealed partial record ModelFile
     /// <param name="folder">The folder; one that does not exist is an empty one.</param>
     public static IReadOnlyList<KeyValuePair<string, string>> EmbeddingsIn(string folder) => NamedFiles.Embeddings(folder).All;
 
+    /// <summary>The networks of control in a folder (<see cref="LoadOptions.ControlFolder"/>): name and path of each, by name.</summary>
+    /// <param name="folder">The folder; one that does not exist is an empty one.</param>
+    public static IReadOnlyList<KeyValuePair<string, string>> ControlsIn(string folder) => NamedFiles.Controls(folder).All;
+
     /// <summary>The formats that <see cref="Convert"/> can store numbers in, by name; all but "fp32", "fp16" and "bf16" are ggml's, which GGUF alone
     /// holds.</summary>
     public static IReadOnlyList<string> WrittenFormats { get; } = [.. ModelConversion.Formats.Select(format => format.Name)];

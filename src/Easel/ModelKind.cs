@@ -24,6 +24,9 @@ public enum ModelKind
     /// <summary>A textual inversion, which prompts call out of <see cref="LoadOptions.EmbeddingFolder"/>.</summary>
     Embedding,
 
+    /// <summary>It steers drawing by a picture (ControlNet, T2I-Adapter, IP-Adapter): <see cref="ControlUnit"/>.</summary>
+    Control,
+
     /// <summary>Easel has no use for it.</summary>
     Other,
 }

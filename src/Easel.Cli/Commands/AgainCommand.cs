@@ -43,6 +43,8 @@ internal static class AgainCommand
                 throw new UsageException($"{file} names a denoising strength: it was made from another picture, which it does not hold; "
                     + "give that one again with -i.");
             }
+            if (settings.Controls.Count == 0 && told.NeedsControlPictures)
+                throw new UsageException($"{file} was steered by pictures that it does not hold; give each network and its picture again with --control.");
             new DrawRun(settings, shell) { Again = told }.Execute();
         });
         return command;

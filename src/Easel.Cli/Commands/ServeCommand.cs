@@ -52,8 +52,9 @@ internal static class ServeCommand
         var open = Flags.Switch("open the page in the browser", "--open", "--autolaunch");
         return new PlainCommand(name, help, new HelpNotes("[flags]", examples),
             [
-                host, port, output, models, draw.Model, draw.Loras, draw.Embeddings, draw.TinyVae, draw.DepthModel, draw.Precision, draw.Device, draw.Threads,
-                draw.LowPriority, token, tokenFile, user, password, cors, names, proxies, unload, steps, images, side, queued, queuedSize, log, open,
+                host, port, output, models, draw.Model, draw.Loras, draw.Embeddings, draw.Controls, draw.ImageEncoder, draw.TinyVae, draw.DepthModel,
+                draw.Precision, draw.Device, draw.Threads, draw.LowPriority, token, tokenFile, user, password, cors, names, proxies, unload, steps, images,
+                side, queued, queuedSize, log, open,
             ], parsed =>
         {
             var limits = new ServerLimits(); // not before: it is in the server's assembly

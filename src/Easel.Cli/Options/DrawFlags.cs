@@ -29,6 +29,10 @@ internal sealed class DrawFlags
         "--lora-dir", "--lora-model-dir");
     public readonly Option<string?> Embeddings = Flags.Text("DIR", "textual inversions, called by name (default $EASEL_EMBEDDINGS)",
         "--embeddings-dir", "--embd-dir");
+    public readonly Option<string?> Controls = Flags.Text("DIR", "ControlNets and the like, called by name (default $EASEL_CONTROLS)",
+        "--control-dir", "--controlnet-dir");
+    public readonly Option<string?> ImageEncoder = Flags.Text("FILE", "CLIP's vision tower, for IP-Adapters (default: image_encoder beside them)",
+        "--image-encoder");
     public readonly Option<bool> Ema = Flags.Switch("run the averaged (EMA) weights where the file holds both", "--ema");
     public readonly Option<PredictionType?> Prediction = Flags.Choice("what the UNet predicts, where Easel mistakes it",
         [("eps epsilon", PredictionType.Epsilon), ("v v-prediction", PredictionType.V)], "--prediction");
@@ -86,6 +90,8 @@ internal sealed class DrawFlags
         EmbeddingFolder = parsed.GetValue(Embeddings),
         Threads = parsed.GetValue(Threads),
         LowPriority = parsed.GetValue(LowPriority),
+        ControlFolder = parsed.GetValue(Controls),
+        ImageEncoder = parsed.GetValue(ImageEncoder),
     };
 
     /// <summary>The number format that is asked for; null where none is.</summary>
@@ -103,7 +109,8 @@ internal sealed class DrawFlags
     public IReadOnlyList<FlagGroup> Groups =>
     [
         new("What to draw", [.. Of("Prompts", "NegativePrompt"), FromFile, Repeat, .. Of("Literal", "ClipSkip")]),
-        new("Model", Model, TextEncoder, Vae, TinyVae, DepthModel, Loras, Embeddings, Precision, Device, Threads, LowPriority, Prediction, Ema, Config),
+        new("Model", Model, TextEncoder, Vae, TinyVae, DepthModel, Loras, Embeddings, Controls, ImageEncoder, Precision, Device, Threads, LowPriority,
+            Prediction, Ema, Config),
         new("How", [.. Rest(KnobNeeds.Nothing), Count]),
         new("From a picture", [.. Of("InitImage"), .. Rest(KnobNeeds.Picture, KnobNeeds.Mask, KnobNeeds.DepthModel, KnobNeeds.Upscaler)]),
         new("Files", [Output, OutputFolder, Force, Format, Quality, Grid, .. Of("Watermark"), NoMetadata]),

@@ -19,6 +19,7 @@ internal sealed record DrawSettings(ParseResult Parsed, DrawFlags Flags)
     public string? Init => Pictures.GetValueOrDefault(nameof(GenerationRequest.InitImage));
     public string? Mask => Pictures.GetValueOrDefault(nameof(GenerationRequest.Mask));
     public string? Depth => Pictures.GetValueOrDefault(nameof(GenerationRequest.Depth));
+    public IReadOnlyList<ControlFlag> Controls { get; init; } = []; // the networks that steer, with the files of their pictures
     public Margins? Extend => Of<Margins>(nameof(GenerationRequest.Extend)) ?? Extended;
 
     /// <summary>The margins of a picture that is made again.</summary>
@@ -69,6 +70,8 @@ internal sealed record DrawSettings(ParseResult Parsed, DrawFlags Flags)
             IsOptimized = optimized,
             Turned = turned,
             Pictures = pictures,
+            Controls = [.. (parsed.GetValue((Option<string[]?>)flags.Knobs[Easel.Knobs.Find(nameof(GenerationRequest.Controls))!]) ?? [])
+                .Select(ControlFlag.Parse)],
             Notes = [.. ScriptFlags.Notes(parsed, flags)],
         }.With(words);
     }
@@ -114,7 +117,7 @@ internal sealed record DrawSettings(ParseResult Parsed, DrawFlags Flags)
         if (parsed.GetValue(flags.DpmSolver)) turned[nameof(GenerationRequest.Sampler)] = "dpm_solver";
         foreach (var (knob, option) in flags.Knobs)
         {
-            if (parsed.GetResult(option) is not { Implicit: false }) continue;
+            if (parsed.GetResult(option) is not { Implicit: false } || knob.Kind == KnobKind.Controls) continue;
             if (knob.Kind == KnobKind.Picture) pictures[knob.Property] = parsed.GetValue((Option<string?>)option)!;
             else turned[knob.Property] = option switch
             {

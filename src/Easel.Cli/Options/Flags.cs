@@ -44,6 +44,7 @@ internal static class Flags
         var help = knob.Help + DefaultOf(knob);
         if (knob.CanBeTakenBack) return Toggle(help, names);
         if (knob.Kind == KnobKind.Switch) return Switch(help, names);
+        if (knob.Kind == KnobKind.Controls) return Texts(ControlFlag.Form, help, names);
         if (knob.Kind == KnobKind.Picture) return Text(knob.ValueName, help, names);
         var words = knob.Choices.Select(choice => choice.Word).ToArray();
         var option = Valued(words.Length > 0 ? string.Join('|', words) : knob.ValueName, help, names, text => knob.TryParse(text, out var value)

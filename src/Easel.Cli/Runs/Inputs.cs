@@ -7,11 +7,19 @@ namespace Easel.Cli.Runs;
 /// <param name="Prompts">The prompts of <c>--from-file</c>; null without it.</param>
 internal sealed record Inputs(IReadOnlyList<string>? Prompts, RgbImage? Picture, GrayImage? Mask, DepthImage? Depth)
 {
+    /// <summary>The networks that steer, with their pictures.</summary>
+    public IReadOnlyList<ControlUnit> Controls { get; init; } = [];
+
     /// <summary>What a person should be told of the files.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <exception cref="UsageException">A file is missing or is not what it should be, or the command wants one more.</exception>
-    public static Inputs Load(DrawSettings settings, TextReader standardInput)
+    public static Inputs Load(DrawSettings settings, TextReader standardInput) => Others(settings, standardInput) with
+    {
+        Controls = [.. settings.Controls.Select(flag => flag.Unit with { Picture = flag.Picture is { } file ? Read(() => ImageFile.Load(file)) : null })],
+    };
+
+    private static Inputs Others(DrawSettings settings, TextReader standardInput)
     {
         if (settings.Init is null) Demand(settings);
         var literally = settings.IsScript || settings.Of<bool>(nameof(GenerationRequest.Literal));

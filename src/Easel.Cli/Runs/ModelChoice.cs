@@ -43,9 +43,11 @@ internal static class ModelChoice
         Existing(asked.Vae, "autoencoder");
         Existing(asked.TinyVae, "tiny autoencoder");
         Existing(asked.DepthModel, "depth estimator");
+        Existing(asked.ImageEncoder, "vision tower");
         var options = asked with
         {
             LoraFolder = Folder(asked.LoraFolder, "EASEL_LORAS", shell),
+            ControlFolder = Folder(asked.ControlFolder, "EASEL_CONTROLS", shell),
             EmbeddingFolder = Folder(asked.EmbeddingFolder, "EASEL_EMBEDDINGS", shell),
             CacheFolder = CacheFolder(shell),
         };

@@ -23,6 +23,7 @@ internal static class RequestBuilder
     public static GenerationRequest Turned(GenerationRequest request, DrawSettings settings, Inputs inputs)
     {
         foreach (var (property, value) in settings.Turned) request = Knobs.Find(property)!.Set(request, value);
+        if (inputs.Controls.Count > 0) request = request with { Controls = inputs.Controls };
         return request with { InitImage = inputs.Picture, Mask = inputs.Mask, Depth = inputs.Depth };
     }
 

@@ -10,7 +10,7 @@ internal static class ModelsApi
     {
         var api = app.MapGroup("/api").WithTags("Models");
         api.MapGet("/models", (ModelLibrary library, HttpContext context) => ListOf(library, context))
-            .WithSummary("The models, LoRAs and embeddings in the folders");
+            .WithSummary("The models, LoRAs, embeddings and networks of control in the folders");
         api.MapPost("/models/refresh", (ModelLibrary library, HttpContext context) =>
         {
             library.Refresh();
@@ -24,7 +24,10 @@ internal static class ModelsApi
     }
 
     private static ModelList ListOf(ModelLibrary library, HttpContext context) => new(library.Default?.Name,
-        Caller.MaySeePaths(context) ? library.Entries : [.. library.Entries.Select(entry => entry.WithoutPath())], library.Loras, library.Embeddings);
+        Caller.MaySeePaths(context) ? library.Entries : [.. library.Entries.Select(entry => entry.WithoutPath())], library.Loras, library.Embeddings)
+    {
+        Controls = [.. library.Controls.Select(file => file.Key)],
+    };
 }
 
 /// <summary>The models there are.</summary>
@@ -32,7 +35,11 @@ internal static class ModelsApi
 /// <param name="Models">All files in the folders, the usable ones first.</param>
 /// <param name="Loras">What a prompt can call as <c>&lt;lora:name:0.8&gt;</c>.</param>
 /// <param name="Embeddings">What a prompt can call by name.</param>
-public sealed record ModelList(string? Default, IReadOnlyList<ModelEntry> Models, IReadOnlyList<string> Loras, IReadOnlyList<string> Embeddings);
+public sealed record ModelList(string? Default, IReadOnlyList<ModelEntry> Models, IReadOnlyList<string> Loras, IReadOnlyList<string> Embeddings)
+{
+    /// <summary>The networks of control that a request can name.</summary>
+    public IReadOnlyList<string> Controls { get; init; } = [];
+}
 
 /// <summary>A sampler or a schedule.</summary>
 /// <param name="Name">The name in requests.</param>

@@ -64,7 +64,7 @@ public sealed record Job
     /// <summary>What was asked for, less the input pictures (<see cref="Inputs"/>), with the seed filled in.</summary>
     public required JobRequest Request { get; init; }
 
-    /// <summary>Which input pictures are kept with it: "init", "mask", "depth".</summary>
+    /// <summary>Which input pictures are kept with it: "init", "mask", "depth", "control0", "control1", ...</summary>
     public IReadOnlyList<string> Inputs { get; init; } = [];
 
     /// <summary>Who asked: a user, or an address where there are no users. Queue limits and turns go by it.</summary>

@@ -15,6 +15,8 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
             throw Knobs.Find(nameof(job.Request.Steps))!.Refused($"is {steps}; this server allows {limits.Steps}.");
         job.Request.Validate();
         if (job.Request.InitImage is { } init) Most(nameof(job.Request.InitImage), "number of pixels of the input picture", Area(init), limits.InputPixels);
+        foreach (var unit in job.Request.Controls)
+            if (unit.Picture is { } hint) Most(nameof(job.Request.Controls), "number of pixels of a control's picture", Area(hint), limits.InputPixels);
         return job.Task == JobTask.Enlarge ? Enlargement(job) : Drawing(job);
     }
 
@@ -30,6 +32,7 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
     {
         var (model, request) = (library.Checkpoint(job.Model), job.Request);
         if (job.Vae is { } vae) _ = library.Vae(vae);
+        request = request with { Controls = [.. request.Controls.Select(unit => unit with { Network = library.Control(unit.Network) })] };
         if (job.Scale is not null) throw Refused("Scale", "A scale goes with the task \"enlarge\"; what is drawn has a width and a height.");
         Most(nameof(request.BatchCount), "number of pictures", PicturesOf(job), limits.Images);
         if (model.Model is { Enlarges: > 1 and var enlarges })

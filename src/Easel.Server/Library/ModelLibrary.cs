@@ -41,6 +41,16 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
     /// <summary>The textual inversions that prompts can call by name.</summary>
     public IReadOnlyList<string> Embeddings => options.Load.EmbeddingFolder is { } folder ? [.. ModelFile.EmbeddingsIn(folder).Select(file => file.Key)] : [];
 
+    /// <summary>The networks that steer drawing, by name.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Controls => options.Load.ControlFolder is { } folder ? ModelFile.ControlsIn(folder) : [];
+
+    /// <summary>The folder of networks that steer drawing where none is named: one called ControlNet in or beside a folder of models; null where there is
+    /// none.</summary>
+    public static string? ControlFolderAmong(IEnumerable<string> models) => models.Select(Path.GetFullPath)
+        .SelectMany(folder => (string?[])[folder, Path.GetDirectoryName(folder)]).OfType<string>().Where(Directory.Exists)
+        .SelectMany(folder => Directory.EnumerateDirectories(folder, "*", new EnumerationOptions { IgnoreInaccessible = true }))
+        .FirstOrDefault(folder => Path.GetFileName(folder).Equals("ControlNet", StringComparison.OrdinalIgnoreCase));
+
     /// <summary>Reads the folders again; files that did not change are not opened again.</summary>
     public IReadOnlyList<ModelEntry> Refresh()
     {
@@ -92,6 +102,23 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
 
     /// <summary>The autoencoder of a request.</summary>
     public ModelEntry Vae(string name) => Fresh(() => Find(name, ModelUse.Vae)) ?? throw Missing("autoencoder", name, ModelUse.Vae);
+
+    /// <summary>The name of a network that steers drawing, by its name, its file's name, or the extension's title of it ("name [hash]").</summary>
+    /// <exception cref="ServerException">There is none of that name (422).</exception>
+    public string Control(string name)
+    {
+        var bare = name.LastIndexOf(" [", StringComparison.Ordinal) is > 0 and var bracket && name.EndsWith(']') ? name[..bracket] : name;
+        var known = Controls;
+        foreach (var (own, path) in known)
+            if (Same(own, name) || Same(own, bare) || Same(Path.GetFileName(path), name)) return own;
+        var names = known.Select(file => file.Key).Take(20).ToList();
+        throw ServerException.Refused(names.Count == 0
+            ? $"There is no network of control \"{name}\", and no other either: start the server with --control-dir, "
+                + "or make a folder ControlNet among the models."
+            : $"There is no network of control \"{name}\"; there are {string.Join(", ", names)}.");
+
+        static bool Same(string a, string b) => a.Equals(b, StringComparison.OrdinalIgnoreCase);
+    }
 
     /// <summary>What is not known may have been put into a folder since they were read.</summary>
     private ModelEntry? Fresh(Func<ModelEntry?> find)

@@ -24,6 +24,7 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     public PageSettings Settings { get; private set; } = new();
 
     public InputPicture? Input { get; private set; } // the picture to begin from; null for none
+    public IReadOnlyList<ControlUnit> Controls { get; set; } = []; // what steers beside the prompt
     public Margins Extend { get; set; } = new(); // pixels to add around it
     public Exception? Refusal { get; private set; } // what the last try to draw came to, where it was refused
 
@@ -204,6 +205,7 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
         var size = Size;
         var turned = Knobs.All.Where(knob => !Applies(knob)).Aggregate(Settings.Request, (rest, knob) => knob.Set(rest, knob.Default));
         var request = turned with { Prompts = Settings.Prompts, NegativePrompt = Settings.NegativePrompt.Trim(), Width = size?.Width, Height = size?.Height };
+        request = request with { Controls = Controls };
         if (Input is { } input) request = WithInput(request, input, mask);
         return new JobRequest { Model = Model?.Name ?? Settings.Model, Vae = Settings.Vae, Request = request };
     }

@@ -63,6 +63,7 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server, Pi
             ClipSkip = request.ClipSkip != DrawingBody.Silent.ClipSkip ? request.ClipSkip : options.ClipSkip(overrides),
             Like = options.Noise(overrides),
             Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32),
+            Controls = ControlScript.Units(body, pictures),
         };
         try
         {
@@ -102,7 +103,8 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server, Pi
             throw Refused($"There is no prompt style \"{style}\" here; /sdapi/v1/prompt-styles lists those there are.");
         if (body.ScriptName is { Length: > 0 } script and not "None") throw Refused($"Script '{script}' not found: Easel has no scripts.");
         // Some clients always name a script and give it nothing to do.
-        var scripts = body.AlwaysonScripts.Where(named => named.Value is not JsonObject script || script["args"] is not JsonArray { Count: 0 });
+        var scripts = body.AlwaysonScripts.Where(named => !ControlScript.Is(named.Key))
+            .Where(named => named.Value is not JsonObject script || script["args"] is not JsonArray { Count: 0 });
         if (scripts.FirstOrDefault().Key is { } always) throw Refused($"always on script {always} not found: Easel has no scripts.");
         if (!string.IsNullOrEmpty(body.Infotext))
             throw Refused("Easel does not take settings from infotext; png-info reads it, and its values can be sent one by one.");

@@ -7,7 +7,7 @@ using Easel.Server.Storage;
 namespace Easel.Server.Sdapi;
 
 /// <summary>What is sent for finished pictures.</summary>
-internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gallery gallery)
+internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gallery gallery, ServerOptions server)
 {
     /// <summary>The answer to txt2img and img2img.</summary>
     public IResult Of(DrawingBody body, IReadOnlyList<JobRequest> requests, IReadOnlyList<Job> jobs, DateTimeOffset started)
@@ -16,11 +16,17 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         var overrides = DrawingJobs.Overrides(body);
         return SdapiJson.Answer(new
         {
-            images = body.SendImages ? pictures.Select(picture => Encode(gallery.Read(picture.Id), overrides)).ToList() : [],
+            images = body.SendImages ? pictures.Select(picture => Encode(gallery.Read(picture.Id), overrides)).Concat(Hints(body, requests, pictures)).ToList()
+                : [],
             parameters = Parameters(body, requests[0]),
             info = JsonSerializer.Serialize(Info(body, requests, jobs, pictures, started), SdapiJson.Options),
         });
     }
+
+    /// <summary>The hints that units of ControlNets were given, which follow the pictures.</summary>
+    private IEnumerable<string> Hints(DrawingBody body, IReadOnlyList<JobRequest> requests, List<Picture> pictures) => pictures is not [var first, ..] ? []
+        : ControlScript.Maps(body, requests[0].Request, first.Width, first.Height, server.Load.DepthModel)
+            .Select(hint => Encode(ImageFile.Encode(hint, ImageFormat.Png), DrawingJobs.Overrides(body)));
 
     /// <summary>A PNG as base64 in the format that the settings name.</summary>
     public string Encode(byte[] png, JsonObject overrides)

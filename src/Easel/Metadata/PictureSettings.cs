@@ -59,6 +59,9 @@ public sealed record PictureSettings(string Program, Infotext Text)
         return OnProcessor.Contains(Program) && Text["RNG"] is null ? request with { Like = NoiseLike.PerPicture } : request;
     }
 
+    /// <summary>Whether a network of control steered the picture by a picture of its own, which its text does not hold.</summary>
+    public bool NeedsControlPictures => ControlInfotext.HadOwnPicture(Text);
+
     /// <summary>The number format that the picture was drawn in; null where it does not tell.</summary>
     public Precision? Precision => RequestInfotext.PrecisionOf(Text);
 

@@ -32,8 +32,8 @@ internal static class RequestInfotext
     [
         "Model", "Model hash", "VAE", "VAE hash", "Version", "Precision", "Sized by", "Init image hash", "Mask hash", "Like", "Batch size", "Batch pos",
             "Batch number", "Prompts",
-        "Lora hashes", "TI hashes", "Hashes", "User", "App", "Operations", "Backend", "Pipeline", "Created Date", "Time taken", "Raw prompt",
-        "Raw negative prompt", "Template", "Negative Template", "Job ID",
+        .. ControlInfotext.Names.Skip(1), "Lora hashes", "TI hashes", "Hashes", "User", "App", "Operations", "Backend", "Pipeline", "Created Date",
+        "Time taken", "Raw prompt", "Raw negative prompt", "Template", "Negative Template", "Job ID",
     ];
 
     /// <summary>Names with the one value that says what is done here anyhow.</summary>
@@ -64,6 +64,8 @@ internal static class RequestInfotext
             Add("Model", model);
             Add("VAE", vae);
         }
+        foreach (var (unit, i) in image.Request.Controls.Select((unit, i) => (unit, i)).Skip(1))
+            Add(ControlInfotext.NameOf(i), ControlInfotext.TextOf(unit));
         if (image.Request.InitImage is { } init)
         {
             if (told.Asked is { Width: null, Height: null }) Add("Sized by", "input");

@@ -9,10 +9,13 @@ internal sealed class Attention : Module<Tensor, ContextKeys?, Tensor>
     private readonly Linear to_q, to_k, to_v;
     private readonly ModuleList<Linear> to_out;
 
+    /// <summary>Width of queries, keys and values.</summary>
+    public long Width { get; }
+
     /// <summary>Creates the layer: queries of width <paramref name="channels"/>, keys and values of width <paramref name="contextWidth"/>.</summary>
     public Attention(long channels, long contextWidth, long heads) : base(nameof(Attention))
     {
-        _heads = heads;
+        (Width, _heads) = (channels, heads);
         to_q = new Linear(channels, channels, hasBias: false);
         to_k = new Linear(contextWidth, channels, hasBias: false);
         to_v = new Linear(contextWidth, channels, hasBias: false);
@@ -36,8 +39,13 @@ internal sealed class Attention : Module<Tensor, ContextKeys?, Tensor>
     private Tensor Attend(Tensor x, ContextKeys? context)
     {
         var (keys, values) = context?.Of(this, KeysAndValues) ?? KeysAndValues(x);
-        return MultiHead(to_q.call(x), keys, values, _heads, fast: to_q.IsPacked);
+        var queries = to_q.call(x);
+        var attended = Attend(queries, keys, values);
+        foreach (var picture in context?.Pictures ?? []) attended = picture.AddTo(attended, queries, this, context!, Attend);
+        return attended;
     }
+
+    private Tensor Attend(Tensor queries, Tensor keys, Tensor values) => MultiHead(queries, keys, values, _heads, fast: to_q.IsPacked);
 
     private (Tensor Keys, Tensor Values) KeysAndValues(Tensor x) => (to_k.call(x), to_v.call(x));
 

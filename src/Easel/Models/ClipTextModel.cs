@@ -37,6 +37,9 @@ internal sealed record ClipTextConfig
     /// that are stored.</summary>
     public int? UsedLayers { get; init; }
 
+    /// <summary>Whether a token attends to those behind it too, as in the picture half of CLIP.</summary>
+    public bool SeesAhead { get; init; }
+
     /// <summary>Whether the final norm follows the last layer that is used.</summary>
     public bool HasFinalNorm { get; init; } = true;
 
@@ -180,15 +183,16 @@ internal sealed class TextEncoderLayer : Module<Tensor, Tensor>
     }
 }
 
-/// <summary>Attention of each token to itself and those before it.</summary>
+/// <summary>Attention of each token to itself and those before it, or to all.</summary>
 internal sealed class TextAttention : Module<Tensor, Tensor>
 {
     private readonly long _heads;
+    private readonly bool _causal;
     private readonly Linear q_proj, k_proj, v_proj, out_proj;
 
     public TextAttention(ClipTextConfig config) : base(nameof(TextAttention))
     {
-        _heads = config.Heads;
+        (_heads, _causal) = (config.Heads, !config.SeesAhead);
         q_proj = new Linear(config.Width, config.Width);
         k_proj = new Linear(config.Width, config.Width);
         v_proj = new Linear(config.Width, config.Width);
@@ -199,7 +203,7 @@ internal sealed class TextAttention : Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        var attended = Attention.MultiHead(q_proj.call(x), k_proj.call(x), v_proj.call(x), _heads, causal: true);
+        var attended = Attention.MultiHead(q_proj.call(x), k_proj.call(x), v_proj.call(x), _heads, causal: _causal);
         return out_proj.call(attended).MoveToOuterDisposeScope();
     }
 }

@@ -77,15 +77,31 @@ internal sealed class Linear : Layer
     /// <param name="parts">Equal parts of the outputs that are asked for one by one: 2 for a gated unit.</param>
     public Linear(long inputs, long outputs, bool hasBias = true, int parts = 1) : base(nameof(Linear))
     {
-        _parts = parts;
+        (_parts, Inputs) = (parts, inputs);
         weight = Shaped(outputs, inputs);
         bias = hasBias ? Shaped(outputs) : null;
         RegisterComponents();
     }
 
+    /// <summary>Width of what it is given.</summary>
+    internal long Inputs { get; }
+
     internal bool IsPacked => _packed is not null;
 
+    /// <summary>What is done to what the layer is given, where another network steers it; null for nothing.</summary>
+    internal Func<Tensor, Tensor>? Before { get; set; }
+
     public override Tensor forward(Tensor x)
+    {
+        if (Before is { } before)
+        {
+            using var steered = before(x);
+            return Product(steered);
+        }
+        return Product(x);
+    }
+
+    private Tensor Product(Tensor x)
     {
         if (_packed is [var packed]) return OneDnn.Linear(x, packed, bias);
         using var scope = NewDisposeScope();

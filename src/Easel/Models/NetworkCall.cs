@@ -1,3 +1,4 @@
+using Easel.Models.Control;
 using Easel.Sampling;
 
 namespace Easel.Models;
@@ -18,6 +19,9 @@ internal sealed record NetworkCall(Tensor X, double Timestep, Evaluation At, IRe
 
     /// <summary>Where features of the network's deep part are reused; null where everything is computed.</summary>
     public DeepRows? Deep { get; init; }
+
+    /// <summary>What other networks add to the network on its way; null for nothing.</summary>
+    public ControlSignals? Control { get; init; }
 
     /// <summary>The rows of a tensor that holds one for each picture of the batch.</summary>
     public Tensor RowsOf(Tensor pictures)

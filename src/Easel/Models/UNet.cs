@@ -1,3 +1,5 @@
+using Easel.Models.Control;
+
 namespace Easel.Models;
 
 /// <summary>The transformers of one resolution level.</summary>
@@ -101,6 +103,11 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
 
     public UNetConfig Config { get; }
 
+    /// <summary>The attentions to the prompt, in the order in which adapters number them: the way down, the way up, the middle.</summary>
+    public IReadOnlyList<Attention> CrossAttentions => [.. new Module?[] { down_blocks, up_blocks, mid_block }.OfType<Module>()
+        .SelectMany(part => part.named_modules()).Where(inner => inner.name.EndsWith("attn2", StringComparison.Ordinal))
+        .Select(inner => (Attention)inner.module)];
+
     /// <summary>Predicts.</summary>
     /// <param name="x">[n, <see cref="UNetConfig.InChannels"/>, h, w]: the noisy latent, with what the model was trained to see beside it.</param>
     /// <param name="timesteps">[n], fp32, 0 to 999, fractions allowed.</param>
@@ -113,7 +120,8 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
     }
 
     /// <summary>Predicts, reusing features of the deep part where <paramref name="deep"/> has them; null computes everything.</summary>
-    internal Tensor Predict(Tensor x, Tensor timesteps, ContextKeys context, Tensor? labels, DeepRows? deep)
+    /// <param name="control">What other networks add on the way; null for nothing.</param>
+    internal Tensor Predict(Tensor x, Tensor timesteps, ContextKeys context, Tensor? labels, DeepRows? deep, ControlSignals? control = null)
     {
         using var scope = NewDisposeScope();
         var sinusoids = TimestepEmbedding.Sinusoids(timesteps, _embeddingWidth).to(x.dtype);
@@ -123,7 +131,9 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         time = functional.silu(time); // every block begins with it
 
         var h = conv_in.call(x.ChannelsLast());
-        var skips = new SkipConnections();
+        var skips = new SkipConnections(control);
+        context.Pictures = control?.Pictures ?? [];
+        using var steered = control?.SteerLayers();
         skips.Push(h);
         if (deep is not null)
         {
@@ -131,8 +141,7 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         }
         else
         {
-            foreach (var block in down_blocks) h = block.Forward(h, time, context, skips);
-            if (mid_block is not null) h = mid_block.call(h, time, context);
+            h = DownAndMiddle(h, time, context, skips);
             foreach (var block in up_blocks)
             {
                 using var coarser = h;
@@ -151,15 +160,22 @@ internal sealed class UNet : Module<Tensor, Tensor, Tensor, Tensor?, Tensor>
         var (finest, first) = (up_blocks[^1], Config.BlocksPerLevel - outer);
         if (deep.Find() is { } kept)
         {
-            down_blocks[0].Forward(h, time, context, skips, outer);
+            down_blocks[0].Forward(h, time, context, skips, outer, skips.Control?.Level(0));
             return finest.Forward(kept, time, context, skips, first..);
         }
-        foreach (var block in down_blocks) h = block.Forward(h, time, context, skips);
-        if (mid_block is not null) h = mid_block.call(h, time, context);
+        h = DownAndMiddle(h, time, context, skips);
         foreach (var block in up_blocks.SkipLast(1)) h = block.Forward(h, time, context, skips);
         if (first > 0) h = finest.Forward(h, time, context, skips, ..first);
         deep.Keep(h);
         return finest.Forward(h, time, context, skips, first..);
+    }
+
+    private Tensor DownAndMiddle(Tensor h, Tensor time, ContextKeys context, SkipConnections skips)
+    {
+        for (var level = 0; level < down_blocks.Count; level++) h = down_blocks[level].Forward(h, time, context, skips, added: skips.Control?.Level(level));
+        if (mid_block is null) return h;
+        h = mid_block.call(h, time, context);
+        return skips.Control?.AddToMiddle(h, down_blocks.Count) ?? h;
     }
 }
 
@@ -213,9 +229,12 @@ internal sealed class TimestepEmbedding : Module<Tensor, Tensor>
 }
 
 /// <summary>What the way down lays by for the way up, the last first.</summary>
-internal sealed class SkipConnections
+/// <param name="control">What other networks add to it; null for nothing.</param>
+internal sealed class SkipConnections(ControlSignals? control = null)
 {
     private readonly Stack<Tensor> _tensors = new();
+
+    public ControlSignals? Control => control;
 
     /// <summary>Height and width of the next.</summary>
     public long[] NextSize => _tensors.Peek().shape[2..];
@@ -227,7 +246,12 @@ internal sealed class SkipConnections
     }
 
     /// <summary>The next, which is the caller's to let go.</summary>
-    public Tensor Pop() => _tensors.Pop();
+    public Tensor Pop()
+    {
+        var skip = _tensors.Pop();
+        if (control is not { Skips.Count: > 0 }) return skip;
+        using (skip) return ControlSignals.Added(skip, control.Skips[_tensors.Count]);
+    }
 }
 
 /// <summary>One resolution level on the way down. Every output is also laid on the stack of skip connections.</summary>
@@ -251,7 +275,9 @@ internal sealed class DownBlock : Module
     }
 
     /// <param name="blocks">How many of the blocks run, and nothing behind them; null for the whole level.</param>
-    public Tensor Forward(Tensor h, Tensor time, ContextKeys context, SkipConnections skips, int? blocks = null)
+    /// <param name="added">An adapter's feature, added to what the level's last block gives, or, of a level without transformers, to what the level gives;
+    /// null for nothing.</param>
+    public Tensor Forward(Tensor h, Tensor time, ContextKeys context, SkipConnections skips, int? blocks = null, Tensor? added = null)
     {
         for (var i = 0; i < (blocks ?? resnets.Count); i++)
         {
@@ -261,11 +287,23 @@ internal sealed class DownBlock : Module
                 using var convolved = h;
                 h = attentions[i].call(convolved, context);
             }
+            if (i == resnets.Count - 1 && (attentions.Count > 0 || downsamplers.Count == 0)) h = With(added, h);
             skips.Push(h);
         }
         if (blocks is not null) return h;
-        foreach (var downsampler in downsamplers) skips.Push(h = downsampler.call(h));
+        foreach (var downsampler in downsamplers)
+        {
+            h = downsampler.call(h);
+            if (attentions.Count == 0) h = With(added, h);
+            skips.Push(h);
+        }
         return h;
+
+        static Tensor With(Tensor? added, Tensor h)
+        {
+            if (added is null) return h;
+            using (h) return ControlSignals.Added(h, added);
+        }
     }
 }
 

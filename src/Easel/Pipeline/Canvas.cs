@@ -42,6 +42,10 @@ internal sealed class Canvas
         return mask is null ? Whole(request, family, picture) : Masked(request, family, picture, mask);
     }
 
+    /// <summary>Of a picture that goes with the whole input picture, the part that goes with what is drawn of it.</summary>
+    public RgbImage Beside(RgbImage whole) => _original is { } original && (_region.Width, _region.Height) != (original.Width, original.Height)
+        ? Resampling.Fit(whole, original.Width, original.Height, ImageFit.Crop).Crop(_region) : whole;
+
     /// <summary>What was drawn, laid into the original where there is one.</summary>
     public RgbImage Finish(RgbImage drawn)
     {

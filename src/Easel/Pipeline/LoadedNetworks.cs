@@ -1,6 +1,7 @@
 using Easel.Imaging;
 using Easel.Kernels;
 using Easel.Models;
+using Easel.Models.Control;
 using Easel.Runtime;
 using Easel.Sampling;
 using Easel.Weights;
@@ -105,7 +106,12 @@ internal sealed class LoadedNetworks : IDisposable
     }
 
     /// <summary>Weights that are in memory.</summary>
-    public long ValuesInMemory => _slots.Where(slot => slot.IsInMemory).Sum(slot => slot.Values);
+    public long ValuesInMemory => All.Where(slot => slot.IsInMemory).Sum(slot => slot.Values);
+
+    /// <summary>The networks that steer the UNet in the runs to come. They belong to whoever lends them.</summary>
+    public IReadOnlyList<ControlFile> Steering { get; set; } = [];
+
+    private IEnumerable<NetworkSlot> All => _slots.Concat(Steering.Select(file => file.Slot));
 
     public UNet UNet => _unet;
     public Autoencoder Autoencoder => _autoencoder
@@ -128,7 +134,7 @@ internal sealed class LoadedNetworks : IDisposable
     /// <summary>Sees to it that the networks whose turn it is are in memory, and that those are not whose turn is over.</summary>
     public void Bring(params IReadOnlyList<NetworkSlot?> slots)
     {
-        foreach (var other in _slots.Where(other => !slots.Contains(other) && other.IsInMemory && Leaves(other)))
+        foreach (var other in All.Where(other => !slots.Contains(other) && other.IsInMemory && Leaves(other)))
         {
             other.Unload();
             NativeRuntime.ReturnLargeBlocks();
@@ -137,7 +143,10 @@ internal sealed class LoadedNetworks : IDisposable
             if (slot is { IsInMemory: false }) Load(slot, null);
         if (slots.Count > 0 && TextSlots.Contains(slots[0])) Threads.Use(_texts.Max(text => text.Config.Positions * text.Config.Width), _threads);
 
-        bool Leaves(NetworkSlot other) => Residency == Residency.OneAtATime || Residency == Residency.TextGoes && other.ServesBeforeDrawing;
+        bool Leaves(NetworkSlot other) => Residency == Residency.OneAtATime && !(Draws(other) && slots.Any(Draws))
+            || Residency == Residency.TextGoes && other.ServesBeforeDrawing;
+
+        bool Draws(NetworkSlot? one) => one is not null && (one == UNetSlot || one.Steers);
     }
 
     public void Dispose()
@@ -172,20 +181,21 @@ internal sealed class LoadedNetworks : IDisposable
     /// itself.</summary>
     public Tensor Predict(NetworkCall call)
     {
-        if (call.Context is { } context) return Predict(call.X, call.Timestep, context, call.Labels, call.Deep);
+        if (call.Context is { } context) return Predict(call.X, call.Timestep, context, call.Labels, call.Deep, call.Control);
         using var words = NewPromptMemory();
         return words.Over(Predict)(call);
     }
 
     /// <summary>The UNet's prediction: x [n, channels, h, w], one timestep for all, context [n, tokens, width] in its own format and place.</summary>
-    private Tensor Predict(Tensor x, double timestep, ContextKeys context, Tensor? labels, DeepRows? deep)
+    private Tensor Predict(Tensor x, double timestep, ContextKeys context, Tensor? labels, DeepRows? deep, ControlSignals? control = null)
     {
         using var scope = NewDisposeScope();
         Bring(UNetSlot);
         Share(x, _unet.Config.Channels[0]);
         NativeRuntime.KeepLargeBlocks();
         var timesteps = full(x.shape[0], (float)timestep, ScalarType.Float32, Device);
-        return _unet.Predict(x.to(Format.Run, Device), timesteps, context, labels?.to(Device), deep).to(ScalarType.Float32).cpu().MoveToOuterDisposeScope();
+        var answer = _unet.Predict(x.to(Format.Run, Device), timesteps, context, labels?.to(Device), deep, control);
+        return answer.to(ScalarType.Float32).cpu().MoveToOuterDisposeScope();
     }
 
     /// <summary>Pixels [n, 3, h, w] in [-1, 1] to the mean and deviation of their scaled latents, on the CPU in fp32.</summary>

@@ -34,9 +34,9 @@ internal static class ModelLoader
     }
 
     /// <summary>How a run of a loaded model is done in the memory there is, if the model were in another format.</summary>
-    public static MemoryPlan MemoryFor(LoadedNetworks model, RunShape run, NumberFormat format, long? limit)
+    public static MemoryPlan MemoryFor(LoadedNetworks model, RunShape run, NumberFormat format, long? limit, ModelSize? size = null)
     {
-        var plan = MemoryPlan.For(ModelSize.Of(model.Checkpoint), format, run.Rows, run.Latent, run.Encodes, MemoryPlan.Budget(limit, ModelSize.Taken(model)));
+        var plan = MemoryPlan.For(size ?? ModelSize.Of(model), format, run.Rows, run.Latent, run.Encodes, MemoryPlan.Budget(limit, ModelSize.Taken(model)));
         return model.Device.type == DeviceType.CPU ? plan : plan with { Residency = Residency.Together }; // what a card has free is not known here
     }
 }

@@ -1,4 +1,5 @@
 using Easel.Models;
+using Easel.Models.Control;
 using Easel.Pipeline;
 using Easel.Weights;
 
@@ -57,6 +58,25 @@ internal sealed record ModelSize(ModelFamily Family, IReadOnlyList<PlannedNetwor
             var (height, width) = run.Seen(run.DecoderTile);
             yield return NetworkWork.OfDecoder(pixels, 1, height, width);
             if (run.Encodes && family.PicturesEncoded > 0) yield return NetworkWork.OfEncoder(pixels, 1, height, width);
+        }
+    }
+
+    /// <summary>A loaded model with the networks that steer it.</summary>
+    public static ModelSize Of(LoadedNetworks model) => Of(model.Checkpoint).With(model.Steering);
+
+    /// <summary>The model with networks that steer it at every step. What they are to add is held while the UNet runs.</summary>
+    public ModelSize With(IEnumerable<ControlFile> steering)
+    {
+        var added = steering.Select(file => new PlannedNetwork(Stage.Denoising, file.Slot.Values,
+            run => file.Network is ControlNet { Config: var config } ? OfControlNet(config, run) : [])).ToList();
+        return added.Count == 0 ? this : this with { Networks = [.. Networks, .. added] };
+
+        IEnumerable<NetworkWork> OfControlNet(ControlNetConfig config, RunSize run)
+        {
+            var (height, width) = run.Seen(Family.UNetTile);
+            yield return NetworkWork.OfControlNet(config, run.Rows, height, width);
+            var unet = Networks.Where(network => network.Stage == Stage.Denoising).SelectMany(network => network.Passes(run)).Max(work => work.PeakValues);
+            yield return new NetworkWork(0, unet + config.AddedValues(run.Rows, height, width), 0);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Easel.Models;
+using Easel.Models.Control;
 
 namespace Easel.Planning;
 
@@ -28,6 +29,17 @@ internal readonly record struct NetworkWork(double Flops, double PeakValues, dou
             void Pass(DeepRows? deep) => unet.Predict(Shaped(rows, config.InChannels, height, width), Shaped(rows), new ContextKeys(Shaped(rows, tokens,
                 config.ContextWidth), config.VectorWidth > 0 ? Shaped(rows, config.VectorWidth) : null),
                 config.ClassCount > 0 ? Shaped(rows) : null, deep);
+        });
+
+    /// <summary>A pass through a ControlNet, its view of the hint apart, which is made once.</summary>
+    public static NetworkWork OfControlNet(ControlNetConfig config, long rows, long height, long width, long tokens = 77) =>
+        Of(config, ("control", rows, height, width, tokens), () =>
+        {
+            using var net = new ControlNet(config);
+            var encoder = config.Encoder;
+            return Count(() => net.Predict(Shaped(rows, encoder.InChannels, height, width), Shaped(rows),
+                new ContextKeys(Shaped(rows, tokens, encoder.ContextWidth), encoder.VectorWidth > 0 ? Shaped(rows, encoder.VectorWidth) : null),
+                Shaped(1, encoder.Channels[0], height, width), [0]));
         });
 
     /// <summary>Latents [rows, c, height, width] to pictures.</summary>

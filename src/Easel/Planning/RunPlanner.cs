@@ -15,7 +15,10 @@ internal static class RunPlanner
         NativeRuntime.Load();
         request.Validate();
         request = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction).Decide(request, options.LoraFolder).Request;
-        var (device, size) = (Hardware.Device(options.Device), ModelSize.Of(checkpoint));
+        using var shelf = new ControlShelf(options.ControlFolder);
+        var controls = shelf.Open(request.Controls, checkpoint);
+        var (device, size) = (Hardware.Device(options.Device), ModelSize.Of(checkpoint).With(controls));
+        foreach (var file in controls) file.Dispose();
         var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise());
         var (format, memory) = ModelLoader.Choose(MemoryPlan.Formats(options.Precision, device), device,
             format => MemoryPlan.For(size, format, shape.Rows, shape.Latent, shape.Encodes, MemoryPlan.Budget(options.MemoryLimit)));

@@ -68,6 +68,15 @@ internal sealed record ModelSettings
         string? Find(string name) => File.Exists(Path.Combine(folder, name)) ? Path.Combine(folder, name) : null;
     }
 
+    /// <summary>Attention heads and activation of the vision tower in a folder; null where no configuration says them.</summary>
+    public static (int? Heads, string? Activation) OfVision(string folder)
+    {
+        if (!File.Exists(Path.Combine(folder, "config.json"))) return default;
+        var json = SettingsFile.Json(Path.Combine(folder, "config.json"));
+        if (Object(json, "vision_config") is { } nested) json = nested;
+        return ((int?)Number(json, "num_attention_heads"), Text(json, "hidden_act"));
+    }
+
     /// <summary>What a single file says of itself, unless a configuration said otherwise: the empty tensors "v_pred" and "ztsnr" by which people mark such
     /// models, and the texts of Stability AI's ModelSpec; "easel.guidance_scale", "easel.steps" and "vae.norm_num_groups", for which there is no
     /// custom.</summary>

@@ -20,6 +20,9 @@ internal sealed class NetworkSlot(string name, Module module, StateDict tensors,
 
     public NameTable? LoraNames => loraNames;
 
+    /// <summary>Whether it works beside the UNet, at every step, so that both are in memory together.</summary>
+    public bool Steers { get; init; }
+
     public long Values { get; } = tensors.ParameterCount;
 
     public int TensorCount { get; } = module.parameters().Count();

@@ -16,12 +16,14 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
 {
     private readonly string _path = Path.Combine(Path.GetTempPath(), $"easel-fuzz-{Guid.NewGuid():N}");
     private readonly Lazy<Mutations> _models = new(() => new Mutations(goldens, seed));
+    private readonly Lazy<ShapeMutations> _networks = new(() => new ShapeMutations(seed));
     private readonly ClipTokenizer _tokenizer = new();
 
     public IReadOnlyList<FuzzedReader> All =>
     [
         new("model", _ => _models.Value.Next(), bytes => Mutations.Survives(Written(bytes))),
         FuzzedReader.Of("adapter", Adapters, (damage, sound) => damage.Bytes(sound), bytes => Merged(Written(bytes))),
+        new("control", _ => _networks.Value.Next(), bytes => _networks.Value.Survives(Written(bytes))),
         FuzzedReader.Of("picture", Pictures, (damage, sound) => damage.Picture(sound), bytes => ImageFile.Load(new MemoryStream(bytes), "case")),
         FuzzedReader.Of("metadata", Pictures, (damage, sound) => damage.Picture(sound),
             bytes => Told(ImageFile.ReadMetadata(new MemoryStream(bytes), "case"))),
@@ -98,7 +100,7 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
         if (metadata.Parameters is { } text) _ = Infotext.Parse(text).ToString();
         if (PictureSettings.Read(metadata) is not { } told) return;
         _ = told.NotUnderstood.Count();
-        _ = told.NeedsPicture;
+        _ = (told.NeedsPicture, told.NeedsControlPictures);
         _ = told.IndexIn(told.ToRequest());
     }
 

@@ -55,6 +55,8 @@ internal static class Samples
     public static IReadOnlyList<string> Infotexts { get; } =
     [
         Infotext,
+        "a cat\nSteps: 2, Seed: 5, Size: 64x64, ControlNet 0: \"Module: canny, Model: net [abcdef12], Weight: 0.5, Resize Mode: Resize and Fill, "
+            + "Processor Res: 512, Threshold A: 50, Guidance End: 0.5, Pixel Perfect: False, Control Mode: ControlNet is more important\"",
         "a cat. Negative prompt: blurry. Steps: 2, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64, Model hash: abcdef1234, Model: other",
         "a cat\nSteps: 2, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 128x128, Denoising strength: 0.7, First pass size: 64x64",
         "a cat\nNegative prompt: x\nSteps: 2, Sampler: DDIM, CFG scale: 7, Seed: 5, Size: 64x64, Mask blur: 4\nTemplate: a __animal__\nNegative Template: x",

@@ -16,12 +16,14 @@ internal sealed class NameTable
     /// <summary>Of anything that files number: more of it is no network, and a table stays small whatever a file says.</summary>
     public const int Most = 256;
 
+    private readonly List<NameRow> _rows;
     private readonly Dictionary<string, List<NameRow>> _stored = new(StringComparer.Ordinal);
     private readonly Dictionary<string, NameRow> _own = new(StringComparer.Ordinal);
 
     public NameTable(params IEnumerable<NameRow> rows)
     {
-        foreach (var row in rows)
+        _rows = [.. rows];
+        foreach (var row in _rows)
         {
             if (!_stored.TryGetValue(row.Stored, out var list)) _stored.Add(row.Stored, list = []);
             list.Add(row);
@@ -34,6 +36,9 @@ internal sealed class NameTable
 
     /// <summary>Whether a row speaks of a stored tensor, be it to say that no parameter of ours has to do with it.</summary>
     public bool Knows(string stored) => !IsWhole || Find(stored).Rows is not null;
+
+    /// <summary>The table of a layout that has these rows too, which go before those there are.</summary>
+    public NameTable With(params IEnumerable<NameRow> rows) => new([.. rows, .. _rows]) { IsWhole = IsWhole };
 
     /// <summary>What we call a stored tensor: one name, or one for each part of it; none where no parameter of ours has to do with it.</summary>
     public IEnumerable<(string Name, NameRow Row)> Own(string stored) => Find(stored) is ({ } rows, var end)

@@ -10,6 +10,14 @@ internal sealed class NamedFiles(string folder, params string[] extensions)
 
     public static NamedFiles Embeddings(string folder) => new(folder, ".pt", ".bin", ".safetensors");
 
+    /// <summary>Networks of control. One in the layout of diffusers is called by its folder.</summary>
+    public static NamedFiles Controls(string folder) => new(folder, [.. ControlEndings]) { NameOf = NameOfControl };
+
+    /// <summary>The endings that files of networks of control have.</summary>
+    public static IReadOnlyList<string> ControlEndings { get; } = [".safetensors", ".pth", ".pt", ".bin", ".ckpt"];
+
+    private Func<string, string?> NameOf { get; init; } = Path.GetFileNameWithoutExtension;
+
     private readonly Lock _lock = new();
     private Dictionary<string, string>? _paths;
 
@@ -61,7 +69,16 @@ internal sealed class NamedFiles(string folder, params string[] extensions)
     private Dictionary<string, string> Read()
     {
         var paths = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-        foreach (var path in Files()) paths.TryAdd(Path.GetFileNameWithoutExtension(path), path);
+        foreach (var path in Files())
+            if (NameOf(path) is { } name) paths.TryAdd(name, path);
         return paths;
+    }
+
+    /// <summary>A file's name; its folder's where all files of the layout have one name; null for the vision tower that lies beside adapters.</summary>
+    private static string? NameOfControl(string path)
+    {
+        var (name, within) = (Path.GetFileNameWithoutExtension(path), Path.GetFileName(Path.GetDirectoryName(path)) ?? "");
+        if (within == "image_encoder") return null;
+        return name.StartsWith("diffusion_pytorch_model", StringComparison.Ordinal) ? within : name;
     }
 }
