@@ -110,7 +110,7 @@ public sealed class ExtrasTests : IDisposable
         Assert.Empty(drawn.Remarks);
         // AUTOMATIC1111's hash of a LoRA is that of what lies behind the header.
         var file = File.ReadAllBytes(_folder.Path("bundled.safetensors"));
-        var hash = Convert.ToHexStringLower(SHA256.HashData(file.AsSpan(8 + BitConverter.ToInt32(file)..)))[..12];
+        var hash = Convert.ToHexStringLower(SHA256.HashData(file.AsSpan((8 + BitConverter.ToInt32(file))..)))[..12];
         var text = RequestInfotext.ToInfotext(drawn.Images[0], null, null);
         Assert.Contains($"Lora hashes: \"bundled: {hash}\"", text.ToString());
         // Where a file is called otherwise, the hash tells which it is.

@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Easel.Tests.Support;
-using Easel.Weights;
 using Easel.Weights.Formats;
 using static TorchSharp.torch;
 
