@@ -23,7 +23,7 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
     [
         new("model", _ => _models.Value.Next(), bytes => Mutations.Survives(Written(bytes))),
         FuzzedReader.Of("adapter", Adapters, (damage, sound) => damage.Bytes(sound), bytes => Merged(Written(bytes))),
-        new("control", _ => _networks.Value.Next(), bytes => _networks.Value.Survives(Written(bytes))),
+        new("control", _ => _networks.Value.Next(), bytes => ShapeMutations.Survives(Written(bytes))),
         FuzzedReader.Of("picture", Pictures, (damage, sound) => damage.Picture(sound), bytes => ImageFile.Load(new MemoryStream(bytes), "case")),
         FuzzedReader.Of("metadata", Pictures, (damage, sound) => damage.Picture(sound),
             bytes => Told(ImageFile.ReadMetadata(new MemoryStream(bytes), "case"))),

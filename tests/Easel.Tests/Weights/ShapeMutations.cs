@@ -75,7 +75,7 @@ internal sealed class ShapeMutations(int seed)
 
     /// <summary>Opens a file as a network that steers. Returns whether it is one that fits; any exception but the one for bad files is a fault of what reads
     /// shapes.</summary>
-    public bool Survives(string path)
+    public static bool Survives(string path)
     {
         try
         {
