@@ -320,7 +320,7 @@ public sealed class ControlTests : IDisposable
     {
         using var folder = new Weights.TemporaryFolder();
         var shapes = new Weights.ShapeMutations(1);
-        for (var i = 0; i < 150; i++) ShapeMutations.Survives(folder.Write($"{i}.safetensors", shapes.Next()));
+        for (var i = 0; i < 150; i++) Weights.ShapeMutations.Survives(folder.Write($"{i}.safetensors", shapes.Next()));
     }
 
     private static RgbImage Picture(Tensor pixels) => new((int)pixels.shape[1], (int)pixels.shape[0], pixels.bytes.ToArray());
