@@ -10,7 +10,9 @@ if (args is ["--version"])
 // The first thing that fails for want of files or addresses is seldom one that says so.
 if (Easel.MachineInfo.Shortage() is { } shortage)
 {
-    Console.Error.WriteLine("easel: " + shortage);
+    // By the plainest way there is: what the console needs may be one file too many.
+    using var error = new FileStream(new Microsoft.Win32.SafeHandles.SafeFileHandle(2, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+    error.Write(Encoding.UTF8.GetBytes($"easel: {shortage}\n"));
     return ExitCodes.Failed;
 }
 

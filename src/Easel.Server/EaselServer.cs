@@ -104,6 +104,7 @@ public static class EaselServer
         app.UseMiddleware<HostCheck>();
         app.UseMiddleware<OriginCheck>();
         app.UseMiddleware<LoginCheck>();
+        app.Use(McpRoutes.Check);
         app.UseRouting();
         LoginPage.Map(app);
         Operations.Map(app);

@@ -68,6 +68,7 @@ public sealed class RobustTests : IDisposable
     [InlineData("sdapi/v1/options", """{"x":["\ud800"]}""")]
     [InlineData("v1/images/generations", """{"prompt":"a \ud800 b"}""")]
     [InlineData("v1/images/generations", """{"prompt":"x","\udfff":2}""")]
+    [InlineData("mcp", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"draw","arguments":{"prompt":"\ud800"}}}""")]
     public async Task HalfOfACharacterIsNoText(string route, string body)
     {
         await using var server = await RunningServer.Start(_folder);

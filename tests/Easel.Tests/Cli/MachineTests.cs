@@ -30,6 +30,7 @@ public sealed class MachineTests
     }
 
     [Theory]
+    [InlineData("ulimit -n 30", "files open at once")]
     [InlineData("ulimit -n 60", "files open at once")]
     [InlineData("ulimit -v 3000000", "MB of addresses")]
     public void ALimitThatIsTooLowIsToldAsTheCause(string limit, string cause)
