@@ -16,7 +16,8 @@ internal static class ExitCodes
         InvalidRequestException { Finding: { } finding } refused when Knobs.Find(refused.Field) is { } knob
             && knob.Flags.Concat(knob.ScriptFlags).FirstOrDefault() is { } flag =>
             (BadInput, $"{flag} {finding}"),
-        UsageException or InvalidRequestException or CheckpointException or Hub.UnknownModelException => (BadInput, exception.Message),
+        CheckpointException => (BadInput, InFlags(exception.Message)),
+        UsageException or InvalidRequestException or Hub.UnknownModelException => (BadInput, exception.Message),
         NotEnoughMemoryException lack => (Failed, $"{lack.Message} {FlagsFor(lack)}".TrimEnd()),
         EaselException => (Failed, exception.Message),
         AggregateException { InnerException: { } inner } => Of(inner),
@@ -36,6 +37,10 @@ internal static class ExitCodes
         { Field: nameof(LoadOptions.Precision), Fitting: Precision fitting } => $"See --precision {fitting.ShortName()}.",
         _ => "",
     };
+
+    /// <summary>A sentence of the library, with the flags for the options that it names.</summary>
+    private static string InFlags(string sentence) => sentence.Replace("LoadOptions.TextEncoder", "--text-encoder").Replace("LoadOptions.Vae", "--vae")
+        .Replace("the one of LoadOptions.Config", "--config");
 
     private static string FirstLine(Exception exception) => exception.Message.ReplaceLineEndings("\n").Split('\n')[0].TrimEnd('.') + ".";
 }

@@ -182,17 +182,6 @@ internal sealed class Checkpoint : IDisposable
         return text;
     }
 
-    /// <summary>A text encoder as a file has it, before it is known what family it is of.</summary>
-    private sealed class FoundText(string place)
-    {
-        public string Place => place;
-
-        public StateDict Tensors { get; } = new();
-
-        /// <summary>Whether all of the tower is there, with layers that the family does not use.</summary>
-        public bool IsWholeTower { get; set; }
-    }
-
     /// <summary>Buffers of the training schedule, which follow from its first and last beta.</summary>
     private static bool IsScheduleBuffer(string key)
     {
@@ -252,30 +241,24 @@ internal sealed class Checkpoint : IDisposable
             GuidesItself = UNet.GuidanceWidth > 0,
             Latent = family.Latent.As(UNet.OutChannels, Autoencoder?.Factor, _settings.LatentScale),
         };
-        Texts = options.TextEncoder is { } named ? [NamedText(named)] : [.. RecogniseTexts()];
+        if (options.TextEncoder is { } named) _text = TextEncoderFile.Open(named);
+        Texts = [.. RecogniseTexts(_text?.Towers ?? [.. _texts.Values.Where(text => text.Tensors.Count > 0)], _text?.Settings ?? _settings,
+            options.TextEncoder ?? Path)];
         if (Texts.Count > 0) CheckWidths(options.TextEncoder ?? Path);
     }
 
-    private TextEncoderPart NamedText(string path)
+    private IEnumerable<TextEncoderPart> RecogniseTexts(IReadOnlyList<FoundText> found, ModelSettings settings, string path)
     {
-        if (Family.TextEncoders is not [var spec])
-            throw new CheckpointException($"{Path} is a {Family.Name} model, which has {Family.TextEncoders.Count} text encoders of its own; "
-                + $"{path} cannot take the place of one.");
-        _text = TextEncoderFile.Open(path, UNet.ContextWidth);
-        if (!spec.Pools) _text.Tensors.Remove(TextEncoderPart.Projection);
-        return new TextEncoderPart(_text.Tensors, Shapes.Text(_text.Tensors, _text.IsWholeTower, spec, _text.Settings.Text("", spec.Key), path));
-    }
-
-    private IEnumerable<TextEncoderPart> RecogniseTexts()
-    {
-        var found = _texts.Values.Where(text => text.Tensors.Count > 0).ToList();
         if (found.Count == 0) return [];
+        // Of several where one is wanted, that whose vectors the UNet attends to.
+        if (found.Count > 1 && Family.TextEncoders.Count == 1) found = [found.FirstOrDefault(text => text.Width == UNet.ContextWidth) ?? found[0]];
         if (found.Count != Family.TextEncoders.Count)
-            throw new CheckpointException($"{Path} is a {Family.Name} model, which has {Family.TextEncoders.Count} text encoders, and it holds {found.Count}.");
+            throw new CheckpointException($"{Path} is a {Family.Name} model, which has {Family.TextEncoders.Count} text encoders, "
+                + $"and {(path == Path ? "it" : path)} holds {found.Count}.");
         return found.Zip(Family.TextEncoders, (text, spec) =>
         {
             if (!spec.Pools) text.Tensors.Remove(TextEncoderPart.Projection);
-            return new TextEncoderPart(text.Tensors, Shapes.Text(text.Tensors, text.IsWholeTower, spec, _settings.Text(text.Place, spec.Key), Path));
+            return new TextEncoderPart(text.Tensors, Shapes.Text(text.Tensors, text.IsWholeTower, spec, settings.Text(text.Place, spec.Key), path));
         });
     }
 
@@ -287,6 +270,20 @@ internal sealed class Checkpoint : IDisposable
         if (Texts.Sum(text => text.Config.PooledWidth) + Family.FactNumbers * ModelFamily.FactWidth is var told && told != UNet.VectorWidth)
             throw new CheckpointException($"{Path} would be told of a picture as a whole by a vector of width {told}, but its UNet takes {UNet.VectorWidth}.");
     }
+}
+
+/// <summary>A text encoder as a file has it, before it is known what family it is of.</summary>
+internal sealed class FoundText(string place)
+{
+    public string Place => place;
+
+    public StateDict Tensors { get; } = new();
+
+    /// <summary>Whether all of the tower is there, with layers that the family does not use.</summary>
+    public bool IsWholeTower { get; set; }
+
+    /// <summary>The width of its vectors; 0 where it has none.</summary>
+    public long Width => Tensors.Shape("text_model.embeddings.token_embedding.weight") is [_, var width] ? width : 0;
 }
 
 /// <summary>A text encoder of a checkpoint: its tensors and its shape.</summary>

@@ -87,7 +87,7 @@ internal sealed record FileKind(ModelKind Kind, string What)
         (ModelKind.Upscaler, "an ESRGAN upscaler", ["RRDB_trunk.", ".rdb1.conv1", "^model.1.sub.0.RDB1.", "^body.0.weight$&^body.1.weight$"]),
         (ModelKind.Checkpoint, "a checkpoint", ["^model.diffusion_model."]),
         (ModelKind.DepthEstimator, "a MiDaS depth estimator", ["scratch.refinenet"]),
-        (ModelKind.Autoencoder, "an autoencoder (VAE) alone", ["^first_stage_model.decoder.up", "^decoder.up.", "^decoder.up_blocks."]),
+        (ModelKind.Autoencoder, "an autoencoder (VAE) alone", ["^first_stage_model.decoder.up", "^decoder.up.", "^decoder.up_blocks.", "^vae.decoder.up"]),
         (ModelKind.Other, "a part of a checkpoint, without a UNet", ["^first_stage_model.", "^cond_stage_model.", "^conditioner.embedders."]),
         (ModelKind.TinyAutoencoder, "a tiny autoencoder (TAESD)",
             ["^taesd_", "^decoder.layers.", "^encoder.layers.", "^decoder.3.conv.", "^encoder.1.conv.", "^1.weight$&^3.conv.", "^0.weight$&^1.conv."]),

@@ -5,6 +5,7 @@ using Easel.Tests.Weights;
 using Easel.Text;
 using Easel.Text.Prompts;
 using Easel.Weights;
+using Easel.Weights.Formats;
 using Easel.Weights.Lora;
 using static TorchSharp.torch;
 
@@ -22,6 +23,7 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
     public IReadOnlyList<FuzzedReader> All =>
     [
         new("model", _ => _models.Value.Next(), bytes => Mutations.Survives(Written(bytes))),
+        FuzzedReader.Of("parts", [Samples.Parts], (damage, sound) => damage.Bytes(sound), bytes => Opened(Written(bytes), bytes.Length % 4)),
         FuzzedReader.Of("adapter", Adapters, (damage, sound) => damage.Bytes(sound), bytes => Merged(Written(bytes))),
         new("control", _ => _networks.Value.Next(), bytes => ShapeMutations.Survives(Written(bytes))),
         FuzzedReader.Of("picture", Pictures, (damage, sound) => damage.Picture(sound), bytes => ImageFile.Load(new MemoryStream(bytes), "case")),
@@ -54,6 +56,19 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
         File.Delete(_path); // a file written over is flushed to the disk, and a new one is not
         File.WriteAllBytes(_path, bytes);
         return _path;
+    }
+
+    /// <summary>A damaged file as a model, or as one of the parts that are named apart.</summary>
+    private static void Opened(string path, int part)
+    {
+        if (part == 0) Checkpoint.Open(path).Dispose();
+        else if (part == 1) TextEncoderFile.Open(path).Dispose();
+        else if (part == 2) VaeFile.Open(path).Dispose();
+        else
+        {
+            using var file = TensorFile.Open(path);
+            _ = (FewSteps.OfLora(file), FileKind.Of(file));
+        }
     }
 
     /// <summary>The same damaged text stands for all the settings of a model in the diffusers layout.</summary>

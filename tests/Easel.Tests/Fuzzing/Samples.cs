@@ -12,6 +12,33 @@ internal static class Samples
         + "Model hash: 0123456789, Model: \"v1-5: pruned, ema\", Clip skip: 2, RNG: CPU, Lora hashes: \"ink: 0123456789ab\", "
         + "Version: v1.10.1";
 
+    /// <summary>The smallest model whose networks are recognised, as safetensors: what tells their shapes, and no more.</summary>
+    public static byte[] Parts { get; } = SafeTensors(
+        ("model.diffusion_model.input_blocks.0.0.weight", [8, 4, 3, 3]), ("model.diffusion_model.input_blocks.1.0.in_layers.0.weight", [8]),
+        ("model.diffusion_model.input_blocks.1.0.in_layers.2.weight", [8, 8, 3, 3]), ("model.diffusion_model.input_blocks.1.1.proj_in.weight", [8, 8, 1, 1]),
+        ("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", [8, 16]), ("model.diffusion_model.time_embed.0.weight", [32, 8]),
+        ("model.diffusion_model.time_embed.cond_proj.weight", [8, 4]), ("model.diffusion_model.output_blocks.0.0.in_layers.0.weight", [16]),
+        ("model.diffusion_model.output_blocks.0.1.transformer_blocks.0.attn2.to_k.weight", [8, 16]),
+        ("model.diffusion_model.output_blocks.1.0.in_layers.0.weight", [16]),
+        ("model.diffusion_model.output_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", [8, 16]), ("model.diffusion_model.out.2.weight", [4, 8, 3, 3]),
+        ("vae.decoder.conv_in.weight", [8, 4, 3, 3]), ("vae.decoder.up.0.block.0.conv1.weight", [8, 8, 3, 3]),
+        ("vae.encoder.down.0.block.0.conv1.weight", [8, 8, 3, 3]), ("vae.post_quant_conv.weight", [4, 4, 1, 1]),
+        ("te.text_model.embeddings.token_embedding.weight", [4, 16]), ("te.text_model.embeddings.position_embedding.weight", [4, 16]),
+        ("te.text_model.encoder.layers.0.mlp.fc1.weight", [8, 16]));
+
+    private static byte[] SafeTensors(params (string Name, long[] Shape)[] tensors)
+    {
+        var (entries, end) = (new List<string> { "\"__metadata__\":{\"modelspec.title\":\"lcm\"}" }, 0L);
+        foreach (var (name, shape) in tensors)
+        {
+            var begin = end;
+            end += 2 * shape.Aggregate(1L, (product, side) => product * side);
+            entries.Add($"\"{name}\":{{\"dtype\":\"F16\",\"shape\":[{string.Join(',', shape)}],\"data_offsets\":[{begin},{end}]}}");
+        }
+        var header = System.Text.Encoding.UTF8.GetBytes("{" + string.Join(',', entries) + "}");
+        return [.. BitConverter.GetBytes((long)header.Length), .. header, .. new byte[end]];
+    }
+
     /// <summary>The original configuration of a model, and one that says things once and refers to them.</summary>
     public static IReadOnlyList<string> Yamls { get; } =
     [

@@ -45,6 +45,16 @@ public sealed class PlacesTests : IDisposable
         Assert.StartsWith($"{alone} is no text encoder (CLIP)", told, StringComparison.Ordinal);
     }
 
+    /// <summary>A UNet of Stable Diffusion XL alone, as its few-step models are shared, reads with the two encoders of another file.</summary>
+    [Fact]
+    public void BothTextEncodersComeFromOneFile()
+    {
+        var model = LoadedModel.Path("sdxl");
+        using var own = Checkpoint.Open(model);
+        using var named = Checkpoint.Open(model, new LoadOptions { TextEncoder = model });
+        Assert.Equal(own.Texts.Select(text => (text.Config, text.Tensors.Count)), named.Texts.Select(text => (text.Config, text.Tensors.Count)));
+    }
+
     public void Dispose() => _folder.Dispose();
 
     private static (int UNet, int Autoencoder, int Text) Names(Checkpoint checkpoint) =>
