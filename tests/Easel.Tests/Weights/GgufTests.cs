@@ -70,6 +70,7 @@ public sealed class GgufTests : IDisposable
     [InlineData("type", "IQ2_XXS")]
     [InlineData("rank", "5 dimensions")]
     [InlineData("row", "not possible for Q8_0")]
+    [InlineData("single number", "not possible for Q8_0")]
     [InlineData("size", "not possible")]
     [InlineData("offset", "no multiple of 32")]
     [InlineData("end", "ends before the values")]
@@ -87,7 +88,8 @@ public sealed class GgufTests : IDisposable
 
         void Tensor(string name)
         {
-            header.Text(name).UInt32(what == "rank" ? 5u : 1).UInt64(what switch { "row" => 33, "size" => 1UL << 62, _ => 32 });
+            header.Text(name).UInt32(what switch { "rank" => 5, "single number" => 0, _ => 1 });
+            if (what != "single number") header.UInt64(what switch { "row" => 33, "size" => 1UL << 62, _ => 32 });
             header.UInt32(what == "type" ? 16u : 8).UInt64(what == "offset" ? 8UL : 0);
         }
     }

@@ -53,14 +53,16 @@ internal sealed record GgmlType(string Name, uint Number, int Values, int Bytes,
     /// <summary>Bytes of a tensor; null where its rows are no whole blocks, or no computer can hold them.</summary>
     public long? BytesOf(ReadOnlySpan<long> shape)
     {
-        if (shape.Length > 0 && shape[^1] % Values != 0) return null;
+        if ((shape.Length == 0 ? 1 : shape[^1]) % Values != 0) return null;
         Int128 bytes = Bytes;
+        var isEmpty = false;
         foreach (var side in shape)
         {
             if (side < 0) return null;
-            bytes *= side;
+            isEmpty |= side == 0;
+            bytes *= Math.Max(side, 1); // libtorch multiplies so for the strides, of empty tensors too
             if (bytes > long.MaxValue) return null;
         }
-        return (long)(shape.Length == 0 ? Bytes : bytes / Values);
+        return isEmpty ? 0 : (long)(bytes / Values);
     }
 }
