@@ -23,7 +23,7 @@ internal static class Samples
         ("model.diffusion_model.output_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", [8, 16]), ("model.diffusion_model.out.2.weight", [4, 8, 3, 3]),
         ("vae.decoder.conv_in.weight", [8, 4, 3, 3]), ("vae.decoder.up.0.block.0.conv1.weight", [8, 8, 3, 3]),
         ("vae.encoder.down.0.block.0.conv1.weight", [8, 8, 3, 3]), ("vae.post_quant_conv.weight", [4, 4, 1, 1]),
-        ("te.text_model.embeddings.token_embedding.weight", [4, 16]), ("te.text_model.embeddings.position_embedding.weight", [4, 16]),
+        ("te.text_model.embeddings.token_embedding.weight", [512, 16]), ("te.text_model.embeddings.position_embedding.weight", [4, 16]),
         ("te.text_model.encoder.layers.0.mlp.fc1.weight", [8, 16]));
 
     private static byte[] SafeTensors(params (string Name, long[] Shape)[] tensors)
