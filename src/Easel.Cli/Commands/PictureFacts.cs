@@ -9,13 +9,16 @@ internal static class PictureFacts
 {
     public static Facts Of(string path)
     {
-        var (image, metadata) = (Inputs.Read(() => ImageFile.Load(path)), Inputs.Read(() => ImageFile.ReadMetadata(path)));
+        const string textAlone = "Avif"; // whose pixels are not read
+        var kind = ImageFile.KindOf(path);
+        var image = kind == textAlone ? null : Inputs.Read(() => ImageFile.Load(path));
+        var metadata = Inputs.Read(() => ImageFile.ReadMetadata(path));
         var facts = new Facts();
         facts.Add("file", path);
-        facts.Add("format", ImageFile.KindOf(path));
-        facts.Add("size", $"{image.Width}x{image.Height}");
+        facts.Add("format", kind);
+        if (image is not null) facts.Add("size", $"{image.Width}x{image.Height}");
         facts.Add("bytes", new FileInfo(path).Length);
-        facts.Add("watermark", WatermarkCommand.InWords(Watermark.CanCarry(image) ? Watermark.Examine(image)[0] : null));
+        if (image is not null) facts.Add("watermark", WatermarkCommand.InWords(Watermark.CanCarry(image) ? Watermark.Examine(image)[0] : null));
         var told = PictureSettings.Read(metadata);
         if ((told?.Text ?? (metadata.Parameters is { } parameters && !parameters.TrimStart().StartsWith('{') ? Infotext.Parse(parameters) : null)) is { } text)
         {
