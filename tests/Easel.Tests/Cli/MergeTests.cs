@@ -77,7 +77,8 @@ public sealed class MergeTests : IDisposable
     [Fact]
     public void FamiliesAreNotMixed()
     {
-        var refusal = Command.Run("merge", LoadedModel.Path("sd1"), LoadedModel.Path("sd2"), _folder.Path("out.safetensors"));
+        var second = LoadedModel.Path("sd2", config: "config-v.yaml");
+        var refusal = Command.Run("merge", LoadedModel.Path("sd1"), second, _folder.Path("out.safetensors"));
         Assert.Equal(ExitCodes.BadInput, refusal.Code);
         Assert.Contains("is a Stable Diffusion 1 model and", refusal.Error);
         Assert.Contains("a Stable Diffusion 2 model; only models of one family can be merged.", refusal.Error);
