@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Easel.Imaging;
 
 namespace Easel;
@@ -43,6 +44,7 @@ public enum MaskFill
 public sealed record Margins(int Left = 0, int Top = 0, int Right = 0, int Bottom = 0)
 {
     /// <summary>Whether anything is added.</summary>
+    [JsonIgnore]
     public bool Any => Left + Top + Right + Bottom > 0;
 
     /// <summary>Reads margins as people type them: <c>left=128,top=64</c> or <c>all=64</c>. Null where that cannot be read.</summary>
@@ -160,11 +162,36 @@ public sealed record GenerationRequest
     /// the model and this number best. A model that was itself made for few steps needs none. Null for a run in as many steps as the model takes.</summary>
     public int? Few { get; init; }
 
+    /// <summary>The noise level below which guidance acts in every other evaluation only, which saves that part of the time, 0 to 1000 (AUTOMATIC1111's
+    /// "negative guidance minimum sigma"). Default 0: it acts always.</summary>
+    public double GuidanceMinSigma { get; init; }
+
     /// <summary>How much work may be left out, at the price of a picture that differs a little. Default <see cref="FastLevel.Exact"/>: none.</summary>
     public FastLevel Fast { get; init; } = FastLevel.Exact;
 
     /// <summary>The seed, any 64-bit integer, 0 included; null for a random one, which the result reports.</summary>
     public long? Seed { get; init; }
+
+    /// <summary>How far the noise to begin from is turned towards that of <see cref="VariationSeed"/>, 0 to 1. Above 0 the pictures of a run share their
+    /// seed and have variation seeds of their own. Default 0.</summary>
+    public double VariationStrength { get; init; }
+
+    /// <summary>The seed of the other noise, any 64-bit integer; null for a random one, which the request of the result reports.</summary>
+    public long? VariationSeed { get; init; }
+
+    /// <summary>Width in pixels of the picture whose noise a seed is to give, laid into the middle of this one's, 8 to 8192; null for none. Goes with
+    /// <see cref="SeedResizeHeight"/>.</summary>
+    public int? SeedResizeWidth { get; init; }
+
+    /// <summary>Height in pixels of the picture whose noise a seed is to give, 8 to 8192; null for none.</summary>
+    public int? SeedResizeHeight { get; init; }
+
+    /// <summary>What is added to the seed for all noise after that which is begun from (AUTOMATIC1111's "eta noise seed delta"), any 32-bit integer.
+    /// Default 0.</summary>
+    public int NoiseSeedDelta { get; init; }
+
+    /// <summary>Whether the picture's opposite edges meet without a seam. Default false.</summary>
+    public bool Tiling { get; init; }
 
     /// <summary>Whose noise a seed stands for. Default <see cref="NoiseLike.PerPicture"/>.</summary>
     public NoiseLike Like { get; init; } = NoiseLike.PerPicture;
@@ -193,7 +220,8 @@ public sealed record GenerationRequest
     /// <summary>The picture to begin from, of any size; null for text to image.</summary>
     public RgbImage? InitImage { get; init; }
 
-    /// <summary>How far the result may stray from <see cref="InitImage"/>: 0 returns it, 1 keeps only its size. Default 0.75.</summary>
+    /// <summary>How far the result may stray from <see cref="InitImage"/>, or from the first pass where there is a second: 0 returns it, 1 keeps only its
+    /// size. Default 0.75.</summary>
     public double Strength { get; init; } = 0.75;
 
     /// <summary>How <see cref="InitImage"/> is brought to the asked size. Default <see cref="ImageFit.Crop"/>.</summary>
@@ -217,6 +245,42 @@ public sealed record GenerationRequest
     /// <summary>Pixels around the masked region that <see cref="OnlyMasked"/> takes in, 0 to 1024. Default 32.</summary>
     public int OnlyMaskedPadding { get; init; } = 32;
 
+    /// <summary>How many times wider and higher each picture is to become in a second pass, which enlarges it and draws it over as far as
+    /// <see cref="Strength"/> goes (AUTOMATIC1111's hires fix), 1 to 16; null for no second pass, unless a side is given. For text to image only.</summary>
+    public double? HiresScale { get; init; }
+
+    /// <summary>Width in pixels after the second pass, 64 to 8192; null for what follows from the height or <see cref="HiresScale"/>.</summary>
+    public int? HiresWidth { get; init; }
+
+    /// <summary>Height in pixels after the second pass, 64 to 8192; null for what follows from the width or <see cref="HiresScale"/>.</summary>
+    public int? HiresHeight { get; init; }
+
+    /// <summary>What enlarges before the second pass: one of <see cref="Enlargers"/>, or an upscaling network as
+    /// <see cref="LoadOptions.Upscalers"/> finds it. Default "Latent".</summary>
+    public string HiresUpscaler { get; init; } = SecondPass.DefaultEnlarger;
+
+    /// <summary>Steps of the second pass, all of which run, 1 to 1000; null for as many as <see cref="Steps"/>.</summary>
+    public int? HiresSteps { get; init; }
+
+    /// <summary>The sampler of the second pass; null for that of the first.</summary>
+    public string? HiresSampler { get; init; }
+
+    /// <summary>The noise schedule of the second pass; null for that of the first.</summary>
+    public string? HiresSchedule { get; init; }
+
+    /// <summary>The prompt of the second pass; null for that of the first.</summary>
+    public string? HiresPrompt { get; init; }
+
+    /// <summary>The negative prompt of the second pass; null for that of the first.</summary>
+    public string? HiresNegativePrompt { get; init; }
+
+    /// <summary>The guidance scale of the second pass, 0 to 100; null for that of the first.</summary>
+    public double? HiresGuidanceScale { get; init; }
+
+    /// <summary>Whether there is a second pass.</summary>
+    [JsonIgnore]
+    public bool HasSecondPass => (HiresScale ?? HiresWidth ?? HiresHeight) is not null;
+
     /// <summary>Pixels to add around <see cref="InitImage"/> and draw in (outpainting).</summary>
     public Margins Extend { get; init; } = new();
 
@@ -234,6 +298,13 @@ public sealed record GenerationRequest
     /// it.</summary>
     public bool Watermark { get; init; } = true;
 
+    /// <summary>What enlarges before a second pass without a network of its own, by AUTOMATIC1111's names: latents in several ways, and pictures by
+    /// resampling.</summary>
+    public static IReadOnlyList<string> Enlargers => SecondPass.Enlargers;
+
+    /// <summary>Those of <see cref="Enlargers"/> that enlarge latents.</summary>
+    public static IReadOnlyList<string> LatentEnlargers => SecondPass.LatentEnlargers;
+
     /// <summary>Largest side in pixels that a picture may have.</summary>
     public const int LargestSide = 8192;
 
@@ -250,6 +321,21 @@ public sealed record GenerationRequest
         Schedule = Schedule ?? (Sampler is null ? model.Schedule : null),
         Sampler = Sampler ?? model.Sampler,
     };
+
+    /// <summary>The size that the second pass draws; null where there is none.</summary>
+    /// <param name="width">Width in pixels of the first pass.</param>
+    /// <param name="height">Height in pixels of the first pass.</param>
+    public (int Width, int Height)? SizeOfSecondPass(int width, int height) => SecondPass.SizeOf(this, width, height);
+
+    /// <summary>The request with random seeds where it leaves them to chance, so that it says all that decides its pictures.</summary>
+    public GenerationRequest WithSeeds() => this with
+    {
+        Seed = Seed ?? NextSeed(),
+        VariationSeed = VariationSeed ?? (VariationStrength > 0 ? NextSeed() : null),
+    };
+
+    /// <summary>A random seed, as wide as other programs take.</summary>
+    private static long NextSeed() => Random.Shared.NextInt64(1L << 32);
 
     /// <summary>Checks every member that can be checked without a model.</summary>
     /// <exception cref="InvalidRequestException">A member is out of its range; the exception names it, its value and the range.</exception>

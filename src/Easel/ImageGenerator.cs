@@ -113,7 +113,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         var controls = _controls.Open(request.Controls, _model.Checkpoint);
         var size = ModelSize.Of(_model.Checkpoint).With(controls);
         foreach (var file in controls) file.Dispose();
-        var memory = ModelLoader.MemoryFor(_model, shape, _model.Format, _options.MemoryLimit, size);
+        var memory = ModelLoader.MemoryFor(_model, shape.Largest, _model.Format, _options.MemoryLimit, size);
         return RunPlanner.Of(request, shape, size, memory, _model.Format, _model.Device, _model.DecodesTiny, _speed);
     }
 
@@ -128,7 +128,7 @@ public sealed partial class ImageGenerator : IImageGenerator
     {
         request.Validate();
         (_, request, var said) = Model.Decide(request, _options.LoraFolder);
-        request = request with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) }; // as wide as other programs take
+        request = request.WithSeeds();
         var output = new RunOutput(onImage);
         output.Remark(said);
         _turn.Wait(cancel);
@@ -174,67 +174,64 @@ public sealed partial class ImageGenerator : IImageGenerator
 
         // 1. What follows from the request alone
         var run = RunShape.Of(request, Family, _model.Noise);
-        var asked = request;
-        var (canvas, plan, savings) = (run.Canvas, run.Plan, Savings.Of(request.Fast));
+        var (asked, canvas) = (request, run.Canvas);
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
         var files = _controls.Use(_model, request.Controls);
-        var memory = FitIntoMemory(run, output);
-        output.Remark([_model.Checkpoint.Passed, canvas.Remark, _model.KernelRemark, .. plan.Remarks, .. Knobs.NotHonoured(request, Model)]);
+        using var enlarging = Enlargement.For(request, run, _options);
+        var memory = FitIntoMemory(run.Largest, output);
+        output.Remark([_model.Checkpoint.Passed, canvas.Remark, _model.KernelRemark, .. run.Passes.SelectMany(pass => pass.Plan.Remarks),
+            .. Knobs.NotHonoured(request, Model)]);
+        _model.Wraps = request.Tiling;
 
         var (pace, meter) = (new Pace(), new RunMeter(_speed, _model));
         var conditioning = new Conditioning(_model, _tokenizer, _embeddings);
         using var noise = new RunNoise(request, Family);
-        using var control = ControlRun.For(request, canvas, _model, files, _options, plan.StepCount);
+        using var control = ControlRun.For(request, canvas, _model, files, _options, run.Plan.StepCount);
         TaskInputs? drawn = null;
         foreach (var batch in run.Batches)
         {
             using var batchScope = NewDisposeScope();
-            var progress = new BatchProgress(onProgress, pace, cancel, batch.Number, run.Batches.Count, plan.StepCount);
+            var progress = new BatchProgress(onProgress, pace, cancel, batch.Number, run.Batches.Count, run.StepCount);
 
             // 2. Words to vectors
             progress.Report(GenerationStage.Encoding, 0);
-            var prompts = batch.Prompts.Select(prompt => request.Literal ? new LoraTags(prompt, [], []) : PromptParser.ExtractLoras(prompt)).ToList();
-            var loras = _loras.Find(prompts.SelectMany(prompt => prompt.Loras), Family.Name);
-            output.Remark([.. loras.Remarks, .. _model.SetLoras(loras.At(0, plan.StepCount)), .. prompts.SelectMany(prompt => prompt.Remarks),
-                .. request.Literal ? [] : PromptParser.NotesOnNegative(request.NegativePrompt)]);
-            _embeddings.Lent = loras.Words;
+            var (guidance, loras) = Encode(conditioning, batch.Prompts, request, run, output);
             var hashes = loras.Called.Select(one => KeyValuePair.Create(one.Tag.Name,
                 ModelHashes.In(_options.CacheFolder).OfLora(one.Lora.Path, one.Lora.StoredHash))).ToList();
-            _model.Bring(_model.TextSlots);
-            var guidance = conditioning.Encode([.. prompts.Select(prompt => prompt.Text)], request, canvas, plan.StepCount);
 
             // 3. The pictures that the task begins from or looks at, and the noise
-            long[] shape = [batch.Prompts.Count, Family.Latent.Channels, run.Latent.Height, run.Latent.Width];
+            var shape = ShapeOf(run, batch);
             noise.Begin(batch);
             if (drawn is null || !noise.IsOneStream) drawn = TaskInputs.For(request, canvas, _model, shape, memory.DecoderTile, noise).MoveToOuter();
-            var inputs = drawn.First(shape[0]);
-            var x = plan.Start(noise.Start(shape), inputs.Init);
 
-            // 4. The network with all that stands around it. What costs or saves evaluations is one more link of this chain.
-            using var words = _model.NewPromptMemory(request.GuidanceScale);
-            using var deep = new DeepFeatures(savings.DeepEvery, savings.OuterBlocks);
-            var steered = control.Over(meter.Over(_model.Predict));
-            var network = inputs.Over(loras.Over(deep.Over(words.Over(steered)), plan.StepCount, uses => _model.SetLoras(uses), () =>
-                {
-                    words.Forget();
-                    deep.NextEvaluation(afresh: true);
-                })
-                .InTiles(Family.UNetTile, (at, part) => progress.Report(GenerationStage.Sampling, at.Step, part: part)));
-            var denoise = inputs.Hold(plan.Denoiser(network.Guided(guidance, savings.Guides)));
+            // 4. and 5. Noise removed by the network
+            var clean = Denoise(run.Plan, request, guidance, loras, control, drawn.First(shape[0]), noise, shape, meter, progress);
 
-            // 5. Remove the noise
-            x = plan.Run(denoise, x, noise.ForSteps(plan, shape),
-                step => progress.Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised)));
-            var clean = inputs.Hold(plan.Finish(x));
+            // The same again, larger
+            if (run.Second is var (second, larger))
+            {
+                progress = progress with { Before = run.Plan.StepCount };
+                shape = ShapeOf(second, batch);
+                var prompts = larger.Prompts.SequenceEqual(request.Prompts) ? batch.Prompts : [.. batch.Prompts.Select(_ => larger.Prompt)];
+                Tensor Decoded(Tensor latents) => meter.Decode(latents, memory.DecoderTile, _ => cancel.ThrowIfCancellationRequested());
+                (guidance, loras) = Encode(conditioning, prompts, larger, second, output);
+                noise.Begin(batch);
+                var inputs = TaskInputs.For(larger, second.Canvas, _model, shape, memory.DecoderTile, noise)
+                    with { Init = enlarging!.Of(clean, shape, Decoded, _model, memory.DecoderTile, noise, cancel) };
+                using var steering = ControlRun.For(larger, second.Canvas, _model, files, _options, second.Plan.StepCount);
+                clean = Denoise(second.Plan, larger, guidance, loras, steering, inputs, noise, shape, meter, progress);
+            }
 
             // 6. Latents to pixels
-            progress.Report(GenerationStage.Decoding, plan.StepCount);
+            var finished = (run.Second?.Shape ?? run).Canvas;
+            progress.Report(GenerationStage.Decoding, run.StepCount - progress.Before);
             for (var i = 0; i < batch.Prompts.Count; i++)
             {
                 var index = batch.First + i;
                 if (index < output.Images.Count) continue;
-                var pixels = meter.Decode(clean[i..(i + 1)], memory.DecoderTile, part => progress.Report(GenerationStage.Decoding, plan.StepCount, part: part));
-                var image = canvas.Finish(ImageTensor.ToImage(pixels));
+                var pixels = meter.Decode(clean[i..(i + 1)], memory.DecoderTile,
+                    part => progress.Report(GenerationStage.Decoding, run.StepCount - progress.Before, part: part));
+                var image = finished.Finish(ImageTensor.ToImage(pixels));
                 var marked = request.Watermark && Watermark.CanCarry(image);
                 if (marked) image = Watermark.Write(image, Family.Watermark);
                 output.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked) { Asked = asked, LoraHashes = hashes });
@@ -242,6 +239,45 @@ public sealed partial class ImageGenerator : IImageGenerator
         }
         output.Remark(conditioning.Remarks);
         meter.Learn();
+    }
+
+    private long[] ShapeOf(RunShape run, Batch batch) => [batch.Prompts.Count, Family.Latent.Channels, run.Latent.Height, run.Latent.Width];
+
+    /// <summary>Words to vectors, LoRAs in their tags to weights.</summary>
+    private (Guidance Guidance, LoraRun Loras) Encode(Conditioning conditioning, IReadOnlyList<string> texts, GenerationRequest request, RunShape run,
+        RunOutput output)
+    {
+        var prompts = texts.Select(prompt => request.Literal ? new LoraTags(prompt, [], []) : PromptParser.ExtractLoras(prompt)).ToList();
+        var loras = _loras.Find(prompts.SelectMany(prompt => prompt.Loras), Family.Name);
+        output.Remark([.. loras.Remarks, .. _model.SetLoras(loras.At(0, run.Plan.StepCount)), .. prompts.SelectMany(prompt => prompt.Remarks),
+            .. request.Literal ? [] : PromptParser.NotesOnNegative(request.NegativePrompt)]);
+        _embeddings.Lent = loras.Words;
+        _model.Bring(_model.TextSlots);
+        return (conditioning.Encode([.. prompts.Select(prompt => prompt.Text)], request, run.Canvas, run.Plan.StepCount), loras);
+    }
+
+    /// <summary>One way down the noise levels.</summary>
+    private Tensor Denoise(SamplingPlan plan, GenerationRequest request, Guidance guidance, LoraRun loras, ControlRun control, TaskInputs inputs,
+        RunNoise noise, long[] shape, RunMeter meter, BatchProgress progress)
+    {
+        using var scope = NewDisposeScope();
+        var savings = Savings.Of(request);
+        var x = plan.Start(noise.Start(shape), inputs.Init);
+
+        // The network with all that stands around it. What costs or saves evaluations is one more link of this chain.
+        using var words = _model.NewPromptMemory(request.GuidanceScale);
+        using var deep = new DeepFeatures(savings.DeepEvery, savings.OuterBlocks);
+        var network = inputs.Over(loras.Over(deep.Over(words.Over(control.Over(meter.Over(_model.Predict)))), plan.StepCount, uses => _model.SetLoras(uses), () =>
+            {
+                words.Forget();
+                deep.NextEvaluation(afresh: true);
+            })
+            .InTiles(Family.UNetTile, (at, part) => progress.Report(GenerationStage.Sampling, at.Step, part: part)));
+        var denoise = inputs.Hold(plan.Denoiser(network.Guided(guidance, at => savings.Guides(at.Sigma, at.Number))));
+
+        x = plan.Run(denoise, x, noise.ForSteps(plan, shape),
+            step => progress.Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised)));
+        return inputs.Hold(plan.Finish(x)).MoveToOuterDisposeScope();
     }
 
     /// <summary>How the run is done in the memory there is. Where the format was Easel's to choose, a narrower one is taken if only that lets the run

@@ -88,6 +88,12 @@ public enum KnobNeeds
     /// <summary>An input picture.</summary>
     Picture,
 
+    /// <summary>Something to begin from: an input picture, or the first of two passes.</summary>
+    Start,
+
+    /// <summary>A second pass.</summary>
+    SecondPass,
+
     /// <summary>A mask.</summary>
     Mask,
 

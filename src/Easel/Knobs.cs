@@ -10,12 +10,12 @@ namespace Easel;
 /// then. What is special
 /// about a knob stands in its row. The order is that of the text in pictures.
 /// </summary>
-public static class Knobs
+public static partial class Knobs
 {
     private static readonly KnobChoice[] Fits =
     [
         new(ImageFit.Crop, "crop", Infotext: "Crop", Code: 1), new(ImageFit.Pad, "pad", Infotext: "Pad", Code: 2), new(ImageFit.Stretch, "stretch",
-            Infotext: "Stretch", Code: 0),
+            Infotext: "Stretch", Code: 0), new(ImageFit.Latent, "latent", Infotext: "Latent", Code: 3),
     ];
 
     private static readonly KnobChoice[] Fills =
@@ -100,6 +100,7 @@ public static class Knobs
             InfotextKey = "Seed", SdapiName = "seed", OpenAiName = "seed", McpName = "seed", NoneWords = ["random", "-1"], DefaultFrom = DefaultFrom.Chance,
             Tell = told => Text(IsOneRun(told.Request) ? told.Request.Seed : told.Image.Seed),
         },
+        .. Variations,
         new(nameof(Request.Width))
         {
             Label = "Width", Help = "width in pixels, a multiple of 8", Flags = ["--width", "-W"], ScriptFlags = ["--W"],
@@ -119,10 +120,11 @@ public static class Knobs
         },
         new(nameof(Request.Strength))
         {
-            Label = "Strength", Help = "how far the result may stray from the input picture, 0 to 1", Flags = ["--strength"],
+            Label = "Strength", Help = "how far the result may stray from the input picture or the first pass, 0 to 1", Flags = ["--strength"],
             InfotextKey = "Denoising strength", SdapiName = "denoising_strength", OpenAiName = "strength", McpName = "strength",
-            Range = (0, 1), Step = 0.05, Needs = KnobNeeds.Picture, IsTold = r => r.InitImage is not null,
+            Range = (0, 1), Step = 0.05, Needs = KnobNeeds.Start, IsTold = r => r.InitImage is not null || r.HasSecondPass,
         },
+        .. Hires,
         new(nameof(Request.ClipSkip))
         {
             Label = "Clip skip", Help = "stop the text encoder so many layers before its end; 1 is none", Flags = ["--clip-skip"],
@@ -238,19 +240,30 @@ public static class Knobs
         new(nameof(Request.Rho))
         {
             Label = "Rho", Help = "the exponent of the karras and polyexponential schedules", Flags = ["--rho"], InfotextKey = "Schedule rho",
-            SdapiName = "rho", OpenAiName = "rho", McpName = "rho", Range = (0.1, 20), Step = 0.1, DefaultFrom = DefaultFrom.Sampler,
+            SdapiName = "rho", OpenAiName = "rho", McpName = "rho", Range = (0.1, 20), Step = 0.1, DefaultFrom = DefaultFrom.Sampler, NoneWords = ["0"],
         },
         new(nameof(Request.SigmaMin))
         {
             Label = "Lowest noise", Noun = "lowest noise level", Help = "the lowest noise level above 0 of a schedule", Flags = ["--sigma-min"],
             InfotextKey = "Schedule min sigma", SdapiName = "sigma_min", OpenAiName = "sigma_min", McpName = "sigma_min", Range = (0.001, 1000), Step = 0.01,
-            DefaultFrom = DefaultFrom.Model,
+            DefaultFrom = DefaultFrom.Model, NoneWords = ["0"],
         },
         new(nameof(Request.SigmaMax))
         {
             Label = "Highest noise", Noun = "highest noise level", Help = "the highest noise level of a schedule", Flags = ["--sigma-max"],
             InfotextKey = "Schedule max sigma", SdapiName = "sigma_max", OpenAiName = "sigma_max", McpName = "sigma_max", Range = (0.001, 1000), Step = 0.1,
-            DefaultFrom = DefaultFrom.Model,
+            DefaultFrom = DefaultFrom.Model, NoneWords = ["0"],
+        },
+        new(nameof(Request.GuidanceMinSigma))
+        {
+            Label = "Guidance from", Noun = "lowest noise level of full guidance",
+            Help = "below this noise level guidance acts in every other step only, which saves time; 0 for none", Flags = ["--guidance-min-sigma"],
+            InfotextKey = "NGMS", SdapiName = "s_min_uncond", OpenAiName = "guidance_min_sigma", McpName = "guidance_min_sigma", Range = (0, 1000), Step = 0.1,
+        },
+        new(nameof(Request.Tiling))
+        {
+            Label = "Tiling", Help = "opposite edges of the picture meet without a seam", Flags = ["--tiling"],
+            InfotextKey = "Tiling", SdapiName = "tiling", OpenAiName = "tiling", McpName = "tiling",
         },
         new(nameof(Request.Few))
         {
@@ -305,6 +318,8 @@ public static class Knobs
             var missing = knob.Needs switch
             {
                 KnobNeeds.Picture when request.InitImage is null => "an input picture",
+                KnobNeeds.Start when request is { InitImage: null, HasSecondPass: false } => "an input picture or a second pass",
+                KnobNeeds.SecondPass when !request.HasSecondPass => "a second pass",
                 KnobNeeds.Mask when request.Mask is null && !request.Extend.Any => "a mask",
                 KnobNeeds.DepthModel when !model.TakesDepth => "a model that looks at depth",
                 KnobNeeds.Upscaler when model.Enlarges == 1 => "a model that enlarges",

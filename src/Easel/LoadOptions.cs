@@ -69,6 +69,10 @@ public sealed record LoadOptions
     /// adapter.</summary>
     public string? ImageEncoder { get; init; }
 
+    /// <summary>Gives the network of a name that a request has as <see cref="GenerationRequest.HiresUpscaler"/>, which is let go after the run; null to take
+    /// the name for the path of a file.</summary>
+    public Func<string, IUpscaler>? Upscalers { get; init; }
+
     /// <summary>The families that a model may be of, those with the rarer signs first.</summary>
     internal IReadOnlyList<ModelFamily> Families { get; init; } = ModelFamily.All;
 

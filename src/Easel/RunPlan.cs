@@ -9,10 +9,10 @@ public sealed record RunPlan
     /// <summary>Where: "cpu" or "cuda:0".</summary>
     public required string Device { get; init; }
 
-    /// <summary>Width of what the UNet draws, in pixels.</summary>
+    /// <summary>Width of the largest that the UNet draws, in pixels.</summary>
     public required int Width { get; init; }
 
-    /// <summary>Height of what the UNet draws, in pixels.</summary>
+    /// <summary>Height of the largest that the UNet draws, in pixels.</summary>
     public required int Height { get; init; }
 
     /// <summary>Pictures in all.</summary>

@@ -18,6 +18,11 @@ public sealed class KnobTests
         [nameof(GenerationRequest.NegativePrompt)] = "dogs",
         [nameof(GenerationRequest.Sampler)] = "heun",
         [nameof(GenerationRequest.Schedule)] = "karras",
+        [nameof(GenerationRequest.HiresUpscaler)] = "Lanczos",
+        [nameof(GenerationRequest.HiresSampler)] = "Heun",
+        [nameof(GenerationRequest.HiresSchedule)] = "Karras",
+        [nameof(GenerationRequest.HiresPrompt)] = "a larger cat",
+        [nameof(GenerationRequest.HiresNegativePrompt)] = "larger dogs",
         [nameof(GenerationRequest.Extend)] = new Margins(8, 16, 24, 32),
         [nameof(GenerationRequest.InitImage)] = Picture,
         [nameof(GenerationRequest.Controls)] = (ControlUnit[])
@@ -91,6 +96,10 @@ public sealed class KnobTests
             OnlyMasked = property == nameof(GenerationRequest.OnlyMaskedPadding),
             Like = property is nameof(GenerationRequest.BatchSize) or nameof(GenerationRequest.BatchCount) ? NoiseLike.CompVis : NoiseLike.PerPicture,
         };
+        if (property == nameof(GenerationRequest.VariationSeed)) request = request with { VariationStrength = 0.5 };
+        if (property is nameof(GenerationRequest.SeedResizeWidth) or nameof(GenerationRequest.SeedResizeHeight))
+            request = request with { SeedResizeWidth = 512, SeedResizeHeight = 512 };
+        if (property.StartsWith("Hires", StringComparison.Ordinal)) request = request with { InitImage = null, Mask = null, HiresScale = 2 };
         var turned = knob.Set(request, property == nameof(GenerationRequest.Sampler) ? "Heun" : property == nameof(GenerationRequest.Schedule) ? "Karras"
             : OtherThanDefault(knob));
         var index = property == nameof(GenerationRequest.BatchCount) ? turned.BatchCount - 1 : 0;
@@ -143,7 +152,7 @@ public sealed class KnobTests
         };
         Assert.Equal(
         [
-            "The strength does nothing here: it needs an input picture.", "The noise level does nothing here: it needs a model that enlarges.",
+            "The strength does nothing here: it needs an input picture or a second pass.", "The noise level does nothing here: it needs a model that enlarges.",
             "The mask blur does nothing here: it needs a mask.", "The prompt's <hypernet:fur:1> is nothing that Easel knows; it was passed over.",
         ], generator.Generate(request).Remarks);
         Assert.Empty(generator.Generate(new GenerationRequest { Prompt = "a cat", Steps = 1, Width = 64, Height = 64, Seed = 1 }).Remarks);
@@ -154,7 +163,7 @@ public sealed class KnobTests
         KnobKind.Switch => !(bool)knob.Default!,
         KnobKind.Choice => knob.Choices.First(choice => !choice.Value.Equals(knob.Default)).Value,
         KnobKind.Number => (knob.Range?.Least ?? 0) + (knob.Range?.Most - knob.Range?.Least ?? 1) / 4,
-        KnobKind.Whole when knob.Property == nameof(GenerationRequest.Seed) => 7L,
+        KnobKind.Whole when knob.Range is null => 7L,
         KnobKind.Whole => (int)Math.Clamp(Convert.ToInt32(knob.Default ?? 1, CultureInfo.InvariantCulture) + knob.MultipleOf * 2, knob.Range!.Value.Least,
             knob.Range.Value.Most)
             / knob.MultipleOf * knob.MultipleOf,

@@ -112,7 +112,8 @@ internal sealed class DrawFlags
         new("Model", Model, TextEncoder, Vae, TinyVae, DepthModel, Loras, Embeddings, Controls, ImageEncoder, Precision, Device, Threads, LowPriority,
             Prediction, Ema, Config),
         new("How", [.. Rest(KnobNeeds.Nothing), Count]),
-        new("From a picture", [.. Of("InitImage"), .. Rest(KnobNeeds.Picture, KnobNeeds.Mask, KnobNeeds.DepthModel, KnobNeeds.Upscaler)]),
+        new("Larger in a second pass", [.. Of("HiresScale", "HiresWidth", "HiresHeight"), .. Rest(KnobNeeds.SecondPass)]),
+        new("From a picture", [.. Of("InitImage"), .. Rest(KnobNeeds.Start, KnobNeeds.Picture, KnobNeeds.Mask, KnobNeeds.DepthModel, KnobNeeds.Upscaler)]),
         new("Files", [Output, OutputFolder, Force, Format, Quality, Grid, .. Of("Watermark"), NoMetadata]),
         new("Display", Plan, Show, Quiet, Json),
         new($"Of the original scripts (any of these, and the spellings {SharedSpellings}, "
@@ -126,7 +127,8 @@ internal sealed class DrawFlags
     /// <summary>The scripts' own spellings of flags that have others too.</summary>
     private string SharedSpellings => string.Join(' ', Knobs.Keys.Where(knob => knob.Flags.Count > 0).SelectMany(knob => knob.ScriptFlags));
 
-    private static readonly string[] Placed = ["Prompts", "NegativePrompt", "Literal", "ClipSkip", "InitImage", "Watermark"];
+    private static readonly string[] Placed = ["Prompts", "NegativePrompt", "Literal", "ClipSkip", "InitImage", "Watermark",
+        "HiresScale", "HiresWidth", "HiresHeight"];
 
     private IEnumerable<Option> Of(params string[] properties) => properties.Select(property => Knobs[Easel.Knobs.Find(property)!]);
 

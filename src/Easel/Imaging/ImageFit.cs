@@ -11,4 +11,8 @@ public enum ImageFit
 
     /// <summary>Stretch or squeeze to the size asked for.</summary>
     Stretch,
+
+    /// <summary>Stretch or squeeze the picture's latents in place of its pixels (AUTOMATIC1111's "just resize (latent upscale)"). Where there is a mask, or
+    /// a model that looks at the picture itself, pixels are stretched.</summary>
+    Latent,
 }

@@ -36,7 +36,7 @@ public static class Resampling
     public static RgbImage Fit(RgbImage image, int width, int height, ImageFit fit, ResampleFilter filter = ResampleFilter.Lanczos)
     {
         CheckSize(width, height);
-        if (fit == ImageFit.Stretch || (long)image.Width * height == (long)image.Height * width) return Resize(image, width, height, filter);
+        if (fit is ImageFit.Stretch or ImageFit.Latent || (long)image.Width * height == (long)image.Height * width) return Resize(image, width, height, filter);
 
         var wide = (long)image.Width * height > (long)image.Height * width;
         if (fit == ImageFit.Crop)

@@ -156,6 +156,17 @@ internal static class RequestInfotext
     internal static (int Width, int Height)? SizeIn(Infotext text) =>
         text["Sized by"] is null && text["Size"]?.Split('x') is [var width, var height] ? (Whole("Size", width), Whole("Size", height)) : null;
 
+    /// <summary>A request with the size that a text says its seed's noise was drawn for.</summary>
+    internal static GenerationRequest WithSeedSize(GenerationRequest request, Infotext text) =>
+        text["Seed resize from"]?.Split('x') is [var width, var height]
+            && (Whole("Seed resize from", width), Whole("Seed resize from", height)) is ( > 0, > 0) and var (wide, high)
+            ? request with { SeedResizeWidth = wide, SeedResizeHeight = high } : request;
+
+    /// <summary>A request with the sides that a text gives its second pass.</summary>
+    internal static GenerationRequest WithHiresSize(GenerationRequest request, Infotext text) =>
+        text["Hires resize"]?.Split('x') is [var width, var height] && (Whole("Hires resize", width), Whole("Hires resize", height)) is var (wide, high)
+            ? request with { HiresWidth = wide > 0 ? wide : null, HiresHeight = high > 0 ? high : null } : request;
+
     /// <summary>A request with the margins that a text gives.</summary>
     internal static GenerationRequest WithMargins(GenerationRequest request, Infotext text) =>
         text["Extend"]?.Split(' ').Select(part => Whole("Extend", part)).ToArray() is [var left, var top, var right, var bottom]
@@ -168,7 +179,8 @@ internal static class RequestInfotext
         var acts = knob.Needs switch
         {
             KnobNeeds.Mask => told.Request is { InitImage: not null, Mask: not null },
-            KnobNeeds.Nothing => true,
+            KnobNeeds.Nothing or KnobNeeds.Start => true,
+            KnobNeeds.SecondPass => told.Request.HasSecondPass,
             _ => told.Request.InitImage is not null,
         };
         if (!acts || !(knob.IsTold?.Invoke(told.Request) ?? !knob.IsDefault(told.Request)) || knob.Get(told.Request) is not { } value) return null;

@@ -18,10 +18,26 @@ internal sealed class DoubledConv2d : Layer
         RegisterComponents();
     }
 
+    /// <summary>Whether beyond an edge lies the opposite edge and not nothing, so that pictures tile.</summary>
+    internal bool Wraps { get; set; }
+
     public override Tensor forward(Tensor x) => Forward(x, 2 * x.shape[2], 2 * x.shape[3]);
 
     /// <summary>Enlarges to a size that is the double or one less (a side that was odd before it was halved), and convolves.</summary>
     public Tensor Forward(Tensor x, long height, long width)
+    {
+        using var scope = NewDisposeScope();
+        if (Wraps)
+        {
+            // A pixel of the opposite edges all round, and what became of it cut off again.
+            var wrapped = x.Wrapped(1);
+            return Zeroed(wrapped, 2 * wrapped.shape[2], 2 * wrapped.shape[3])[.., .., 2..(int)(2 + height), 2..(int)(2 + width)]
+                .ChannelsLast().MoveToOuterDisposeScope();
+        }
+        return Zeroed(x, height, width).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Zeroed(Tensor x, long height, long width)
     {
         using var scope = NewDisposeScope();
         if (_packed is not null) return Packed(x, height, width).MoveToOuterDisposeScope();

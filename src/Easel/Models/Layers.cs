@@ -167,7 +167,21 @@ internal sealed class Conv2d : Layer
         RegisterComponents();
     }
 
+    /// <summary>Whether beyond an edge lies the opposite edge and not nothing, so that pictures tile.</summary>
+    internal bool Wraps { get; set; }
+
     public override Tensor forward(Tensor x)
+    {
+        if (!Wraps || _padding == 0) return Convolved(x);
+        using var scope = NewDisposeScope();
+        // So much of the opposite edges all round that what the padding reaches is cut off again.
+        var made = Convolved(x.Wrapped(_stride * _padding));
+        return made.narrow(2, _padding, Length(x.shape[2])).narrow(3, _padding, Length(x.shape[3])).ChannelsLast().MoveToOuterDisposeScope();
+
+        long Length(long side) => (side + 2 * _padding - weight.shape[2]) / _stride + 1;
+    }
+
+    private Tensor Convolved(Tensor x)
     {
         if (_packed is not null) return _packed.Apply(x, bias);
         using var scope = NewDisposeScope();
@@ -179,7 +193,7 @@ internal sealed class Conv2d : Layer
 
     internal override Tensor AddTo(Tensor residual, Tensor x)
     {
-        if (_packed is not null) return _packed.AddTo(residual, x, bias);
+        if (_packed is not null && !Wraps) return _packed.AddTo(residual, x, bias);
         if (_linear is null) return base.AddTo(residual, x);
         using var scope = NewDisposeScope();
         return Picture(OneDnn.LinearAdd(Pixels(x), Pixels(residual), _linear, bias)).MoveToOuterDisposeScope();

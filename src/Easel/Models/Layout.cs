@@ -10,4 +10,11 @@ internal static class Layout
         using var scope = NewDisposeScope();
         return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2).MoveToOuterDisposeScope();
     }
+
+    /// <summary>A picture with a margin of its opposite edges all round, for a convolution without padding.</summary>
+    public static Tensor Wrapped(this Tensor x, long margin)
+    {
+        using var scope = NewDisposeScope();
+        return nn.functional.pad(x, [margin, margin, margin, margin], PaddingModes.Circular).ChannelsLast().MoveToOuterDisposeScope();
+    }
 }

@@ -89,6 +89,12 @@ internal sealed class Canvas
         // One side given: the other follows the picture's proportions.
         var wide = request.Width ?? Rounded((int)Math.Round((double)picture.Width * request.Height!.Value / picture.Height) + 4, 8);
         var high = request.Height ?? Rounded((int)Math.Round((double)picture.Height * wide / picture.Width) + 4, 8);
+        if (request.Fit == ImageFit.Latent && family.Beside.Count == 0)
+        {
+            // Its latents are brought to the size; until then it keeps its own, but for a few pixels at the edges.
+            var (own, tall) = (Rounded(picture.Width, 8), Rounded(picture.Height, 8));
+            return new Canvas(wide, high) { Picture = Resampling.Fit(picture, own, tall, ImageFit.Crop) };
+        }
         return new Canvas(wide, high) { Picture = Resampling.Fit(picture, wide, high, request.Fit) };
 
         static int Rounded(int side, int step) => Math.Clamp(side / step * step, 64, GenerationRequest.LargestSide);

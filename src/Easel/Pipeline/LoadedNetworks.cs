@@ -89,6 +89,22 @@ internal sealed class LoadedNetworks : IDisposable
     /// <summary>Which networks are in memory together. Takes effect when the next one is needed.</summary>
     public Residency Residency { get; set; }
 
+    /// <summary>Whether the networks draw pictures whose opposite edges meet. The encoder's halving, which pads two sides only, is left as it is.</summary>
+    public bool Wraps
+    {
+        get;
+        set
+        {
+            if (field == value) return;
+            field = value;
+            foreach (var layer in new nn.Module?[] { _unet, _autoencoder, _tiny }.OfType<nn.Module>().SelectMany(network => network.modules()))
+            {
+                if (layer is Models.Conv2d plain) plain.Wraps = value;
+                else if (layer is DoubledConv2d doubled) doubled.Wraps = value;
+            }
+        }
+    }
+
     public bool DecodesTiny => _tiny is not null;
 
     /// <summary>Has pictures decoded by a tiny autoencoder that lies beside the model, where one does and none was named, or lets it go again.</summary>
@@ -214,6 +230,7 @@ internal sealed class LoadedNetworks : IDisposable
     /// <summary>Scaled latents to pixels [n, 3, h, w], about [-1, 1], in fp32.</summary>
     public Tensor Decode(Tensor latents, int? tile, Action<int, int>? onTile = null)
     {
+        if (Wraps && tile < Math.Max(latents.shape[2], latents.shape[3])) return DecodeWrapped(latents, tile, onTile);
         using var scope = NewDisposeScope();
         if (_tiny is null) Bring(AutoencoderSlot);
         Share(latents, Family.Latent.PixelsPerPosition * Family.Latent.PixelsPerPosition * (_autoencoder?.Config.Channels[0] ?? 64));
@@ -223,6 +240,25 @@ internal sealed class LoadedNetworks : IDisposable
         var pixels = decoded.to(ScalarType.Float32).cpu();
         NonFiniteException.ThrowIfAny(pixels);
         return pixels.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>In tiles, whose own edges are no edges of the picture: what lies beyond those is laid around it and cut off again.</summary>
+    private Tensor DecodeWrapped(Tensor latents, int? tile, Action<int, int>? onTile)
+    {
+        const int Margin = 8;
+        using var scope = NewDisposeScope();
+        try
+        {
+            Wraps = false;
+            var (margin, factor) = (Math.Min(Margin, Math.Min(latents.shape[2], latents.shape[3])), Family.Latent.PixelsPerPosition);
+            var pixels = Decode(latents.Wrapped(margin), tile, onTile);
+            return pixels.narrow(2, margin * factor, latents.shape[2] * factor).narrow(3, margin * factor, latents.shape[3] * factor)
+                .contiguous().MoveToOuterDisposeScope();
+        }
+        finally
+        {
+            Wraps = true;
+        }
     }
 
     /// <summary>Small pictures of latents on their way: the tiny autoencoder's where there is one; otherwise a fixed mixture of colours, if one is known; the

@@ -9,6 +9,7 @@ internal sealed class RunNoise(GenerationRequest request, ModelFamily family) : 
     private NoiseSource? _source;
     private NumpyRandomState? _numpy;
     private Tensor? _fixedCode;
+    private IReadOnlyList<int> _indices = [];
 
     /// <summary>Whether one stream serves all batches, so that what is drawn for the input pictures is drawn once.</summary>
     public bool IsOneStream => request.IsOneStream;
@@ -17,8 +18,8 @@ internal sealed class RunNoise(GenerationRequest request, ModelFamily family) : 
     /// take the mean.</summary>
     public bool SamplesPosterior => request.Like != NoiseLike.A1111Gpu;
 
-    /// <summary>The seed of the run's picture at <paramref name="index"/>.</summary>
-    public long SeedOf(int index) => IsOneStream ? request.Seed!.Value : unchecked(request.Seed!.Value + index);
+    /// <summary>The seed of the run's picture at <paramref name="index"/>. Variations of one picture share it.</summary>
+    public long SeedOf(int index) => IsOneStream || request.VariationStrength > 0 ? request.Seed!.Value : unchecked(request.Seed!.Value + index);
 
     /// <summary>Begins a batch: its pictures' own streams, or the run's going on.</summary>
     public void Begin(Batch batch)
@@ -31,9 +32,11 @@ internal sealed class RunNoise(GenerationRequest request, ModelFamily family) : 
             return;
         }
         _source?.Dispose();
-        _source = new NoiseSource([.. batch.Prompts.Select((_, i) => SeedOf(request.FixedCode ? i : batch.First + i))],
-            request.Like == NoiseLike.A1111Gpu ? NoiseMode.Philox : NoiseMode.PerImage);
+        _indices = [.. batch.Prompts.Select((_, i) => request.FixedCode ? i : batch.First + i)];
+        _source = new NoiseSource([.. _indices.Select(SeedOf)], Mode);
     }
+
+    private NoiseMode Mode => request.Like == NoiseLike.A1111Gpu ? NoiseMode.Philox : NoiseMode.PerImage;
 
     /// <summary>Standard normal noise.</summary>
     public Tensor Randn(params long[] shape) => _source!.Randn(shape);
@@ -42,7 +45,13 @@ internal sealed class RunNoise(GenerationRequest request, ModelFamily family) : 
     public Tensor Start(long[] shape)
     {
         if (_fixedCode is { } code) return shape[0] == code.shape[0] ? code.alias() : code.narrow(0, 0, shape[0]);
-        var drawn = _numpy?.Randn(shape) ?? Randn(shape);
+        var drawn = IsOneStream ? _numpy?.Randn(shape) ?? Randn(shape)
+            : StartNoise.Draw(request, _source!, Mode, [.. _indices.Select(SeedOf)], _indices, shape);
+        if (!IsOneStream && request.NoiseSeedDelta != 0)
+        {
+            _source!.Dispose();
+            _source = new NoiseSource([.. _indices.Select(index => unchecked(SeedOf(index) + request.NoiseSeedDelta))], Mode);
+        }
         if (request.FixedCode && IsOneStream) _fixedCode = drawn.clone().DetachFromDisposeScope();
         return drawn;
     }

@@ -24,9 +24,12 @@ internal sealed class RunOutput(Action<GeneratedImage>? onImage)
 /// <summary>Tells how far a batch is, and ends it where that is asked for.</summary>
 internal sealed record BatchProgress(Action<GenerationProgress>? OnProgress, Pace Pace, CancellationToken Cancel, int Batch, int Batches, int Steps)
 {
+    /// <summary>Steps of the passes before this one, which count with its own.</summary>
+    public int Before { get; init; }
+
     public void Report(GenerationStage stage, int step, Func<IReadOnlyList<RgbImage>>? preview = null, double part = 0)
     {
         Cancel.ThrowIfCancellationRequested();
-        OnProgress?.Invoke(Pace.Timed(new GenerationProgress(stage, Batch, Batches, step, Steps, preview, part)));
+        OnProgress?.Invoke(Pace.Timed(new GenerationProgress(stage, Batch, Batches, Before + step, Steps, preview, part)));
     }
 }

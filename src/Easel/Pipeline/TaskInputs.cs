@@ -24,7 +24,7 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
         // What is begun from. A demo that does without it at full strength draws its noise all the same, unless it is shown the picture in another way.
         var forgets = family.ForgetsAtFullStrength && request.Strength >= 1;
         var encodes = family.BeginsFromPicture && !(forgets && family.TakesMask);
-        var kept = canvas.Picture is { } picture && encodes ? encoder.Encode(ImageTensor.FromImage(picture)) : null;
+        var kept = canvas.Picture is { } picture && encodes ? Sized(encoder.Encode(ImageTensor.FromImage(picture)), shape) : null;
         var redraw = kept is not null && !family.TakesMask && canvas.Mask is { } mask ? encoder.LatentMask(mask) : null;
         var init = forgets ? null : redraw is null ? kept : Filled(kept!, redraw, request.Fill, noise);
 
@@ -38,6 +38,17 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
         }).ToList();
         var labels = family.NeedsPicture ? full([shape[0]], request.NoiseLevel, ScalarType.Int64) : null;
         return new TaskInputs(init, beside.Count > 0 ? cat(beside, dim: 1) : null, labels, redraw, redraw is null ? null : kept!.alias()).MoveToOuter();
+    }
+
+    /// <summary>The latents of the pictures of a batch.</summary>
+    /// <param name="pictures">One for each of the batch.</param>
+    public static Tensor Encode(IReadOnlyList<RgbImage> pictures, LoadedNetworks model, int? tile, RunNoise noise)
+    {
+        using var scope = NewDisposeScope();
+        var encoded = pictures.Select(picture => model.Encode(ImageTensor.FromImage(picture), tile)).ToList();
+        var mean = cat([.. encoded.Select(each => each.Mean)], dim: 0);
+        if (!noise.SamplesPosterior) return mean.MoveToOuterDisposeScope();
+        return (mean + cat([.. encoded.Select(each => each.Deviation)], dim: 0) * noise.Randn(mean.shape)).MoveToOuterDisposeScope();
     }
 
     /// <summary>The network, shown what stands beside the latents and told their class.</summary>
@@ -75,6 +86,10 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
         foreach (var tensor in new[] { Init, Beside, Labels, Redraw, Kept }) tensor?.MoveToOuterDisposeScope();
         return this;
     }
+
+    /// <summary>Latents of a picture that was not brought to the size of the run.</summary>
+    private static Tensor Sized(Tensor latents, long[] shape) => latents.shape[2..].SequenceEqual(shape[2..]) ? latents
+        : nn.functional.interpolate(latents, shape[2..], mode: InterpolationMode.Bilinear, align_corners: false);
 
     /// <summary>A picture's latents, with what lies under the mask as asked.</summary>
     private static Tensor Filled(Tensor kept, Tensor redraw, MaskFill fill, RunNoise noise) => fill switch

@@ -22,11 +22,12 @@ internal static class Wrappers
 
     /// <summary>The network, asked with guidance: about each picture under each of its conditions, and its answers combined.</summary>
     /// <param name="guidance">The conditions and the scale.</param>
-    /// <param name="actsAt">Whether guidance acts at a noise level ("Applying Guidance in a Limited Interval", arXiv 2404.07724).</param>
+    /// <param name="actsAt">Whether guidance acts in an evaluation ("Applying Guidance in a Limited Interval", arXiv 2404.07724).</param>
     /// <exception cref="NonFiniteException">An answer holds numbers that are none.</exception>
-    public static Func<Tensor, double, Evaluation, Tensor> Guided(this Predictor predict, Guidance guidance, Func<double, bool> actsAt) => (x, timestep, at) =>
+    public static Func<Tensor, double, Evaluation, Tensor> Guided(this Predictor predict, Guidance guidance, Func<Evaluation, bool> actsAt) =>
+        (x, timestep, at) =>
     {
-        var answer = guidance.Answer(x, at, actsAt(at.Sigma), (rowsOfX, rows) => predict(new NetworkCall(rowsOfX, timestep, at, rows)));
+        var answer = guidance.Answer(x, at, actsAt(at), (rowsOfX, rows) => predict(new NetworkCall(rowsOfX, timestep, at, rows)));
         NonFiniteException.ThrowIfAny(answer);
         return answer;
     };

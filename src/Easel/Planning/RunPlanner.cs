@@ -21,7 +21,7 @@ internal static class RunPlanner
         foreach (var file in controls) file.Dispose();
         var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise());
         var (format, memory) = ModelLoader.Choose(MemoryPlan.Formats(options.Precision, device), device,
-            format => MemoryPlan.For(size, format, shape.Rows, shape.Latent, shape.Encodes, MemoryPlan.Budget(options.MemoryLimit)));
+            format => MemoryPlan.For(size, format, shape.Rows, shape.Largest.Latent, shape.Largest.Encodes, MemoryPlan.Budget(options.MemoryLimit)));
         return Of(request, shape, size, memory, format, device, options.TinyVae is not null, MachineSpeed.In(options.CacheFolder));
     }
 
@@ -30,16 +30,16 @@ internal static class RunPlanner
     public static RunPlan Of(GenerationRequest request, RunShape shape, ModelSize size, MemoryPlan memory, NumberFormat format, Device device,
         bool decodesTiny, MachineSpeed speed)
     {
-        var savings = Savings.Of(request.Fast);
+        var savings = Savings.Of(request);
         var largest = shape.Batches.Max(batch => batch.Prompts.Count);
         var pictures = shape.Batches.Sum(batch => batch.Prompts.Count);
         var evaluations = shape.Plan.Sampler.EvaluationsPerStep;
         var whole = size.LookFlops(new RunSize(shape.Rows, shape.Latent));
-        var exact = evaluations * shape.Plan.StepCount * whole;
-        var done = Evaluations(shape, savings).Sum(look =>
-            size.LookFlops(new RunSize(look.Guided ? shape.Rows : largest, shape.Latent, OuterBlocks: look.Deep ? null : savings.OuterBlocks)));
+        var exact = shape.Passes.Sum(pass => pass.Plan.Sampler.EvaluationsPerStep * pass.Plan.StepCount * size.LookFlops(new RunSize(pass.Rows, pass.Latent)));
+        var done = shape.Passes.Sum(pass => Evaluations(pass, savings).Sum(look =>
+            size.LookFlops(new RunSize(look.Guided ? pass.Rows : largest, pass.Latent, OuterBlocks: look.Deep ? null : savings.OuterBlocks))));
         var (decode, encode) = decodesTiny || size.Autoencoder is null ? (0, 0)
-            : AutoencoderWork(size.Autoencoder, shape, memory.DecoderTile, size.Family.PicturesEncoded);
+            : AutoencoderWork(size.Autoencoder, shape.Largest, memory.DecoderTile, size.Family.PicturesEncoded);
 
         // The batches but the last are as large as the largest, which is close enough to say that all work is shared out by pictures.
         var unetRate = speed.Expected(MachineSpeed.Work.UNet, format, device, whole);
@@ -52,10 +52,10 @@ internal static class RunPlanner
         {
             Precision = Precisions.Of(format.Kept),
             Device = device.ToString(),
-            Width = shape.Canvas.Width,
-            Height = shape.Canvas.Height,
+            Width = shape.Largest.Canvas.Width,
+            Height = shape.Largest.Canvas.Height,
             Pictures = pictures,
-            Steps = shape.Plan.StepCount,
+            Steps = shape.StepCount,
             Sampler = shape.Plan.Sampler.Name,
             IsGuided = shape.Rows > largest,
             StepGigaflops = evaluations * whole / 1e9,
@@ -79,7 +79,7 @@ internal static class RunPlanner
     {
         var (each, sigmas) = (shape.Plan.Sampler.EvaluationsPerStep, shape.Plan.Sigmas);
         for (var i = 0; i < each * shape.Plan.StepCount; i++)
-            yield return (savings.Guides(sigmas[Math.Min(i / each, sigmas.Count - 1)]), i % savings.DeepEvery == 0);
+            yield return (savings.Guides(sigmas[Math.Min(i / each, sigmas.Count - 1)], i), i % savings.DeepEvery == 0);
     }
 
     private static (double Decode, double Encode) AutoencoderWork(AutoencoderConfig config, RunShape shape, int? tile, int picturesEncoded)

@@ -46,6 +46,10 @@ internal sealed record SamplingOptions
     /// also for a last step that adds none, and with its own count of the steps that a picture to begin from leaves.</summary>
     public bool LikeGenerativeModels { get; init; }
 
+    /// <summary>Image to image: run all the steps asked for, on a schedule that is longer by as much as the strength leaves out (AUTOMATIC1111's
+    /// setup_img2img_steps with steps given, as its second pass has them).</summary>
+    public bool RunsAllSteps { get; init; }
+
     /// <summary>dpm_adaptive: the relative tolerance. Above 0.</summary>
     public double RelativeTolerance { get; init; } = 0.05;
 

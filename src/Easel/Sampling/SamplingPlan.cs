@@ -48,6 +48,8 @@ internal sealed record SamplingPlan
         var spacing = Schedules.For(method, implied, schedule);
         options ??= new SamplingOptions();
         Check(method, trained, strength, options);
+        var running = steps;
+        if (options.RunsAllSteps && strength > 0) steps = (int)Math.Min(Schedules.MostSteps, steps / Math.Min(strength.Value, 0.999));
 
         var levels = Schedules.Levels(spacing, trained, steps, options);
         if (method.DiscardsNextToLast && levels.Length > 1)
@@ -57,7 +59,7 @@ internal sealed record SamplingPlan
         }
         // A schedule may itself go down to the model's lowest level, or below it.
         var last = method.EndsAboveZero ? Math.Min(trained.SigmaMin, levels[^1]) : 0;
-        var (first, encode) = Cut(method, spacing, levels, steps, strength, options);
+        var (first, encode) = options.RunsAllSteps && strength > 0 ? Tail(levels, running) : Cut(method, spacing, levels, steps, strength, options);
         double[] sigmas = first == levels.Length ? [0] : [.. levels[first..], last];
         var count = sigmas.Length == 1 ? 0 : method.CountSteps(sigmas);
         return new SamplingPlan
@@ -132,6 +134,13 @@ internal sealed record SamplingPlan
         var first = options.LikeGenerativeModels ? levels.Length + 1 - Math.Max(1, (int)(share * (levels.Length + 1)))
             : levels.Length - 1 - Math.Min((int)(share * levels.Length), levels.Length - 1);
         if (first == levels.Length) return (first, 0);
+        return (first, levels[first]);
+    }
+
+    /// <summary>The last levels of a schedule.</summary>
+    private static (int First, double Encode) Tail(double[] levels, int count)
+    {
+        var first = Math.Max(0, levels.Length - count);
         return (first, levels[first]);
     }
 

@@ -35,7 +35,7 @@ internal static class Schedules
     public static Schedule For(Sampler sampler, Schedule? implied, string? name) =>
         IsAutomatic(name) ? implied ?? Get(sampler.DefaultSchedule) : Get(name!);
 
-    private const int MostSteps = 1000;
+    internal const int MostSteps = 1000;
 
     /// <summary>Every schedule, the common ones first.</summary>
     public static IReadOnlyList<Schedule> All { get; } =
