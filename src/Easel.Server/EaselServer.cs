@@ -189,7 +189,8 @@ public static class EaselServer
         .AddSingleton(options).AddSingleton(options.Limits).AddSingleton(source).AddSingleton(clock)
         .AddSingleton<ServerMetrics>().AddSingleton<Credentials>().AddSingleton<LoginAttempts>().AddSingleton<Sessions>()
         .AddSingleton(_ => new PictureFolder(options.OutputFolder)).AddSingleton(s => Database.Open(s.GetRequiredService<PictureFolder>().Database))
-        .AddSingleton<JobStore>().AddSingleton<InputPictures>().AddSingleton<Gallery>().AddSingleton<ModelLibrary>().AddSingleton<JobRules>()
+        .AddSingleton<JobStore>().AddSingleton<InputPictures>().AddSingleton<Gallery>()
+        .AddSingleton<ModelLibrary>().AddSingleton<StyleLibrary>().AddSingleton<JobRules>()
         .AddSingleton<JobQueue>().AddSingleton<PictureWriter>().AddSingleton<LoadedModel>().AddSingleton<ModelThread>()
         .AddHostedService(s => s.GetRequiredService<ModelThread>()).AddSingleton<IHostLifetime, SilentLifetime>().AddHostedService<Housekeeping>();
 }

@@ -23,6 +23,9 @@ public sealed record ServerOptions
     /// <summary>The small model to draw with where there is no other; null for none. Default is the one that comes with Easel.</summary>
     public string? SpareModel { get; init; } = BuiltInModel.Path;
 
+    /// <summary>A file with a person's own styles as AUTOMATIC1111 writes it, which need not be there; null for none. Default "styles.csv".</summary>
+    public string? StylesFile { get; init; } = "styles.csv";
+
     /// <summary>How models are loaded: device and precision, the folders of LoRAs and embeddings, a tiny autoencoder for previews.</summary>
     public LoadOptions Load { get; init; } = new();
 

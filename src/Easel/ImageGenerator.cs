@@ -267,7 +267,8 @@ public sealed partial class ImageGenerator : IImageGenerator
         // The network with all that stands around it. What costs or saves evaluations is one more link of this chain.
         using var words = _model.NewPromptMemory(request.GuidanceScale);
         using var deep = new DeepFeatures(savings.DeepEvery, savings.OuterBlocks);
-        var network = inputs.Over(loras.Over(deep.Over(words.Over(control.Over(meter.Over(_model.Predict)))), plan.StepCount, uses => _model.SetLoras(uses), () =>
+        var steered = control.Over(meter.Over(_model.Predict));
+        var network = inputs.Over(loras.Over(deep.Over(words.Over(steered)), plan.StepCount, uses => _model.SetLoras(uses), () =>
             {
                 words.Forget();
                 deep.NextEvaluation(afresh: true);

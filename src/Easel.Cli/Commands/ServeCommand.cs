@@ -49,12 +49,13 @@ internal static class ServeCommand
             [("info", LogAmount.Info), ("warning", LogAmount.Warning), ("error", LogAmount.Error), ("none", LogAmount.None)], "--log-level");
         var queuedSize = Flags.Whole($"megabytes that a client's waiting jobs may take (default {ServerLimits.DefaultQueuedMegabytes})", "--max-queue-mb");
         var proxies = Flags.Texts("ADDRESS", "believe the proxy at this address when it says for whom it asks; may be given several times", "--proxy");
+        var styles = Flags.Text("FILE", "your own styles, as AUTOMATIC1111 keeps them (default styles.csv)", "--styles", "--styles-file");
         var open = Flags.Switch("open the page in the browser", "--open", "--autolaunch");
         return new PlainCommand(name, help, new HelpNotes("[flags]", examples),
             [
                 host, port, output, models, draw.Model, draw.Loras, draw.Embeddings, draw.Controls, draw.ImageEncoder, draw.TinyVae, draw.DepthModel,
                 draw.Precision, draw.Device, draw.Threads, draw.LowPriority, token, tokenFile, user, password, cors, names, proxies, unload, steps, images,
-                side, queued, queuedSize, log, open,
+                side, queued, queuedSize, styles, log, open,
             ], parsed =>
         {
             var limits = new ServerLimits(); // not before: it is in the server's assembly
@@ -67,6 +68,7 @@ internal static class ServeCommand
                 Models = parsed.GetValue(models) is { Length: > 0 } folders ? [.. folders.Select(Existing)] : Default(modelFolder, shell),
                 DefaultModel = parsed.GetValue(draw.Model) is { } model ? ModelChoice.Find(model, shell) : Variable(shell, "EASEL_MODEL"),
                 Load = ModelChoice.Options(draw.Load(parsed), shell),
+                StylesFile = parsed.GetValue(styles) ?? "styles.csv",
                 Token = Secret(parsed.GetValue(token), parsed.GetValue(tokenFile), shell),
                 Log = parsed.GetValue(log) ?? LogAmount.Info,
                 User = parsed.GetValue(user),

@@ -51,9 +51,15 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         context.Response.Clear();
         if (challenge is not null) context.Response.Headers.WWWAuthenticate = challenge;
         context.Response.StatusCode = Status;
-        if (Status == Status429TooManyRequests) context.Response.Headers.RetryAfter = "10";
+        SayWhen(context.Response);
         var problem = new { type = "about:blank", Title, Status, Detail, Field };
         return context.Response.WriteAsJsonAsync(problem, Json, "application/problem+json", context.RequestAborted);
+    }
+
+    /// <summary>Says when it is worth asking again, where waiting helps.</summary>
+    internal void SayWhen(HttpResponse response)
+    {
+        if (Status is Status429TooManyRequests or Status503ServiceUnavailable) response.Headers.RetryAfter = "10";
     }
 
     private static string TitleOf(int status) => status switch

@@ -46,11 +46,20 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
                 ? (init.Width + request.Extend.Left + request.Extend.Right, init.Height + request.Extend.Top + request.Extend.Bottom)
                 : (model.Model!.Defaults.Size, model.Model.Defaults.Size);
             Most(nameof(request.Width), "number of pixels", (long)(request.Width ?? wide) * (request.Height ?? high), limits.Pixels);
+            SecondPassOf(request, request.Width ?? wide, request.Height ?? high);
             if (request.Extend.Any || request.Mask is not null)
                 Most(nameof(request.Extend), "number of pixels of the whole picture", (long)wide * high, limits.InputPixels);
         }
-        request = request.With(library.DefaultsFor(model, request)) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) };
-        return job with { Model = model.Name, Request = request };
+        return job with { Model = model.Name, Request = request.With(library.DefaultsFor(model, request)).WithSeeds() };
+    }
+
+    private void SecondPassOf(GenerationRequest request, int width, int height)
+    {
+        if (request.SizeOfSecondPass(width, height) is not var (wide, high)) return;
+        Most(nameof(request.HiresScale), "number of pixels of the second pass", (long)wide * high, limits.Pixels);
+        if (request.HiresSteps is { } steps && steps > limits.Steps)
+            throw Knobs.Find(nameof(request.HiresSteps))!.Refused($"is {steps}; this server allows {limits.Steps}.");
+        if (!GenerationRequest.Enlargers.Contains(request.HiresUpscaler, StringComparer.OrdinalIgnoreCase)) _ = library.Upscaler(request.HiresUpscaler);
     }
 
     private JobRequest Enlargement(JobRequest job)

@@ -4,7 +4,7 @@ using Easel.Server.Library;
 namespace Easel.Server.Jobs;
 
 /// <summary>The one model in memory. Used on the model thread alone; another one is loaded only after it was let go, so that memory stays flat.</summary>
-internal sealed class LoadedModel(IModelSource source, ServerOptions options) : IDisposable
+internal sealed class LoadedModel(IModelSource source, ModelLibrary library, ServerOptions options) : IDisposable
 {
     private Key? _key;
     private IImageGenerator? _generator;
@@ -25,7 +25,11 @@ internal sealed class LoadedModel(IModelSource source, ServerOptions options) : 
         var key = KeyOf(model, vae);
         if (_generator is not null && key == _key) return _generator;
         Unload();
-        var load = options.Load with { Vae = vae?.Path ?? options.Load.Vae };
+        var load = options.Load with
+        {
+            Vae = vae?.Path ?? options.Load.Vae,
+            Upscalers = name => source.Upscaler(library.Upscaler(name).Path, options.Load), // a request reaches no file but by its name there
+        };
         _generator = source.Generator(model.Path, load, onProgress);
         Stamp = ModelStamp.Of(model.Path, load, _generator.Precision);
         (_key, Name) = (key, model.Name);

@@ -19,24 +19,27 @@ internal static class KnobJson
     /// <summary>A knob's value as a protocol writes it.</summary>
     public static JsonNode? Write(Knob knob, GenerationRequest request) => knob.Get(request) switch
     {
-        null => knob.NoneWords.Contains("-1") ? -1 : null,
+        null => knob.Kind == KnobKind.Whole && NumberIn(knob.NoneWords) is { } none ? none : null,
         Enum member => knob.Choices.First(choice => choice.Value.Equals(member)) is { Code: { } code } ? code : knob.Format(member),
         IReadOnlyList<string> texts => texts[0],
         var value => JsonSerializer.SerializeToNode(value, value.GetType()),
     };
 
-    /// <summary>Clients send 20, 20.0 and "20" for a whole number, and 1, "true" and true for a switch; some protocols count choices by numbers.</summary>
-    private static object? Read(Knob knob, JsonNode node)
+    /// <summary>A knob's value as clients send it: 20, 20.0, "20" and true for a whole number, 1, "on" and true for a switch, numbers for texts; some
+    /// protocols count choices by numbers. Pydantic's lax mode.</summary>
+    public static object? Read(Knob knob, JsonNode node)
     {
         if (node is JsonValue json)
         {
             var text = json.GetValueKind() == JsonValueKind.String ? json.GetValue<string>() : json.ToJsonString();
-            if (knob.Kind is KnobKind.Text or KnobKind.Texts && json.GetValueKind() != JsonValueKind.String) throw Wrong();
-            var number = double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var read) ? read : (double?)null;
+            if (knob.Kind is KnobKind.Text or KnobKind.Texts)
+                return json.GetValueKind() is JsonValueKind.String or JsonValueKind.Number && knob.TryParse(text, out var said) ? said : throw Wrong();
+            text = text.Trim();
             if (knob.Kind == KnobKind.Switch && Truth(text) is { } on) return on;
+            if (json.GetValueKind() is JsonValueKind.True or JsonValueKind.False) text = text == "true" ? "1" : "0";
+            var number = double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var read) && double.IsFinite(read) ? read : (double?)null;
             if (knob.Kind == KnobKind.Choice && number is { } code) return knob.Choices.FirstOrDefault(choice => choice.Code == code)?.Value ?? throw Wrong();
-            if (knob.Kind == KnobKind.Whole && number is { } whole && whole == Math.Floor(whole) && text.AsSpan().ContainsAny('.', 'e', 'E'))
-                text = whole.ToString("0", CultureInfo.InvariantCulture);
+            if (number is { } whole && whole == Math.Floor(whole) && Math.Abs(whole) < 1e15) text = whole.ToString("0", CultureInfo.InvariantCulture);
             if (knob.TryParse(text, out var value)) return value;
         }
         throw Wrong();
@@ -44,12 +47,21 @@ internal static class KnobJson
         InvalidRequestException Wrong() => knob.Refused($"is {Short(node)}; it must be {KindOf(knob)}.");
     }
 
-    public static bool? Truth(string text) => text.ToLowerInvariant() switch
+    /// <summary>What a text or a number says of a switch; null where that is nothing.</summary>
+    public static bool? Truth(string text) => text.Trim().ToLowerInvariant() switch
     {
-        "true" or "1" or "yes" or "on" or "1.0" => true,
-        "false" or "0" or "no" or "off" or "0.0" => false,
+        "true" or "t" or "1" or "yes" or "y" or "on" or "1.0" => true,
+        "false" or "f" or "0" or "no" or "n" or "off" or "0.0" => false,
         _ => null,
     };
+
+    /// <inheritdoc cref="Truth(string)"/>
+    public static bool? Truth(JsonNode? node) => node is JsonValue json
+        ? Truth(json.GetValueKind() == JsonValueKind.String ? json.GetValue<string>() : json.ToJsonString()) : null;
+
+    private static int? NumberIn(IEnumerable<string> words) =>
+        words.Select(word => int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : (int?)null)
+            .FirstOrDefault(number => number is not null);
 
     private static string KindOf(Knob knob) => knob.Choices.Any(choice => choice.Code is not null)
         ? string.Join(", ", knob.Choices.Where(choice => choice.Code is not null).OrderBy(choice => choice.Code)

@@ -1,9 +1,18 @@
 namespace Easel.Server.Library;
 
-/// <summary>A style: words that are added to every prompt.</summary>
-internal sealed record PromptStyle(string Name, string Words);
+/// <summary>A style: words that are added to every prompt, or that stand around it where they hold "{prompt}".</summary>
+/// <param name="Negative">Words for the negative prompt.</param>
+internal sealed record PromptStyle(string Name, string Words, string Negative = "")
+{
+    private const string Place = "{prompt}";
 
-/// <summary>The styles that the page and the AUTOMATIC1111 API offer.</summary>
+    /// <summary>A prompt with a style's words.</summary>
+    public static string Merge(string words, string prompt) => words.Contains(Place, StringComparison.Ordinal)
+        ? words.Replace(Place, prompt, StringComparison.Ordinal)
+        : string.Join(", ", new[] { prompt.Trim(), words.Trim() }.Where(part => part.Length > 0));
+}
+
+/// <summary>The styles that the page and the AUTOMATIC1111 API offer of themselves; a person's own are in the <see cref="StyleLibrary"/>.</summary>
 internal static class PromptStyles
 {
     public static IReadOnlyList<(string Group, IReadOnlyList<PromptStyle> Styles)> Groups { get; } =

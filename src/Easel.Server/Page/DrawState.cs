@@ -14,7 +14,7 @@ namespace Easel.Server.Page;
 public sealed record InputPicture(string Name, RgbImage Image, PictureSettings? Settings, string? Parameters);
 
 /// <summary>What one open tab is about to draw: its settings and its input picture, which outlive a visit to another page of it.</summary>
-internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery gallery, PictureReader pictures, Browser browser)
+internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, JobQueue queue, Gallery gallery, PictureReader pictures, Browser browser)
 {
     private const string Key = "easel.draw";
     private bool _isRead;
@@ -66,7 +66,9 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     /// <summary>Whether a knob does anything with the model and the picture that are chosen.</summary>
     public bool Applies(Knob knob) => knob.Needs switch
     {
-        KnobNeeds.Picture => Input is not null && Model?.Model is not { Enlarges: > 1 },
+        KnobNeeds.Picture or KnobNeeds.Start when Input is not null || knob.Needs == KnobNeeds.Picture =>
+            Input is not null && Model?.Model is not { Enlarges: > 1 },
+        KnobNeeds.Start or KnobNeeds.SecondPass => Input is null && Settings.Request.HasSecondPass,
         KnobNeeds.Mask => Input is not null && Settings.Use == InputUse.Mask,
         KnobNeeds.Upscaler => Model?.Model is { Enlarges: > 1 },
         KnobNeeds.DepthModel => Model?.Model is { TakesDepth: true },
@@ -204,8 +206,15 @@ internal sealed class DrawState(ModelLibrary library, JobQueue queue, Gallery ga
     {
         var size = Size;
         var turned = Knobs.All.Where(knob => !Applies(knob)).Aggregate(Settings.Request, (rest, knob) => knob.Set(rest, knob.Default));
-        var request = turned with { Prompts = Settings.Prompts, NegativePrompt = Settings.NegativePrompt.Trim(), Width = size?.Width, Height = size?.Height };
-        request = request with { Controls = Controls };
+        var own = Settings.Styles.Intersect(styles.Own.Select(style => style.Name)).ToList(); // the server's are in the prompts already
+        var request = turned with
+        {
+            Prompts = [.. Settings.Prompts.Select(prompt => styles.Apply(prompt, "", own).Prompt)],
+            NegativePrompt = styles.Apply("", Settings.NegativePrompt.Trim(), own).Negative,
+            Width = size?.Width,
+            Height = size?.Height,
+            Controls = Controls,
+        };
         if (Input is { } input) request = WithInput(request, input, mask);
         return new JobRequest { Model = Model?.Name ?? Settings.Model, Vae = Settings.Vae, Request = request };
     }

@@ -8,29 +8,35 @@ namespace Easel.Server.Sdapi;
 /// </summary>
 internal abstract record DrawingBody
 {
-    /// <summary>What holds where a body is silent.</summary>
-    public static GenerationRequest Silent { get; } = new() { Fit = ImageFit.Stretch, Fill = MaskFill.Blur, OnlyMasked = true, OnlyMaskedPadding = 0 };
+    /// <summary>What holds where a body of img2img is silent.</summary>
+    public static GenerationRequest SilentOfPicture { get; } = new() { Fit = ImageFit.Stretch, Fill = MaskFill.Blur, OnlyMasked = true, OnlyMaskedPadding = 0 };
+
+    /// <summary>What holds where a body of txt2img is silent.</summary>
+    public static GenerationRequest SilentOfText { get; } = new() { HiresScale = 2 };
 
     /// <summary>What the knobs of the body say.</summary>
     [JsonIgnore]
     public GenerationRequest Request { get; init; } = new();
+
+    /// <summary>The properties of the knobs that the body names.</summary>
+    [JsonIgnore]
+    public IReadOnlySet<string> Named { get; init; } = new HashSet<string>();
+
+    /// <summary>What the caller should be told of the body, beside what is told of the run.</summary>
+    [JsonIgnore]
+    public List<string> Notes { get; init; } = [];
+
     public IReadOnlyList<string> Styles { get; init; } = [];
-    public long Subseed { get; init; } = -1;
-    public double SubseedStrength { get; init; }
-    public int SeedResizeFromH { get; init; } = -1;
-    public int SeedResizeFromW { get; init; } = -1;
     public bool? RestoreFaces { get; init; }
-    public bool? Tiling { get; init; }
     public bool DoNotSaveSamples { get; init; }
     public bool DoNotSaveGrid { get; init; }
-    public double? SMinUncond { get; init; }
     public JsonObject? OverrideSettings { get; init; }
     public bool OverrideSettingsRestoreAfterwards { get; init; } = true;
     public string? RefinerCheckpoint { get; init; }
     public double? RefinerSwitchAt { get; init; }
     public bool DisableExtraNetworks { get; init; }
     public string? FirstpassImage { get; init; }
-    public JsonObject? Comments { get; init; }
+    public JsonNode? Comments { get; init; }
     public string? ScriptName { get; init; }
     public JsonArray ScriptArgs { get; init; } = [];
     public bool SendImages { get; init; } = true;
@@ -45,16 +51,7 @@ internal sealed record TextToImageBody : DrawingBody
     public bool EnableHr { get; init; }
     public int FirstphaseWidth { get; init; }
     public int FirstphaseHeight { get; init; }
-    public double HrScale { get; init; } = 2;
-    public string? HrUpscaler { get; init; }
-    public int HrSecondPassSteps { get; init; }
-    public int HrResizeX { get; init; }
-    public int HrResizeY { get; init; }
     public string? HrCheckpointName { get; init; }
-    public string? HrSamplerName { get; init; }
-    public string? HrScheduler { get; init; }
-    public string HrPrompt { get; init; } = "";
-    public string HrNegativePrompt { get; init; } = "";
 }
 
 internal sealed record ImageToImageBody : DrawingBody

@@ -8,28 +8,54 @@ using static Easel.Server.Errors.ServerException;
 namespace Easel.Server.Sdapi;
 
 /// <summary>What a body asks for, as one job for each batch. What Easel does not do is refused: another picture than was meant would be worse.</summary>
-internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server, PictureReader pictures)
+internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, ServerOptions server, PictureReader pictures)
 {
-    private const string Init = "the picture in init_images";
-
-    public IReadOnlyList<JobRequest> Of(TextToImageBody body)
+    public IReadOnlyList<JobRequest> Of(ref TextToImageBody body)
     {
-        CheckCommon(body);
-        return Batches(body, Without(body.Request, KnobNeeds.Picture)); // a strength is the second pass's
+        var told = Metadata.Infotext.Parse(body.Infotext ?? "");
+        var enlarges = body.EnableHr || (told["Hires upscale"] ?? told["Hires resize"]) is not null;
+        if (body.FirstphaseWidth > 0 || body.FirstphaseHeight > 0)
+            throw Refused("Easel does not take firstphase_width and firstphase_height; width and height are those of the first pass.");
+        body = Common(body);
+        var request = body.Request;
+        request = enlarges ? Enlarged(request) : Without(Without(request, KnobNeeds.SecondPass), KnobNeeds.Start) with
+        {
+            HiresScale = null,
+            HiresWidth = null,
+            HiresHeight = null,
+        };
+        return Batches(body, Without(request, KnobNeeds.Picture), [null]); // a strength is the second pass's
     }
 
-    public IReadOnlyList<JobRequest> Of(ImageToImageBody body)
+    public IReadOnlyList<JobRequest> Of(ref ImageToImageBody body)
     {
-        CheckCommon(body);
+        body = Common(body);
         if (body.InitImages is not { Count: > 0 } init) throw new ServerException(Status404NotFound, "Init image not found");
-        if (init.Count > 1) throw Refused($"init_images holds {init.Count} pictures; Easel begins from one, so send a request for each.");
         if (body.InitialNoiseMultiplier is not (null or 1)) throw Lacking("initial_noise_multiplier", "1");
         if (body.LatentMask is not null) throw Lacking("latent_mask", "null");
-        if (!body.MaskRound) throw Lacking("mask_round", "true");
-        var request = body.Request with { InitImage = pictures.Load(SentPicture.Open(init[0], Init), Init) };
-        return Batches(body, string.IsNullOrEmpty(body.Mask) ? Without(request, KnobNeeds.Mask)
-            : Masked(request, pictures.LoadMask(SentPicture.Open(body.Mask, "the mask"), "the mask")));
+        if (!body.MaskRound) body.Notes.Add("mask_round was passed over: whatever the mask touches is drawn anew.");
+        var named = init.Count == 1 ? "the picture in init_images" : "a picture in init_images";
+        var begun = init.Select(picture => pictures.Load(SentPicture.Open(picture, named), named)).ToList();
+        var mask = string.IsNullOrEmpty(body.Mask) ? null : pictures.LoadMask(SentPicture.Open(body.Mask, "the mask"), "the mask");
+        var request = mask is null ? Without(body.Request, KnobNeeds.Mask) : body.Request;
+        // Several pictures are a batch there, each with a seed of its own.
+        return Batches(body, begun.Count == 1 ? request : request with { BatchSize = 1 },
+            [.. begun.Select<RgbImage, Func<GenerationRequest, GenerationRequest>>(picture => one => mask is null ? one with { InitImage = picture }
+                : Masked(one with { InitImage = picture }, mask))]);
     }
+
+    /// <summary>The settings of a second pass, where nothing said is nothing asked for.</summary>
+    private static GenerationRequest Enlarged(GenerationRequest request) => request with
+    {
+        HiresScale = (request.HiresWidth ?? request.HiresHeight) is null ? request.HiresScale : null,
+        HiresSampler = Given(request.HiresSampler),
+        HiresSchedule = Given(request.HiresSchedule),
+        HiresPrompt = Given(request.HiresPrompt),
+        HiresNegativePrompt = Given(request.HiresNegativePrompt),
+        HiresUpscaler = Given(request.HiresUpscaler) ?? GenerationRequest.LatentEnlargers[0],
+    };
+
+    private static string? Given(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
 
     public static JsonObject Overrides(DrawingBody body) => body.OverrideSettings ?? [];
 
@@ -53,61 +79,58 @@ internal sealed class DrawingJobs(SdapiOptions options, ServerOptions server, Pi
     private static GrayImage Fitted(GrayImage mask, int width, int height, ImageFit fit) =>
         (mask.Width, mask.Height) == (width, height) ? mask : Resampling.Fit(mask.ToRgb(), width, height, fit).ToGray();
 
-    private List<JobRequest> Batches(DrawingBody body, GenerationRequest request)
+    /// <param name="begun">What makes the request of each of a batch's pictures that begin from one of their own; a single null where none does.</param>
+    private List<JobRequest> Batches(DrawingBody body, GenerationRequest request, IReadOnlyList<Func<GenerationRequest, GenerationRequest>?> begun)
     {
         var overrides = Overrides(body);
-        options.Check(overrides);
-        var styled = request with
+        body.Notes.AddRange(options.Check(overrides));
+        var (prompt, negative, unknown) = styles.Apply(request.Prompt, request.NegativePrompt, body.Styles);
+        body.Notes.AddRange(unknown.Select(name => $"There is no prompt style \"{name}\" here; it was passed over."));
+        var styled = options.Turned(request, overrides, body.Named) with
         {
-            Prompt = PromptStyles.Apply(request.Prompt, body.Styles.ToHashSet()),
-            ClipSkip = request.ClipSkip != DrawingBody.Silent.ClipSkip ? request.ClipSkip : options.ClipSkip(overrides),
+            Prompt = prompt,
+            NegativePrompt = negative,
             Like = options.Noise(overrides),
-            Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32),
             Controls = ControlScript.Units(body, pictures),
         };
+        if (styled.SeedResizeWidth is null != styled.SeedResizeHeight is null) styled = styled with { SeedResizeWidth = null, SeedResizeHeight = null };
+        styled = styled.WithSeeds();
         try
         {
             styled.Validate();
         }
-        catch (InvalidRequestException e) when (Knobs.Find(e.Field)?.Property == nameof(styled.Sampler))
+        catch (InvalidRequestException e) when (Knobs.Find(e.Field)?.Property is nameof(styled.Sampler) or nameof(styled.HiresSampler))
         {
             throw new ServerException(Status400BadRequest, $"Sampler not found: {e.Message}", e);
         }
-        var count = (long)styled.BatchSize * styled.BatchCount;
+        var count = (long)styled.BatchSize * styled.BatchCount * begun.Count;
         if (count > server.Limits.Images) throw Refused($"The number of pictures is {count}; this server allows {server.Limits.Images}.");
-        var job = new JobRequest
-        {
-            Model = options.Checkpoint(overrides),
-            Vae = options.Vae(overrides),
-            Request = styled with { BatchCount = 1 },
-        };
+        var job = new JobRequest { Model = options.Checkpoint(overrides), Vae = options.Vae(overrides), Request = styled with { BatchCount = 1 } };
         return
         [
-            .. Enumerable.Range(0, styled.BatchCount)
-                .Select(number => job with { Request = job.Request with { Seed = unchecked(styled.Seed + (long)number * styled.BatchSize) } }),
+            .. Enumerable.Range(0, styled.BatchCount).SelectMany(number => begun.Select((picture, place) =>
+            {
+                var one = Shifted(job.Request, (long)number * styled.BatchSize * begun.Count + place);
+                return job with { Request = picture?.Invoke(one) ?? one };
+            })),
         ];
     }
 
-    private static void CheckCommon(DrawingBody body)
+    /// <summary>A request as it is so many pictures later.</summary>
+    private static GenerationRequest Shifted(GenerationRequest request, long pictures) => request.VariationStrength > 0
+        ? request with { VariationSeed = unchecked(request.VariationSeed + pictures) } : request with { Seed = unchecked(request.Seed + pictures) };
+
+    private static T Common<T>(T body) where T : DrawingBody
     {
-        if (body.RestoreFaces == true) throw Lacking("restore_faces", "false");
-        if (body.Tiling == true) throw Lacking("tiling", "false");
-        if (body.SubseedStrength != 0) throw Lacking("subseed_strength", "0");
-        if (body.SeedResizeFromH > 0 || body.SeedResizeFromW > 0) throw Lacking("seed_resize_from_h or _w", "-1");
-        if (body.SMinUncond is not (null or 0)) throw Lacking("s_min_uncond", "0");
+        body = AlwaysOnScripts.Apply(body);
+        if (body.RestoreFaces == true) body.Notes.Add("restore_faces was passed over: Easel has no face restoration.");
         if (body.FirstpassImage is not null) throw Lacking("firstpass_image", "null");
         if (body.RefinerCheckpoint is not (null or "" or "None") && body.RefinerSwitchAt is not >= 1) throw Lacking("refiner_checkpoint", "None");
         if (body.DisableExtraNetworks && body.Request.Prompt.Contains("<lora:", StringComparison.OrdinalIgnoreCase))
             throw Refused("disable_extra_networks is set, but the prompt calls a LoRA; take the one or the other out.");
-        if (body.Styles.FirstOrDefault(name => name.Length > 0 && PromptStyles.All.All(style => style.Name != name)) is { } style)
-            throw Refused($"There is no prompt style \"{style}\" here; /sdapi/v1/prompt-styles lists those there are.");
-        if (body.ScriptName is { Length: > 0 } script and not "None") throw Refused($"Script '{script}' not found: Easel has no scripts.");
-        // Some clients always name a script and give it nothing to do.
-        var scripts = body.AlwaysonScripts.Where(named => !ControlScript.Is(named.Key))
-            .Where(named => named.Value is not JsonObject script || script["args"] is not JsonArray { Count: 0 });
-        if (scripts.FirstOrDefault().Key is { } always) throw Refused($"always on script {always} not found: Easel has no scripts.");
-        if (!string.IsNullOrEmpty(body.Infotext))
-            throw Refused("Easel does not take settings from infotext; png-info reads it, and its values can be sent one by one.");
+        if (body.ScriptName is { Length: > 0 } script && !script.Equals("None", StringComparison.OrdinalIgnoreCase))
+            throw Refused($"Script '{script}' not found: Easel has no such script.");
+        return InfotextFields.Apply(body);
     }
 
     private static ServerException Lacking(string setting, string only) => Refused($"Easel does not do what {setting} asks for; it can only be {only}.");

@@ -31,7 +31,16 @@ internal sealed record ExtrasImageBody : ExtrasBody
 internal sealed record ExtrasImagesBody : ExtrasBody
 {
     [JsonPropertyName("imageList")]
-    public IReadOnlyList<ExtrasFile> ImageList { get; init; } = [];
+    public IReadOnlyList<ExtrasFile?>? ImageList { get; init; }
+
+    /// <summary>The pictures, none of them null.</summary>
+    /// <exception cref="JsonException">There is no list, or an entry is null.</exception>
+    public IEnumerable<ExtrasFile> Files()
+    {
+        if (ImageList is null) throw new JsonException("A list of pictures is expected.", "$.imageList", null, null);
+        return [.. ImageList.Select((file, place) => file ?? throw new JsonException("An entry is null, where a picture is expected.",
+            $"$.imageList[{place}]", null, null))];
+    }
 }
 
 internal sealed record ExtrasFile(string Data = "", string Name = "");

@@ -53,6 +53,9 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server, IHttp
             }));
     }
 
+    /// <summary>The scripts that a body may name: all of them are always on.</summary>
+    public static object Scripts() => new { txt2img = AlwaysOnScripts.Names, img2img = AlwaysOnScripts.Names };
+
     public object Loras()
     {
         if (server.Load.LoraFolder is not { } folder) return Array.Empty<object>();

@@ -14,18 +14,23 @@ internal static class SdapiErrors
             context.Response.Headers["X-Process-Time"] = Stopwatch.GetElapsedTime(started).TotalSeconds.ToString("0.####", CultureInfo.InvariantCulture);
             return Task.CompletedTask;
         });
-        var answer = await ApiFilter.Run(invocation, next, e => e is JsonException unreadable ? Unreadable(unreadable) : Of(Problem.Of(e, Protocol.Sdapi)));
+        var answer = await ApiFilter.Run(invocation, next, e => e is JsonException unreadable ? Unreadable(unreadable)
+            : Of(context, Problem.Of(e, Protocol.Sdapi)));
         return answer is IResult result ? result : SdapiJson.Answer(answer);
     }
 
     /// <summary>As its exception handler answers.</summary>
-    private static IResult Of(Problem problem) => Results.Json(new
+    private static IResult Of(HttpContext context, Problem problem)
     {
-        error = problem.Status == Status500InternalServerError ? "RuntimeError" : "HTTPException",
-        detail = problem.Detail,
-        body = "",
-        errors = problem.Detail,
-    }, SdapiJson.Options, statusCode: problem.Status);
+        problem.SayWhen(context.Response);
+        return Results.Json(new
+        {
+            error = problem.Status == Status500InternalServerError ? "RuntimeError" : "HTTPException",
+            detail = problem.Detail,
+            body = "",
+            errors = problem.Detail,
+        }, SdapiJson.Options, statusCode: problem.Status);
+    }
 
     /// <summary>As FastAPI answers to a body that does not fit.</summary>
     private static IResult Unreadable(JsonException exception)

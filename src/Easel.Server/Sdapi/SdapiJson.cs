@@ -3,20 +3,27 @@ using Easel.Server.Json;
 
 namespace Easel.Server.Sdapi;
 
-/// <summary>JSON as AUTOMATIC1111 has it: names with underscores, nulls written, numbers also read from texts, unknown members passed over.</summary>
+/// <summary>JSON as AUTOMATIC1111 has it: names with underscores, nulls written, unknown members passed over.</summary>
 internal static class SdapiJson
 {
     public static JsonSerializerOptions Options { get; } = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        NumberHandling = JsonNumberHandling.AllowReadingFromString,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // sent as application/json with nosniff: no browser reads it as a page
-        Converters = { new WholeNumberConverter<int>(), new WholeNumberConverter<long>() },
     };
+
+    private static readonly JsonSerializerOptions Lax = LaxOptions();
+
+    private static readonly Dictionary<Type, IReadOnlySet<string>> Members = new[] { typeof(TextToImageBody), typeof(ImageToImageBody) }
+        .ToDictionary(type => type, type => (IReadOnlySet<string>)Lax.GetTypeInfo(type).Properties.Select(property => property.Name).ToHashSet());
+
+    /// <summary>Members that others' servers know and that decide nothing here.</summary>
+    private static readonly HashSet<string> Elsewhere =
+        ["mask_blur_x", "mask_blur_y", "sampler_index", "distilled_cfg_scale", "hr_distilled_cfg", "hr_additional_modules", "forge_preset", "sd_model_name"];
 
     /// <summary>The body of a request.</summary>
     /// <exception cref="JsonException">It is no JSON object, or a member is of the wrong kind.</exception>
-    public static async Task<T> ReadAsync<T>(HttpContext context) => (await ReadMembersAsync(context)).Deserialize<T>(Options)!;
+    public static async Task<T> ReadAsync<T>(HttpContext context) => (await ReadMembersAsync(context)).Deserialize<T>(Lax)!;
 
     /// <summary>The body of a request to draw.</summary>
     /// <exception cref="JsonException">It is no JSON object, or a member is of the wrong kind.</exception>
@@ -35,8 +42,29 @@ internal static class SdapiJson
                 throw ServerException.Refused("mask_blur_x and mask_blur_y differ; Easel blurs a mask alike in both directions.");
             body["mask_blur"] = blur;
         }
-        var request = KnobJson.Take(body, typeof(T) == typeof(ImageToImageBody) ? DrawingBody.Silent : new GenerationRequest(), knob => knob.SdapiName);
-        return body.Deserialize<T>(Options)! with { Request = request };
+        var named = Knobs.All.Where(knob => knob.SdapiName is { } name && body[name] is not null).Select(knob => knob.Property).ToHashSet();
+        var request = KnobJson.Take(body, typeof(T) == typeof(ImageToImageBody) ? DrawingBody.SilentOfPicture : DrawingBody.SilentOfText,
+            knob => knob.SdapiName);
+        var notes = new List<string>();
+        request = Rounded(request, notes);
+        foreach (var (name, value) in body)
+            if (value is JsonValue && !Members[typeof(T)].Contains(name) && !Elsewhere.Contains(name))
+                notes.Add($"\"{name}\" is no setting here; it was passed over.");
+        return body.Deserialize<T>(Lax)! with { Request = request, Named = named, Notes = notes };
+    }
+
+    /// <summary>Sides go down to multiples of 8, as there.</summary>
+    private static GenerationRequest Rounded(GenerationRequest request, List<string> notes)
+    {
+        foreach (var name in (string[])[nameof(request.Width), nameof(request.Height), nameof(request.HiresWidth), nameof(request.HiresHeight)])
+        {
+            var knob = Knobs.Find(name)!;
+            if (knob.Get(request) is not int side || side % GenerationRequest.SideStep == 0 || side < GenerationRequest.SideStep) continue;
+            var rounded = side / GenerationRequest.SideStep * GenerationRequest.SideStep;
+            notes.Add($"{knob.SdapiName} is {side}; {rounded} is drawn, the next multiple of {GenerationRequest.SideStep} below.");
+            request = knob.Set(request, rounded);
+        }
+        return request;
     }
 
     /// <summary>There, null means the default for almost every member; records here say their defaults by leaving a member out.</summary>
@@ -50,24 +78,16 @@ internal static class SdapiJson
     /// <summary>The body of a request as it is.</summary>
     public static Task<JsonObject> ReadObjectAsync(HttpContext context) => JsonBody.ReadAsync(context);
 
-    public static IResult Answer<T>(T value) => Results.Json(value, Options);
-
-    /// <summary>Pydantic takes 20, 20.0 and "20" for a whole number, and clients send all three.</summary>
-    private sealed class WholeNumberConverter<T> : JsonConverter<T> where T : System.Numerics.IBinaryInteger<T>
+    private static JsonSerializerOptions LaxOptions()
     {
-        public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        var lax = new JsonSerializerOptions(Options)
         {
-            var text = reader.TokenType switch
-            {
-                JsonTokenType.Number => System.Text.Encoding.UTF8.GetString(reader.ValueSpan),
-                JsonTokenType.String => reader.GetString()!,
-                _ => throw new JsonException("A whole number is expected."),
-            };
-            return decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && decimal.IsInteger(number)
-                && T.TryParse(number.ToString("0", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture, out var whole)
-                ? whole : throw new JsonException("A whole number is expected.");
-        }
-
-        public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteNumberValue(long.CreateChecked(value));
+            RespectNullableAnnotations = true,
+            TypeInfoResolver = new System.Text.Json.Serialization.Metadata.DefaultJsonTypeInfoResolver(),
+        };
+        foreach (var converter in LaxJson.Converters) lax.Converters.Add(converter);
+        return lax;
     }
+
+    public static IResult Answer<T>(T value) => Results.Json(value, Options);
 }

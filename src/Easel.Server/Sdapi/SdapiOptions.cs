@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Easel.Imaging;
 using Easel.Server.Errors;
+using Easel.Server.Json;
 using Easel.Server.Library;
 using Easel.Server.Storage;
 using static Easel.Server.Errors.ServerException;
@@ -18,34 +19,38 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
     private static readonly JsonObject Honoured = Table("""
         {
           "sd_model_checkpoint": "", "sd_vae": "Automatic", "CLIP_stop_at_last_layers": 1, "randn_source": "CPU", "samples_format": "png",
-          "jpeg_quality": 80, "webp_lossless": false, "enable_pnginfo": true
+          "jpeg_quality": 80, "webp_lossless": false, "enable_pnginfo": true, "eta_ancestral": 1, "eta_ddim": 0, "eta_noise_seed_delta": 0,
+          "rho": 0, "s_churn": 0, "s_min_uncond": 0, "s_noise": 1, "s_tmax": 0, "s_tmin": 0, "sigma_max": 0, "sigma_min": 0, "tiling": false
         }
         """);
 
     private static readonly JsonObject Fixed = Table("""
         {
-          "always_discard_next_to_last_sigma": false, "ddim_discretize": "uniform", "emphasis": "Original", "eta_ancestral": 1,
-          "eta_ddim": 0, "eta_noise_seed_delta": 0, "face_restoration": false, "img2img_background_color": "#ffffff",
-          "img2img_color_correction": false, "img2img_extra_noise": 0, "img2img_fix_steps": false, "initial_noise_multiplier": 1,
-          "inpainting_mask_weight": 1, "return_mask": false, "return_mask_composite": false, "rho": 0, "s_churn": 0,
-          "s_min_uncond": 0, "s_noise": 1, "s_tmax": 0, "s_tmin": 0, "sd_hypernetwork": "None", "sd_unet": "Automatic",
-          "sgm_noise_multiplier": false, "sigma_max": 0, "sigma_min": 0, "tiling": false, "token_merging_ratio": 0,
-          "token_merging_ratio_hr": 0, "token_merging_ratio_img2img": 0, "use_old_emphasis_implementation": false,
-          "use_old_karras_scheduler_sigmas": false
+          "always_discard_next_to_last_sigma": false, "ddim_discretize": "uniform", "emphasis": "Original",
+          "img2img_background_color": "#ffffff", "img2img_color_correction": false, "img2img_extra_noise": 0, "img2img_fix_steps": false,
+          "initial_noise_multiplier": 1, "inpainting_mask_weight": 1, "return_mask": false, "return_mask_composite": false,
+          "sd_hypernetwork": "None", "sgm_noise_multiplier": false, "use_old_emphasis_implementation": false, "use_old_karras_scheduler_sigmas": false
         }
         """);
 
     private static readonly JsonObject Kept = Table("""
         {
-          "do_not_show_images": false, "face_restoration_model": "CodeFormer", "grid_format": "png", "grid_save": true,
+          "do_not_show_images": false, "face_restoration": false, "face_restoration_model": "CodeFormer", "grid_format": "png", "grid_save": true,
           "interrogate_clip_max_length": 48, "live_preview_refresh_period": 1000, "live_previews_enable": true,
           "live_previews_image_format": "png", "outdir_img2img_samples": "", "outdir_samples": "", "outdir_txt2img_samples": "",
           "return_grid": true, "samples_filename_pattern": "", "samples_save": true, "save_images_add_number": true, "save_txt": false,
           "sd_checkpoint_cache": 0, "sd_checkpoints_keep_in_cpu": true, "sd_checkpoints_limit": 1, "sd_vae_checkpoint_cache": 0,
           "send_seed": true, "send_size": true, "show_progress_every_n_steps": 10, "show_progress_grid": true,
-          "show_progress_type": "Approx NN", "show_progressbar": true
+          "show_progress_type": "Approx NN", "show_progressbar": true,
+          "sd_unet": "Automatic", "token_merging_ratio": 0, "token_merging_ratio_hr": 0, "token_merging_ratio_img2img": 0
         }
         """);
+
+    /// <summary>The options that are knobs of a request, by the names that a body has for them too.</summary>
+    private static readonly IReadOnlyList<Knob> Turns =
+        [.. Knobs.All.Where(knob => knob.SdapiName is { } name && Honoured.ContainsKey(name)), Knobs.Find(nameof(GenerationRequest.ClipSkip))!];
+
+    private static readonly Knob EtaKnob = Knobs.Find(nameof(GenerationRequest.Eta))!;
 
     private readonly Lock _lock = new();
     private readonly JsonObject _changed = Read(FileIn(folder));
@@ -63,15 +68,17 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
     }
 
     /// <summary>Changes settings, all or none, and keeps them for the next start.</summary>
-    /// <exception cref="ServerException">There is no such setting, or its value is nothing that Easel can honour (422).</exception>
-    public void Set(JsonObject changes)
+    /// <returns>What was passed over, a sentence each.</returns>
+    /// <exception cref="ServerException">The value of a setting is nothing that Easel can honour (422).</exception>
+    public IReadOnlyList<string> Set(JsonObject changes)
     {
-        Check(changes);
+        var notes = Check(changes);
         lock (_lock)
         {
-            foreach (var (name, value) in changes.Where(change => change.Key != "sd_checkpoint_hash")) _changed[name] = value?.DeepClone();
+            foreach (var (name, value) in changes.Where(change => IsKnown(change.Key))) _changed[name] = value?.DeepClone();
             Write();
         }
+        return notes;
     }
 
     /// <summary>Writes the file whole or not at all.</summary>
@@ -90,8 +97,10 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
     }
 
     /// <summary>Checks settings without changing them.</summary>
-    public void Check(JsonObject changes)
+    /// <returns>What will be passed over, a sentence each: what nobody here knows, as there, and what only buys speed.</returns>
+    public IReadOnlyList<string> Check(JsonObject changes)
     {
+        var notes = new List<string>();
         foreach (var (name, value) in changes)
         {
             if (Fixed.TryGetPropertyValue(name, out var only))
@@ -99,17 +108,55 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
                 if (value is not null && !IsSame(value, only!))
                     throw Refused($"Easel does not do what the option \"{name}\" asks for; it can only be {only!.ToJsonString()}.");
             }
-            else if (name != "sd_checkpoint_hash" && !Kept.ContainsKey(name) && !Honoured.ContainsKey(name))
+            else if (!IsKnown(name) && name != "sd_checkpoint_hash")
             {
-                throw Refused($"There is no option \"{name}\" here; GET /sdapi/v1/options lists those there are.");
+                notes.Add($"There is no option \"{name}\" here; it was passed over.");
+            }
+            else if (name.StartsWith("token_merging", StringComparison.Ordinal) && value is not null && !IsSame(value, Kept[name]!))
+            {
+                notes.Add($"The option {name} was passed over: Easel merges no tokens.");
             }
         }
         if (Checkpoint(changes) is { Length: > 0 } model) _ = library.Checkpoint(model);
         _ = Vae(changes);
-        _ = ClipSkip(changes);
+        _ = Turned(new GenerationRequest(), changes, new HashSet<string>());
         _ = Noise(changes);
         _ = Format(changes);
+        return notes;
     }
+
+    /// <summary>A request in which the options are set that are knobs, where the body itself does not name them.</summary>
+    /// <param name="named">The properties that the body names.</param>
+    public GenerationRequest Turned(GenerationRequest request, JsonObject overrides, IReadOnlySet<string> named)
+    {
+        foreach (var knob in Turns)
+        {
+            var option = knob.Property == nameof(request.ClipSkip) ? "CLIP_stop_at_last_layers" : knob.SdapiName!;
+            if (!named.Contains(knob.Property) && (overrides[option] ?? Changed(option)) is { } value) request = knob.Set(request, Read(knob, option, value));
+        }
+        if (named.Contains(nameof(request.Eta))) return request;
+        // There, the two kinds of samplers that draw noise have an option each.
+        var isDdim = request.Sampler?.StartsWith("ddim", StringComparison.OrdinalIgnoreCase) == true;
+        var eta = isDdim ? "eta_ddim" : "eta_ancestral";
+        var said = overrides[eta] ?? Changed(eta);
+        return said is null || IsSame(said, Honoured[eta]!) ? request : request with { Eta = (double?)Read(EtaKnob, eta, said) };
+    }
+
+    private static object? Read(Knob knob, string option, JsonNode value)
+    {
+        try
+        {
+            var read = KnobJson.Read(knob, value);
+            knob.Set(new GenerationRequest(), read).Validate();
+            return read;
+        }
+        catch (InvalidRequestException e)
+        {
+            throw Refused($"The option {option} {e.Finding ?? e.Message}", e);
+        }
+    }
+
+    private static bool IsKnown(string name) => Kept.ContainsKey(name) || Honoured.ContainsKey(name) || Fixed.ContainsKey(name);
 
     /// <summary>The model to draw with; null for the default one.</summary>
     /// <param name="overrides">What goes before the settings for one request.</param>
@@ -118,9 +165,6 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
     /// <summary>The autoencoder to draw with; null for the model's own.</summary>
     public string? Vae(JsonObject overrides) =>
         Text("sd_vae", overrides) is { Length: > 0 } name and not Automatic and not "None" ? library.Vae(name).Name : null;
-
-    /// <summary>Layers of the text encoder counted from its end.</summary>
-    public int ClipSkip(JsonObject overrides) => Whole("CLIP_stop_at_last_layers", overrides, 1, 12);
 
     /// <summary>Whose noise a seed stands for: Easel's own, unless "GPU" or "NV" asks for that of an NVIDIA card.</summary>
     public NoiseLike Noise(JsonObject overrides) => Text("randn_source", overrides)?.ToUpperInvariant() switch
@@ -143,9 +187,9 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
         return (format, Whole("jpeg_quality", overrides, 1, 100), Truth("webp_lossless", overrides), Truth("enable_pnginfo", overrides));
     }
 
-    /// <summary>A model as the web UI calls it.</summary>
+    /// <summary>A model as the web UI calls it, without the hash that it adds once that is known: a title does not change under those who keep it.</summary>
     public static string TitleOf(ModelEntry model) =>
-        Path.GetFileName(Path.TrimEndingDirectorySeparator(model.Path)) + (model.Hash is { } hash ? $" [{hash}]" : "");
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(model.Path));
 
     private JsonNode? Changed(string name)
     {
@@ -157,19 +201,20 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
     private string? Text(string name, JsonObject overrides) => Value(name, overrides) is JsonValue value && value.TryGetValue<string>(out var text) ? text
         : throw Refused($"The option {name} must be a text.");
 
-    private bool Truth(string name, JsonObject overrides) => Value(name, overrides) is JsonValue value && value.TryGetValue<bool>(out var truth) ? truth
-        : throw Refused($"The option {name} must be true or false.");
+    private bool Truth(string name, JsonObject overrides) =>
+        KnobJson.Truth(Value(name, overrides)) ?? throw Refused($"The option {name} must be true or false.");
 
     private int Whole(string name, JsonObject overrides, int least, int most) =>
-        Value(name, overrides) is JsonValue value && NumberOf(value) is { } number && number == Math.Floor(number) && number >= least && number <= most
+        NumberOf(Value(name, overrides)) is { } number && number == Math.Floor(number) && number >= least && number <= most
             ? (int)number
             : throw Refused($"The option {name} must be a whole number from {least} to {most}.");
 
-    private static bool IsSame(JsonNode value, JsonNode only) =>
-        value is JsonValue a && only is JsonValue b && NumberOf(a) is { } x && NumberOf(b) is { } y ? x == y : JsonNode.DeepEquals(value, only);
+    private static bool IsSame(JsonNode value, JsonNode only) => only.GetValueKind() is JsonValueKind.True or JsonValueKind.False
+        ? KnobJson.Truth(value) == only.GetValue<bool>()
+        : NumberOf(value) is { } x && NumberOf(only) is { } y ? x == y : JsonNode.DeepEquals(value, only);
 
-    private static double? NumberOf(JsonValue value) =>
-        value.GetValueKind() == JsonValueKind.Number && double.TryParse(value.ToJsonString(), CultureInfo.InvariantCulture, out var number) ? number : null;
+    private static double? NumberOf(JsonNode? node) => node is JsonValue value
+        && double.TryParse(value.ToString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     private static string FileIn(PictureFolder folder) => Path.Combine(folder.Hidden, "sdapi-options.json");
 

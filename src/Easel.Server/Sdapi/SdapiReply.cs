@@ -19,7 +19,8 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             images = body.SendImages ? pictures.Select(picture => Encode(gallery.Read(picture.Id), overrides)).Concat(Hints(body, requests, pictures)).ToList()
                 : [],
             parameters = Parameters(body, requests[0]),
-            info = JsonSerializer.Serialize(Info(body, requests, jobs, pictures, started), SdapiJson.Options),
+            info = JsonSerializer.Serialize(Info(body, requests, pictures, [.. body.Notes, .. jobs.SelectMany(job => job.Remarks).Distinct()], started),
+                SdapiJson.Options),
         });
     }
 
@@ -43,7 +44,8 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         var sent = JsonSerializer.SerializeToNode(body, body.GetType(), SdapiJson.Options)!.AsObject();
         var request = Asked(body, first);
         foreach (var knob in Knobs.All.Where(knob => knob.SdapiName is not null))
-            if (body is ImageToImageBody || knob.Needs == KnobNeeds.Nothing || knob.Property == nameof(request.Strength))
+            if (body is ImageToImageBody ? !knob.Property.StartsWith("Hires", StringComparison.Ordinal)
+                : knob.Needs is KnobNeeds.Nothing or KnobNeeds.Start or KnobNeeds.SecondPass)
                 sent[knob.SdapiName!] = KnobJson.Write(knob, request);
         if (body is not ImageToImageBody image) return sent;
         sent.Remove("include_init_images");
@@ -57,10 +59,11 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
     private GenerationRequest Asked(DrawingBody body, JobRequest first) =>
         ModelOf(first)?.Defaults is { } defaults ? body.Request.With(defaults) : body.Request;
 
-    private object Info(DrawingBody body, IReadOnlyList<JobRequest> requests, IReadOnlyList<Job> jobs, List<Picture> pictures, DateTimeOffset started)
+    private object Info(DrawingBody body, IReadOnlyList<JobRequest> requests, List<Picture> pictures, IReadOnlyList<string> comments, DateTimeOffset started)
     {
         var (first, count) = (requests[0], requests.Sum(request => request.Request.BatchSize));
-        var (seed, subseed) = (first.Request.Seed!.Value, body.Subseed == -1 ? Random.Shared.NextInt64(1L << 32) : body.Subseed);
+        var (seed, subseed) = (first.Request.Seed!.Value, first.Request.VariationSeed ?? Random.Shared.NextInt64(1L << 32));
+        var varies = first.Request.VariationStrength > 0; // pictures share the seed then
         var (model, request) = (ModelOf(first), Asked(body, first));
         return new
         {
@@ -69,10 +72,10 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             negative_prompt = request.NegativePrompt,
             all_negative_prompts = Enumerable.Repeat(request.NegativePrompt, count),
             seed,
-            all_seeds = Enumerable.Range(0, count).Select(i => unchecked(seed + i)),
+            all_seeds = Enumerable.Range(0, count).Select(i => varies ? seed : unchecked(seed + i)),
             subseed,
             all_subseeds = Enumerable.Range(0, count).Select(i => unchecked(subseed + i)),
-            subseed_strength = 0,
+            subseed_strength = first.Request.VariationStrength,
             width = request.Width ?? pictures.FirstOrDefault()?.Width ?? model?.NativeSize,
             height = request.Height ?? pictures.FirstOrDefault()?.Height ?? model?.NativeSize,
             sampler_name = request.Sampler is { } sampler ? SamplerInfo.Resolve(sampler).Sampler.DisplayName : null,
@@ -85,13 +88,13 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             sd_model_hash = model?.Hash,
             sd_vae_name = first.Vae,
             sd_vae_hash = (string?)null,
-            seed_resize_from_w = body.SeedResizeFromW,
-            seed_resize_from_h = body.SeedResizeFromH,
+            seed_resize_from_w = first.Request.SeedResizeWidth ?? -1,
+            seed_resize_from_h = first.Request.SeedResizeHeight ?? -1,
             denoising_strength = body is ImageToImageBody or TextToImageBody { EnableHr: true } ? request.Strength : (double?)null,
+            comments = string.Join('\n', comments),
             extra_generation_params = new Dictionary<string, string>(),
             index_of_first_image = 0,
             infotexts = pictures.Select(picture => picture.Parameters ?? ""),
-            comments = string.Join('\n', jobs.SelectMany(job => job.Remarks).Distinct()),
             styles = body.Styles,
             job_timestamp = SdapiTasks.Timestamp(started),
             clip_skip = first.Request.ClipSkip,

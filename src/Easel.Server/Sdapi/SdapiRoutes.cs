@@ -30,9 +30,8 @@ internal static class SdapiRoutes
                 SdapiOptions options) =>
         {
             var body = await SdapiJson.ReadDrawingAsync<TextToImageBody>(context);
-            var requests = drawing.Of(body);
-            var hires = HiresFix.Of(body, requests[0], library);
-            hires?.Check(requests[0], server.Limits);
+            var requests = drawing.Of(ref body);
+            var hires = OtherModelPass.Of(body, requests[0], library, server.Limits);
             using var task = Begin(context, body, "txt2img", tasks, options);
             var jobs = hires is null ? await task.RunAsync(requests, context.RequestAborted)
                 : await hires.RunAsync(task, requests, gallery, context.RequestAborted);
@@ -41,7 +40,7 @@ internal static class SdapiRoutes
         api.MapPost("/img2img", async (HttpContext context, DrawingJobs drawing, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
         {
             var body = await SdapiJson.ReadDrawingAsync<ImageToImageBody>(context);
-            var requests = drawing.Of(body);
+            var requests = drawing.Of(ref body);
             using var task = Begin(context, body, "img2img", tasks, options);
             return reply.Of(body, requests, await task.RunAsync(requests, context.RequestAborted), task.Started);
         });
@@ -55,7 +54,7 @@ internal static class SdapiRoutes
         {
             var body = await SdapiJson.ReadAsync<ExtrasImagesBody>(context);
             var images = new List<string>();
-            foreach (var file in body.ImageList)
+            foreach (var file in body.Files())
                 images.Add(reply.Encode(await extras.EnlargeAsync(body, file.Data, Caller.Of(context), context.RequestAborted), []));
             return new { html_info = "", images };
         });
@@ -87,7 +86,8 @@ internal static class SdapiRoutes
         api.MapPost("/options", async (HttpContext context, SdapiOptions options, ModelThread thread) =>
         {
             var changes = await SdapiJson.ReadObjectAsync(context);
-            options.Set(changes);
+            // The answer has no place for what was passed over.
+            if (options.Set(changes) is { Count: > 0 } notes) context.Response.Headers["X-Easel-Remarks"] = Uri.EscapeDataString(string.Join(' ', notes));
             if (changes.ContainsKey("sd_model_checkpoint")) await thread.LoadAsync(options.Checkpoint([]));
             return Nothing;
         });
@@ -122,9 +122,12 @@ internal static class SdapiRoutes
         api.MapGet("/embeddings", (Listings lists) => lists.Embeddings());
         api.MapGet("/memory", Listings.Memory);
         api.MapGet("/cmd-flags", (Listings lists) => lists.Flags());
-        api.MapGet("/scripts", () => new { txt2img = Array.Empty<string>(), img2img = Array.Empty<string>() });
-        api.MapGet("/prompt-styles", () => PromptStyles.All.Select(style => new { name = style.Name, prompt = style.Words, negative_prompt = "" }));
-        foreach (var nothing in (string[])["latent-upscale-modes", "script-info", "hypernetworks", "face-restorers", "realesrgan-models", "extensions"])
+        api.MapGet("/scripts", Listings.Scripts);
+        api.MapGet("/prompt-styles", (StyleLibrary styles) =>
+            styles.All.Select(style => new { name = style.Name, prompt = style.Words, negative_prompt = style.Negative }));
+        api.MapGet("/latent-upscale-modes", () => GenerationRequest.LatentEnlargers.Select(name => new { name }));
+        api.MapGet("/sd-modules", (Listings lists) => lists.Vaes());
+        foreach (var nothing in (string[])["script-info", "hypernetworks", "face-restorers", "realesrgan-models", "extensions"])
             api.MapGet("/" + nothing, () => Array.Empty<string>());
     }
 

@@ -33,7 +33,7 @@ public sealed class ClientTests : IDisposable
         Assert.Equal("png", seen.GetProperty("options").GetString());
         Assert.Equal(0, seen.GetProperty("progress").GetDouble());
         Assert.True(seen.GetProperty("flags").GetBoolean());
-        Assert.Contains("restore_faces", seen.GetProperty("refused").GetString());
+        Assert.Contains("ADetailer", seen.GetProperty("refused").GetString());
     }
 
     [Fact]

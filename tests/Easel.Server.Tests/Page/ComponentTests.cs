@@ -1,3 +1,5 @@
+using Microsoft.Extensions.DependencyInjection;
+using Easel.Server.Library;
 using Bunit;
 using Easel.Metadata;
 using Easel.Server.Page;
@@ -16,6 +18,7 @@ public sealed class ComponentTests : IDisposable
     {
         var settings = new PageSettings { Prompt = "a fox\n\n a cat ", PromptPerLine = true };
         var changes = 0;
+        _context.Services.AddSingleton(new StyleLibrary(new ServerOptions { StylesFile = null }));
         var picker = _context.Render<StylePicker>(with => with.Add(p => p.Settings, settings).Add(p => p.OnChanged, () => changes++));
         var pastel = picker.FindAll("button.chip").Single(chip => chip.TextContent == "Pastel");
         Assert.Equal("false", pastel.GetAttribute("aria-pressed"));

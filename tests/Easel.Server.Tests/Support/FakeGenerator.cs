@@ -77,8 +77,9 @@ internal sealed class FakeGenerator(FakeModels? models = null) : IImageGenerator
     {
         request.Validate();
         var asked = request;
-        request = request.With(Model.Defaults) with { Seed = request.Seed ?? Random.Shared.NextInt64(1L << 32) };
-        var (width, height) = SizeOf(request);
+        request = request.With(Model.Defaults).WithSeeds();
+        var (small, low) = SizeOf(request);
+        var (width, height) = SecondPass.SizeOf(request, small, low) ?? (small, low);
         var images = new List<GeneratedImage>();
         var (batches, steps) = (Batch.Of(request), request.Steps!.Value);
         foreach (var batch in batches)
@@ -94,8 +95,8 @@ internal sealed class FakeGenerator(FakeModels? models = null) : IImageGenerator
             foreach (var (place, image) in drawn.Index())
             {
                 var index = batch.First + place;
-                var carriedOut = request with { Width = width, Height = height };
-                var seed = unchecked(request.Seed!.Value + index);
+                var carriedOut = request with { Width = small, Height = low };
+                var seed = request.VariationStrength > 0 ? request.Seed!.Value : unchecked(request.Seed!.Value + index);
                 images.Add(new GeneratedImage(image, carriedOut, batch.Prompts[place], seed, index, HasWatermark: false) { Asked = asked });
                 onImage?.Invoke(images[^1]);
             }
@@ -126,7 +127,8 @@ internal sealed class FakeGenerator(FakeModels? models = null) : IImageGenerator
         var one = request with
         {
             Prompts = [prompt],
-            Seed = unchecked(request.Seed!.Value + index),
+            Seed = request.VariationStrength > 0 ? request.Seed : unchecked(request.Seed!.Value + index),
+            VariationSeed = unchecked(request.VariationSeed + index),
             BatchSize = 1,
             BatchCount = 1,
             Sampler = Samplers.Resolve(request.Sampler!).Sampler.Name,

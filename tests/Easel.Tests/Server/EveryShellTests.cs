@@ -102,8 +102,8 @@ public sealed class EveryShellTests : IDisposable
 
     private static async Task<byte[]> Page(RunningServer server, GenerationRequest request)
     {
-        var state = new DrawState(server.Service<ModelLibrary>(), server.Service<JobQueue>(), server.Service<Gallery>(),
-            server.Service<PictureReader>(), new Browser(null!));
+        var state = new DrawState(server.Service<ModelLibrary>(), server.Service<StyleLibrary>(), server.Service<JobQueue>(),
+            server.Service<Gallery>(), server.Service<PictureReader>(), new Browser(null!));
         state.Settings.Prompt = request.Prompt;
         state.Settings.SeedIsLocked = true;
         foreach (var knob in Knobs.All.Where(knob => knob.OnPage && knob.Kind != KnobKind.Texts && !knob.IsDefault(request)))
