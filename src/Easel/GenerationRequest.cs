@@ -224,6 +224,10 @@ public sealed record GenerationRequest
     /// size. Default 0.75.</summary>
     public double Strength { get; init; } = 0.75;
 
+    /// <summary>The scale of the noise that is laid over <see cref="InitImage"/> to begin with, 0 to 2 (AUTOMATIC1111's "noise multiplier for img2img").
+    /// Default 1.</summary>
+    public double NoiseMultiplier { get; init; } = 1;
+
     /// <summary>How <see cref="InitImage"/> is brought to the asked size. Default <see cref="ImageFit.Crop"/>.</summary>
     public ImageFit Fit { get; init; } = ImageFit.Crop;
 

@@ -262,7 +262,9 @@ public sealed partial class ImageGenerator : IImageGenerator
     {
         using var scope = NewDisposeScope();
         var savings = Savings.Of(request);
-        var x = plan.Start(noise.Start(shape), inputs.Init);
+        var start = noise.Start(shape);
+        if (request is { InitImage: not null, NoiseMultiplier: not 1 } && inputs.Init is not null) start = start * request.NoiseMultiplier;
+        var x = plan.Start(start, inputs.Init);
 
         // The network with all that stands around it. What costs or saves evaluations is one more link of this chain.
         using var words = _model.NewPromptMemory(request.GuidanceScale);

@@ -124,6 +124,11 @@ public static partial class Knobs
             InfotextKey = "Denoising strength", SdapiName = "denoising_strength", OpenAiName = "strength", McpName = "strength",
             Range = (0, 1), Step = 0.05, Needs = KnobNeeds.Start, IsTold = r => r.InitImage is not null || r.HasSecondPass,
         },
+        new(nameof(Request.NoiseMultiplier))
+        {
+            Label = "Noise multiplier", Help = "the scale of the noise laid over the input picture to begin with", Flags = ["--noise-multiplier"],
+            InfotextKey = "Noise multiplier", SdapiName = "initial_noise_multiplier", Range = (0, 2), Step = 0.01, Needs = KnobNeeds.Picture,
+        },
         .. Hires,
         new(nameof(Request.ClipSkip))
         {

@@ -22,6 +22,10 @@ public record SamplerInfo
     /// <summary>Whether it draws any noise with default options.</summary>
     public bool Stochastic { get; init; }
 
+    /// <summary>Whether it scales noise by <see cref="GenerationRequest.Eta"/>, or has no use for that; PLMS, whose original refuses it, does not accept it
+    /// above 0.</summary>
+    public bool AcceptsEta { get; init; } = true;
+
     /// <summary>Evaluations of the model per step; 1 for most.</summary>
     public int EvaluationsPerStep { get; init; } = 1;
 

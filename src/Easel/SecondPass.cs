@@ -1,5 +1,3 @@
-using Easel.Sampling;
-
 namespace Easel;
 
 /// <summary>The second pass of a request: its size, and what can enlarge before it.</summary>

@@ -7,6 +7,9 @@ namespace Easel.Server.Errors;
 /// <param name="Field">The setting that is meant; null where it is none.</param>
 public sealed record Problem(int Status, string Title, string Detail, string? Field = null)
 {
+    /// <summary>What is said where nothing better is known.</summary>
+    internal const string Unforeseen = "Something unforeseen happened; the server's log has it.";
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -33,7 +36,7 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
 
     /// <summary>The problem that an exception stands for.</summary>
     internal static Problem Of(Exception exception, Protocol protocol = Protocol.Easel) => Known(exception, protocol)
-        ?? new(Status500InternalServerError, TitleOf(Status500InternalServerError), "Something unforeseen happened; the server's log has it.");
+        ?? new(Status500InternalServerError, TitleOf(Status500InternalServerError), Unforeseen);
 
     /// <summary>What a status says by itself where nobody said more; null where that is nothing.</summary>
     internal static Problem? OfStatus(int status) => status switch

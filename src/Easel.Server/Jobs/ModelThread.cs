@@ -115,7 +115,7 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
         catch (Exception e)
         {
             log.LogError(e, "The job {Job} failed.", run.Job.Id);
-            writer.End(run, JobState.Failed, NotEnoughMemoryException.Of(e)?.Message ?? "Something unforeseen happened; the server's log has it.");
+            writer.End(run, JobState.Failed, NotEnoughMemoryException.Of(e)?.Message ?? Errors.Problem.Unforeseen);
             model.Unload(); // in what state it is nobody knows
         }
     }

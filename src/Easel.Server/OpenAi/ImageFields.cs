@@ -2,7 +2,7 @@ using Easel.Server.Json;
 
 namespace Easel.Server.OpenAi;
 
-/// <summary>The parameters of a request, from JSON or a form. One that nobody asks for is refused: passed over, another picture would be drawn.</summary>
+/// <summary>The parameters of a request, from JSON or a form. One that nobody asks for is passed over and told.</summary>
 internal sealed class ImageFields
 {
     private readonly Dictionary<string, JsonNode?> _values;
@@ -61,8 +61,9 @@ internal sealed class ImageFields
     public int? Whole(string name, int least, int most)
     {
         if (Value(name) is not { } value) return null;
-        if (value is not JsonValue json || json.GetValueKind() != JsonValueKind.Number && Files is null
-            || !long.TryParse(json.ToString(), CultureInfo.InvariantCulture, out var number)) throw Wrong(name, "an integer");
+        if (value is not JsonValue json || json.GetValueKind() is JsonValueKind.True or JsonValueKind.False
+            || !decimal.TryParse(json.ToString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || !decimal.IsInteger(number))
+            throw Wrong(name, "an integer");
         return number >= least && number <= most ? (int)number : throw new OpenAiException(Status400BadRequest,
             $"Invalid '{name}': {number}; it must be from {least} to {most}.", name, number < least ? "integer_below_min_value" : "integer_above_max_value");
     }
@@ -71,7 +72,7 @@ internal sealed class ImageFields
     {
         null => null,
         JsonValue value when value.TryGetValue<bool>(out var truth) => truth,
-        JsonValue value when Files is not null && bool.TryParse(value.ToString(), out var truth) => truth,
+        JsonValue value when bool.TryParse(value.ToString(), out var truth) => truth,
         _ => throw Wrong(name, "a boolean"),
     };
 
@@ -89,12 +90,9 @@ internal sealed class ImageFields
         foreach (var name in names) _known.Add(name);
     }
 
-    /// <summary>To be called when everything was asked for.</summary>
-    public void RefuseOthers()
-    {
-        if (_values.Keys.FirstOrDefault(name => !_known.Contains(name)) is { } other)
-            throw new OpenAiException(Status400BadRequest, $"Unknown parameter: '{other}'.", other, "unknown_parameter");
-    }
+    /// <summary>What was passed over, once everything was asked for: a sentence each.</summary>
+    public IEnumerable<string> Others() => _values.Where(field => field.Value is not null && !_known.Contains(field.Key))
+        .Select(field => $"'{field.Key}' is no parameter here; it was passed over.");
 
     private JsonNode? Value(string name)
     {

@@ -17,20 +17,24 @@ internal sealed record ImageOrder
     public required int Compression { get; init; }
     public required string Quality { get; init; }
 
+    /// <summary>What the caller should be told of the request, beside what is told of the run.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     private const double EditStrength = 0.75, FaithfulStrength = 0.5, VariationStrength = 0.6;
 
     public static ImageOrder Generation(ImageFields fields, ModelLibrary library)
     {
         if (fields.Text("prompt") is null) throw Missing("prompt");
-        fields.Ignore("style");
-        return Of(fields, library, new GenerationRequest());
+        fields.Ignore("style", "image_config");
+        return Of(fields, library, new GenerationRequest(), []);
     }
 
     /// <summary>A picture drawn on: where the mask is transparent, or else where the picture is, or else as a whole.</summary>
-    public static ImageOrder Edit(ImageFields fields, ModelLibrary library, PictureReader pictures)
+    public static ImageOrder Edit(ImageFields fields, ModelLibrary library, PictureReader pictures, ServerLimits limits)
     {
         if (fields.Text("prompt") is null) throw Missing("prompt");
-        var (picture, transparency) = Picture(fields, pictures);
+        var notes = new List<string>();
+        var (picture, transparency) = Picture(fields, pictures, notes);
         var strength = fields.Word("input_fidelity", "low", "high") == "high" ? FaithfulStrength : EditStrength;
         var mask = fields.Files!.GetFile("mask") is { } file ? Opaque(file, pictures) ?? throw new OpenAiException(Status400BadRequest,
             "The mask has no transparent part; what is transparent is drawn anew.", "mask", "invalid_image") : transparency;
@@ -45,38 +49,57 @@ internal sealed record ImageOrder
             Strength = mask is null ? strength : 1,
             Fill = mask is null ? MaskFill.Original : MaskFill.Blur,
         };
-        return Of(fields, library, request);
+        return Of(fields, library, Within(request, limits, notes), notes);
     }
 
-    public static ImageOrder Variation(ImageFields fields, ModelLibrary library, PictureReader pictures)
+    public static ImageOrder Variation(ImageFields fields, ModelLibrary library, PictureReader pictures, ServerLimits limits)
     {
-        var (picture, _) = Picture(fields, pictures);
-        var metadata = ImageFile.ReadMetadata(Open(File(fields)), "the picture");
+        var notes = new List<string>();
+        var (picture, _) = Picture(fields, pictures, notes);
+        var metadata = ImageFile.ReadMetadata(Open(File(fields, [])), "the picture");
         var known = PictureSettings.Read(metadata)?.Text ?? Infotext.Parse(metadata.Parameters ?? "");
-        return Of(fields, library,
-            new GenerationRequest { Prompt = known.Prompt, NegativePrompt = known.NegativePrompt, InitImage = picture, Strength = VariationStrength });
+        var request = new GenerationRequest { Prompt = known.Prompt, NegativePrompt = known.NegativePrompt, InitImage = picture, Strength = VariationStrength };
+        return Of(fields, library, Within(request, limits, notes), notes);
+    }
+
+    /// <summary>A photo of more pixels than may be drawn is made smaller, with its mask.</summary>
+    private static GenerationRequest Within(GenerationRequest request, ServerLimits limits, List<string> notes)
+    {
+        var picture = request.InitImage!;
+        var most = Math.Min(limits.Pixels, limits.InputPixels);
+        if ((long)picture.Width * picture.Height <= most) return request;
+        var scale = Math.Sqrt((double)most / picture.Width / picture.Height);
+        var (width, height) = (Side(picture.Width), Side(picture.Height));
+        notes.Add($"The picture is {picture.Width}x{picture.Height}; it was made {width}x{height} first, "
+            + $"since this server draws {limits.Pixels} pixels at most.");
+        return request with
+        {
+            InitImage = Resampling.Resize(picture, width, height),
+            Mask = request.Mask is { } mask ? Resampling.Resize(mask.ToRgb(), width, height).ToGray() : null,
+        };
+
+        int Side(int whole) => Math.Max(GenerationRequest.SideStep, (int)(whole * scale) / GenerationRequest.SideStep * GenerationRequest.SideStep);
     }
 
     /// <summary>The size asked for or, where that is open, the one drawn.</summary>
     public static string SizeOf(Picture picture) => $"{picture.Width}x{picture.Height}";
 
-    private static ImageOrder Of(ImageFields fields, ModelLibrary library, GenerationRequest request)
+    private static ImageOrder Of(ImageFields fields, ModelLibrary library, GenerationRequest request, List<string> notes)
     {
         var model = fields.Text("model");
         var quality = fields.Word("quality", "auto", "low", "medium", "high", "standard", "hd") ?? "auto";
         if (fields.Word("background", "auto", "opaque", "transparent") == "transparent")
-            throw OpenAiException.Invalid("Easel draws no transparent background.", "background");
-        fields.Ignore("moderation", "user");
+            throw OpenAiException.Invalid("Easel draws no transparent background; it can be 'opaque' or 'auto'.", "background");
+        fields.Ignore("moderation", "user", "extra_body", "safety_identifier");
         var (width, height) = Size(fields.Text("size"));
         var format = fields.Word("output_format", "png", "jpeg", "webp") ?? "png";
         var compression = fields.Whole("output_compression", 0, 100);
         if (format == "png" && compression is < 100)
             throw OpenAiException.Invalid("Compression less than 100 is not supported for png.", "output_compression");
-        var sent = fields.Word("response_format", "url", "b64_json") ?? (model?.StartsWith("gpt-image", StringComparison.Ordinal) == true ? "b64_json" : "url");
+        var sent = fields.Word("response_format", "url", "b64_json") ?? (IsGptImage(model) ? "b64_json" : "url");
         var (stream, partials) = (fields.Truth("stream") ?? false, fields.Whole("partial_images", 0, 3) ?? 0);
         _ = fields.Whole("n", 1, 10); // fewer than the knob allows
         request = fields.Knobs(request with { Steps = StepsOf(quality) });
-        fields.RefuseOthers();
         return new ImageOrder
         {
             Job = new JobRequest { Model = ModelOf(model, library), Request = Sized(request, width, height) },
@@ -86,8 +109,13 @@ internal sealed record ImageOrder
             Format = format switch { "jpeg" => ImageFormat.Jpeg, "webp" => ImageFormat.WebP, _ => ImageFormat.Png },
             Compression = Math.Max(1, compression ?? 100),
             Quality = quality,
+            Notes = [.. notes, .. fields.Others()],
         };
     }
+
+    /// <summary>Whether a name is that of a model which OpenAI has send its pictures in the answer.</summary>
+    private static bool IsGptImage(string? model) =>
+        model is not null && (model.StartsWith("gpt-image", StringComparison.Ordinal) || model.StartsWith("chatgpt-image", StringComparison.Ordinal));
 
     /// <summary>A masked picture keeps its own size in the library, so it is brought to the one asked for before.</summary>
     private static GenerationRequest Sized(GenerationRequest request, int? width, int? height)
@@ -125,9 +153,9 @@ internal sealed record ImageOrder
                 + $"with sides that are multiples of 8 from 64 to {GenerationRequest.LargestSide}.", "size");
     }
 
-    private static (RgbImage Image, GrayImage? Alpha) Picture(ImageFields fields, PictureReader pictures)
+    private static (RgbImage Image, GrayImage? Alpha) Picture(ImageFields fields, PictureReader pictures, List<string> notes)
     {
-        var (image, alpha) = pictures.LoadWithAlpha(Open(File(fields)), "the picture");
+        var (image, alpha) = pictures.LoadPhoto(Open(File(fields, notes)), "the picture");
         return (image, Hard(alpha));
     }
 
@@ -137,15 +165,12 @@ internal sealed record ImageOrder
     private static GrayImage? Hard(GrayImage? alpha) =>
         alpha is not null && MaskTools.Threshold(alpha) is var hard && hard.Pixels.AsSpan().Contains((byte)0) ? hard : null;
 
-    private static IFormFile File(ImageFields fields)
+    private static IFormFile File(ImageFields fields, List<string> notes)
     {
-        var files = fields.Files!.Where(file => file.Name is "image" or "image[]").ToList();
-        return files.Count switch
-        {
-            0 => throw Missing("image"),
-            1 => files[0],
-            _ => throw OpenAiException.Invalid($"There are {files.Count} pictures; Easel draws on one.", "image"),
-        };
+        var files = fields.Files!.Where(file => file.Name == "image" || file.Name.StartsWith("image[", StringComparison.Ordinal)).ToList();
+        if (files.Count == 0) throw Missing("image");
+        if (files.Count > 1) notes.Add($"Of {files.Count} pictures the first was drawn on; the others were passed over.");
+        return files[0];
     }
 
     private static MemoryStream Open(IFormFile file)

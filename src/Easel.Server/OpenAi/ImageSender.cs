@@ -1,6 +1,7 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Easel.Imaging;
+using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Storage;
 
@@ -9,22 +10,44 @@ namespace Easel.Server.OpenAi;
 /// <summary>Has an order carried out and sends its pictures, at the end or as they come.</summary>
 internal sealed class ImageSender(JobQueue queue, Gallery gallery)
 {
+    /// <summary>After how long without an answer blanks are sent, which JSON may begin with: callers and what stands between give up on a line that is silent
+    /// for a minute or a few.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
+
     /// <summary>All pictures at the end.</summary>
-    public async Task<IResult> SendAsync(ImageOrder order, string client, HttpRequest request, CancellationToken aborted)
+    public async Task<IResult> SendAsync(ImageOrder order, string client, HttpContext context, CancellationToken aborted)
     {
         var job = queue.Submit(order.Job, client);
         try
         {
-            job = await queue.WaitAsync(job.Id, aborted);
+            var over = queue.WaitAsync(job.Id, aborted);
+            if (await KeepAlive.WaitAsync(over, Patience, aborted)) return Results.Json(Answer(order, await over, context.Request), OpenAiErrors.Json);
+            return new LateAnswer(context, async () =>
+            {
+                await KeepAlive.WaitAsync(over, Patience, aborted, () => context.Response.WriteAsync(" \n", aborted));
+                try
+                {
+                    return JsonSerializer.Serialize(Answer(order, await over, context.Request), OpenAiErrors.Json);
+                }
+                catch (EaselException e)
+                {
+                    return OpenAiErrors.Body(e); // its status has gone ahead
+                }
+            });
         }
         catch (OperationCanceledException)
         {
             queue.Cancel(job.Id); // nobody is left to look at it
             throw;
         }
+    }
+
+    private object Answer(ImageOrder order, Job job, HttpRequest request)
+    {
         if (job.State != JobState.Done) throw NotDone(job);
         var pictures = job.Pictures.Select(id => gallery.Find(id)!).ToList();
-        return Results.Json(new
+        IReadOnlyList<string> remarks = [.. order.Notes, .. job.Remarks];
+        return new
         {
             created = job.Created.ToUnixTimeSeconds(),
             background = "opaque",
@@ -37,15 +60,26 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
                 url = order.ByUrl ? UrlOf(picture, order, request) : null,
                 seed = picture.Seed,
             }),
-        }, OpenAiErrors.Json);
+            usage = Usage,
+            remarks = remarks.Count > 0 ? remarks : null,
+        };
     }
+
+    /// <summary>What OpenAI bills by, and nobody here.</summary>
+    private static object Usage { get; } = new
+    {
+        total_tokens = 0,
+        input_tokens = 0,
+        output_tokens = 0,
+        input_tokens_details = new { text_tokens = 0, image_tokens = 0 },
+    };
 
     /// <summary>Each picture when it is done, and before that as it looks so far.</summary>
     /// <param name="kind">"image_generation" or "image_edit".</param>
     public IResult Stream(ImageOrder order, string client, string kind, CancellationToken aborted)
     {
         var job = queue.Submit(order.Job, client); // before the answer begins, so that a refusal has its status
-        return TypedResults.ServerSentEvents(Events(order, job.Id, kind, aborted));
+        return new EventStream(Events(order, job.Id, kind, aborted), Patience, aborted);
     }
 
     public static byte[] Encode(byte[] png, ImageFormat format, int quality) => format == ImageFormat.Png ? png
@@ -103,6 +137,8 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
             quality = order.Quality,
             size,
             seed,
+            usage = index is null ? Usage : null,
+            remarks = index is null && order.Notes.Count > 0 ? order.Notes : null,
         }, OpenAiErrors.Json), type);
     }
 
@@ -116,5 +152,6 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
 
     private static OpenAiException NotDone(Job job) => job.State == JobState.Cancelled
         ? new OpenAiException(Status409Conflict, "The job was cancelled.", code: "cancelled")
-        : new OpenAiException(Status500InternalServerError, job.Error ?? "The picture could not be drawn.");
+        : new OpenAiException(job.Error == Problem.Unforeseen ? Status500InternalServerError : Status400BadRequest,
+            job.Error ?? "The picture could not be drawn.");
 }

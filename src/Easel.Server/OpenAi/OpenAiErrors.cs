@@ -30,9 +30,12 @@ internal static class OpenAiErrors
     public static ValueTask<object?> Filter(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next) => ApiFilter.Run(invocation, next, e =>
     {
         var (status, error) = Of(e);
-        if (status == Status429TooManyRequests) invocation.HttpContext.Response.Headers.RetryAfter = "10";
+        if (status is Status429TooManyRequests or Status503ServiceUnavailable) invocation.HttpContext.Response.Headers.RetryAfter = "10";
         return Results.Json(new { error }, WithNulls, statusCode: status);
     });
+
+    /// <summary>The body of an answer that has begun already.</summary>
+    public static string Body(Exception exception) => JsonSerializer.Serialize(new { error = Of(exception).Error }, WithNulls);
 
     public static string Event(Exception exception) => JsonSerializer.Serialize(new { type = "error", error = Of(exception).Error }, WithNulls);
 

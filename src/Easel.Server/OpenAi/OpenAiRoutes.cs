@@ -15,10 +15,10 @@ internal static class OpenAiRoutes
         var api = app.MapGroup("/v1").ExcludeFromDescription().AddEndpointFilter(OpenAiErrors.Filter);
         api.MapPost("/images/generations", async (HttpContext context, ModelLibrary library, ImageSender sender) =>
             await Carry(context, sender, ImageOrder.Generation(await ImageFields.OfJsonAsync(context), library), "image_generation"));
-        api.MapPost("/images/edits", async (HttpContext context, ModelLibrary library, PictureReader pictures, ImageSender sender) =>
-            await Carry(context, sender, ImageOrder.Edit(await ImageFields.OfFormAsync(context), library, pictures), "image_edit"));
-        api.MapPost("/images/variations", async (HttpContext context, ModelLibrary library, PictureReader pictures, ImageSender sender) =>
-            await Carry(context, sender, ImageOrder.Variation(await ImageFields.OfFormAsync(context), library, pictures), "image_variation"));
+        api.MapPost("/images/edits", async (HttpContext context, ModelLibrary library, PictureReader pictures, ServerLimits limits, ImageSender sender) =>
+            await Carry(context, sender, ImageOrder.Edit(await ImageFields.OfFormAsync(context), library, pictures, limits), "image_edit"));
+        api.MapPost("/images/variations", async (HttpContext context, ModelLibrary library, PictureReader pictures, ServerLimits limits, ImageSender sender) =>
+            await Carry(context, sender, ImageOrder.Variation(await ImageFields.OfFormAsync(context), library, pictures, limits), "image_variation"));
         api.MapGet("/images/files/{name}", File);
         api.MapGet("/models", (ModelLibrary library) => Results.Json(new { @object = "list", data = library.Checkpoints.Select(Describe) }, OpenAiErrors.Json));
         api.MapGet("/models/{**model}", (string model, ModelLibrary library) => Results.Json(Describe(library.Find(model, ModelUse.Checkpoint)
@@ -29,7 +29,7 @@ internal static class OpenAiRoutes
 
     private static async Task<IResult> Carry(HttpContext context, ImageSender sender, ImageOrder order, string kind) => order.Stream
         ? sender.Stream(order, Caller.Of(context), kind, context.RequestAborted)
-        : await sender.SendAsync(order, Caller.Of(context), context.Request, context.RequestAborted);
+        : await sender.SendAsync(order, Caller.Of(context), context, context.RequestAborted);
 
     /// <summary>What an answer with addresses points to: a picture of the gallery, in the format that was asked for.</summary>
     private static IResult File(string name, int? compression, Gallery gallery)

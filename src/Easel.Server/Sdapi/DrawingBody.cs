@@ -60,7 +60,6 @@ internal sealed record ImageToImageBody : DrawingBody
     public double? ImageCfgScale { get; init; }
     public string? Mask { get; init; }
     public bool MaskRound { get; init; } = true;
-    public double? InitialNoiseMultiplier { get; init; }
     public string? LatentMask { get; init; }
     public bool IncludeInitImages { get; init; }
 }

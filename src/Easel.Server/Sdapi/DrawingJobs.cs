@@ -31,7 +31,6 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
     {
         body = Common(body);
         if (body.InitImages is not { Count: > 0 } init) throw new ServerException(Status404NotFound, "Init image not found");
-        if (body.InitialNoiseMultiplier is not (null or 1)) throw Lacking("initial_noise_multiplier", "1");
         if (body.LatentMask is not null) throw Lacking("latent_mask", "null");
         if (!body.MaskRound) body.Notes.Add("mask_round was passed over: whatever the mask touches is drawn anew.");
         var named = init.Count == 1 ? "the picture in init_images" : "a picture in init_images";
@@ -97,6 +96,8 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
         styled = styled.WithSeeds();
         try
         {
+            // Some clients send an eta with every sampler.
+            if (styled is { Sampler: { } name, Eta: > 0 } && !SamplerInfo.Resolve(name).Sampler.AcceptsEta) styled = styled with { Eta = null };
             styled.Validate();
         }
         catch (InvalidRequestException e) when (Knobs.Find(e.Field)?.Property is nameof(styled.Sampler) or nameof(styled.HiresSampler))

@@ -19,7 +19,7 @@ internal static class SdapiJson
 
     /// <summary>Members that others' servers know and that decide nothing here.</summary>
     private static readonly HashSet<string> Elsewhere =
-        ["mask_blur_x", "mask_blur_y", "sampler_index", "distilled_cfg_scale", "hr_distilled_cfg", "hr_additional_modules", "forge_preset", "sd_model_name"];
+        ["sampler_index", "distilled_cfg_scale", "hr_distilled_cfg", "hr_additional_modules", "forge_preset"];
 
     /// <summary>The body of a request.</summary>
     /// <exception cref="JsonException">It is no JSON object, or a member is of the wrong kind.</exception>
@@ -48,7 +48,7 @@ internal static class SdapiJson
         var notes = new List<string>();
         request = Rounded(request, notes);
         foreach (var (name, value) in body)
-            if (value is JsonValue && !Members[typeof(T)].Contains(name) && !Elsewhere.Contains(name))
+            if (value is JsonValue or JsonArray { Count: > 0 } or JsonObject { Count: > 0 } && !Members[typeof(T)].Contains(name) && !Elsewhere.Contains(name))
                 notes.Add($"\"{name}\" is no setting here; it was passed over.");
         return body.Deserialize<T>(Lax)! with { Request = request, Named = named, Notes = notes };
     }

@@ -20,7 +20,8 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
         {
           "sd_model_checkpoint": "", "sd_vae": "Automatic", "CLIP_stop_at_last_layers": 1, "randn_source": "CPU", "samples_format": "png",
           "jpeg_quality": 80, "webp_lossless": false, "enable_pnginfo": true, "eta_ancestral": 1, "eta_ddim": 0, "eta_noise_seed_delta": 0,
-          "rho": 0, "s_churn": 0, "s_min_uncond": 0, "s_noise": 1, "s_tmax": 0, "s_tmin": 0, "sigma_max": 0, "sigma_min": 0, "tiling": false
+          "rho": 0, "s_churn": 0, "s_min_uncond": 0, "s_noise": 1, "s_tmax": 0, "s_tmin": 0, "sigma_max": 0, "sigma_min": 0, "tiling": false,
+          "initial_noise_multiplier": 1
         }
         """);
 
@@ -28,7 +29,7 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
         {
           "always_discard_next_to_last_sigma": false, "ddim_discretize": "uniform", "emphasis": "Original",
           "img2img_background_color": "#ffffff", "img2img_color_correction": false, "img2img_extra_noise": 0, "img2img_fix_steps": false,
-          "initial_noise_multiplier": 1, "inpainting_mask_weight": 1, "return_mask": false, "return_mask_composite": false,
+          "inpainting_mask_weight": 1, "return_mask": false, "return_mask_composite": false,
           "sd_hypernetwork": "None", "sgm_noise_multiplier": false, "use_old_emphasis_implementation": false, "use_old_karras_scheduler_sigmas": false
         }
         """);

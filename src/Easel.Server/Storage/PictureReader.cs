@@ -16,6 +16,10 @@ internal sealed class PictureReader(ServerLimits limits) : IDisposable
 
     public (RgbImage Image, GrayImage? Alpha) LoadWithAlpha(Stream file, string name) => Read(file, name, ImageFile.LoadWithAlpha);
 
+    /// <summary>A picture that may have more pixels than are drawn on, since it is made smaller first.</summary>
+    public (RgbImage Image, GrayImage? Alpha) LoadPhoto(Stream file, string name) =>
+        Read(file, name, ImageFile.LoadWithAlpha, Math.Max(limits.InputPixels, limits.EnlargedPixels));
+
     public GrayImage LoadMask(Stream file, string name) => Read(file, name, ImageFile.LoadMask);
 
     public DepthImage LoadDepth(Stream file, string name) => Read(file, name, ImageFile.LoadGray16);

@@ -88,7 +88,7 @@ internal sealed record TaskInputs(Tensor? Init = null, Tensor? Beside = null, Te
     }
 
     /// <summary>Latents of a picture that was not brought to the size of the run.</summary>
-    private static Tensor Sized(Tensor latents, long[] shape) => latents.shape[2..].SequenceEqual(shape[2..]) ? latents
+    private static Tensor Sized(Tensor latents, long[] shape) => (latents.shape[2], latents.shape[3]) == (shape[2], shape[3]) ? latents
         : nn.functional.interpolate(latents, shape[2..], mode: InterpolationMode.Bilinear, align_corners: false);
 
     /// <summary>A picture's latents, with what lies under the mask as asked.</summary>

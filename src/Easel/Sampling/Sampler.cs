@@ -27,10 +27,6 @@ internal sealed record Sampler : SamplerInfo
     /// (dpm_adaptive).</summary>
     public bool SharesSteps { get; init; }
 
-    /// <summary>Whether it scales noise by <see cref="SamplingOptions.Eta"/>, or has no use for that; PLMS, whose original refuses it, does not accept it above
-    /// 0.</summary>
-    public bool AcceptsEta { get; init; } = true;
-
     /// <summary>The lowest and highest <see cref="SamplingOptions.Order"/>, where the method has orders.</summary>
     public (int Lowest, int Highest)? Orders { get; init; }
 

@@ -132,7 +132,6 @@ public sealed class OpenAiTests : IDisposable
         await Refused(Form(("prompt", "a hat")), "image", "Missing required parameter");
         await Refused(Form(("image", Png(picture))), "prompt", "Missing required parameter");
         await Refused(Form(("prompt", "a hat"), ("image", new byte[] { 1, 2, 3 })), null, "not a picture");
-        await Refused(Form(("prompt", "a hat"), ("image[]", Png(picture)), ("image[]", Png(picture))), "image", "2 pictures");
         Assert.Equal(HttpStatusCode.UnsupportedMediaType, (await server.Client.PostAsJsonAsync("v1/images/edits", new { prompt = "a hat" })).StatusCode);
 
         async Task Refused(MultipartFormDataContent form, string? param, string part)
@@ -184,7 +183,7 @@ public sealed class OpenAiTests : IDisposable
         await Refused(new { prompt = "x", steps = 201 }, 400, "steps", null);
         await Refused(new { prompt = "x", guidance = 101 }, 400, "guidance", null);
         await Refused(new { prompt = "x", partial_images = 4 }, 400, "partial_images", "integer_above_max_value");
-        await Refused(new { prompt = "x", strenght = 1 }, 400, "strenght", "unknown_parameter");
+        await Refused(new { prompt = "x", n = 1.5 }, 400, "n", "invalid_type");
         await Refused(new { prompt = "x", model = "none" }, 404, "model", "model_not_found");
         await Refused(new { prompt = "x", stream = true, size = "1x1" }, 400, "size", "invalid_value");
         await Refused(new[] { 1 }, 400, null, null);

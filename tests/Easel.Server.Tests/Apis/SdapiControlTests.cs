@@ -1,11 +1,9 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Text;
 using System.Text.Json;
 using Easel.Imaging;
 using Easel.Server.Tests.Support;
-using Easel.Tests.Support;
 using Easel.Tests.Weights;
 using static Easel.Server.Tests.Support.Sdapi;
 

@@ -1,7 +1,5 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Text;
 using System.Text.Json;
 using Easel.Imaging;
 using Easel.Server.Tests.Support;
@@ -82,6 +80,19 @@ public sealed class SdapiListTests : IDisposable
         var parameters = read.GetProperty("parameters");
         Assert.Equal(("a cat", "dog", "3", "64", "96", "1"), (Of("Prompt"), Of("Negative prompt"), Of("Steps"), Of("Size-1"), Of("Size-2"), Of("Clip skip")));
         Assert.Equal("", (await Post(server, "png-info", new { image = Base64(Shaded(8, 8)) })).GetProperty("info").GetString());
+
+        // Another program's settings come in the same words.
+        var novel = new ImageMetadata((string?)null)
+        {
+            Others =
+            [
+                new("Software", "NovelAI"), new("Description", "a cat"),
+                new("Comment", """{"steps":2,"sampler":"k_euler_ancestral","seed":5,"scale":11.0,"uc":"blurry","height":64,"width":64}"""),
+            ],
+        };
+        read = await Post(server, "png-info", new { image = Convert.ToBase64String(ImageFile.Encode(Shaded(8, 8), ImageFormat.Png, novel)) });
+        Assert.Equal("a cat\nNegative prompt: blurry\nSteps: 2, Sampler: Euler a, CFG scale: 11, Seed: 5, Size: 64x64, Clip skip: 2, ENSD: 31337",
+            read.GetProperty("info").GetString());
 
         string? Of(string name) => parameters.GetProperty(name).GetString();
     }
