@@ -205,6 +205,7 @@ public sealed class RequestInfotextTests
     private static void Same(GenerationRequest expected, GenerationRequest actual)
     {
         Assert.Equal(expected.Prompts, actual.Prompts);
-        Assert.Equal(expected, actual with { Prompts = expected.Prompts });
+        Assert.Equal(expected.Controls, actual.Controls);
+        Assert.Equal(expected, actual with { Prompts = expected.Prompts, Controls = expected.Controls });
     }
 }
