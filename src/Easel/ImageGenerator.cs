@@ -179,7 +179,8 @@ public sealed partial class ImageGenerator : IImageGenerator
         request = request with { Width = canvas.ResultWidth, Height = canvas.ResultHeight };
         var files = _controls.Use(_model, request.Controls);
         var memory = FitIntoMemory(run, output);
-        output.Remark([_model.Checkpoint.Passed, canvas.Remark, canvas.FarFrom(Family), _model.KernelRemark, .. plan.Remarks, .. Knobs.NotHonoured(request, Model)]);
+        output.Remark([_model.Checkpoint.Passed, canvas.Remark, canvas.FarFrom(Family), _model.KernelRemark,
+            .. plan.Remarks, .. Knobs.NotHonoured(request, Model)]);
 
         var (pace, meter) = (new Pace(), new RunMeter(_speed, _model));
         var conditioning = new Conditioning(_model, _tokenizer, _embeddings);

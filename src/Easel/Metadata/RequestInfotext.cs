@@ -168,7 +168,7 @@ internal static class RequestInfotext
         var acts = knob.Needs switch
         {
             KnobNeeds.Mask => told.Request is { InitImage: not null, Mask: not null },
-            KnobNeeds.Nothing => true,
+            KnobNeeds.Nothing or KnobNeeds.SizedModel => true,
             _ => told.Request.InitImage is not null,
         };
         if (!acts || !(knob.IsTold?.Invoke(told.Request) ?? !knob.IsDefault(told.Request)) || knob.Get(told.Request) is not { } value) return null;

@@ -13,7 +13,8 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
     /// <summary>[vectors, width], fp32, on the CPU; they live as long as this object.</summary>
     public Tensor Vectors { get; } = vectors;
 
-    /// <summary>Those for each of several text encoders, by what files call it ("clip_l", "clip_g"), as many for each; none where there is one for all.</summary>
+    /// <summary>Those for each of several text encoders, by what files call it ("clip_l", "clip_g"), as many for each; none where there is one for
+    /// all.</summary>
     public IReadOnlyDictionary<string, Tensor> Others { get; private init; } = new Dictionary<string, Tensor>();
 
     /// <summary>How many tokens it takes the place of.</summary>
@@ -42,7 +43,8 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
 
     private static TextualInversion Of(TensorFile file, string key, string name, string prefix)
     {
-        var others = Encoders.Where(encoder => file.Tensors.ContainsKey(prefix + encoder)).ToDictionary(encoder => encoder, encoder => In(file, prefix + encoder));
+        var others = Encoders.Where(encoder => file.Tensors.ContainsKey(prefix + encoder))
+            .ToDictionary(encoder => encoder, encoder => In(file, prefix + encoder));
         if (others.Values.Select(vectors => vectors.shape[0]).Distinct().Count() > 1)
             throw new CheckpointException($"The embedding {Quoted.Name(name)} in {file.Path} has not as many vectors for each text encoder.");
         return new TextualInversion(name, In(file, key)) { Others = others };
