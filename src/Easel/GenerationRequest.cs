@@ -214,6 +214,52 @@ public sealed record GenerationRequest
     /// <summary>The text encoder's layers counted from the end at which to stop, 1 to 12; 1 is the layer that the model was trained on. Default 1.</summary>
     public int ClipSkip { get; init; } = 1;
 
+    /// <summary>Width in pixels of the picture that this one is told to be made from, 1 to 16384, for models that are told of sizes (SDXL, arXiv
+    /// 2307.01952, section 2.2); null for the drawn picture's.</summary>
+    public int? OriginalWidth { get; init; }
+
+    /// <summary>Height in pixels of the picture that this one is told to be made from, 1 to 16384, for models that are told of sizes (SDXL, arXiv
+    /// 2307.01952, section 2.2); null for the drawn picture's.</summary>
+    public int? OriginalHeight { get; init; }
+
+    /// <summary>Pixels that are told to be cut off at the left, 0 to 16384, for models that are told of sizes (SDXL, arXiv 2307.01952, section 2.2).</summary>
+    public int CropLeft { get; init; }
+
+    /// <summary>Pixels that are told to be cut off at the top, 0 to 16384, for models that are told of sizes (SDXL, arXiv 2307.01952, section 2.2).</summary>
+    public int CropTop { get; init; }
+
+    /// <summary>Width in pixels that the picture is told to have, 1 to 16384, for models that are told of sizes (SDXL, arXiv 2307.01952, section 2.2);
+    /// null for the drawn picture's.</summary>
+    public int? TargetWidth { get; init; }
+
+    /// <summary>Height in pixels that the picture is told to have, 1 to 16384, for models that are told of sizes (SDXL, arXiv 2307.01952, section 2.2);
+    /// null for the drawn picture's.</summary>
+    public int? TargetHeight { get; init; }
+
+    /// <summary>Width in pixels of the picture that this one is told to be made from, for the negative prompt, 1 to 16384, for models that are told of
+    /// sizes (SDXL, arXiv 2307.01952, section 2.2); null for that of the prompt.</summary>
+    public int? NegativeOriginalWidth { get; init; }
+
+    /// <summary>Height in pixels of the picture that this one is told to be made from, for the negative prompt, 1 to 16384, for models that are told of
+    /// sizes (SDXL, arXiv 2307.01952, section 2.2); null for that of the prompt.</summary>
+    public int? NegativeOriginalHeight { get; init; }
+
+    /// <summary>Pixels that are told to be cut off at the left, for the negative prompt, 0 to 16384, for models that are told of sizes (SDXL, arXiv
+    /// 2307.01952, section 2.2); null for that of the prompt.</summary>
+    public int? NegativeCropLeft { get; init; }
+
+    /// <summary>Pixels that are told to be cut off at the top, for the negative prompt, 0 to 16384, for models that are told of sizes (SDXL, arXiv
+    /// 2307.01952, section 2.2); null for that of the prompt.</summary>
+    public int? NegativeCropTop { get; init; }
+
+    /// <summary>Width in pixels that the picture is told to have, for the negative prompt, 1 to 16384, for models that are told of sizes (SDXL, arXiv
+    /// 2307.01952, section 2.2); null for that of the prompt.</summary>
+    public int? NegativeTargetWidth { get; init; }
+
+    /// <summary>Height in pixels that the picture is told to have, for the negative prompt, 1 to 16384, for models that are told of sizes (SDXL, arXiv
+    /// 2307.01952, section 2.2); null for that of the prompt.</summary>
+    public int? NegativeTargetHeight { get; init; }
+
     /// <summary>Whether the prompt is taken as it stands: no weights, no editing, cut at 75 tokens, as the original scripts do. Default false.</summary>
     public bool Literal { get; init; }
 

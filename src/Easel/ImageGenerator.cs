@@ -179,8 +179,8 @@ public sealed partial class ImageGenerator : IImageGenerator
         var files = _controls.Use(_model, request.Controls);
         using var enlarging = Enlargement.For(request, run, _options);
         var memory = FitIntoMemory(run.Largest, output);
-        output.Remark([_model.Checkpoint.Passed, canvas.Remark, _model.KernelRemark, .. run.Passes.SelectMany(pass => pass.Plan.Remarks),
-            .. Knobs.NotHonoured(request, Model)]);
+        output.Remark([_model.Checkpoint.Passed, canvas.Remark, canvas.FarFrom(Family), _model.KernelRemark,
+            .. run.Passes.SelectMany(pass => pass.Plan.Remarks), .. Knobs.NotHonoured(request, Model)]);
         _model.Wraps = request.Tiling;
 
         var (pace, meter) = (new Pace(), new RunMeter(_speed, _model));

@@ -102,6 +102,9 @@ public enum KnobNeeds
 
     /// <summary>A model that enlarges.</summary>
     Upscaler,
+
+    /// <summary>A model that is told of the sizes of pictures.</summary>
+    SizedModel,
 }
 
 /// <summary>One of the values of a <see cref="KnobKind.Choice"/>.</summary>

@@ -95,7 +95,7 @@ public sealed partial record ModelFile
         return new ModelFile(checkpoint.Path, ModelKind.Checkpoint)
         {
             Description = checkpoint.Family.Name,
-            Problem = checkpoint.Texts.Count == 0 ? "it holds no text encoder, without which it cannot follow a prompt." : null,
+            Problem = checkpoint.Problem,
             Model = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction),
             Networks =
             [

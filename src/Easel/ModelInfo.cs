@@ -37,6 +37,9 @@ public sealed record ModelInfo
     /// <summary>Whether it looks at a depth map.</summary>
     public bool TakesDepth { get; init; }
 
+    /// <summary>Whether it is told of the sizes of pictures.</summary>
+    public bool TakesSizes { get; init; }
+
     /// <summary>Pixels out for each pixel of the input picture, along a side: 4 for the x4 upscaler, 1 for all others.</summary>
     public int Enlarges { get; init; } = 1;
 
@@ -103,6 +106,7 @@ public sealed record ModelInfo
         NeedsPicture = family.NeedsPicture,
         TakesMask = family.TakesMask,
         TakesDepth = family.TakesDepth,
+        TakesSizes = family.Facts.Count > 0,
         Enlarges = family.Enlarges,
         LatentChannels = family.Latent.Channels,
         PixelsPerPosition = family.Latent.PixelsPerPosition,

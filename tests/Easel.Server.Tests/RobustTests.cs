@@ -21,7 +21,7 @@ public sealed class RobustTests : IDisposable
     private static string Large { get; } = Convert.ToBase64String(ImageFile.Encode(new RgbImage(300, 200), ImageFormat.Png));
 
     private async Task<RunningServer> WithSmallPictures() =>
-        await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Limits = new ServerLimits { InputPixels = 200 * 200 } });
+        await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Limits = new ServerLimits { InputPixels = 200 * 200, EnlargedPixels = 200 * 200 } });
 
     public static TheoryData<string, object> Doors() => new()
     {

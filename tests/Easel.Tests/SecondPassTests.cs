@@ -1,7 +1,6 @@
 using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Tests.Models;
-using Easel.Tests.Support;
 using static TorchSharp.torch;
 
 namespace Easel.Tests;

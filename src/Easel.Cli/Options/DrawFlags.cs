@@ -114,6 +114,7 @@ internal sealed class DrawFlags
         new("How", [.. Rest(KnobNeeds.Nothing), Count]),
         new("Larger in a second pass", [.. Of("HiresScale", "HiresWidth", "HiresHeight"), .. Rest(KnobNeeds.SecondPass)]),
         new("From a picture", [.. Of("InitImage"), .. Rest(KnobNeeds.Start, KnobNeeds.Picture, KnobNeeds.Mask, KnobNeeds.DepthModel, KnobNeeds.Upscaler)]),
+        new("What a model is told that is told of sizes", [.. Rest(KnobNeeds.SizedModel)]),
         new("Files", [Output, OutputFolder, Force, Format, Quality, Grid, .. Of("Watermark"), NoMetadata]),
         new("Display", Plan, Show, Quiet, Json),
         new($"Of the original scripts (any of these, and the spellings {SharedSpellings}, "

@@ -36,7 +36,10 @@ internal static class McpRoutes
             await context.Request.Body.CopyToAsync(body, context.RequestAborted);
             try
             {
-                JsonBody.Check(JsonNode.Parse(body.GetBuffer().AsSpan(0, (int)body.Length)));
+                var message = JsonNode.Parse(body.GetBuffer().AsSpan(0, (int)body.Length));
+                JsonBody.Check(message);
+                if (message is JsonObject call && call["method"] is { } method && method.GetValueKind() != JsonValueKind.String)
+                    throw new ServerException(Status400BadRequest, $"The message's \"method\" is {method.ToJsonString()}; it must be a text.");
             }
             catch (LoneSurrogateException e)
             {

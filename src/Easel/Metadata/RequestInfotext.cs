@@ -179,7 +179,7 @@ internal static class RequestInfotext
         var acts = knob.Needs switch
         {
             KnobNeeds.Mask => told.Request is { InitImage: not null, Mask: not null },
-            KnobNeeds.Nothing or KnobNeeds.Start => true,
+            KnobNeeds.Nothing or KnobNeeds.Start or KnobNeeds.SizedModel => true,
             KnobNeeds.SecondPass => told.Request.HasSecondPass,
             _ => told.Request.InitImage is not null,
         };

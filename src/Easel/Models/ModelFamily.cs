@@ -77,6 +77,12 @@ internal sealed record ModelFamily
     /// <summary>Whether its makers give the network zeros where there is no negative prompt, and not an empty prompt's vectors.</summary>
     public bool NegativeMayBeZero { get; init; }
 
+    /// <summary>Whether it only finishes what another model began, and draws nothing by itself.</summary>
+    public bool Refines { get; init; }
+
+    /// <summary>The sizes in pixels, width and height, in which it was trained, where there were several; none where any size is as good.</summary>
+    public IReadOnlyList<(int Width, int Height)> TrainedSizes { get; init; } = [];
+
     /// <summary>How the UNet sees noise. It does not say what is predicted where members of the family differ and the model itself must be asked.</summary>
     public NoiseModel Noise { get; init; } = new(NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.00085, 0.012), PredictionType.Epsilon);
 
@@ -226,17 +232,34 @@ internal sealed record ModelFamily
         Facts = [PictureFact.OriginalSize, PictureFact.Crop, PictureFact.TargetSize],
         NegativeMayBeZero = true,
         NativeSize = 1024,
+        // "SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis", arXiv 2307.01952, appendix I: those between 1:2 and 2:1.
+        TrainedSizes =
+        [
+            (704, 1408), (704, 1344), (768, 1344), (768, 1280), (832, 1216), (832, 1152), (896, 1152), (896, 1088), (960, 1088), (960, 1024), (1024, 1024),
+            (1024, 960), (1088, 960), (1088, 896), (1152, 896), (1152, 832), (1216, 832), (1280, 768), (1344, 768), (1344, 704), (1408, 704),
+        ],
         GuidanceScale = 6,
         Scripts = OriginalScripts.GenerativeModels,
         ScriptStep = 64,
         Watermark = WatermarkMark.StableDiffusionXl,
     };
 
+    /// <summary>The refiner of SDXL, which finishes what its base began: configs/inference/sd_xl_refiner.yaml.</summary>
+    public static ModelFamily SdxlRefiner { get; } = Sdxl with
+    {
+        Name = "Stable Diffusion XL refiner",
+        Recognises = unet => unet.LinearProjections && unet.VectorWidth == unet.ContextWidth + 5 * FactWidth,
+        TextEncoders = [TextEncoderSpec.OpenClipBigG],
+        Facts = [PictureFact.OriginalSize, PictureFact.Crop, PictureFact.AestheticScore],
+        NegativeMayBeZero = false,
+        Refines = true,
+    };
+
     /// <summary>SDXL inpainting, as diffusers trained it: the mask and the picture under it, as SD 1's.</summary>
     public static ModelFamily SdxlInpainting { get; } = Inpainting(Sdxl) with { StartsFromNumpy = false };
 
     /// <summary>Every family, those with the rarer signs first.</summary>
-    public static IReadOnlyList<ModelFamily> All { get; } = [Sd1, Sd1Inpainting, Sd2, Sd2Inpainting, Sd2Depth, X4Upscaler, Sdxl, SdxlInpainting];
+    public static IReadOnlyList<ModelFamily> All { get; } = [Sd1, Sd1Inpainting, Sd2, Sd2Inpainting, Sd2Depth, X4Upscaler, SdxlRefiner, Sdxl, SdxlInpainting];
 
     /// <summary>Width of the sinusoids in which a UNet is told one number of a <see cref="PictureFact"/>.</summary>
     internal const int FactWidth = 256;

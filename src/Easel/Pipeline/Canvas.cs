@@ -46,6 +46,20 @@ internal sealed class Canvas
     public RgbImage Beside(RgbImage whole) => _original is { } original && (_region.Width, _region.Height) != (original.Width, original.Height)
         ? Resampling.Fit(whole, original.Width, original.Height, ImageFit.Crop).Crop(_region) : whole;
 
+    /// <summary>A sentence where the size that is drawn is far from those that a family was trained in: a share of their area, or longer by half than they
+    /// are; null where it is near, or where any size is as good.</summary>
+    public string? FarFrom(ModelFamily family)
+    {
+        if (family.TrainedSizes.Count == 0) return null;
+        var (area, shape) = ((double)Width * Height / family.NativeSize / family.NativeSize, (double)Width / Height);
+        if (area is > 0.5 and < 1.7 && shape is > 0.4 and < 2.5) return null;
+        var (wide, high) = family.TrainedSizes.MinBy(size => Math.Abs(Math.Log((double)size.Width / size.Height / shape)));
+        var scale = (double)family.NativeSize / family.TrainedSizes.Max(size => Math.Min(size.Width, size.Height)); // a Turbo's own size is half
+        var (width, height) = ((int)Math.Round(wide * scale / 64) * 64, (int)Math.Round(high * scale / 64) * 64);
+        return $"{Width}x{Height} is far from the sizes that {family.Name} was trained in, about {family.NativeSize}x{family.NativeSize} pixels in all; "
+            + $"of this shape it is at home at {width}x{height}.";
+    }
+
     /// <summary>What was drawn, laid into the original where there is one.</summary>
     public RgbImage Finish(RgbImage drawn)
     {

@@ -24,6 +24,9 @@ internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer
     {
         (_request, _canvas) = (request, canvas);
         _encoded.Clear(); // their scope has ended
+        // The last layer but one is what AUTOMATIC1111 calls 2, so that 2 asks for nothing else.
+        if (request.ClipSkip > 2 && model.Family.TextEncoders.All(text => !text.TakesClipSkip))
+            Remark($"Clip skip {request.ClipSkip} does nothing here: {model.Family.Name} always reads with the last layer but one.");
         _conditions.Clear();
         var positive = prompts.Select(prompt => Programs(prompt, steps)).ToList();
         var scale = model.Family.GuidesItself ? 1 : request.GuidanceScale!.Value;

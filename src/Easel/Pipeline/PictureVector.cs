@@ -19,8 +19,14 @@ internal static class PictureVector
 
     private static float[] Numbers(PictureFact fact, GenerationRequest request, Canvas canvas, bool isNegative) => fact switch
     {
-        PictureFact.Crop => [0, 0],
-        PictureFact.AestheticScore => [isNegative ? 2.5f : 6],
-        _ => [canvas.Height, canvas.Width],
+        PictureFact.OriginalSize when isNegative =>
+            [request.NegativeOriginalHeight ?? request.OriginalHeight ?? canvas.Height, request.NegativeOriginalWidth ?? request.OriginalWidth ?? canvas.Width],
+        PictureFact.OriginalSize => [request.OriginalHeight ?? canvas.Height, request.OriginalWidth ?? canvas.Width],
+        PictureFact.Crop when isNegative => [request.NegativeCropTop ?? request.CropTop, request.NegativeCropLeft ?? request.CropLeft],
+        PictureFact.Crop => [request.CropTop, request.CropLeft],
+        PictureFact.TargetSize when isNegative =>
+            [request.NegativeTargetHeight ?? request.TargetHeight ?? canvas.Height, request.NegativeTargetWidth ?? request.TargetWidth ?? canvas.Width],
+        PictureFact.TargetSize => [request.TargetHeight ?? canvas.Height, request.TargetWidth ?? canvas.Width],
+        _ => [isNegative ? 2.5f : 6], // an aesthetic score, as the refiner's makers give it
     };
 }

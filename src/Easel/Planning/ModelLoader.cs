@@ -13,6 +13,7 @@ internal static class ModelLoader
         var checkpoint = Checkpoint.Open(path, options);
         try
         {
+            checkpoint.RequireBase();
             var (size, available) = (ModelSize.Of(checkpoint), MemoryPlan.Budget(options.MemoryLimit));
             var side = size.Family.NativeSize / size.Family.Latent.PixelsPerPosition;
             var (format, memory) = Choose(formats, device, format => MemoryPlan.For(size, format, rows: 2, (side, side), encodes: false, available));

@@ -13,6 +13,7 @@ internal static class RunPlanner
     public static RunPlan Of(Checkpoint checkpoint, GenerationRequest request, LoadOptions options)
     {
         NativeRuntime.Load();
+        checkpoint.RequireBase();
         request.Validate();
         request = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction).Decide(request, options.LoraFolder).Request;
         using var shelf = new ControlShelf(options.ControlFolder);

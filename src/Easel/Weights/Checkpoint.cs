@@ -98,6 +98,16 @@ internal sealed class Checkpoint : IDisposable
         }
     }
 
+    /// <summary>Why nothing can be drawn with it alone; null where it can.</summary>
+    public string? Problem => Family.Refines ? $"it is a {Family.Name}, which only finishes pictures that another model began."
+        : Texts.Count == 0 ? "it holds no text encoder, without which it cannot follow a prompt." : null;
+
+    /// <summary>Refuses a model that only finishes what another began.</summary>
+    public void RequireBase()
+    {
+        if (Family.Refines) throw new CheckpointException($"{Path} cannot be drawn with: {Problem}");
+    }
+
     /// <summary>How the model sees noise: as its configuration says, and its family where that is silent.</summary>
     public NoiseModel Noise()
     {

@@ -13,6 +13,10 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
     /// <summary>[vectors, width], fp32, on the CPU; they live as long as this object.</summary>
     public Tensor Vectors { get; } = vectors;
 
+    /// <summary>Those for each of several text encoders, by what files call it ("clip_l", "clip_g"), as many for each; none where there is one for
+    /// all.</summary>
+    public IReadOnlyDictionary<string, Tensor> Others { get; private init; } = new Dictionary<string, Tensor>();
+
     /// <summary>How many tokens it takes the place of.</summary>
     public int Count => (int)Vectors.shape[0];
 
@@ -25,7 +29,7 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
     public static TextualInversion Read(string path, string? name = null)
     {
         using var file = TensorFile.Open(path);
-        return Of(file, FindVectors(file), name ?? Path.GetFileNameWithoutExtension(path));
+        return Of(file, FindVectors(file), name ?? Path.GetFileNameWithoutExtension(path), "");
     }
 
     /// <summary>Reads an embedding that travels in a file with others, the names of whose tensors begin with <paramref name="prefix"/>.</summary>
@@ -34,10 +38,22 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
         var keys = file.Tensors.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).Select(key => key[prefix.Length..]).ToList();
         return Of(file, prefix + (KeyOf(keys)
             ?? throw new CheckpointException($"The embedding {Quoted.Name(name)} in {file.Path} is none that Easel knows: it holds {string.Join(", ",
-                keys.Select(Quoted.Name))}.")), name);
+                keys.Select(Quoted.Name))}.")), name, prefix);
     }
 
-    private static TextualInversion Of(TensorFile file, string key, string name)
+    private static TextualInversion Of(TensorFile file, string key, string name, string prefix)
+    {
+        var others = Encoders.Where(encoder => file.Tensors.ContainsKey(prefix + encoder))
+            .ToDictionary(encoder => encoder, encoder => In(file, prefix + encoder));
+        if (others.Values.Select(vectors => vectors.shape[0]).Distinct().Count() > 1)
+            throw new CheckpointException($"The embedding {Quoted.Name(name)} in {file.Path} has not as many vectors for each text encoder.");
+        return new TextualInversion(name, In(file, key)) { Others = others };
+    }
+
+    /// <summary>The text encoders of Stable Diffusion XL as files call them, that with the wider vectors first.</summary>
+    private static readonly string[] Encoders = ["clip_g", "clip_l"];
+
+    private static Tensor In(TensorFile file, string key)
     {
         using var scope = NewDisposeScope();
         var stored = file.View(key);
@@ -45,7 +61,7 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
         if (vectors.dim() != 2 || vectors.numel() == 0 || !vectors.is_floating_point())
             throw new CheckpointException($"{file.Path} is no textual-inversion embedding: "
                 + $"its tensor {Quoted.Name(key)} has the shape [{string.Join(", ", stored.shape)}], not [vectors, width].");
-        return new TextualInversion(name, vectors.to(ScalarType.Float32, copy: true).contiguous().DetachFromDisposeScope());
+        return vectors.to(ScalarType.Float32, copy: true).contiguous().DetachFromDisposeScope();
     }
 
     /// <summary>Number and width of a file's vectors, which are not read; null where it holds something else.</summary>
@@ -63,9 +79,9 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
     /// <exception cref="InvalidRequestException">They are made for another model.</exception>
     public Tensor VectorsFor(string? encoder, int width)
     {
-        _ = encoder;
-        RequireWidth(width);
-        return Vectors;
+        var own = encoder is null ? null : Others.GetValueOrDefault(encoder);
+        if (own is null || own.shape[1] != width) RequireWidth(width);
+        return own ?? Vectors;
     }
 
     /// <summary>Fails unless the vectors fit a text encoder.</summary>
@@ -83,7 +99,11 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
         throw new InvalidRequestException("prompt", $"The embedding {Name} is made for {made}; this model's text encoder is {width} wide.");
     }
 
-    public void Dispose() => Vectors.Dispose();
+    public void Dispose()
+    {
+        Vectors.Dispose();
+        foreach (var others in Others.Values) others.Dispose();
+    }
 
     private static string FindVectors(TensorFile file)
     {
@@ -96,5 +116,5 @@ internal sealed class TextualInversion(string name, Tensor vectors) : IDisposabl
 
     private static string? KeyOf(List<string> keys) =>
         keys.Find(key => key.StartsWith("string_to_param.", StringComparison.Ordinal)) ?? keys.Find(key =>
-            key == "emb_params") ?? (keys is [var only] ? only : null);
+            key == "emb_params") ?? Encoders.FirstOrDefault(keys.Contains) ?? (keys is [var only] ? only : null);
 }

@@ -37,7 +37,7 @@ public sealed class TerminalTests
     [InlineData("easel up", "upscale")]
     [InlineData("easel --samp", "--sampler")]
     [InlineData("easel txt2img --sampler euler", "euler", "euler_ancestral")]
-    [InlineData("easel img2img --like ", "a1111-gpu", "compvis", "per-picture")]
+    [InlineData("easel img2img --like ", "a1111-gpu", "compvis", "diffusers", "per-picture")]
     [InlineData("easel watermark ", "read", "write")]
     [InlineData("easel completion ", "bash", "fish", "pwsh", "zsh")]
     [InlineData("easel txt2img --steps ")]

@@ -77,6 +77,11 @@ public sealed class SdxlTests(SdxlTests.Loaded loaded) : IClassFixture<SdxlTests
         var pooled = golden["cond.vector"][..1, ..48];
         Close.Absolute(golden["cond.vector"][..1], PictureVector.For(Model.Family, pooled, request, run.Canvas, isNegative: false)!, 1e-4, "vector");
 
+        // And what it is told of sizes, as text.safetensors has it.
+        var text = Goldens.Tensors("sdxl/text.safetensors");
+        var sized = request with { OriginalHeight = 1024, OriginalWidth = 768, CropTop = 8, CropLeft = 16, TargetHeight = 512, TargetWidth = 640 };
+        Close.Absolute(text["p0.vector"], PictureVector.For(Model.Family, text["p0.pooled"], sized, run.Canvas, isNegative: true)!, 1e-4, "sizes");
+
         // Timesteps are whole, where those of other programs lie between: 999 - 999 / 7 is 856.28.
         var seven = SamplingPlan.For("euler", "sgm_uniform", 7, Model.Noise, options: new SamplingOptions { LikeGenerativeModels = true });
         Assert.Equal(856, seven.ToTimestep(seven.Sigmas[1]));
@@ -108,6 +113,40 @@ public sealed class SdxlTests(SdxlTests.Loaded loaded) : IClassFixture<SdxlTests
         Assert.Equal(2, result.Images.Count);
         for (var i = 0; i < 2; i++)
             GeneratorTests.AssertSame(ImageFile.Load(Goldens.Path($"sdxl/images/{golden}_{i}.png")), result.Images[i].Image, golden);
+    }
+
+    /// <summary>The refiner: one text encoder, an aesthetic score in place of the target size, four levels; nothing is drawn with it alone.</summary>
+    [Fact]
+    public void TheRefinerGivesTheReferencesNumbers()
+    {
+        using var scope = NewDisposeScope();
+        using var inference = inference_mode();
+        var path = LoadedModel.Path("sdxl", "refiner.fp16.safetensors");
+        using var refiner = LoadedModel.Load(path);
+        Assert.Equal("Stable Diffusion XL refiner", refiner.Family.Name);
+        var golden = Goldens.Tensors("sdxl/refiner.safetensors");
+        using var told = new ContextKeys(golden["context"], golden["y"]);
+        var actual = refiner.UNet.Predict(golden["x"], golden["t"].to(ScalarType.Float32), told, null, null);
+        Close.Absolute(golden["out"], actual, 1e-4 * Math.Max(1, golden["out"].abs().max().item<float>()), "UNet");
+        var canvas = Canvas.For(new GenerationRequest { Width = 1024, Height = 1024 }, refiner.Family);
+        foreach (var (prompt, isNegative) in (ReadOnlySpan<(string, bool)>)[("p0", false), ("p1", true)])
+            Close.Absolute(golden[$"{prompt}.vector"],
+                PictureVector.For(refiner.Family, golden[$"{prompt}.pooled"], new GenerationRequest(), canvas, isNegative)!, 1e-4, prompt);
+        var refusal = Assert.Throws<CheckpointException>(() => ImageGenerator.Load(path));
+        Assert.Contains("only finishes pictures that another model began", refusal.Message);
+    }
+
+    /// <summary>A size far from those it was trained in is told, with the nearest of its shape; one near them is not.</summary>
+    [Theory]
+    [InlineData(1152, 896, null)]
+    [InlineData(512, 512, "1024x1024")]
+    [InlineData(512, 256, "1408x704")]
+    public void SizesFarFromTheTrainedOnesAreTold(int width, int height, string? nearest)
+    {
+        var remark = Canvas.For(new GenerationRequest { Width = width, Height = height }, ModelFamily.Sdxl).FarFrom(ModelFamily.Sdxl);
+        if (nearest is null) Assert.Null(remark);
+        else Assert.EndsWith($"at home at {nearest}.", remark);
+        Assert.Null(Canvas.For(new GenerationRequest { Width = width, Height = height }, ModelFamily.Sd1).FarFrom(ModelFamily.Sd1));
     }
 
     /// <summary>A diffusers folder with names of the fp16 variant is the same model; its second text encoder's projection lies the other way round.</summary>

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Easel.Models;
 using Easel.Pipeline;
 using Easel.Sampling;

@@ -66,13 +66,25 @@ public sealed class TextualInversionTests : IDisposable
         Assert.Equal("The embedding v2 is made for Stable Diffusion 2 (1024 wide); this model's text encoder is 768 wide.", error.Message);
     }
 
+    /// <summary>Stable Diffusion XL has two text encoders, each with vectors of its own for the word.</summary>
+    [Fact]
+    public void Reads_vectors_for_two_text_encoders()
+    {
+        Write("xl", ("clip_g", ones(2, 1280)), ("clip_l", zeros(2, 768)));
+        Write("torn", ("clip_g", ones(2, 1280)), ("clip_l", zeros(1, 768)));
+        using var embedding = TextualInversion.Read(Path.Combine(_folder, "xl.safetensors"));
+        Assert.Equal((2, 0f, 1f), (embedding.Count, embedding.VectorsFor("clip_l", 768).max().item<float>(),
+            embedding.VectorsFor("clip_g", 1280).min().item<float>()));
+        Assert.Contains("Stable Diffusion XL", Assert.Throws<InvalidRequestException>(() => embedding.VectorsFor(null, 768)).Message);
+        var refusal = Assert.Throws<CheckpointException>(() => TextualInversion.Read(Path.Combine(_folder, "torn.safetensors")));
+        Assert.Contains("for each text encoder", refusal.Message);
+    }
+
     [Fact]
     public void Refuses_what_is_no_embedding()
     {
-        Write("xl", ("clip_g", ones(2, 1280)), ("clip_l", ones(2, 768)));
         Write("lora", ("lora_unet_x.lora_down.weight", ones(2, 3)), ("lora_unet_x.lora_up.weight", ones(3, 2)));
         Write("picture", ("picture", ones(2, 3, 4)));
-        Assert.Contains("Stable Diffusion XL", Refusal("xl"));
         Assert.Contains("a LoRA", Refusal("lora"));
         Assert.Contains("[2, 3, 4]", Refusal("picture"));
 

@@ -34,7 +34,6 @@ public sealed class SettingsFileTests : IDisposable
         { "a: \"\\Uffffffff\"", false },
         { "a: [1, 2", false },
         { "a: b: c", false },
-        { "\t- x", false },
         { "%YAML 9.9\n---\na", false },
         { new string('x', 2 << 20), false },
         { "model: {params: {linear_start: nan}}", false },
