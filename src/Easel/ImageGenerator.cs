@@ -217,7 +217,8 @@ public sealed partial class ImageGenerator : IImageGenerator
                 (guidance, loras) = Encode(conditioning, prompts, larger, second, output);
                 noise.Begin(batch);
                 var inputs = TaskInputs.For(larger, second.Canvas, _model, shape, memory.DecoderTile, noise)
-                    with { Init = enlarging!.Of(clean, shape, Decoded, _model, memory.DecoderTile, noise, cancel) };
+                    with
+                { Init = enlarging!.Of(clean, shape, Decoded, _model, memory.DecoderTile, noise, cancel) };
                 using var steering = ControlRun.For(larger, second.Canvas, _model, files, _options, second.Plan.StepCount);
                 clean = Denoise(second.Plan, larger, guidance, loras, steering, inputs, noise, shape, meter, progress);
             }

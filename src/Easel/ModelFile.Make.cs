@@ -41,7 +41,9 @@ public sealed partial record ModelFile
             var remarks = ModelMerge.Add(conversion, checkpoint, [.. open.Zip(loras, (lora, asked) => new LoraUse(lora, asked.Value, asked.Value))]);
             conversion.Say(Recipe, JsonSerializer.Serialize(new
             {
-                type = "easel", model = NameOf(path), loras = loras.Select(lora => new { name = NameOf(lora.Key), strength = lora.Value }),
+                type = "easel",
+                model = NameOf(path),
+                loras = loras.Select(lora => new { name = NameOf(lora.Key), strength = lora.Value }),
             }));
             conversion.Write(output, format, onProgress, cancel);
             return remarks;
@@ -89,8 +91,12 @@ public sealed partial record ModelFile
             open[0].Say("format", "pt");
             open[0].Say(Recipe, JsonSerializer.Serialize(new
             {
-                type = "easel", models = models.Select(NameOf), interp_method = Methods[open.Count - 1],
-                multiplier = share, block_weights = blockWeights, bake_in_vae = vae is null ? null : NameOf(vae),
+                type = "easel",
+                models = models.Select(NameOf),
+                interp_method = Methods[open.Count - 1],
+                multiplier = share,
+                block_weights = blockWeights,
+                bake_in_vae = vae is null ? null : NameOf(vae),
             }));
             open[0].Write(output, format, onProgress, cancel);
         }

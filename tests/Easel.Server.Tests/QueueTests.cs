@@ -1,10 +1,10 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Library;
 using Easel.Server.Storage;
 using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Easel.Server.Tests;
 

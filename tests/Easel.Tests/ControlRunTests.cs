@@ -16,7 +16,14 @@ public sealed class ControlRunTests : IClassFixture<ControlRunTests.Loaded>
 {
     private static readonly GenerationRequest Plain = new()
     {
-        Prompt = "a house", Width = 64, Height = 64, Steps = 4, Seed = 5, Sampler = "euler", GuidanceScale = 3, Watermark = false,
+        Prompt = "a house",
+        Width = 64,
+        Height = 64,
+        Steps = 4,
+        Seed = 5,
+        Sampler = "euler",
+        GuidanceScale = 3,
+        Watermark = false,
     };
 
     private readonly Loaded _loaded;

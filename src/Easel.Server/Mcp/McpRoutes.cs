@@ -41,6 +41,10 @@ internal static class McpRoutes
                 if (message is JsonObject call && call["method"] is { } method && method.GetValueKind() != JsonValueKind.String)
                     throw new ServerException(Status400BadRequest, $"The message's \"method\" is {method.ToJsonString()}; it must be a text.");
             }
+            catch (ArgumentException e)
+            {
+                throw new ServerException(Status400BadRequest, "The message has a name twice.", e);
+            }
             catch (LoneSurrogateException e)
             {
                 throw new ServerException(Status400BadRequest, e.Message, e);

@@ -14,7 +14,11 @@ internal static class ControlScript
     /// <summary>What a unit may hold at one value only.</summary>
     private static readonly Dictionary<string, string> Fixed = new()
     {
-        ["input_mode"] = "simple", ["hr_option"] = "Both", ["advanced_weighting"] = "null", ["effective_region_mask"] = "null", ["ipadapter_input"] = "null",
+        ["input_mode"] = "simple",
+        ["hr_option"] = "Both",
+        ["advanced_weighting"] = "null",
+        ["effective_region_mask"] = "null",
+        ["ipadapter_input"] = "null",
         ["loopback"] = "false",
     };
 

@@ -39,6 +39,11 @@ internal static class OneDnn
     /// <summary>Whether this build of libtorch has the operators (x64 builds do).</summary>
     public static bool IsAvailable => Operators.Value.Module is not null;
 
+    /// <summary>Whether weights of this type can be laid out on this processor: oneDNN computes in bf16 only where there are AVX-512's instructions for
+    /// it.</summary>
+    public static bool Packs(ScalarType type) => IsAvailable
+        && (type != ScalarType.BFloat16 || Avx512BW.IsSupported && Avx512BW.VL.IsSupported && Avx512DQ.IsSupported);
+
     /// <summary>Why the operators are not at hand, as a part of a sentence; null where they are.</summary>
     public static string? Lacking => Operators.Value.Lacking;
 

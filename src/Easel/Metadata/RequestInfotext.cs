@@ -103,7 +103,7 @@ internal static class RequestInfotext
             GuidanceScale = 7, // AUTOMATIC1111's own, which old texts leave out
         };
         foreach (var knob in Knobs.All) request = Taken(request, knob, text);
-        if (!NeedsPicture(text)) request = request with { Strength = new GenerationRequest().Strength }; // that of a second pass, or of nothing
+        if (!NeedsPicture(text) && !request.HasSecondPass) request = request with { Strength = new GenerationRequest().Strength }; // that of nothing
         return Knobs.IsOneRun(request) ? request with { BatchSize = batchSize, BatchCount = (Whole(text, "Batch number") ?? 0) / chunks + 1 }
             : request with { Prompts = [text.Prompt] };
     }

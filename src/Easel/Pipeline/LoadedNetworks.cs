@@ -30,7 +30,7 @@ internal sealed class LoadedNetworks : IDisposable
         (Checkpoint, Format, Device, Residency) = (checkpoint, format, device, residency);
         (Family, Noise, MaxNoiseLevel) = (checkpoint.Family, checkpoint.Noise(), checkpoint.MaxNoiseLevel);
         (_plain, _threads) = (options.PlainKernels, options.Threads);
-        _packs = device.type == DeviceType.CPU && format.Kept == format.Run && !options.PlainKernels && OneDnn.IsAvailable;
+        _packs = device.type == DeviceType.CPU && format.Kept == format.Run && !options.PlainKernels && OneDnn.Packs(format.Run);
 
         _unet = new UNet(checkpoint.UNet);
         UNetSlot = new NetworkSlot("UNet", _unet, checkpoint.UNetTensors, loraNames: UNetNames.Original(checkpoint.UNet));

@@ -27,8 +27,12 @@ internal sealed record RunShape(Canvas Canvas, SamplingPlan Plan, IReadOnlyList<
         if (SecondPass.Of(request, canvas.ResultWidth, canvas.ResultHeight) is not { } second) return shape;
         if (family.NeedsPicture) throw new InvalidRequestException(nameof(request.HiresScale), "An upscaler's model has no second pass.");
         var larger = Canvas.For(second, family);
-        return shape with { Second = (Of(second, larger, PlanOf(second, larger, family, noise, drawsOver: true), family)
-            with { Encodes = !SecondPass.TakesLatents(request.HiresUpscaler) }, second) };
+        return shape with
+        {
+            Second = (Of(second, larger, PlanOf(second, larger, family, noise, drawsOver: true), family)
+            with
+            { Encodes = !SecondPass.TakesLatents(request.HiresUpscaler) }, second)
+        };
     }
 
     private static RunShape Of(GenerationRequest request, Canvas canvas, SamplingPlan plan, ModelFamily family)

@@ -65,7 +65,7 @@ internal sealed class MachineSpeed(string? file)
     {
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
-        using var layer = new Models.Conv2d(320, 320, kernel: 3, padding: 1) { Packs = format.Kept == format.Run && OneDnn.IsAvailable };
+        using var layer = new Models.Conv2d(320, 320, kernel: 3, padding: 1) { Packs = format.Kept == format.Run && OneDnn.Packs(format.Run) };
         layer.Assign("weight", (randn(320, 320, 3, 3) * 0.01).to(format.Kept).DetachFromDisposeScope());
         layer.Assign("bias", zeros(320).to(format.Kept).DetachFromDisposeScope());
         double Seconds(int side)

@@ -38,8 +38,19 @@ public sealed class ControlNetTests : IDisposable
         await using var server = await RunningServer.Start(Options);
         var unit = new
         {
-            enabled = true, input_image = Sent, module = "canny", model = $"{Network} [039058c6]", weight = "0.75", resize_mode = 2, lowvram = true,
-            processor_res = -1, threshold_a = -1, threshold_b = 150.0, guidance_start = 0.1, guidance = 0.9, control_mode = "ControlNet is more important",
+            enabled = true,
+            input_image = Sent,
+            module = "canny",
+            model = $"{Network} [039058c6]",
+            weight = "0.75",
+            resize_mode = 2,
+            lowvram = true,
+            processor_res = -1,
+            threshold_a = -1,
+            threshold_b = 150.0,
+            guidance_start = 0.1,
+            guidance = 0.9,
+            control_mode = "ControlNet is more important",
         };
         var reply = await Post(server, new[] { unit });
         Assert.Equal(2, reply.GetProperty("images").GetArrayLength()); // the picture, and the hint
@@ -53,7 +64,14 @@ public sealed class ControlNetTests : IDisposable
         var kept = Assert.Single(server.Service<JobQueue>().Snapshot().Concat(Jobs(server)).First().Request.Request.Controls);
         Assert.Equal(new ControlUnit
         {
-            Network = Network, Hint = HintKind.Canny, Strength = 0.75, Fit = ImageFit.Pad, Resolution = 512, ThresholdB = 150, Start = 0.1, End = 0.9,
+            Network = Network,
+            Hint = HintKind.Canny,
+            Strength = 0.75,
+            Fit = ImageFit.Pad,
+            Resolution = 512,
+            ThresholdB = 150,
+            Start = 0.1,
+            End = 0.9,
             Mode = ControlMode.Control,
         }, kept); // its picture is a file
 
@@ -117,7 +135,11 @@ public sealed class ControlNetTests : IDisposable
         {
             request = new
             {
-                prompt = "a cat", steps = 1, width = 64, height = 64, seed = 5,
+                prompt = "a cat",
+                steps = 1,
+                width = 64,
+                height = 64,
+                seed = 5,
                 controls = new[] { new { network = Network, hint = "canny", strength = 0.5, picture = Sent } },
             },
         });
@@ -128,7 +150,11 @@ public sealed class ControlNetTests : IDisposable
         using var generator = new FakeGenerator();
         var expected = generator.Generate(new GenerationRequest
         {
-            Prompt = "a cat", Steps = 1, Width = 64, Height = 64, Seed = 5,
+            Prompt = "a cat",
+            Steps = 1,
+            Width = 64,
+            Height = 64,
+            Seed = 5,
             Controls = [new ControlUnit { Network = Network, Hint = HintKind.Canny, Strength = 0.5, Picture = _picture }],
         });
         Assert.Equal(expected.Images[0].Image.Pixels, drawn.Pixels);

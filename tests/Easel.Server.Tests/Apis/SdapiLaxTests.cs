@@ -169,7 +169,13 @@ public sealed class SdapiLaxTests : IDisposable
         {
             var expected = new GenerationRequest
             {
-                Steps = 1, Width = 64, Height = 64, Seed = 5 + i, Sampler = "Euler", InitImage = pictures[i], Fit = ImageFit.Stretch,
+                Steps = 1,
+                Width = 64,
+                Height = 64,
+                Seed = 5 + i,
+                Sampler = "Euler",
+                InitImage = pictures[i],
+                Fit = ImageFit.Stretch,
             };
             Close(generator.Generate(expected).Images[0].Image, Picture(reply.GetProperty("images")[i].GetBytesFromBase64()));
         }

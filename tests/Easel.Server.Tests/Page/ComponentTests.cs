@@ -1,8 +1,8 @@
-using Microsoft.Extensions.DependencyInjection;
-using Easel.Server.Library;
 using Bunit;
 using Easel.Metadata;
+using Easel.Server.Library;
 using Easel.Server.Page;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Easel.Server.Tests.Page;
 

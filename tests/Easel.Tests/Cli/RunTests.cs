@@ -177,7 +177,7 @@ public sealed class RunTests : IDisposable
 
         var (code, lora, _) = Run("info", Goldens.Path("sd1/unet.safetensors"));
         Assert.Equal(ExitCodes.Ok, code);
-        Assert.Contains("none that Easel knows", lora);
+        Assert.Contains("a layout that Easel does not know", lora);
         Assert.Contains("more (--all lists them)", lora);
         Assert.DoesNotContain("more (--all", Run("info", Goldens.Path("sd1/unet.safetensors"), "--all").Out);
 

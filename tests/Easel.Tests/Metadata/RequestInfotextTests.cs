@@ -165,7 +165,7 @@ public sealed class RequestInfotextTests
     [InlineData("Emphasis: No norm", true)]
     [InlineData("Emphasis: Original", false)]
     [InlineData("Hypernet: x(0a1b2c3d)", true)]
-    [InlineData("Seed resize from: 128x64", true)]
+    [InlineData("Seed resize from: 128x64", false)]
     [InlineData("Distilled CFG Scale: 3.5", true)]
     [InlineData("First pass size: 64x64", true)]
     [InlineData("Face restoration: CodeFormer", true)]

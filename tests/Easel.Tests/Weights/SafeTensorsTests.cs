@@ -72,13 +72,13 @@ public sealed class SafeTensorsTests
     }
 
     [Fact]
-    public unsafe void TensorsLieOverTheFile()
+    public void AClosedFileGivesNoTensor()
     {
         using var folder = new TemporaryFolder();
         using var scope = NewDisposeScope();
         SafeTensorsWriter.Write(folder.Path("a"), new Dictionary<string, Tensor> { ["w"] = arange(1000, ScalarType.Float32) });
         var file = TensorFile.Open(folder.Path("a"));
-        fixed (byte* first = file.View("w").bytes, second = file.View("w").bytes) Assert.True(first == second);
+        Assert.Equal(999, file.View("w")[999].item<float>());
         file.Dispose();
         Assert.Throws<ObjectDisposedException>(() => file.View("w"));
     }

@@ -27,7 +27,9 @@ internal sealed class LoraExtraction(Checkpoint tuned, Checkpoint original, int 
         var done = 0;
         var metadata = new Dictionary<string, string>
         {
-            ["ss_network_module"] = "networks.lora", ["ss_network_dim"] = $"{rank}", ["ss_output_name"] = Path.GetFileNameWithoutExtension(output),
+            ["ss_network_module"] = "networks.lora",
+            ["ss_network_dim"] = $"{rank}",
+            ["ss_output_name"] = Path.GetFileNameWithoutExtension(output),
         };
         try
         {

@@ -17,7 +17,8 @@ internal static class TextNames
            let attention = $"text_model.encoder.layers.{layer}.self_attn"
            select new NameRow($"{attention}.in_proj.{kind}", $"{attention}.{"qkv"[part]}_proj.{kind}", part, Parts: 3),
         new("text_model.text_projection", "text_projection.weight", IsTransposed: true),
-    ]) { IsWhole = true };
+    ])
+    { IsWhole = true };
 
     /// <summary>Whether a tensor is query, key and value in one, under a name of transformers' kind.</summary>
     public static bool JoinsProjections(string name) => name.Contains(".self_attn.in_proj.", StringComparison.Ordinal);
