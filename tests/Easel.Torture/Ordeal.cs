@@ -79,7 +79,7 @@ internal sealed class Ordeal(string folder, int seed)
 
     private static void Fill(string filler, int leave)
     {
-        var room = new DriveInfo(filler).AvailableFreeSpace - leave;
+        var room = new DriveInfo(Path.GetDirectoryName(filler)!).AvailableFreeSpace - leave;
         using var file = File.Create(filler);
         try
         {
