@@ -36,7 +36,7 @@ internal static class PullCommand
             if (known is null && reference is null)
             {
                 var near = Similar.To(wanted, KnownModels.All.Select(model => model.Name));
-                throw new UsageException($"\"{wanted}\" is no model to fetch{(near is null ? "" : $"; did you mean {near}?")}"
+                throw new UsageException($"\"{wanted}\" is no model to fetch{(near is null ? "." : $"; did you mean {near}?")}"
                     + " It is a name that \"easel pull\" lists, org/name, org/name:file or an https address.");
             }
             if (parsed.GetValue(sha256) is { } sum && (sum.Length != 64 || !sum.All(char.IsAsciiHexDigit)))
