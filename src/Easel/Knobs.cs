@@ -35,9 +35,6 @@ public static partial class Knobs
         new(NoiseLike.Diffusers, "diffusers"),
     ];
 
-    /// <summary>The largest side that a model is told of.</summary>
-    private const int MostTold = 16_384;
-
     /// <summary>A request in which no knob was turned.</summary>
     internal static Request Untouched { get; } = new();
 
@@ -203,70 +200,7 @@ public static partial class Knobs
             Tell = told => told.Request.Controls is [var first, ..] ? ControlInfotext.TextOf(first) : null,
             Take = (r, text) => r with { Controls = ControlInfotext.Read(text) }, Check = CheckControls,
         },
-        new(nameof(Request.OriginalWidth))
-        {
-            Label = "Original width", Help = "width in pixels of the picture that this one is told to be made from", Flags = ["--original-width"],
-            InfotextKey = "Original width", Range = (1, MostTold), Needs = KnobNeeds.SizedModel, OnPage = false,
-        },
-        new(nameof(Request.OriginalHeight))
-        {
-            Label = "Original height", Help = "height in pixels of the picture that this one is told to be made from", Flags = ["--original-height"],
-            InfotextKey = "Original height", Range = (1, MostTold), Needs = KnobNeeds.SizedModel, OnPage = false,
-        },
-        new(nameof(Request.CropLeft))
-        {
-            Label = "Crop left", Help = "pixels that are told to be cut off at the left", Flags = ["--crop-left"],
-            InfotextKey = "Crop left", Range = (0, MostTold), Needs = KnobNeeds.SizedModel, OnPage = false,
-        },
-        new(nameof(Request.CropTop))
-        {
-            Label = "Crop top", Help = "pixels that are told to be cut off at the top", Flags = ["--crop-top"],
-            InfotextKey = "Crop top", Range = (0, MostTold), Needs = KnobNeeds.SizedModel, OnPage = false,
-        },
-        new(nameof(Request.TargetWidth))
-        {
-            Label = "Target width", Help = "width in pixels that the picture is told to have", Flags = ["--target-width"],
-            InfotextKey = "Target width", Range = (1, MostTold), Needs = KnobNeeds.SizedModel, OnPage = false,
-        },
-        new(nameof(Request.TargetHeight))
-        {
-            Label = "Target height", Help = "height in pixels that the picture is told to have", Flags = ["--target-height"],
-            InfotextKey = "Target height", Range = (1, MostTold), Needs = KnobNeeds.SizedModel, OnPage = false,
-        },
-        new(nameof(Request.NegativeOriginalWidth))
-        {
-            Label = "Negative original width",
-            Help = "width in pixels of the picture that this one is told to be made from, for the negative prompt", Flags = ["--negative-original-width"],
-            InfotextKey = "Negative original width", Range = (1, MostTold), Needs = KnobNeeds.SizedModel, OnPage = false,
-        },
-        new(nameof(Request.NegativeOriginalHeight))
-        {
-            Label = "Negative original height",
-            Help = "height in pixels of the picture that this one is told to be made from, for the negative prompt", Flags = ["--negative-original-height"],
-            InfotextKey = "Negative original height", Range = (1, MostTold), Needs = KnobNeeds.SizedModel, OnPage = false,
-        },
-        new(nameof(Request.NegativeCropLeft))
-        {
-            Label = "Negative crop left", Help = "pixels that are told to be cut off at the left, for the negative prompt", Flags = ["--negative-crop-left"],
-            InfotextKey = "Negative crop left", Range = (0, MostTold), Needs = KnobNeeds.SizedModel, OnPage = false,
-        },
-        new(nameof(Request.NegativeCropTop))
-        {
-            Label = "Negative crop top", Help = "pixels that are told to be cut off at the top, for the negative prompt", Flags = ["--negative-crop-top"],
-            InfotextKey = "Negative crop top", Range = (0, MostTold), Needs = KnobNeeds.SizedModel, OnPage = false,
-        },
-        new(nameof(Request.NegativeTargetWidth))
-        {
-            Label = "Negative target width",
-            Help = "width in pixels that the picture is told to have, for the negative prompt", Flags = ["--negative-target-width"],
-            InfotextKey = "Negative target width", Range = (1, MostTold), Needs = KnobNeeds.SizedModel, OnPage = false,
-        },
-        new(nameof(Request.NegativeTargetHeight))
-        {
-            Label = "Negative target height",
-            Help = "height in pixels that the picture is told to have, for the negative prompt", Flags = ["--negative-target-height"],
-            InfotextKey = "Negative target height", Range = (1, MostTold), Needs = KnobNeeds.SizedModel, OnPage = false,
-        },
+        .. Sizes,
         new(nameof(Request.Like))
         {
             Label = "Seeds like", Noun = "kind of noise", Help = "whose noise a seed stands for", Flags = ["--like"], Choices = Likes,
