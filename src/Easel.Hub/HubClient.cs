@@ -7,12 +7,15 @@ public sealed class HubClient : IDisposable
     private const int MostListing = 16 << 20;
 
     private readonly HubSettings _settings;
+    private readonly Uri _hub;
     private readonly HttpClient _http;
 
     /// <summary>A client; proxies are those that the system's variables name.</summary>
     public HubClient(HubSettings settings)
     {
         _settings = settings;
+        _hub = Uri.TryCreate(settings.Endpoint, UriKind.Absolute, out var hub) && hub.Scheme is ("http" or "https") ? hub
+            : throw new HubException($"The hub's address is \"{settings.Endpoint}\"; those look like https://huggingface.co.");
         Cache = new HubCache(settings.CacheFolder);
         // Redirects are followed here, since the token may go to the hub alone.
         var handler = new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(30) };
@@ -202,7 +205,7 @@ public sealed class HubClient : IDisposable
             using var request = new HttpRequestMessage(method, at);
             request.Headers.Range = range;
             request.Headers.AcceptEncoding.Add(new StringWithQualityHeaderValue("identity"));
-            if (_settings.Token is { } token && at.Authority == new Uri(_settings.Endpoint).Authority && at.Scheme == new Uri(_settings.Endpoint).Scheme)
+            if (_settings.Token is { } token && (at.Scheme, at.Authority) == (_hub.Scheme, _hub.Authority))
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
             HttpResponseMessage answer;
             try

@@ -13,7 +13,7 @@ public sealed record FoundModel(string Name, string Path);
 /// <param name="cache">The Hugging Face cache.</param>
 public sealed class ModelFolders(IReadOnlyList<string> folders, HubCache cache)
 {
-    private const int Deepest = 6;
+    /// <summary>Endings of what is a model of its own wherever it lies; the others are those of parts and of much else, too.</summary>
     private static readonly string[] Endings = [".safetensors", ".ckpt", ".gguf"];
 
     /// <summary>Everything there is, by name within each place.</summary>
@@ -21,10 +21,10 @@ public sealed class ModelFolders(IReadOnlyList<string> folders, HubCache cache)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var folder in folders.Where(Directory.Exists))
-            foreach (var path in Inside(folder, 0)) if (seen.Add(Path.GetFullPath(path))) yield return new FoundModel(NameOf(path), path);
+            foreach (var path in ModelPaths.In(folder, Endings)) if (seen.Add(Path.GetFullPath(path))) yield return new FoundModel(NameOf(path), path);
         foreach (var (repository, snapshot) in cache.Repositories())
         {
-            var paths = IsDiffusers(snapshot) ? [snapshot] : Inside(snapshot, 0).ToList();
+            var paths = ModelPaths.IsDiffusers(snapshot) ? [snapshot] : ModelPaths.In(snapshot, Endings);
             foreach (var path in paths) yield return new FoundModel(paths.Count == 1 ? repository : HubCache.NameOf(path)!, path);
         }
     }
@@ -66,20 +66,4 @@ public sealed class ModelFolders(IReadOnlyList<string> folders, HubCache cache)
     }
 
     private static string NameOf(string path) => Directory.Exists(path) ? Path.GetFileName(path) : Path.GetFileNameWithoutExtension(path);
-
-    private static bool IsDiffusers(string folder) => File.Exists(Path.Combine(folder, "model_index.json"));
-
-    private static IEnumerable<string> Inside(string folder, int depth)
-    {
-        var options = new EnumerationOptions { IgnoreInaccessible = true };
-        foreach (var file in Directory.EnumerateFiles(folder, "*", options).Order(StringComparer.Ordinal))
-            if (Endings.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase)) yield return file;
-        if (depth == Deepest) yield break;
-        foreach (var inner in Directory.EnumerateDirectories(folder, "*", options).Order(StringComparer.Ordinal))
-        {
-            if (new DirectoryInfo(inner).LinkTarget is not null && depth > 0) continue; // a link may lead back up
-            if (IsDiffusers(inner)) yield return inner;
-            else foreach (var path in Inside(inner, depth + 1)) yield return path;
-        }
-    }
 }

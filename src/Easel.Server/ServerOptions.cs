@@ -8,8 +8,11 @@ public sealed record ServerOptions
     /// <summary>The address to listen on. Any other than a loopback address demands a <see cref="Token"/> or a <see cref="User"/>. Default 127.0.0.1.</summary>
     public IPAddress Address { get; init; } = IPAddress.Loopback;
 
-    /// <summary>The port; 0 for any that is free. Default 7860.</summary>
-    public int Port { get; init; } = 7860;
+    /// <summary>The port where nothing else is said: that of AUTOMATIC1111.</summary>
+    public const int DefaultPort = 7860;
+
+    /// <summary>The port; 0 for any that is free. Default <see cref="DefaultPort"/>.</summary>
+    public int Port { get; init; } = DefaultPort;
 
     /// <summary>The folder of the pictures; what the server keeps beside them is in its subfolder <c>.easel</c>. Default "outputs".</summary>
     public string OutputFolder { get; init; } = "outputs";

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Easel.Cli.Terminal;
+using Easel.Server;
 
 namespace Easel.Cli.Commands;
 
@@ -16,6 +17,7 @@ internal enum Health
 /// <summary><c>easel health</c>: asks a running server whether it can work; for containers, whose image then needs no other client.</summary>
 internal static class HealthCommand
 {
+    private static readonly string DefaultAddress = $"http://127.0.0.1:{ServerOptions.DefaultPort}";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     public static Command Create(Shell shell)
@@ -24,9 +26,9 @@ internal static class HealthCommand
         return new PlainCommand("health", "ask a running server whether it can work",
             new HelpNotes("[ADDRESS]", ["easel health", "easel health http://127.0.0.1:7861"]), [address], parsed =>
         {
-            var asked = (parsed.GetValue(address) ?? "http://127.0.0.1:7860").TrimEnd('/');
+            var asked = (parsed.GetValue(address) ?? DefaultAddress).TrimEnd('/');
             if (!Uri.TryCreate(asked, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
-                throw new UsageException($"\"{asked}\" is no address of a server; those look like http://127.0.0.1:7860.");
+                throw new UsageException($"\"{asked}\" is no address of a server; those look like {DefaultAddress}.");
             var health = Ask(asked, shell.Cancel);
             if (health != Health.Well)
             {

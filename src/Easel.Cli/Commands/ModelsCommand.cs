@@ -56,9 +56,7 @@ internal static class ModelsCommand
         try
         {
             var file = ModelFile.Read(path);
-            var bytes = File.Exists(path) ? new FileInfo(path).Length
-                : Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Sum(inner => new FileInfo(inner).Length);
-            return (file.Model?.Family ?? file.Description, string.Join(", ", file.Formats), bytes, file.Problem);
+            return (file.Model?.Family ?? file.Description, string.Join(", ", file.Formats), ModelPaths.BytesOf(path), file.Problem);
         }
         catch (EaselException e)
         {

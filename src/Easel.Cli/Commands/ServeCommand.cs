@@ -13,8 +13,6 @@ namespace Easel.Cli.Commands;
 /// </summary>
 internal static class ServeCommand
 {
-    private const int DefaultPort = 7860;
-
     /// <summary>The command for those who run a server: everything stands in the folder that it is called from.</summary>
     public static Command Create(Shell shell) => Create(shell, "serve", "the web page, and an HTTP server for programs",
         ["easel serve", "easel serve --models ~/models --output ~/pictures --open", "easel serve --host 0.0.0.0 --user me --password secret"], isStart: false);
@@ -29,7 +27,7 @@ internal static class ServeCommand
         var (pictures, modelFolder) = isStart ? (UserFolders.Pictures, UserFolders.Models) : ("outputs", "models");
         var draw = new DrawFlags();
         var host = Flags.Text("ADDRESS", "the address to listen on; any but this machine's own demands a login (default 127.0.0.1)", "--host", "--listen");
-        var port = Flags.Whole($"the port (default {DefaultPort})", "--port");
+        var port = Flags.Whole($"the port (default {ServerOptions.DefaultPort})", "--port");
         var output = Flags.Text("DIR", $"the folder of the pictures (default {pictures})", "--output", "-o", "--outdir");
         var models = Flags.Texts("DIR", $"a folder with models, or a model; may be given several times (default {modelFolder})", "--models",
             "--ckpt-dir");
@@ -63,7 +61,7 @@ internal static class ServeCommand
             var options = new ServerOptions
             {
                 Address = AddressOf(parsed.GetValue(host), "--host"),
-                Port = parsed.GetValue(port) ?? DefaultPort,
+                Port = parsed.GetValue(port) ?? ServerOptions.DefaultPort,
                 OutputFolder = parsed.GetValue(output) ?? pictures,
                 Models = parsed.GetValue(models) is { Length: > 0 } folders ? [.. folders.Select(Existing)] : Default(modelFolder, shell),
                 DefaultModel = parsed.GetValue(draw.Model) is { } model ? ModelChoice.Find(model, shell) : Variable(shell, "EASEL_MODEL"),

@@ -1,3 +1,5 @@
+using Easel.Hub;
+
 namespace Easel.Cli.Runs;
 
 /// <summary>Which model a command loads, and how.</summary>
@@ -31,7 +33,7 @@ internal static class ModelChoice
         }
         if (File.Exists(path) || Directory.Exists(path)) return path;
         // What looks like a path is one; anything else may be a name.
-        var isPath = Path.IsPathRooted(path) || path.StartsWith('.') || Path.GetExtension(path) is ".ckpt" or ".safetensors" or ".pt" or ".pth" or ".bin";
+        var isPath = Path.IsPathRooted(path) || path.StartsWith('.') || ModelPaths.Endings.Contains(Path.GetExtension(path));
         if (!isPath) return ModelPlaces.Folders(shell).Find(path);
         throw new UsageException($"There is no checkpoint at {path}{(named is null ? ", which EASEL_MODEL names" : "")}.");
     }

@@ -8,8 +8,6 @@ namespace Easel.Server.Library;
 /// <summary>What is in the model folders. A request names a model by its name here and can reach no other file.</summary>
 internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>? log = null)
 {
-    private static readonly string[] Endings = [".safetensors", ".gguf", ".ckpt", ".pt", ".pth", ".bin"];
-
     /// <summary>Folders are not read again for one unknown name after another.</summary>
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(2);
 
@@ -76,11 +74,9 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
     /// <summary>A usable file by its name, its file's name, or AUTOMATIC1111's title of it ("name.safetensors [hash]"); null where there is none.</summary>
     public ModelEntry? Find(string name, ModelUse use)
     {
-        var bare = name.LastIndexOf(" [", StringComparison.Ordinal) is > 0 and var bracket && name.EndsWith(']') ? name[..bracket] : name;
+        var bare = WithoutHash(name);
         return Entries.FirstOrDefault(entry => entry.Use == use && (Same(entry.Name, name) || Same(entry.Name, bare) || Same(Path.GetFileName(entry.Path), bare)
             || entry.Sha256 is { } sha && name.Length >= 10 && sha.StartsWith(name, StringComparison.OrdinalIgnoreCase)));
-
-        static bool Same(string a, string b) => a.Equals(b, StringComparison.OrdinalIgnoreCase);
     }
 
     /// <summary>The checkpoint of a request.</summary>
@@ -107,7 +103,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
     /// <exception cref="ServerException">There is none of that name (422).</exception>
     public string Control(string name)
     {
-        var bare = name.LastIndexOf(" [", StringComparison.Ordinal) is > 0 and var bracket && name.EndsWith(']') ? name[..bracket] : name;
+        var bare = WithoutHash(name);
         var known = Controls;
         foreach (var (own, path) in known)
             if (Same(own, name) || Same(own, bare) || Same(Path.GetFileName(path), name)) return own;
@@ -116,9 +112,13 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
             ? $"There is no network of control \"{name}\", and no other either: start the server with --control-dir, "
                 + "or make a folder ControlNet among the models."
             : $"There is no network of control \"{name}\"; there are {string.Join(", ", names)}.");
-
-        static bool Same(string a, string b) => a.Equals(b, StringComparison.OrdinalIgnoreCase);
     }
+
+    /// <summary>The name in a title such as "name.safetensors [hash]".</summary>
+    private static string WithoutHash(string title) =>
+        title.LastIndexOf(" [", StringComparison.Ordinal) is > 0 and var bracket && title.EndsWith(']') ? title[..bracket] : title;
+
+    private static bool Same(string a, string b) => a.Equals(b, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>What is not known may have been put into a folder since they were read.</summary>
     private ModelEntry? Fresh(Func<ModelEntry?> find)
@@ -143,36 +143,17 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
         var seen = new HashSet<string>();
         foreach (var place in options.Models.Append(options.DefaultModel).Append(options.SpareModel).OfType<string>().Select(Path.GetFullPath))
         {
-            if (File.Exists(place) || IsDiffusers(place))
+            if (File.Exists(place) || ModelPaths.IsDiffusers(place))
             {
                 if (seen.Add(place)) yield return (Path.GetDirectoryName(place)!, place);
             }
             else if (Directory.Exists(place))
             {
-                foreach (var path in Inside(place)) if (seen.Add(path)) yield return (place, path);
+                foreach (var path in ModelPaths.In(place, ModelPaths.Endings, (left, why) => _leftOut[left] = why))
+                    if (seen.Add(path)) yield return (place, path);
             }
         }
     }
-
-    /// <summary>Model files and folders of models, in the order of their names. What is left out is told as an entry of its own.</summary>
-    private IEnumerable<string> Inside(string folder)
-    {
-        var models = new List<string>();
-        var files = FolderTree.Files(folder, inner =>
-        {
-            if (!IsDiffusers(inner)) return true;
-            models.Add(inner);
-            return false;
-        }, (path, why) =>
-        {
-            _leftOut[path] = why;
-            models.Add(path);
-        });
-        models.AddRange(files.Where(file => Endings.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase)));
-        return models.Order(StringComparer.Ordinal);
-    }
-
-    private static bool IsDiffusers(string folder) => File.Exists(Path.Combine(folder, "model_index.json")) || Directory.Exists(Path.Combine(folder, "unet"));
 
     /// <summary>For each path the shortest name that no other has: the file's, with its folders', with its ending.</summary>
     private static Dictionary<string, string> Names(List<(string Folder, string Path)> files)
@@ -189,7 +170,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
 
         static string WithoutEnding(string name)
         {
-            var ending = Endings.FirstOrDefault(ending => name.EndsWith(ending, StringComparison.OrdinalIgnoreCase));
+            var ending = ModelPaths.Endings.FirstOrDefault(ending => name.EndsWith(ending, StringComparison.OrdinalIgnoreCase));
             return name[..^(ending?.Length ?? 0)];
         }
     }
@@ -199,9 +180,8 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
         if (_leftOut.TryGetValue(path, out var why)) return Unusable(path, $"it {why}.");
         try
         {
-            var file = new FileInfo(path);
-            var bytes = file.Exists ? file.Length : FolderTree.Files(path).Sum(inner => new FileInfo(inner) is { Exists: true } part ? part.Length : 0);
-            return _known.GetOrAdd((path, bytes, file.LastWriteTimeUtc), _ => Read(path, bytes));
+            var bytes = ModelPaths.BytesOf(path);
+            return _known.GetOrAdd((path, bytes, File.GetLastWriteTimeUtc(path)), _ => Read(path, bytes));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
