@@ -187,7 +187,8 @@ public static class EaselServer
 
     private static void AddCore(IServiceCollection services, ServerOptions options, IModelSource source, TimeProvider clock) => services
         .AddSingleton(options).AddSingleton(options.Limits).AddSingleton(source).AddSingleton(clock)
-        .AddSingleton<ServerMetrics>().AddSingleton<Credentials>().AddSingleton<LoginAttempts>().AddSingleton<Sessions>()
+        .AddSingleton<ServerMetrics>().AddSingleton<MachinePaths>()
+        .AddSingleton<IDiscretion>(s => s.GetRequiredService<MachinePaths>()).AddSingleton<Credentials>().AddSingleton<LoginAttempts>().AddSingleton<Sessions>()
         .AddSingleton(_ => new PictureFolder(options.OutputFolder)).AddSingleton(s => Database.Open(s.GetRequiredService<PictureFolder>().Database))
         .AddSingleton<JobStore>().AddSingleton<InputPictures>().AddSingleton<Gallery>()
         .AddSingleton<ModelLibrary>().AddSingleton<StyleLibrary>().AddSingleton<JobRules>()

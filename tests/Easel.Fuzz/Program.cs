@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Fuzzing;
 
 // Easel.Fuzz [cases] [seed] [reader...]: damages what the readers of Easel read and has them read it, all readers in turn or those named. Exits with 1 at the
-// first case that a reader answers with anything but what was read or a sentence that refuses it, or that takes too much memory or too long. The case is kept
-// in tests/Easel.Fuzz/crashes, by its reader's name; so is one that ends the process.
+// first case that a reader answers with anything but what was read or a sentence that refuses it, or that takes too much memory or too long: 256 MiB that are
+// managed, 512 MiB of the whole process, 5 seconds. The case is kept in tests/Easel.Fuzz/crashes, by its reader's name; so is one that ends the process.
 // Easel.Fuzz replay FILE...: reads kept cases again.
 string Folder(string key) =>
     Path.GetFullPath(typeof(FuzzedReader).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == key).Value!);
@@ -13,10 +14,11 @@ string Folder(string key) =>
 if (args is ["replay", .. var files])
 {
     using var known = new FuzzedReaders(Folder("Goldens"), 1);
+    using var sent = Bodies();
     var faults = 0;
     foreach (var file in files)
     {
-        var reader = known.All.Single(row => Path.GetFileName(file).StartsWith(row.Name + "-", StringComparison.Ordinal));
+        var reader = known.All.Append(sent.Reader).Single(row => Path.GetFileName(file).StartsWith(row.Name + "-", StringComparison.Ordinal));
         var (isRead, fault) = reader.Try(File.ReadAllBytes(file));
         Console.WriteLine($"{file}: {fault ?? (isRead ? "read" : "refused")}");
         if (fault is not null) faults++;
@@ -29,10 +31,12 @@ var seed = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 
 var crashes = Folder("Crashes");
 Directory.CreateDirectory(crashes);
 using var all = new FuzzedReaders(Folder("Goldens"), seed);
-var readers = all.All.Where(reader => args.Length <= 2 || args.AsSpan(2).Contains(reader.Name)).ToList();
+using var bodies = Bodies();
+var table = all.All.Append(bodies.Reader).ToList();
+var readers = table.Where(reader => args.Length <= 2 || args.AsSpan(2).Contains(reader.Name)).ToList();
 if (readers.Count < Math.Max(1, args.Length - 2))
 {
-    Console.Error.WriteLine($"The readers are {string.Join(", ", all.All.Select(reader => reader.Name))}.");
+    Console.Error.WriteLine($"The readers are {string.Join(", ", table.Select(reader => reader.Name))}.");
     return 2;
 }
 
@@ -46,6 +50,10 @@ using var watchdog = new Timer(_ =>
     Environment.Exit(1);
 }, null, 1000, 1000);
 
+// What libtorch and the codecs take is not managed, and shows only in the process.
+const long MostOfProcess = 512L << 20;
+var (resident, peak) = Memory();
+
 var (opened, perReader) = (0L, new long[readers.Count]);
 for (long done = 0; done < cases; done++)
 {
@@ -57,6 +65,9 @@ for (long done = 0; done < cases; done++)
     Interlocked.Exchange(ref began, watch.ElapsedMilliseconds);
     var (isRead, fault) = reader.Try(bytes);
     Interlocked.Exchange(ref began, long.MaxValue);
+    var memory = Memory();
+    if (memory.Peak > resident + MostOfProcess && memory.Peak > peak) fault ??= $"took {memory.Peak - resident >> 20} MiB of the process";
+    (resident, peak) = (memory.Now, memory.Peak);
     if (fault is not null)
     {
         Console.Error.WriteLine($"case {done} of seed {seed}, kept in {current}: {fault}");
@@ -70,3 +81,16 @@ foreach (var path in running.Values) File.Delete(path);
 Console.WriteLine($"{cases} cases of seed {seed}: {opened} read, {cases - opened} refused, none surprised; {watch.Elapsed.TotalSeconds:f0} s. Read of each: "
     + string.Join(", ", readers.Select((reader, i) => $"{reader.Name} {perReader[i]}")));
 return 0;
+
+FuzzedBodies Bodies() => new(Path.Combine(Folder("Goldens"), "layouts", "diffusers-sd1-micro"), Path.Combine(Path.GetTempPath(), $"easel-fuzz-{Guid.NewGuid():N}"));
+
+// The memory of the process now and at its most, in bytes; 0 where the system does not tell it so.
+static (long Now, long Peak) Memory()
+{
+    if (!OperatingSystem.IsLinux()) return (0, 0);
+    var lines = File.ReadAllLines("/proc/self/status");
+    return (Of("VmRSS:"), Of("VmHWM:"));
+
+    long Of(string name) => long.Parse(lines.First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Replace("kB", ""),
+        CultureInfo.InvariantCulture) << 10;
+}

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using Easel.Server.Security;
 using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 
@@ -258,6 +259,65 @@ public sealed class SecurityTests : IDisposable
             return await (await server.Client.SendAsync(request)).Content.ReadAsStringAsync();
         }
     }
+
+    /// <summary>A model that went away fails in a sentence that names where it was.</summary>
+    [Fact]
+    public async Task WhyAJobFailedTellsNoFolderToWhoMayNotKnowIt()
+    {
+        var model = _folder.Path("models of mine/sub/micro");
+        foreach (var file in Directory.GetFiles(RunningServer.Model, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(model, Path.GetRelativePath(RunningServer.Model, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Models = [_folder.Path("models of mine")] });
+        server.Models.Remarks = [$"The file '{model}/x.json' was passed over."];
+        var drawn = await server.Submit(RunningServer.Cat());
+        await server.Finished(drawn);
+        await server.Client.PostAsync("sdapi/v1/unload-checkpoint", null);
+        Directory.Delete(model, recursive: true);
+        var failed = await server.Submit(RunningServer.Cat());
+        Assert.Equal("failed", (await server.Finished(failed)).GetProperty("state").GetString());
+
+        const string cat = """{"prompt":"a cat","steps":1,"width":64,"height":64}""", call = """
+            {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"draw","arguments":{"prompt":"a cat","steps":1}}}
+            """;
+        foreach (var (route, body) in new (string, string?)[]
+        {
+            ($"api/jobs/{failed}", null), ($"api/jobs/{drawn}", null), ("api/jobs", null), ($"api/jobs/{failed}/events", null),
+            ($"api/jobs/{drawn}/events", null), ("sdapi/v1/txt2img", cat), ("v1/images/generations", """{"prompt":"a cat","size":"64x64"}"""),
+            ("v1/images/generations", """{"prompt":"a cat","size":"64x64","stream":true}"""), ("mcp", call),
+        })
+        {
+            Assert.Contains("models of mine", await Said(route, body, remote: false));
+            var said = await Said(route, body, remote: true);
+            Assert.DoesNotContain("models of mine", said);
+            Assert.DoesNotContain(_folder.Path(""), said);
+            Assert.Contains("sub/micro", said);
+        }
+
+        async Task<string> Said(string route, string? body, bool remote)
+        {
+            using var request = new HttpRequestMessage(body is null ? HttpMethod.Get : HttpMethod.Post, route);
+            if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, "application/json");
+            request.Headers.TryAddWithoutValidation("Accept", "application/json, text/event-stream");
+            if (remote) request.Headers.Add("X-Forwarded-For", "203.0.113.7");
+            using var answer = await server.Client.SendAsync(request);
+            return (await answer.Content.ReadAsStringAsync()).Replace("\\u0027", "'", StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("'/srv/a b/models/x y.safetensors' is no model.", "'x y.safetensors' is no model.")]
+    [InlineData("The file /srv/a b/models/sub/x.ckpt has changed.", "The file sub/x.ckpt has changed.")]
+    [InlineData("The folder /srv/a b/models cannot be read.", "The folder models cannot be read.")]
+    [InlineData("'/srv/a b/models-of-others/x.ckpt' and '/mnt/d/e.vae.pt': /etc/ssl/x.", "'x.ckpt' and 'e.vae.pt': x.")]
+    [InlineData("'C:\\Users\\me\\x.ckpt' is no model.", "'x.ckpt' is no model.")]
+    [InlineData("POST /api/jobs/x leads nowhere; 3/4 of /v1/models and https://example.org/a/b are.",
+        "POST /api/jobs/x leads nowhere; 3/4 of /v1/models and https://example.org/a/b are.")]
+    public void FoldersAreTakenOutOfSentences(string sentence, string told) =>
+        Assert.Equal(told, new MachinePaths(new ServerOptions { Models = ["/srv/a b/models"], OutputFolder = "/srv/out" }).Without(sentence));
 
     private static AuthenticationHeaderValue Basic(string user, string password) =>
         new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));

@@ -23,9 +23,9 @@ internal sealed class Child : IDisposable
 
     /// <summary>Starts a server and waits for its address.</summary>
     /// <exception cref="InvalidOperationException">It does not start; the message says what it printed.</exception>
-    public static Child Serve(string folder, int? clockSeed = null, string? heapLimit = null)
+    public static Child Serve(string folder, int? clockSeed = null, string? heapLimit = null, MemoryCell? cell = null)
     {
-        var child = Start(heapLimit, "serve", folder, clockSeed?.ToString(CultureInfo.InvariantCulture) ?? "");
+        var child = Start(heapLimit, cell, "serve", folder, clockSeed?.ToString(CultureInfo.InvariantCulture) ?? "");
         var address = child._process.StandardOutput.ReadLine();
         if (address is null)
         {
@@ -39,7 +39,7 @@ internal sealed class Child : IDisposable
     }
 
     /// <summary>Starts a rebuild.</summary>
-    public static Child Rebuild(string folder) => Start(null, "rebuild", folder);
+    public static Child Rebuild(string folder) => Start(null, null, "rebuild", folder);
 
     /// <summary>Ends it as a power cut would.</summary>
     public void Kill()
@@ -62,11 +62,12 @@ internal sealed class Child : IDisposable
         _process.Dispose();
     }
 
-    private static Child Start(string? heapLimit, params string[] words)
+    private static Child Start(string? heapLimit, MemoryCell? cell, params string[] words)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!, Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal)
-            ? [typeof(Child).Assembly.Location, .. words] : words)
-        { RedirectStandardOutput = true, RedirectStandardError = true };
+        var program = Environment.ProcessPath!;
+        List<string> all = program.EndsWith("dotnet", StringComparison.Ordinal) ? [program, typeof(Child).Assembly.Location, .. words] : [program, .. words];
+        if (cell is not null) all = [.. cell.Within(all[0], all[1..])];
+        var start = new ProcessStartInfo(all[0], all[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
         if (heapLimit is not null) start.Environment["DOTNET_GCHeapHardLimit"] = heapLimit;
         return new Child(Process.Start(start)!);
     }

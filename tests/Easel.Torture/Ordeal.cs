@@ -8,6 +8,8 @@ namespace Easel.Torture;
 /// disk.</summary>
 internal sealed class Ordeal(string folder, int seed)
 {
+    private const long CellBytes = 512L << 20;
+
     private readonly Random _random = new(seed);
     private readonly HashSet<string> _promised = [];
     private int _asked;
@@ -36,10 +38,12 @@ internal sealed class Ordeal(string folder, int seed)
         await Check(jobs, kills);
     }
 
-    /// <summary>Many jobs one after the other, in a heap that has a limit: the process must not grow.</summary>
+    /// <summary>Many jobs one after the other, where memory has a limit: the process must not grow, nor be ended for what it takes.</summary>
     public async Task Flat(int jobs)
     {
-        using var server = Child.Serve(folder, heapLimit: "0x8000000"); // 128 MB
+        using var cell = MemoryCell.Make(CellBytes);
+        if (cell is null) Console.WriteLine("no control group for memory can be made here: the heap alone is held to its limit");
+        using var server = Child.Serve(folder, heapLimit: "0x8000000", cell: cell); // 128 MB
         long early = 0;
         for (var done = 0; done < jobs; done += jobs / 10)
         {
@@ -48,8 +52,11 @@ internal sealed class Ordeal(string folder, int seed)
             if (done == jobs / 10 * 2) early = server.Memory;
         }
         var late = server.Memory;
-        Console.WriteLine($"{jobs} jobs: {early >> 20} MB after three tenths of them, {late >> 20} MB at the end");
+        server.Kill(); // the group is not empty before
+        Console.WriteLine($"{jobs} jobs: {early >> 20} MB after three tenths of them, {late >> 20} MB at the end"
+            + (cell is null ? "" : $"; at most {cell.Peak >> 20} MB of the {CellBytes >> 20} MB of its control group, the files' pages among them"));
         Require(late < early + (96 << 20), $"the process grew from {early >> 20} to {late >> 20} MB over {jobs} jobs");
+        Require(cell is null || cell.Killed == 0, "the kernel ended a process for what it took");
     }
 
     /// <summary>A disk that fills up: what cannot be kept is told, nothing is half there, and when there is room again all goes on.</summary>

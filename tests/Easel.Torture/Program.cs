@@ -1,9 +1,8 @@
 using Easel.Torture;
 
 // Easel.Torture [kills] [jobs] [seed]: kills the server at random moments while it draws, takes jobs in, deletes and rebuilds, with a clock that jumps and
-// other
-// servers over the same folder; then fills its disk, where a small one can be mounted; then draws many jobs in a heap with a limit. Exits with 1 where a job is
-// lost or done twice, a file is half there, or the process grows. CI runs a small form; the full one is: Easel.Torture 200 1000.
+// other servers over the same folder; then fills its disk, where a small one can be mounted; then draws many jobs in a heap and a control group with a limit.
+// Exits with 1 where a job is lost or done twice, a file is half there, or the process grows. CI runs a small form; the full one is: Easel.Torture 200 1000.
 if (args is ["serve", var served, var clock])
 {
     try

@@ -71,7 +71,9 @@ internal static class AgainCommand
         }
     }
 
-    /// <summary>What is to be told where the model or the input picture is another than the text names.</summary>
+    /// <summary>What is to be told where the model or the input picture is another than the text names, or where it does not tell what decides a
+    /// picture.</summary>
+    /// <param name="request">What is drawn, with what the command line says.</param>
     public static IEnumerable<string> Differences(PictureSettings told, string model, string? hash, GenerationRequest request)
     {
         var text = told.Text;
@@ -80,7 +82,24 @@ internal static class AgainCommand
             yield return $"the picture was made with the model {text["Model"] ?? "of hash"} {known}, "
                 + $"but {Path.GetFileName(model)} is {ModelStamp.ShortHash(hash)}; it will differ.";
         }
+        else if ((text["Model hash"] is null || hash is null) && text["Model"] is { } name && Letters(name) != Letters(ModelStamp.NameOf(model)))
+        {
+            yield return $"the picture was made with the model {name}, and this is {ModelStamp.NameOf(model)}; "
+                + "unless that is the same under another name, it will differ.";
+        }
+        var untold = told.Untold.Where(what => what switch
+        {
+            "size" => request.Width is null && request.Height is null,
+            "seed" => request.Seed is null,
+            "sampler" => request.Sampler is null,
+            _ => true,
+        }).ToList();
+        if (untold.Count > 0)
+            yield return $"the picture does not tell its {string.Join(" and ", untold)}; what is drawn has the usual one, and may differ.";
         if (request.InitImage is { } init && told.IsMadeFrom(init) == false)
             yield return "the input picture is another than the one that the picture was made from; it will differ.";
     }
+
+    /// <summary>A name as it is compared: programs write one file's name with blanks, lines and capitals as they please.</summary>
+    private static string Letters(string name) => string.Concat(name.Where(char.IsLetterOrDigit)).ToUpperInvariant();
 }

@@ -42,12 +42,13 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
     private void Draw(string path, LoadOptions options, Inputs inputs, OutputFiles files, IProgressDisplay progress)
     {
         GenerationResult result;
+        List<string> notes = [.. settings.Notes, .. inputs.Notes];
         RgbImage? sheet;
         var watch = new Stopwatch();
         using (progress)
         {
             // 1. Load
-            foreach (var note in settings.Notes.Concat(inputs.Notes)) progress.Note(note);
+            foreach (var note in notes) progress.Note(note);
             var label = $"loading {Path.GetFileName(path)}";
             using var generator = ImageGenerator.Load(path, options, share => progress.Working(label, share), shell.Cancel);
             shell.Cancel.ThrowIfCancellationRequested();
@@ -57,7 +58,13 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
 
             var stamp = settings.NoMetadata ? null : ModelStamp.Of(path, options, generator.Precision, shell.Cancel);
             if (Again is not null)
-                foreach (var difference in AgainCommand.Differences(Again, path, stamp?.Hash?.GetAwaiter().GetResult(), request)) progress.Note(difference);
+            {
+                foreach (var difference in AgainCommand.Differences(Again, path, stamp?.Hash?.GetAwaiter().GetResult(), request))
+                {
+                    notes.Add(difference);
+                    progress.Note(difference);
+                }
+            }
 
             var plan = generator.Plan(request);
             if (settings.Json) shell.Out.WriteLine(JsonLines.Plan(plan, path));
@@ -98,7 +105,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         }
 
         // 4. Report
-        var told = result with { Remarks = [.. inputs.Notes, .. result.Remarks] };
+        var told = result with { Remarks = [.. notes, .. result.Remarks] };
         if (settings.Json) shell.Out.WriteLine(JsonLines.End(told, _saved, sheet is null ? null : _saved[^1], path, watch.Elapsed));
         if (settings.Show) TerminalImage.Show(sheet ?? result.Images[^1].Image, shell);
         if (!settings.Quiet) shell.Error.WriteLine(

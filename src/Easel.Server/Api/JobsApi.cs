@@ -16,33 +16,36 @@ internal static class JobsApi
         jobs.MapPost("", (JobRequest request, HttpContext context, JobQueue queue) =>
         {
             var job = queue.Submit(request, Caller.Of(context));
-            return TypedResults.Created($"/api/jobs/{job.Id}", job);
+            return TypedResults.Created($"/api/jobs/{job.Id}", MachinePaths.Told(context, job));
         }).WithSummary("Submit a job: the library's request is its body")
             .ProducesProblem(Status422UnprocessableEntity).ProducesProblem(Status429TooManyRequests);
-        jobs.MapGet("", (JobQueue queue, string? before, int? count) => new JobList(queue.Snapshot(), queue.Over(before, Math.Clamp(count ?? 50, 1, 200))))
+        jobs.MapGet("", (JobQueue queue, HttpContext context, string? before, int? count) => new JobList(MachinePaths.Told(context, queue.Snapshot()),
+            MachinePaths.Told(context, queue.Over(before, Math.Clamp(count ?? 50, 1, 200)))))
             .WithSummary("The jobs: what runs, what waits in its order, what is over");
-        jobs.MapGet("/{id}", (string id, JobQueue queue) => TypedResults.Ok(queue.Find(id) ?? throw Missing()))
+        jobs.MapGet("/{id}", (string id, JobQueue queue, HttpContext context) => TypedResults.Ok(MachinePaths.Told(context, queue.Find(id) ?? throw Missing())))
             .WithSummary("A job as it stands");
-        jobs.MapDelete("/{id}", (string id, JobQueue queue) => queue.Cancel(id) ? TypedResults.Ok(queue.Find(id))
-            : throw (queue.Find(id) is null ? Missing() : Over()))
+        jobs.MapDelete("/{id}", (string id, JobQueue queue, HttpContext context) => queue.Cancel(id)
+            ? TypedResults.Ok(MachinePaths.Told(context, queue.Find(id) ?? throw Missing())) : throw (queue.Find(id) is null ? Missing() : Over()))
             .WithSummary("Cancel a job: a waiting one at once, a running one within a step");
         jobs.MapDelete("", (JobQueue queue) => new StoppedJobs(queue.StopAll()))
             .WithSummary("Cancel all that runs and waits");
-        jobs.MapPost("/{id}/move", (string id, MoveRequest move, JobQueue queue) => queue.Move(id, move.Position))
+        jobs.MapPost("/{id}/move", (string id, MoveRequest move, JobQueue queue, HttpContext context) =>
+            MachinePaths.Told(context, queue.Move(id, move.Position)))
             .WithSummary("Put a waiting job at another place in the queue");
-        jobs.MapGet("/{id}/events", (string id, JobQueue queue, CancellationToken cancel) => Stream(queue.Watch(id, cancel), cancel))
+        jobs.MapGet("/{id}/events", (string id, JobQueue queue, HttpContext context, CancellationToken cancel) => Stream(queue.Watch(id, cancel), context, cancel))
             .WithSummary("Watch a job until it is over: queued, started, step, preview, picture, done, failed, cancelled");
-        jobs.MapGet("/events", (JobQueue queue, CancellationToken cancel) => Stream(queue.Watch(null, cancel), cancel))
+        jobs.MapGet("/events", (JobQueue queue, HttpContext context, CancellationToken cancel) => Stream(queue.Watch(null, cancel), context, cancel))
             .WithSummary("Watch all jobs");
     }
 
-    private static ServerSentEventsResult<JobEvent> Stream(IAsyncEnumerable<JobEvent> events, CancellationToken cancel) =>
-        TypedResults.ServerSentEvents(Items(events, cancel));
+    private static ServerSentEventsResult<JobEvent> Stream(IAsyncEnumerable<JobEvent> events, HttpContext context, CancellationToken cancel) =>
+        TypedResults.ServerSentEvents(Items(events, context, cancel));
 
-    private static async IAsyncEnumerable<SseItem<JobEvent>> Items(IAsyncEnumerable<JobEvent> events, [EnumeratorCancellation] CancellationToken cancel)
+    private static async IAsyncEnumerable<SseItem<JobEvent>> Items(IAsyncEnumerable<JobEvent> events, HttpContext context,
+        [EnumeratorCancellation] CancellationToken cancel)
     {
         await foreach (var happened in events.WithCancellation(cancel)) yield return new SseItem<JobEvent>(
-            happened, happened.Kind.ToString().ToLowerInvariant());
+            happened with { Job = MachinePaths.Told(context, happened.Job) }, happened.Kind.ToString().ToLowerInvariant());
     }
 
     private static ServerException Missing() => new(Status404NotFound, "There is no such job.");

@@ -24,7 +24,7 @@ internal static class ModelsApi
     }
 
     private static ModelList ListOf(ModelLibrary library, HttpContext context) => new(library.Default?.Name,
-        Caller.MaySeePaths(context) ? library.Entries : [.. library.Entries.Select(entry => entry.WithoutPath())], library.Loras, library.Embeddings)
+        MachinePaths.Told(context, library.Entries), library.Loras, library.Embeddings)
     {
         Controls = [.. library.Controls.Select(file => file.Key)],
     };

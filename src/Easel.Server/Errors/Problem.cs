@@ -25,7 +25,7 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
             ParameterNames.Sentence(e, protocol), ParameterNames.Of(e.Field, protocol)),
         BadHttpRequestException { InnerException: JsonException inner } => Known(inner, protocol),
         BadHttpRequestException { InnerException: EaselException inner } => Known(inner, protocol),
-        BadHttpRequestException e => OfStatus(e.StatusCode) ?? new(e.StatusCode, TitleOf(e.StatusCode), FirstSentence(e.Message)),
+        BadHttpRequestException e => OfStatus(e.StatusCode) ?? new(e.StatusCode, TitleOf(e.StatusCode), SentenceOf(e)),
         // A form that is none: without a boundary, cut short, with more fields than a form has.
         InvalidDataException e => new(Status400BadRequest, TitleOf(Status400BadRequest), $"The form cannot be read: {FirstSentence(e.Message)}"),
         JsonException e => new(Status400BadRequest, "The body cannot be read", SentenceOf(e), e.Path is { Length: > 2 } path ? path[2..] : null),
@@ -90,18 +90,51 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
     private static string SentenceOf(JsonException exception)
     {
         var message = exception.Message.Split(" Path: ")[0].Split(" LineNumber: ")[0].TrimEnd('.', ' ');
+        if (IsOfParser(exception) || IsOfParser(exception.InnerException))
+        {
+            return exception is { LineNumber: null or 0, BytePositionInLine: null or 0 } ? "The body is no JSON from its first character on."
+                : $"The body is no JSON from line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1} on.";
+        }
         if (message.Contains("could not be mapped to any .NET member", StringComparison.Ordinal))
             return $"\"{Between(message)}\" is not a setting that this server knows.";
-        return message.Contains("could not be converted", StringComparison.Ordinal) ? "A value is of the wrong kind." : message + ".";
+        if (message.StartsWith("Duplicate property", StringComparison.Ordinal)) return $"\"{Between(message)}\" is there twice.";
+        if (message.Contains("missing required properties", StringComparison.Ordinal)) return $"\"{Between(message)}\" is missing.";
+        if (message.Contains(" null", StringComparison.Ordinal) && message.Contains(" type '", StringComparison.Ordinal))
+            return $"\"{(exception.Path is ['$', '.', .. var place] ? place : Between(message))}\" is null; it must have a value or be left out.";
+        return message.Contains("could not be converted", StringComparison.Ordinal) || message.Contains("'System.", StringComparison.Ordinal)
+            || message.Contains("'Easel.", StringComparison.Ordinal) ? "A value is of the wrong kind." : message + ".";
 
         static string Between(string text) => text.Split('\'') is [_, var name, ..] ? name : text;
     }
 
+    /// <summary>What binds a request to a method speaks of its parameters and their types.</summary>
+    private static string SentenceOf(BadHttpRequestException exception)
+    {
+        var parts = exception.Message.Split('"');
+        string Name() => JsonNamingPolicy.CamelCase.ConvertName(parts[1].Split(' ')[^1]);
+        if (exception.Message.StartsWith("Failed to bind", StringComparison.Ordinal) && parts.Length > 3)
+            return $"{Name()} is \"{string.Join('"', parts[3..^1])}\", which cannot be read as what it must be.";
+        if (exception.Message.StartsWith("Required parameter", StringComparison.Ordinal) && parts.Length > 2) return $"{Name()} is missing.";
+        return exception.Message.Contains("no body was provided", StringComparison.Ordinal) ? "The body is empty; a JSON object is expected."
+            : FirstSentence(exception.Message);
+    }
+
+    /// <summary>The parser's own exceptions are of a kind that is not public, and speak of its buffers.</summary>
+    private static bool IsOfParser(Exception? exception) => exception is JsonException && exception.GetType() is var type && type != typeof(JsonException)
+        && type.Assembly == typeof(JsonException).Assembly;
+
     private static string FirstSentence(string message) => message.ReplaceLineEndings("\n").Split('\n')[0];
 }
 
+/// <summary>Puts sentences as who asks may hear them.</summary>
+internal interface IDiscretion
+{
+    /// <summary>A sentence for a caller.</summary>
+    string Told(HttpContext context, string sentence);
+}
+
 /// <summary>Answers with a <see cref="Problem"/> where a request fails or leads nowhere.</summary>
-internal sealed class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMiddleware> log)
+internal sealed class ProblemMiddleware(RequestDelegate next, IDiscretion discretion, ILogger<ProblemMiddleware> log)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -118,7 +151,8 @@ internal sealed class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMid
             var problem = Problem.Known(e);
             if (problem is null) log.LogError(e, "{Method} {Path} failed.", context.Request.Method, context.Request.Path);
             if (context.Response.HasStarted) throw;
-            await (problem ?? Problem.Of(e)).WriteAsync(context);
+            problem ??= Problem.Of(e);
+            await (problem with { Detail = discretion.Told(context, problem.Detail) }).WriteAsync(context);
             return;
         }
         if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0 } && context.Response.ContentType is null)

@@ -63,13 +63,6 @@ public sealed record ModelEntry
     /// <summary>Why it cannot be used; null where it can.</summary>
     public string? Problem { get; init; }
 
-    /// <summary>The entry for somebody who is not to know where it lies: the name of its file alone.</summary>
-    internal ModelEntry WithoutPath()
-    {
-        var name = System.IO.Path.GetFileName(Path);
-        return this with { Path = name, Problem = Problem?.Replace(Path, name), Remarks = [.. Remarks.Select(remark => remark.Replace(Path, name))] };
-    }
-
     /// <summary>Whether it is the small model that comes with Easel.</summary>
     public bool IsBuiltIn { get; init; }
 }

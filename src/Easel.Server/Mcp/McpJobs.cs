@@ -35,15 +35,16 @@ internal sealed class McpJobs(JobQueue queue, Gallery gallery, PictureReader pic
             {
                 queue.Cancel(job.Id); // nothing where it is over; else nobody is left to look at it
             }
+            job = MachinePaths.Told(http.HttpContext!, job);
             return job.State == JobState.Done ? Result(job) : throw new McpException(job.Error ?? "The job was cancelled.");
         }
         catch (InvalidRequestException e)
         {
-            throw new McpException(ParameterNames.Sentence(e, Protocol.Mcp), e);
+            throw new McpException(MachinePaths.Told(http.HttpContext!, ParameterNames.Sentence(e, Protocol.Mcp)), e);
         }
         catch (EaselException e)
         {
-            throw new McpException(e.Message, e);
+            throw new McpException(MachinePaths.Told(http.HttpContext!, e.Message), e);
         }
     }
 

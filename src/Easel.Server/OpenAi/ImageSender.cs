@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Easel.Imaging;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
+using Easel.Server.Security;
 using Easel.Server.Storage;
 
 namespace Easel.Server.OpenAi;
@@ -21,17 +22,17 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
         try
         {
             var over = queue.WaitAsync(job.Id, aborted);
-            if (await KeepAlive.WaitAsync(over, Patience, aborted)) return Results.Json(Answer(order, await over, context.Request), OpenAiErrors.Json);
+            if (await KeepAlive.WaitAsync(over, Patience, aborted)) return Results.Json(Answer(order, await over, context), OpenAiErrors.Json);
             return new LateAnswer(context, async () =>
             {
                 await KeepAlive.WaitAsync(over, Patience, aborted, () => context.Response.WriteAsync(" \n", aborted));
                 try
                 {
-                    return JsonSerializer.Serialize(Answer(order, await over, context.Request), OpenAiErrors.Json);
+                    return JsonSerializer.Serialize(Answer(order, await over, context), OpenAiErrors.Json);
                 }
                 catch (EaselException e)
                 {
-                    return OpenAiErrors.Body(e); // its status has gone ahead
+                    return OpenAiErrors.Body(e, context); // its status has gone ahead
                 }
             });
         }
@@ -42,11 +43,11 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
         }
     }
 
-    private object Answer(ImageOrder order, Job job, HttpRequest request)
+    private object Answer(ImageOrder order, Job job, HttpContext context)
     {
         if (job.State != JobState.Done) throw NotDone(job);
         var pictures = job.Pictures.Select(id => gallery.Find(id)!).ToList();
-        IReadOnlyList<string> remarks = [.. order.Notes, .. job.Remarks];
+        IReadOnlyList<string> remarks = [.. order.Notes, .. MachinePaths.Told(context, job).Remarks];
         return new
         {
             created = job.Created.ToUnixTimeSeconds(),
@@ -57,7 +58,7 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
             data = pictures.Select(picture => new
             {
                 b64_json = order.ByUrl ? null : Convert.ToBase64String(Encode(gallery.Read(picture.Id), order.Format, order.Compression)),
-                url = order.ByUrl ? UrlOf(picture, order, request) : null,
+                url = order.ByUrl ? UrlOf(picture, order, context.Request) : null,
                 seed = picture.Seed,
             }),
             usage = Usage,
@@ -76,10 +77,10 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
 
     /// <summary>Each picture when it is done, and before that as it looks so far.</summary>
     /// <param name="kind">"image_generation" or "image_edit".</param>
-    public IResult Stream(ImageOrder order, string client, string kind, CancellationToken aborted)
+    public IResult Stream(ImageOrder order, string client, string kind, HttpContext context, CancellationToken aborted)
     {
         var job = queue.Submit(order.Job, client); // before the answer begins, so that a refusal has its status
-        return new EventStream(Events(order, job.Id, kind, aborted), Patience, aborted);
+        return new EventStream(Events(order, job.Id, kind, context, aborted), Patience, aborted);
     }
 
     public static byte[] Encode(byte[] png, ImageFormat format, int quality) => format == ImageFormat.Png ? png
@@ -88,7 +89,8 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
     /// <summary>A format as it is called here.</summary>
     public static string NameOf(ImageFormat format) => format switch { ImageFormat.Jpeg => "jpeg", ImageFormat.WebP => "webp", _ => "png" };
 
-    private async IAsyncEnumerable<SseItem<string>> Events(ImageOrder order, string id, string kind, [EnumeratorCancellation] CancellationToken aborted)
+    private async IAsyncEnumerable<SseItem<string>> Events(ImageOrder order, string id, string kind, HttpContext context,
+        [EnumeratorCancellation] CancellationToken aborted)
     {
         var (sent, partial, batch) = (0, 0, 0);
         try
@@ -102,7 +104,7 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
                     if (partial < Due(progress, order.Partials)) yield return Partial(happened.Job, preview, partial++);
                 }
                 if (happened.Job is { IsOver: true, State: not JobState.Done } ended)
-                    yield return new SseItem<string>(OpenAiErrors.Event(NotDone(ended)), "error");
+                    yield return new SseItem<string>(OpenAiErrors.Event(NotDone(ended), context), "error");
             }
         }
         finally

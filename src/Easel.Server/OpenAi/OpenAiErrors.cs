@@ -1,4 +1,5 @@
 using Easel.Server.Errors;
+using Easel.Server.Security;
 
 namespace Easel.Server.OpenAi;
 
@@ -29,15 +30,23 @@ internal static class OpenAiErrors
 
     public static ValueTask<object?> Filter(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next) => ApiFilter.Run(invocation, next, e =>
     {
-        var (status, error) = Of(e);
+        var (status, error) = Of(e, invocation.HttpContext);
         if (status is Status429TooManyRequests or Status503ServiceUnavailable) invocation.HttpContext.Response.Headers.RetryAfter = "10";
         return Results.Json(new { error }, WithNulls, statusCode: status);
     });
 
     /// <summary>The body of an answer that has begun already.</summary>
-    public static string Body(Exception exception) => JsonSerializer.Serialize(new { error = Of(exception).Error }, WithNulls);
+    public static string Body(Exception exception, HttpContext context) => JsonSerializer.Serialize(new { error = Of(exception, context).Error }, WithNulls);
 
-    public static string Event(Exception exception) => JsonSerializer.Serialize(new { type = "error", error = Of(exception).Error }, WithNulls);
+    public static string Event(Exception exception, HttpContext context) =>
+        JsonSerializer.Serialize(new { type = "error", error = Of(exception, context).Error }, WithNulls);
+
+    /// <summary>In the words for who asks.</summary>
+    private static (int Status, ErrorBody Error) Of(Exception exception, HttpContext context)
+    {
+        var (status, error) = Of(exception);
+        return (status, error with { Message = MachinePaths.Told(context, error.Message) });
+    }
 
     private static (int Status, ErrorBody Error) Of(Exception exception)
     {

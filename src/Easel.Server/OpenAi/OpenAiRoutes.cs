@@ -28,7 +28,7 @@ internal static class OpenAiRoutes
     }
 
     private static async Task<IResult> Carry(HttpContext context, ImageSender sender, ImageOrder order, string kind) => order.Stream
-        ? sender.Stream(order, Caller.Of(context), kind, context.RequestAborted)
+        ? sender.Stream(order, Caller.Of(context), kind, context, context.RequestAborted)
         : await sender.SendAsync(order, Caller.Of(context), context, context.RequestAborted);
 
     /// <summary>What an answer with addresses points to: a picture of the gallery, in the format that was asked for.</summary>

@@ -1,5 +1,6 @@
 using Easel.Server.Errors;
 using Easel.Server.Json;
+using Easel.Server.Security;
 
 namespace Easel.Server.Sdapi;
 
@@ -23,12 +24,13 @@ internal static class SdapiErrors
     private static IResult Of(HttpContext context, Problem problem)
     {
         problem.SayWhen(context.Response);
+        var said = MachinePaths.Told(context, problem.Detail);
         return Results.Json(new
         {
             error = problem.Status == Status500InternalServerError ? "RuntimeError" : "HTTPException",
-            detail = problem.Detail,
+            detail = said,
             body = "",
-            errors = problem.Detail,
+            errors = said,
         }, SdapiJson.Options, statusCode: problem.Status);
     }
 

@@ -2,12 +2,13 @@ using Easel.Imaging;
 using Easel.Server.Jobs;
 using Easel.Server.Json;
 using Easel.Server.Library;
+using Easel.Server.Security;
 using Easel.Server.Storage;
 
 namespace Easel.Server.Sdapi;
 
 /// <summary>What is sent for finished pictures.</summary>
-internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gallery gallery, ServerOptions server)
+internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gallery gallery, ServerOptions server, IHttpContextAccessor http)
 {
     /// <summary>The answer to txt2img and img2img.</summary>
     public IResult Of(DrawingBody body, IReadOnlyList<JobRequest> requests, IReadOnlyList<Job> jobs, DateTimeOffset started)
@@ -19,10 +20,13 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             images = body.SendImages ? pictures.Select(picture => Encode(gallery.Read(picture.Id), overrides)).Concat(Hints(body, requests, pictures)).ToList()
                 : [],
             parameters = Parameters(body, requests[0]),
-            info = JsonSerializer.Serialize(Info(body, requests, pictures, [.. body.Notes, .. jobs.SelectMany(job => job.Remarks).Distinct()], started),
+            info = JsonSerializer.Serialize(Info(body, requests, pictures, [.. body.Notes, .. Remarks(jobs)], started),
                 SdapiJson.Options),
         });
     }
+
+    private IEnumerable<string> Remarks(IReadOnlyList<Job> jobs) =>
+        MachinePaths.Told(http.HttpContext!, jobs).SelectMany(job => job.Remarks).Distinct();
 
     /// <summary>The hints that units of ControlNets were given, which follow the pictures.</summary>
     private IEnumerable<string> Hints(DrawingBody body, IReadOnlyList<JobRequest> requests, List<Picture> pictures) => pictures is not [var first, ..] ? []

@@ -30,7 +30,7 @@ internal sealed class Database : IDisposable
         """;
 
     // https://www.sqlite.org/rescode.html
-    private const int NotPermitted = 3, Busy = 5, Locked = 6, ReadOnly = 8, Corrupt = 11, Full = 13, CannotOpen = 14, NotADatabase = 26;
+    private const int NotPermitted = 3, Busy = 5, Locked = 6, ReadOnly = 8, IoError = 10, Corrupt = 11, Full = 13, CannotOpen = 14, NotADatabase = 26;
 
     private readonly string _file, _readers;
     private readonly SqliteConnection _writer;
@@ -80,8 +80,8 @@ internal sealed class Database : IDisposable
             catch (SqliteException e)
             {
                 throw e.SqliteErrorCode is Corrupt or NotADatabase ? Failure(_file, e) : new ServerException(Status507InsufficientStorage,
-                    e.SqliteErrorCode == Full ? "The disk is full, so the server cannot write its records."
-                        : $"The server cannot write its records: {Reason(e)}", e);
+                    IsFull(_file, e) ? "The disk is full, so the server cannot write its records."
+                        : $"The server cannot write its records: {Reason(_file, e)}", e);
             }
         }
     }
@@ -141,12 +141,27 @@ internal sealed class Database : IDisposable
     }
 
     private static EaselException Failure(string file, SqliteException e) => e.SqliteErrorCode is Corrupt or NotADatabase
-        ? new DamagedDatabaseException(file, e) : new EaselException($"The database {file} cannot be used: {Reason(e)}", e);
+        ? new DamagedDatabaseException(file, e) : new EaselException($"The database {file} cannot be used: {Reason(file, e)}", e);
 
-    private static string Reason(SqliteException e) => e.SqliteErrorCode switch
+    /// <summary>SQLite itself tells a full disk as such only where it writes pages, and not where it makes room for its log.</summary>
+    private static bool IsFull(string file, SqliteException e)
+    {
+        const long room = 64 << 10; // what a log and its index begin with
+        if (e.SqliteErrorCode is not (IoError or CannotOpen)) return e.SqliteErrorCode == Full;
+        try
+        {
+            var disk = new DriveInfo(Path.GetDirectoryName(Path.GetFullPath(file))!);
+            return disk.AvailableFreeSpace < room;
+        }
+        catch (Exception unknown) when (unknown is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    private static string Reason(string file, SqliteException e) => IsFull(file, e) ? "the disk is full." : e.SqliteErrorCode switch
     {
         Busy or Locked => "another program works with it; end that one, and try again.",
-        Full => "the disk is full.",
         NotPermitted or ReadOnly => "it may not be written, which is forbidden by its own permissions or by the disk's.",
         CannotOpen => "it or its folder may not be opened; see to whom they belong, and what this user may do there.",
         _ => e.Message,

@@ -125,12 +125,11 @@ internal sealed class Gallery(Database database, PictureFolder folder, PictureRe
     }
 
     /// <summary>Puts pictures in the place of all that are known.</summary>
-    public void Replace(IReadOnlyList<Picture> pictures, int together)
+    public void Replace(IReadOnlyList<Picture> pictures) => database.Write(connection =>
     {
-        database.Write(connection => Database.Run(connection, "DELETE FROM pictures"));
-        foreach (var some in pictures.OrderBy(picture => picture.Created).ThenBy(picture => picture.Id, StringComparer.Ordinal).Chunk(together))
-            database.Write(connection => Insert(connection, some));
-    }
+        Database.Run(connection, "DELETE FROM pictures");
+        Insert(connection, [.. pictures.OrderBy(picture => picture.Created).ThenBy(picture => picture.Id, StringComparer.Ordinal)]);
+    });
 
     public IReadOnlyList<Picture> Deleted() =>
         database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE deleted IS NOT NULL", PictureOf));

@@ -6,7 +6,6 @@ namespace Easel.Server.Storage;
 /// <summary>Makes the index of the pictures anew from the files, whoever made them: what <c>easel draw</c> put into the folder is found as well.</summary>
 public static class GalleryRebuild
 {
-    private const int Together = 500;
     private static readonly string[] Endings = [".png", ".jpg", ".jpeg", ".webp"];
 
     /// <summary>What came of it.</summary>
@@ -40,7 +39,7 @@ public static class GalleryRebuild
 
         foreach (var path in files) Read(path, () => Home(folder, path));
         foreach (var path in trash) Read(path, () => Trashed(folder, path, deleted));
-        gallery.Replace(pictures, Together);
+        gallery.Replace(pictures);
         return new Outcome(pictures.Count, unreadable, setAside);
 
         void Read(string path, Func<Picture> read)

@@ -44,11 +44,19 @@ public sealed class PictureFolder : IDisposable
         {
             _lock = new FileStream(Path.Combine(Hidden, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (IOException e) when (IsHeld(e))
         {
             throw new EaselException($"Another easel already works in {Root}; stop it, or give this one another folder with --output.", e);
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EaselException($"The folder {Hidden} cannot be written: {e.Message.Split(" : '")[0].TrimEnd('.')}.", e);
+        }
     }
+
+    /// <summary>Whether another process holds the file: a sharing or lock violation of Windows, or what locks of Unix answer.</summary>
+    private static bool IsHeld(IOException error) => OperatingSystem.IsWindows() ? (error.HResult & 0xFFFF) is 32 or 33
+        : error.HResult is 11 or 35; // EAGAIN of Linux and of macOS
 
     /// <summary>Gives the folder free for another process.</summary>
     public void Dispose() => _lock?.Dispose();

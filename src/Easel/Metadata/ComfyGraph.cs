@@ -33,6 +33,7 @@ internal sealed class ComfyGraph
 
     private readonly IReadOnlyDictionary<string, ComfyNode> _nodes;
     private readonly List<string> _others = [];
+    private readonly List<(string? Name, string? Weight)> _loras = [];
     private int _texts = MostNodes;
 
     private ComfyGraph(IReadOnlyDictionary<string, ComfyNode> nodes) => _nodes = nodes;
@@ -79,7 +80,7 @@ internal sealed class ComfyGraph
             new("Denoising strength", begins ? strength : null),
             new("Denoise", !begins && strength is not (null or "1" or "1.0") ? strength : null),
             new("ComfyUI nodes", _others.Count > 0 ? string.Join("; ", _others.Distinct().Take(MostNodes)) : null),
-        ]);
+        ]).WithLoras(_loras);
     }
 
     /// <summary>The sampler that drew the picture at first: up from what was saved to a sampler, and on to the samplers that it got its latent from.</summary>
@@ -169,7 +170,12 @@ internal sealed class ComfyGraph
         foreach (var node in Way(sampler, "model", Models))
         {
             if ((Value(node, "ckpt_name") ?? Value(node, "unet_name")) is { } file) return Path.GetFileNameWithoutExtension(file.Replace('\\', '/'));
-            _others.Add(Value(node, "lora_name") is { } lora ? $"{node.Class} {lora} {Value(node, "strength_model")}".TrimEnd() : node.Class);
+            if (Value(node, "lora_name") is { } lora)
+            {
+                var (unet, words) = (Value(node, "strength_model"), Value(node, "strength_clip"));
+                _loras.Insert(0, (lora, words is null || unet is null ? unet : $"{words}:{unet}")); // the way leads from the last to the first
+            }
+            else _others.Add(node.Class);
         }
         return null;
     }

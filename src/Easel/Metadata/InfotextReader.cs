@@ -15,7 +15,7 @@ internal static class InfotextReader
 
     public static Infotext Read(string text)
     {
-        var lines = text.Trim().Split('\n');
+        var lines = Renamed(text.Trim().Split('\n'));
         if (LineOfSettings(lines) is not { } at) return Of(lines, []);
 
         // What stands before the settings on their own line is prompt; the original takes none of it.
@@ -35,6 +35,29 @@ internal static class InfotextReader
         var behind = lines[(at + 1)..];
         return Of([.. above, .. behind.Where(IsNegative)], [.. SettingsOf(line.TrimEnd()), .. Named(behind)]);
     }
+
+    /// <summary>The lines with the names of settings as they are written here, where a program, or a person, writes none of them so: a line with "steps: 20"
+    /// and two more that are known but for the size of their letters.</summary>
+    private static string[] Renamed(string[] lines)
+    {
+        if (Array.Exists(lines, line => line.Contains(StepsMark, StringComparison.Ordinal))) return lines;
+        for (var at = 0; at < lines.Length; at++)
+        {
+            if (!lines[at].Contains(StepsMark, StringComparison.OrdinalIgnoreCase)) continue;
+            var known = Found(lines[at]).Select(setting => (setting.At, setting.Name.Length, Name: RequestInfotext.KnownAs(WithoutPrompt(setting.Name))))
+                .Where(setting => setting.Name is not null).ToList();
+            if (known.Count < Fewest || !known.Exists(setting => setting.Name + ":" == StepsMark)) continue;
+            var line = new StringBuilder(lines[at]);
+            // A name may have caught words before it; those are as long as before, and so is the name.
+            foreach (var (start, length, name) in known) line.Remove(start + length - name!.Length, name.Length).Insert(start + length - name.Length, name);
+            lines[at] = line.ToString();
+        }
+        return lines;
+    }
+
+    /// <summary>What a name was found with may be words of a prompt before it: "a cat steps" for "steps".</summary>
+    private static string WithoutPrompt(string name) =>
+        name.EndsWith(" " + StepsMark[..^1], StringComparison.OrdinalIgnoreCase) ? StepsMark[..^1] : name;
 
     /// <summary>The last line, if it holds settings; or one that begins with the steps, where what comes behind it are the named lines of extensions.</summary>
     private static int? LineOfSettings(string[] lines)
@@ -163,7 +186,7 @@ internal static class InfotextReader
             if (colon - start < 2) continue;
 
             while (from < line.Length && char.IsWhiteSpace(line[from])) from++;
-            var end = EndOfQuoted(line, from) ?? (line.IndexOf(',', from) is >= 0 and var comma ? comma : line.Length);
+            var end = EndOfQuoted(line, from) ?? EndOfNumbers(line, from) ?? (line.IndexOf(',', from) is >= 0 and var comma ? comma : line.Length);
             Effort.Add(end - colon);
             found.Add((line[start..colon], line[from..end], start));
             from = Math.Min(end + 1, line.Length);
@@ -180,6 +203,18 @@ internal static class InfotextReader
         while (end < line.Length && line[end] != '"') end += line[end] == '\\' ? 2 : 1;
         Effort.Add(Math.Min(end, line.Length) - at);
         return end < line.Length && end > at + 1 && (end + 1 == line.Length || line[end + 1] == ',') ? end + 1 : null;
+    }
+
+    /// <summary>Behind the bracket that closes a list of numbers, which some programs write without quotation marks: "(1.5, 0.8, 0.3)". Null where there is
+    /// none.</summary>
+    private static int? EndOfNumbers(string line, int at)
+    {
+        if (at >= line.Length || line[at] is not ('(' or '[')) return null;
+        var end = line.AsSpan(at + 1).IndexOfAnyExcept("0123456789.,-+ ");
+        Effort.Add(end < 0 ? line.Length - at : end);
+        if (end < 0) return null;
+        end += at + 1;
+        return line[end] == (line[at] == '(' ? ')' : ']') && (end + 1 == line.Length || line[end + 1] == ',') ? end + 1 : null;
     }
 
     private static bool IsWord(char c) => char.IsLetterOrDigit(c)

@@ -13,6 +13,8 @@ internal static class OtherPrograms
     /// <summary>Where the JSON of several programs is found, beside the parameters.</summary>
     private static readonly string[] Places = ["comment", "Comment", "ImageDescription", "XPComment", "UserComment"];
 
+    private const int MostListed = 100;
+
     /// <summary>JSON in the place of the parameters, which several programs use: the first reader that knows it.</summary>
     private static readonly Reader[] InParameters = [OfSwarm, OfFooocus, OfEasyDiffusion, OfDrawThings, json => OfNovel(name => TextIn(json, name)), OfInvoke];
 
@@ -48,9 +50,9 @@ internal static class OtherPrograms
         [
             new("Denoising strength", Member(json, "initimage") is null ? null : Told("initimagecreativity") ?? "0.6"),
             new("Clip skip", Told("clipstopatlayer")?.TrimStart('-')),
-            .. Others(json, "vae", "loras", "loraweights", "refinermethod", "refinercontrolpercentage", "refinerupscale", "controlnetmodel", "variationseed",
+            .. Others(json, "vae", "refinermethod", "refinercontrolpercentage", "refinerupscale", "controlnetmodel", "variationseed",
                 "variationseedstrength", "freeuapplyto", "ipadaptermodel", "fluxguidancescale", "seamlesstileable"),
-        ]);
+        ]).WithLoras(Listed(json, "loras").Zip(Listed(json, "loraweights").Concat(Enumerable.Repeat((string?)null, MostListed))));
     }
 
     /// <summary>Fooocus, whose older versions wrote the names as its page shows them.</summary>
@@ -73,13 +75,20 @@ internal static class OtherPrograms
         [
             new("Clip skip", Told("clip_skip")),
             .. Others(json, "styles", "Styles", "prompt_expansion", "Fooocus V2 Expansion", "sharpness", "Sharpness", "adm_guidance", "ADM Guidance",
-                "refiner_model", "Refiner Model", "vae", "loras", "lora_combined_1", "lora_combined_2", "lora_combined_3", "freeu"),
+                "refiner_model", "Refiner Model", "vae", "freeu"),
+        ]).WithLoras(
+        [
+            .. Each(json, "loras").Select(pair => pair is { ValueKind: JsonValueKind.Array } both && both.GetArrayLength() == 2
+                ? (TextIn(both[0]), TextIn(both[1])) : (TextIn(pair), null)),
+            .. from number in Enumerable.Range(1, 5)
+               let both = (Told($"lora_combined_{number}", $"LoRA {number}") ?? "").Split(" : ")
+               select ((string?)both[0], both.ElementAtOrDefault(1)),
         ]);
     }
 
     /// <summary>Easy Diffusion writes each setting as a text of its own, or all of them as JSON.</summary>
-    private static PictureSettings? OfEasyDiffusion(JsonElement json) =>
-        Member(json, "num_inference_steps") is null ? null : OfEasyDiffusion(name => TextIn(json, name));
+    private static PictureSettings? OfEasyDiffusion(JsonElement json) => Member(json, "num_inference_steps") is null ? null
+        : OfEasyDiffusion(name => TextIn(json, name) ?? (Listed(json, name) is { Count: > 0 } several ? string.Join(", ", several) : null));
 
     private static PictureSettings OfEasyDiffusion(Func<string, string?> told) =>
         Of("Easy Diffusion", told("prompt"), told("negative_prompt"), told("num_inference_steps"), told("sampler_name"), told("scheduler_name"),
@@ -87,9 +96,9 @@ internal static class OtherPrograms
         [
             new("Denoising strength", told("init_image") is null && told("init_image_path") is null ? null : told("prompt_strength")),
             new("Clip skip", told("clip_skip") == "True" ? "2" : null),
-            .. Others(told, "use_lora_model", "lora_alpha", "use_vae_model", "use_face_correction", "use_upscale", "use_hypernetwork_model",
+            .. Others(told, "use_vae_model", "use_face_correction", "use_upscale", "use_hypernetwork_model",
                 "hypernetwork_strength", "use_controlnet_model", "tiling"),
-        ]);
+        ]).WithLoras(Parts(told("use_lora_model")).Zip(Parts(told("lora_alpha")).Concat(Enumerable.Repeat((string?)null, MostListed))));
 
     private static PictureSettings? OfDrawThings(JsonElement json)
     {
@@ -99,8 +108,8 @@ internal static class OtherPrograms
         return Of("Draw Things", prompt, Told("uc"), Told("steps"), Told("sampler"), null, Told("scale"), Told("seed"), size[0], size.ElementAtOrDefault(1),
             Told("model")).With(
         [
-            .. Others(json, "lora", "control", "seed_mode", "refiner", "upscaler", "hires_fix", "shift"),
-        ]);
+            .. Others(json, "control", "seed_mode", "refiner", "upscaler", "hires_fix", "shift"),
+        ]).WithLoras(Each(json, "lora").Select(lora => (TextIn(lora, "model", "file"), TextIn(lora, "weight"))));
     }
 
     /// <summary>As AUTOMATIC1111 reads it (read_info_from_image of modules/images.py): with the two settings that NovelAI's first model had beside.</summary>
@@ -135,9 +144,9 @@ internal static class OtherPrograms
             new("Clip skip", int.TryParse(Told("clip_skip", "skipped_layers"), CultureInfo.InvariantCulture, out var skipped) && skipped is > 0 and < 99
                 ? $"{skipped + 1}" : null),
             new("VAE", NameOf(Member(json, "vae"))),
-            .. Others(json, "loras", "controlnets", "control_layers", "ipAdapters", "t2iAdapters", "refiner_model", "hrf_enabled", "hrf_strength", "seamless_x",
+            .. Others(json, "controlnets", "control_layers", "ipAdapters", "t2iAdapters", "refiner_model", "hrf_enabled", "hrf_strength", "seamless_x",
                 "seamless_y"),
-        ]);
+        ]).WithLoras(Each(json, "loras").Select(lora => (NameOf(Member(lora, "model") ?? Member(lora, "lora")), TextIn(lora, "weight"))));
     }
 
     private static PictureSettings? OfOlderInvoke(JsonElement json)
@@ -155,6 +164,17 @@ internal static class OtherPrograms
     }
 
     private static string? NameOf(JsonElement? model) => model is { ValueKind: JsonValueKind.Object } named ? TextIn(named, "name", "model_name") : null;
+
+    /// <summary>The entries of a list; none where there is no list.</summary>
+    private static IEnumerable<JsonElement> Each(JsonElement json, string name) =>
+        Member(json, name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray().Take(MostListed) : [];
+
+    /// <summary>The texts and numbers of a list, or those of a text with commas.</summary>
+    private static List<string?> Listed(JsonElement json, string name) =>
+        Member(json, name) is { ValueKind: JsonValueKind.Array } ? [.. Each(json, name).Select(entry => TextIn(entry))] : Parts(TextIn(json, name));
+
+    private static List<string?> Parts(string? text) => IsOff(text) || text is null ? []
+        : [.. text.Trim('[', ']', '(', ')').Split(',', MostListed).Select(part => part.Trim().Trim('\'', '"'))];
 
     /// <summary>What else a picture was made with, by the program's own names; what is empty or turned off is left out.</summary>
     private static IEnumerable<KeyValuePair<string, string?>> Others(JsonElement json, params string[] names) =>

@@ -11,6 +11,8 @@ public sealed record PictureSettings(string Program, Infotext Text)
 {
     private const string Own = "Easel", Automatic = "AUTOMATIC1111";
 
+    private const int MostLoras = 50;
+
     /// <summary>The texts of a file in which settings as AUTOMATIC1111 writes them are looked for.</summary>
     private static readonly string[] Places =
         [ImageMetadata.ParametersKey, "comment", "Comment", "ImageDescription", "Description", "XPComment", "UserComment"];
@@ -68,6 +70,19 @@ public sealed record PictureSettings(string Program, Infotext Text)
     /// <summary>The settings that Easel does not understand, so that a picture made again will differ.</summary>
     public IEnumerable<KeyValuePair<string, string>> NotUnderstood => RequestInfotext.NotUnderstood(Text);
 
+    /// <summary>What decides a picture and this one does not tell, in words: its size, seed, sampler or guidance scale. What is chosen in their place may not be
+    /// what it was made with.</summary>
+    public IEnumerable<string> Untold
+    {
+        get
+        {
+            if (Text["Size"] is null && Text["Sized by"] is null && !NeedsPicture) yield return "size";
+            if (Text["Seed"] is null) yield return "seed";
+            if (Text["Sampler"] is null) yield return "sampler";
+            if (Text["CFG scale"] is null && !IsInfotext) yield return "guidance scale"; // old texts of AUTOMATIC1111 leave out its own, 7
+        }
+    }
+
     /// <summary>The place of the picture in the run of a request: 0 unless one stream of noise served a whole run.</summary>
     /// <param name="request">What <see cref="ToRequest"/> gives.</param>
     /// <exception cref="InvalidRequestException">The text contradicts itself.</exception>
@@ -104,9 +119,27 @@ public sealed record PictureSettings(string Program, Infotext Text)
         },
     };
 
+    /// <summary>The same with LoRAs called by tags in the prompt, as they are called here; those that the prompt calls already are left out.</summary>
+    /// <param name="loras">The names of their files, and their weights: one, or that for the text encoder and that for the UNet with a colon between.</param>
+    internal PictureSettings WithLoras(IEnumerable<(string? Name, string? Weight)> loras)
+    {
+        var prompt = new StringBuilder(Text.Prompt);
+        foreach (var (file, given) in loras.Take(MostLoras))
+        {
+            if (string.IsNullOrWhiteSpace(file) || file is "None" || ModelOf(file.Trim()) is not { Length: > 0 } name || name.AsSpan().ContainsAny("<>:\r\n")) continue;
+            var weights = (given ?? "1").Split(':').Select(text =>
+                double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var weight) ? weight : double.NaN).ToList();
+            if (!weights.TrueForAll(double.IsFinite) || weights.TrueForAll(weight => weight == 0)) continue;
+            if (Text.Prompt.Contains($"<lora:{name}", StringComparison.OrdinalIgnoreCase)) continue;
+            var told = string.Join(':', weights.Distinct().Select(weight => weight.ToString(CultureInfo.InvariantCulture)));
+            prompt.Append(CultureInfo.InvariantCulture, $"{(prompt.Length > 0 ? " " : "")}<lora:{name}:{told}>");
+        }
+        return this with { Text = Text with { Prompt = prompt.ToString() } };
+    }
+
     private static PictureSettings? OfInfotext(string text, ImageMetadata metadata)
     {
-        if (!text.Contains("Steps:", StringComparison.Ordinal) || text.AsSpan().TrimStart() is ['{', ..]) return null;
+        if (!text.Contains("Steps:", StringComparison.OrdinalIgnoreCase) || text.AsSpan().TrimStart() is ['{', ..]) return null;
         var read = Infotext.Parse(text);
         var names = read.Settings.Select(setting => setting.Key).ToHashSet();
         read = read with

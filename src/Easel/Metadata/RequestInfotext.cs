@@ -130,6 +130,10 @@ internal static class RequestInfotext
     /// <summary>Whether a text's settings can have a name.</summary>
     public static bool IsKnown(string name) => Known.Value.Contains(name);
 
+    /// <summary>A name as it is written here, whatever the size of its letters; null for one that is not known.</summary>
+    public static string? KnownAs(string name) => Known.Value.TryGetValue(name, out var own) ? own
+        : Known.Value.FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase));
+
     private static readonly Lazy<HashSet<string>> Known = new(() => [.. Facts, .. Knobs.All.Select(knob => knob.InfotextKey).OfType<string>()]);
 
     /// <summary>Values that say that a thing was not done.</summary>

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Easel.Tests.Fuzzing;
 
@@ -89,6 +91,58 @@ internal sealed class Damage(int seed)
     /// <summary>The same of a text in UTF-8.</summary>
     public byte[] Utf8(byte[] sound, params IReadOnlyList<string> words) => Encoding.UTF8.GetBytes(Text(Encoding.UTF8.GetString(sound), words));
 
+    /// <summary>JSON of which the tree is damaged rather than the text: a value in the place of another, of another kind, deep inside lists, gone, called
+    /// otherwise or there often. So a link of a graph leads elsewhere, and a setting is null, while all around stays sound. What is no JSON is damaged as
+    /// bytes.</summary>
+    /// <param name="names">Names that mean something to the reader.</param>
+    public byte[] Json(byte[] sound, params IReadOnlyList<string> names)
+    {
+        JsonNode? root;
+        try
+        {
+            root = JsonNode.Parse(sound, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false });
+        }
+        catch (JsonException)
+        {
+            return Bytes(sound);
+        }
+        for (var times = Times(); times > 0; times--)
+        {
+            var nodes = All(root).ToList();
+            if (nodes.Count == 0) break;
+            var at = Any(nodes);
+            switch (Random.Next(8))
+            {
+                case 0 or 1: Put(at, Any(nodes).Value?.DeepClone()); break;
+                case 2 or 3: Put(at, Strange()); break;
+                case 4:
+                    var inner = at.Value?.DeepClone();
+                    for (var deep = Random.Next(6) == 0 ? Random.Next(2, 30) : 1; deep > 0; deep--)
+                        inner = Random.Next(2) == 0 ? new JsonArray(inner) : new JsonObject { [names.Count > 0 ? Any(names) : "a"] = inner };
+                    Put(at, inner);
+                    break;
+                case 5:
+                    if (at.Parent is JsonArray list) list.RemoveAt(at.Place);
+                    else ((JsonObject)at.Parent).Remove(at.Name!);
+                    break;
+                case 6:
+                    var value = at.Value?.DeepClone();
+                    if (at.Parent is JsonObject named) named[names.Count > 0 ? Any(names) : at.Name + "x"] = value;
+                    else ((JsonArray)at.Parent).Add(value);
+                    break;
+                default:
+                    for (var copies = Random.Next(4) == 0 ? Random.Next(200) : 2; copies > 0; copies--)
+                    {
+                        if (at.Parent is JsonArray items) items.Add(at.Value?.DeepClone());
+                        else ((JsonObject)at.Parent)[$"{at.Name}{copies}"] = at.Value?.DeepClone();
+                    }
+                    break;
+            }
+            if (nodes.Count > 5000) break;
+        }
+        return Short(Encoding.UTF8.GetBytes(root?.ToJsonString(Written) ?? "null"));
+    }
+
     /// <summary>A picture file of which the parts are damaged rather than the whole: their contents, their order, how often they come. Checksums are made right
     /// again, so that readers get to the damage.</summary>
     public byte[] Picture(byte[] sound)
@@ -112,6 +166,43 @@ internal sealed class Damage(int seed)
         }
         return Short(file.ToBytes());
     }
+
+    private static readonly JsonSerializerOptions Written = new() { MaxDepth = 1000 };
+
+    /// <summary>A value in a tree of JSON, by where it stands.</summary>
+    private sealed record Spot(JsonNode Parent, string? Name, int Place)
+    {
+        public JsonNode? Value => Name is null ? Parent[Place] : Parent[Name];
+    }
+
+    private static IEnumerable<Spot> All(JsonNode? root) => root switch
+    {
+        JsonObject members => members.ToList().SelectMany(member => All(member.Value).Prepend(new Spot(root, member.Key, 0))),
+        JsonArray items => Enumerable.Range(0, items.Count).SelectMany(place => All(items[place]).Prepend(new Spot(root, null, place))),
+        _ => [],
+    };
+
+    private static void Put(Spot at, JsonNode? value)
+    {
+        if (at.Parent is JsonArray list) list[at.Place] = value;
+        else at.Parent[at.Name!] = value;
+    }
+
+    /// <summary>A value of any kind that readers do not think of.</summary>
+    private JsonNode? Strange() => Random.Next(12) switch
+    {
+        0 or 1 => null,
+        2 => JsonValue.Create(Random.Next(2) == 0),
+        3 => JsonValue.Create(long.MinValue),
+        4 => JsonValue.Create(1e308),
+        5 => JsonValue.Create(-1),
+        6 => new JsonArray(),
+        7 => new JsonObject(),
+        8 => new JsonArray((JsonNode?)null),
+        9 => JsonValue.Create(Random.Next(-3, 70000).ToString(System.Globalization.CultureInfo.InvariantCulture)),
+        10 => JsonValue.Create(new string('x', Random.Next(2000))),
+        _ => JsonValue.Create(Any(Anywhere).Replace("\ud800", "\ufffd")),
+    };
 
     private int Times() => Random.Next(3) == 0 ? Random.Next(1, 7) : 1;
 

@@ -8,7 +8,7 @@ namespace Easel.Tests.Fuzzing;
 /// <param name="Read">Reads a case. True where it was read, false where it was refused as it should be; any exception is a fault.</param>
 internal sealed record FuzzedReader(string Name, Func<Damage, byte[]> Next, Func<byte[], bool> Read)
 {
-    /// <summary>What one case may take.</summary>
+    /// <summary>What one case may take: memory that is managed, and seconds.</summary>
     public const long MostBytes = 256L << 20, MostMilliseconds = 5000;
 
     /// <summary>Reads a case, with an eye on what it takes.</summary>

@@ -23,6 +23,8 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
     public IReadOnlyList<FuzzedReader> All =>
     [
         new("model", _ => _models.Value.Next(), bytes => Mutations.Survives(Written(bytes))),
+        FuzzedReader.Of("gguf", Samples.Ggufs, (damage, sound) => damage.Bytes(sound), bytes => Read(Written(bytes))),
+        FuzzedReader.Of("embedding", Samples.Embeddings, (damage, sound) => damage.Bytes(sound), bytes => TextualInversion.Read(Written(bytes)).Dispose()),
         FuzzedReader.Of("parts", [Samples.Parts], (damage, sound) => damage.Bytes(sound), bytes => Opened(Written(bytes), bytes.Length % 4)),
         FuzzedReader.Of("adapter", Adapters, (damage, sound) => damage.Bytes(sound), bytes => Merged(Written(bytes))),
         new("control", _ => _networks.Value.Next(), bytes => ShapeMutations.Survives(Written(bytes))),
@@ -35,8 +37,11 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
             bytes => Told(new ImageMetadata(Encoding.UTF8.GetString(bytes)))),
         FuzzedReader.Of("settings", Utf8(Samples.OtherPrograms.Select(sample => sample.Key + "\n" + sample.Value)),
             (damage, sound) => damage.Utf8(sound, Samples.SettingWords), bytes => Told(Keyed(Encoding.UTF8.GetString(bytes)))),
+        FuzzedReader.Of("comfy", Utf8(Samples.Graphs), (damage, sound) => damage.Json(sound, Samples.GraphWords),
+            bytes => Graphed(Encoding.UTF8.GetString(bytes))),
         FuzzedReader.Of("yaml", Utf8(Samples.Yamls), (damage, sound) => damage.Utf8(sound, Samples.YamlWords), bytes => SettingsFile.Yaml(Written(bytes))),
-        FuzzedReader.Of("config", Utf8(Samples.Configs), (damage, sound) => damage.Utf8(sound, Samples.JsonWords), Configured),
+        FuzzedReader.Of("config", Utf8(Samples.Configs), (damage, sound) =>
+            damage.Random.Next(2) == 0 ? damage.Utf8(sound, Samples.JsonWords) : damage.Json(sound, Samples.ConfigNames), Configured),
         FuzzedReader.Of("prompt", Utf8(Samples.Prompts), (damage, sound) => damage.Utf8(sound, Samples.PromptWords),
             bytes => Parsed(Encoding.UTF8.GetString(bytes))),
     ];
@@ -69,6 +74,24 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
             using var file = TensorFile.Open(path);
             _ = (FewSteps.OfLora(file), FileKind.Of(file));
         }
+    }
+
+    /// <summary>Every tensor of a file, to its last value.</summary>
+    private static void Read(string path)
+    {
+        using var file = TensorFile.Open(path);
+        foreach (var name in file.Tensors.Keys)
+        {
+            using var scope = NewDisposeScope();
+            _ = file.View(name).sum();
+        }
+    }
+
+    /// <summary>A graph in both of its forms, of which a file may hold one where the other belongs.</summary>
+    private static void Graphed(string graph)
+    {
+        Told(new ImageMetadata((string?)null) { Others = [new("prompt", graph), new("workflow", graph)] });
+        Told(new ImageMetadata((string?)null) { Others = [new("workflow", graph)] });
     }
 
     /// <summary>The same damaged text stands for all the settings of a model in the diffusers layout.</summary>

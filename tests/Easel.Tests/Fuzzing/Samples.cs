@@ -1,4 +1,5 @@
 using Easel.Imaging;
+using Easel.Tests.Weights;
 using Easel.Weights.Formats;
 using static TorchSharp.torch;
 
@@ -25,6 +26,32 @@ internal static class Samples
         ("vae.encoder.down.0.block.0.conv1.weight", [8, 8, 3, 3]), ("vae.post_quant_conv.weight", [4, 4, 1, 1]),
         ("te.text_model.embeddings.token_embedding.weight", [512, 16]), ("te.text_model.embeddings.position_embedding.weight", [4, 16]),
         ("te.text_model.encoder.layers.0.mlp.fc1.weight", [8, 16]));
+
+    /// <summary>Embeddings in each of the forms that safetensors files have: by AUTOMATIC1111, by diffusers under the word, for two text encoders.</summary>
+    public static IReadOnlyList<byte[]> Embeddings { get; } =
+    [
+        SafeTensors(("emb_params", [2, 16])), SafeTensors(("<a word>", [16])), SafeTensors(("clip_l", [3, 16]), ("clip_g", [3, 32])),
+    ];
+
+    /// <summary>A small GGUF file for each type of blocks, with values of each kind.</summary>
+    public static IReadOnlyList<byte[]> Ggufs { get; } = [.. GgmlType.All.Select(type => Mutations.SmallGguf(type.Number, type.Values, type.Bytes))];
+
+    /// <summary>The graphs of ComfyUI in both forms, without what no JSON has.</summary>
+    public static IEnumerable<string> Graphs => OtherPrograms.Where(text => text.Key is "prompt" or "workflow").Select(text => text.Value.Replace("NaN", "null"));
+
+    public static IReadOnlyList<string> GraphWords { get; } =
+    [
+        "class_type", "inputs", "text", "model", "positive", "negative", "latent_image", "guider", "sigmas", "noise", "sampler", "conditioning",
+        "conditioning_from", "conditioning_to", "seed", "noise_seed", "steps", "cfg", "denoise", "width", "height", "ckpt_name", "unet_name", "lora_name", "samples",
+        "images", "any", "input", "value", "nodes", "links", "id", "type", "mode", "widgets_values", "origin_id", "link", "prompt", "workflow", "3", "6", "8", "10",
+    ];
+
+    public static IReadOnlyList<string> ConfigNames { get; } =
+    [
+        "text_config", "num_attention_heads", "hidden_act", "attention_head_dim", "scaling_factor", "shift_factor", "norm_num_groups", "prediction_type",
+        "beta_start", "beta_end", "beta_schedule", "rescale_betas_zero_snr", "trained_betas", "num_train_timesteps", "model_cfg", "text_cfg", "heads",
+        "mid_block_type", "time_cond_proj_dim", "_class_name",
+    ];
 
     private static byte[] SafeTensors(params (string Name, long[] Shape)[] tensors)
     {

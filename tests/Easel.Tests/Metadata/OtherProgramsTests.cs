@@ -29,8 +29,7 @@ public sealed class OtherProgramsTests
     /// <summary>What the page saves beside the graph that is run, and some programs alone.</summary>
     [Fact]
     public void A_workflow_is_read_as_the_page_shows_it() => Assert.Equal(
-        "ComfyUI|a cat|blurry|Steps: 20, Sampler: euler, Schedule type: karras, CFG scale: 8, Seed: 42, Size: 512x768, Model: v1-5, "
-            + "ComfyUI nodes: LoraLoader ink.pt 0.5",
+        "ComfyUI|a cat <lora:ink:1:0.5>|blurry|Steps: 20, Sampler: euler, Schedule type: karras, CFG scale: 8, Seed: 42, Size: 512x768, Model: v1-5",
         Told(Read("workflow", """
             {"nodes":[{"id":3,"type":"KSampler","inputs":[{"name":"model","link":1},{"name":"positive","link":4},{"name":"negative","link":6},
             {"name":"latent_image","link":2}],"widgets_values":[42,"randomize",20,8,"euler","karras",1]},
@@ -97,8 +96,8 @@ public sealed class OtherProgramsTests
         {"Prompt":"a cat","Negative Prompt":"blurry","Performance":"Speed","Resolution":"(1152, 896)","Guidance Scale":4.0,"Base Model":"jug.safetensors",
         "Sampler":"dpmpp_2m_sde_gpu","Scheduler":"karras","Seed":5}
         """)]
-    [InlineData("SwarmUI|a cat|blurry|Steps: 2, Sampler: euler_ancestral, Schedule type: karras, CFG scale: 7, Seed: 5, Size: 64x64, Model: m, "
-        + "loras: [\"ink\"]", "parameters", """
+    [InlineData("SwarmUI|a cat <lora:ink:1>|blurry|Steps: 2, Sampler: euler_ancestral, Schedule type: karras, CFG scale: 7, Seed: 5, Size: 64x64, "
+        + "Model: m", "parameters", """
         {"sui_image_params":{"prompt":"a cat","negativeprompt":"blurry","model":"sub/m.safetensors","seed":5,"steps":2,"cfgscale":7,"width":64,"height":64,
         "sampler":"euler_ancestral","scheduler":"karras","loras":["ink"],"swarm_version":"0.9"}}
         """)]
@@ -115,7 +114,7 @@ public sealed class OtherProgramsTests
         {"generation_mode":"txt2img","positive_prompt":"a cat","negative_prompt":"blurry","width":64,"height":64,"seed":5,"cfg_scale":7.5,"steps":2,
         "clip_skip":1,"scheduler":"dpmpp_2m_k","model":{"key":"1","name":"dream"},"loras":[]}
         """)]
-    [InlineData("Easy Diffusion|a cat||Steps: 21, Sampler: euler_a, CFG scale: 8.5, Seed: 7, Size: 640x512, use_lora_model: ink", "parameters", """
+    [InlineData("Easy Diffusion|a cat <lora:ink:1>||Steps: 21, Sampler: euler_a, CFG scale: 8.5, Seed: 7, Size: 640x512", "parameters", """
         {"prompt":"a cat","num_inference_steps":21,"guidance_scale":8.5,"seed":7,"sampler_name":"euler_a","width":640,"height":512,"use_lora_model":"ink"}
         """)]
     [InlineData("NovelAI|a cat|blurry|Steps: 28, Sampler: euler_ancestral, CFG scale: 11, Seed: 5, Size: 64x64, Clip skip: 2, ENSD: 31337", "parameters", """
@@ -127,6 +126,61 @@ public sealed class OtherProgramsTests
     [InlineData("nothing", "parameters", """{"prompt":"a cat"}""")]
     [InlineData("nothing", "Comment", "a cat")]
     public void Each_program_is_read(string told, string key, string text) => Assert.Equal(told, Told(Read(key, text)));
+
+    /// <summary>LoRAs that a program keeps beside the prompt are called by tags in it, unless it calls them already.</summary>
+    [Theory]
+    [InlineData("a cat <lora:ink:0.8>", "parameters", """
+        {"sui_image_params":{"prompt":"a cat <lora:ink:0.8>","steps":2,"loras":["sub/ink"],"loraweights":["0.8"]}}
+        """)]
+    [InlineData("a cat <lora:ink:0.8> <lora:b:1>", "parameters", """
+        {"sui_image_params":{"prompt":"a cat","steps":2,"loras":["sub/ink.safetensors","b","off"],"loraweights":[0.8,"1",0]}}
+        """)]
+    [InlineData("a cat <lora:ink:0.1> <lora:b:1>", "parameters", """
+        {"prompt":"a cat","base_model":"m","steps":2,"loras":[["ink.safetensors",0.1],["None",1.0],["b.safetensors",1]]}
+        """)]
+    [InlineData("a cat <lora:ink:0.5>", "Comment", """
+        {"Prompt":"a cat","Base Model":"m","Performance":"Speed","LoRA 1":"ink.safetensors : 0.5"}
+        """)]
+    [InlineData("a cat <lora:ink:0.7>", "invokeai_metadata", """
+        {"positive_prompt":"a cat","steps":2,"loras":[{"model":{"name":"ink"},"weight":0.7},{"model":{"name":"a:b"},"weight":1}]}
+        """)]
+    [InlineData("a cat <lora:ink:0.6>", "invokeai_metadata", """{"positive_prompt":"a cat","steps":2,"loras":[{"lora":{"model_name":"ink"},"weight":0.6}]}""")]
+    [InlineData("a cat <lora:ink:0.6> <lora:b:0.2>", "parameters", """
+        {"prompt":"a cat","num_inference_steps":2,"use_lora_model":["ink","b"],"lora_alpha":[0.6,"0.2"]}
+        """)]
+    public void Loras_beside_the_prompt_are_called_in_it(string prompt, string key, string text)
+    {
+        var told = Read(key, text)!;
+        Assert.Equal(prompt, told.Text.Prompt);
+        Assert.DoesNotContain(told.NotUnderstood, setting => setting.Key.Contains("lora", StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Theory]
+    [InlineData("size and seed and sampler and guidance scale", "parameters", """{"prompt":"a cat","base_model":"m","steps":2}""")]
+    [InlineData("size", "parameters", """{"sui_image_params":{"prompt":"a cat","steps":2,"seed":5,"cfgscale":7}}""")]
+    [InlineData("", "parameters", "a cat\nSteps: 2, Sampler: Euler, Seed: 5, Size: 64x64")]
+    [InlineData("size", "parameters", "a cat\nSteps: 2, Sampler: Euler, Seed: 5")]
+    public void What_a_picture_does_not_tell_is_known(string untold, string key, string text) =>
+        Assert.Equal(untold, string.Join(" and ", Read(key, text)!.Untold));
+
+    /// <summary>Programs and people write the names of settings small, large or as they please; a prompt that speaks of steps stays one.</summary>
+    [Theory]
+    [InlineData("a cat|blurry|Steps: 2, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64",
+        "a cat\nnegative prompt: blurry\nsteps: 2, sampler: Euler a, cfg scale: 7, seed: 5, size: 64x64")]
+    [InlineData("a cat||Steps: 2, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64, Clip skip: 2",
+        "a cat\nSTEPS: 2, SAMPLER: Euler a, Cfg Scale: 7, SEED: 5, size: 64x64, Clip Skip: 2")]
+    [InlineData("a cat|blurry|Steps: 2, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64",
+        "a cat, negative prompt: blurry, steps: 2, sampler: Euler a, cfg scale: 7, seed: 5, size: 64x64")]
+    [InlineData("a cat||Steps: 2, Sampler: Euler, CFG scale: 4, Seed: 5, ADM Guidance: (1.5, 0.8, 0.3), Sharpness: 2",
+        "a cat\nSteps: 2, Sampler: Euler, CFG scale: 4, Seed: 5, ADM Guidance: (1.5, 0.8, 0.3), Sharpness: 2")]
+    [InlineData("a cat||Steps: 2, Sampler: Euler, CFG scale: 4, Seed: 5, Weights: (1.5, x), Sharpness: 2",
+        "a cat\nSteps: 2, Sampler: Euler, CFG scale: 4, Seed: 5, Weights: \"(1.5, x)\", Sharpness: 2")]
+    public void Names_are_read_as_they_are_written(string told, string text) => Assert.EndsWith("|" + told, Told(Read("parameters", text)));
+
+    [Theory]
+    [InlineData("three steps: a cat, a dog, mood: sad, colour: red")]
+    [InlineData("steps: 3, colour: red, mood: sad")]
+    public void Words_of_a_prompt_are_no_settings(string text) => Assert.Null(Read("parameters", text));
 
     [Theory]
     [InlineData("Forge", "Version: f2.0.1v1.10.1-previous-669-gdfdcbab6")]

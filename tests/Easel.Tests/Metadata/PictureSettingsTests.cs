@@ -29,7 +29,7 @@ public class PictureSettingsTests
 
     [Fact]
     public void ComfyGraphIsFollowedFromItsSampler() =>
-        Assert.Equal(Expected("ComfyUI").With([new("ComfyUI nodes", "LoraLoader x.safetensors")]), PictureSettings.Read(With("prompt", Graph)));
+        Assert.Equal(Expected("ComfyUI").WithLoras([("x", null)]), PictureSettings.Read(With("prompt", Graph)));
 
     [Fact]
     public void InvokeMetadataIsRead() => Assert.Equal(Expected("InvokeAI"), PictureSettings.Read(With("invokeai_metadata", """

@@ -140,7 +140,7 @@ public sealed class PromptParserTests
     [InlineData("a <lora:plain:0,8>", "", "\"0,8\" is no number")]
     [InlineData("a <LORA:plain:0.8>", "", "<LORA:plain:0.8> is nothing")]
     [InlineData("a <lora:plain:0.8", "", "is not closed")]
-    [InlineData("a cat\n# <lora:plain:0.8>", "", null)]
+    [InlineData("a cat\n# <lora:plain:0.8>", "", "The line \"# <lora:plain:0.8>\" of the prompt is a comment")]
     [InlineData("a cat # 1 in the list", "", "\"# 1 in the list\"")]
     [InlineData("1 < 2 and <b>", "", null)]
     public void NothingOfATagIsLostInSilence(string prompt, string loras, string? told)
@@ -159,6 +159,15 @@ public sealed class PromptParserTests
         Assert.Equal("a cat ", PromptParser.ExtractLoras("a cat # <lora:x:1>").Text);
         Assert.Single(PromptParser.NotesOnNegative("ugly <lora:x:1>"));
     }
+
+    [Theory]
+    [InlineData("a cat\n# a dog", "The line \"# a dog\" of the prompt is a comment and is not drawn.")]
+    [InlineData("# a\na cat\n  # b", "2 lines of the prompt are comments and are not drawn, the first is \"# a\".")]
+    [InlineData("a #5 cat", "\"#5 cat\" in the prompt is a comment and is not drawn: it begins with \"#\".")]
+    [InlineData("# a dog", "The line \"# a dog\" of the prompt is a comment and is not drawn.",
+        "The prompt is nothing but comments: it is drawn as an empty one.")]
+    [InlineData("a cat")]
+    public void CommentsAreTold(string prompt, params string[] told) => Assert.Equal(told, PromptParser.ExtractLoras(prompt).Remarks);
 
     /// <summary>More than anybody nests, and few enough that a prompt of brackets alone costs no quadratic time.</summary>
     [Fact]

@@ -48,7 +48,7 @@ internal sealed class Mutations
     }
 
     /// <summary>A GGUF file with a value of each kind and tensors of three types.</summary>
-    private static byte[] SmallGguf()
+    internal static byte[] SmallGguf(uint type = 8, int blockSize = 32, int blockBytes = 34)
     {
         using var bytes = new MemoryStream();
         using var file = new BinaryWriter(bytes);
@@ -74,9 +74,9 @@ internal sealed class Mutations
         file.Write(32);
         Tensor("folded.weight", 12, 0, 256);
         Tensor("plain.weight", 1, 160, 4, 3, 3, 2);
-        Tensor("block.weight", 8, 320, 64, 2);
+        Tensor("block.weight", type, 320, (ulong)(2 * blockSize), 2);
         while (bytes.Length % 32 != 0) file.Write((byte)0);
-        file.Write(new byte[320 + 136]);
+        file.Write(new byte[320 + 4 * blockBytes]);
         return bytes.ToArray();
 
         void Text(string text)

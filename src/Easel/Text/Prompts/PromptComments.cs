@@ -7,23 +7,29 @@ internal static partial class PromptParser
     /// <summary>The prompt without its comments: from "#" to the end of the line nothing is meant to be drawn. Original:
     /// <c>modules/processing_scripts/comments.py</c>, which differs in line breaks that mean nothing.</summary>
     /// <param name="prompt">A prompt.</param>
-    /// <param name="remarks">Where to say which comments stand among words, and so may not be meant as any.</param>
+    /// <param name="remarks">Where to say which comments there are: a "#" may be meant as a colour or a number.</param>
     public static string WithoutComments(string prompt, List<string>? remarks = null)
     {
         if (!prompt.Contains('#')) return prompt;
-        var text = new StringBuilder(prompt.Length);
+        var (text, lines, first) = (new StringBuilder(prompt.Length), 0, "");
         for (var at = 0; at < prompt.Length;)
         {
             var mark = prompt.IndexOf('#', at) is >= 0 and var found ? found : prompt.Length;
             text.Append(prompt, at, mark - at);
             var end = mark < prompt.Length && prompt.IndexOf('\n', mark) is >= 0 and var newline ? newline : prompt.Length;
             Effort.Add(end - at);
-            // A line that is all comment is meant so; a "#" among words may be a colour or a number.
             var before = prompt.AsSpan(at, mark - at);
-            if (mark < prompt.Length && !before[(before.LastIndexOf('\n') + 1)..].Trim().IsEmpty)
+            if (mark < prompt.Length && before[(before.LastIndexOf('\n') + 1)..].Trim().IsEmpty)
+            {
+                if (lines++ == 0) first = prompt[mark..end].TrimEnd();
+            }
+            else if (mark < prompt.Length)
                 remarks?.Add($"\"{Cut(prompt[mark..end].TrimEnd())}\" in the prompt is a comment and is not drawn: it begins with \"#\".");
             at = end;
         }
+        if (lines > 0) remarks?.Add(lines == 1 ? $"The line \"{Cut(first)}\" of the prompt is a comment and is not drawn."
+            : $"{lines} lines of the prompt are comments and are not drawn, the first is \"{Cut(first)}\".");
+        if (string.IsNullOrWhiteSpace(text.ToString())) remarks?.Add("The prompt is nothing but comments: it is drawn as an empty one.");
         return text.ToString();
     }
 
