@@ -84,7 +84,7 @@ public sealed class JobsTests : IDisposable
         await Refused(new { request = new { prompt = "x", width = 4096, height = 4096 } }, HttpStatusCode.BadRequest, "width", "pixels");
         await Refused(new { request = new { prompt = "x", batchCount = 101 } }, HttpStatusCode.BadRequest, "batchCount", "allows 100");
         await Refused(new { request = (object?)null }, HttpStatusCode.BadRequest, null, "null");
-        await Refused(new { request = new { prompts = (string?[])["a", null] } }, HttpStatusCode.BadRequest, "prompts", "null");
+        await Refused(new { request = new { prompts = (string?[])["a", null] } }, HttpStatusCode.BadRequest, "request.prompts", "null");
         await Refused(new { request = new { prompt = "x", steps = "20" } }, HttpStatusCode.BadRequest, null, "wrong kind");
         await Refused(new { request = new { prompt = "x", fill = "sand" } }, HttpStatusCode.BadRequest, null, "wrong kind");
         await Refused(new { request = new { prompt = new string('x', 10_001) } }, HttpStatusCode.BadRequest, "prompt", "characters");
