@@ -1,9 +1,11 @@
+using System.Buffers;
 namespace Easel.Metadata;
 
 /// <summary>Reads <see cref="Infotext"/>, in a few passes over the text, since it may come from anybody. Original: <c>parse_generation_parameters</c> in
 /// modules/infotext_utils.py of AUTOMATIC1111/stable-diffusion-webui.</summary>
 internal static class InfotextReader
 {
+    private static readonly SearchValues<char> OfNumbers = SearchValues.Create("0123456789.,-+ ");
     public const string NegativeMark = "Negative prompt:";
 
     private const string StepsMark = "Steps:", PromptMark = "Prompt:";
@@ -210,7 +212,7 @@ internal static class InfotextReader
     private static int? EndOfNumbers(string line, int at)
     {
         if (at >= line.Length || line[at] is not ('(' or '[')) return null;
-        var end = line.AsSpan(at + 1).IndexOfAnyExcept("0123456789.,-+ ");
+        var end = line.AsSpan(at + 1).IndexOfAnyExcept(OfNumbers);
         Effort.Add(end < 0 ? line.Length - at : end);
         if (end < 0) return null;
         end += at + 1;

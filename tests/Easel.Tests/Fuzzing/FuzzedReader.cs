@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Easel.Tests.Fuzzing;
 
-/// <summary>A reader under fire: a row of <see cref="FuzzedReaders"/>.</summary>
+/// <summary>A reader under fire: a row of FuzzedReaders.</summary>
 /// <param name="Name">Its name, which begins the names of the cases that are kept of it.</param>
 /// <param name="Next">The next case: something sound, damaged.</param>
 /// <param name="Read">Reads a case. True where it was read, false where it was refused as it should be; any exception is a fault.</param>
