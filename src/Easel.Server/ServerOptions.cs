@@ -26,6 +26,10 @@ public sealed record ServerOptions
     /// <summary>The small model to draw with where there is no other; null for none. Default is the one that comes with Easel.</summary>
     public string? SpareModel { get; init; } = BuiltInModel.Path;
 
+    /// <summary>The files of the small tools, upscalers among them, that are there beside what the folders hold. Default are those that come with
+    /// Easel.</summary>
+    public IReadOnlyList<string> Tools { get; init; } = [.. BuiltInTool.All.Select(tool => tool.Path)];
+
     /// <summary>A file with a person's own styles as AUTOMATIC1111 writes it, which need not be there; null for none. Default "styles.csv".</summary>
     public string? StylesFile { get; init; } = "styles.csv";
 

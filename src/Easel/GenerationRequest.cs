@@ -306,7 +306,7 @@ public sealed record GenerationRequest
     public int? HiresHeight { get; init; }
 
     /// <summary>What enlarges before the second pass: one of <see cref="Enlargers"/>, or an upscaling network as
-    /// <see cref="LoadOptions.Upscalers"/> finds it. Default "Latent".</summary>
+    /// <see cref="LoadOptions.Upscalers"/> finds it. Default "Built-in": of the upscalers that come with Easel the one that enlarges so much.</summary>
     public string HiresUpscaler { get; init; } = SecondPass.DefaultEnlarger;
 
     /// <summary>Steps of the second pass, all of which run, 1 to 1000; null for as many as <see cref="Steps"/>.</summary>
@@ -351,6 +351,10 @@ public sealed record GenerationRequest
     /// <summary>What enlarges before a second pass without a network of its own, by AUTOMATIC1111's names: latents in several ways, and pictures by
     /// resampling.</summary>
     public static IReadOnlyList<string> Enlargers => SecondPass.Enlargers;
+
+    /// <summary>Whether a name of <see cref="Enlargers"/> means the upscalers that come with Easel.</summary>
+    /// <param name="name">The name.</param>
+    public static bool IsDefaultEnlarger(string name) => SecondPass.IsBuiltIn(name);
 
     /// <summary>Those of <see cref="Enlargers"/> that enlarge latents.</summary>
     public static IReadOnlyList<string> LatentEnlargers => SecondPass.LatentEnlargers;

@@ -38,7 +38,7 @@ public static partial class Knobs
         new(nameof(Request.HiresUpscaler))
         {
             Label = "Hires upscaler", Noun = "upscaler of the second pass",
-            Help = "what enlarges before the second pass: Latent and its kin, Lanczos, Nearest or a network's file", Flags = ["--hires-upscaler"],
+            Help = "what enlarges before the second pass: Built-in, Latent and its kin, Lanczos, Nearest or a network's file", Flags = ["--hires-upscaler"],
             ValueName = "NAME", InfotextKey = "Hires upscaler", SdapiName = "hr_upscaler", OpenAiName = "hires_upscaler", McpName = "hires_upscaler",
             Values = () => SecondPass.Enlargers, Needs = KnobNeeds.SecondPass, IsTold = r => r.HasSecondPass,
         },

@@ -13,6 +13,10 @@ public static class Readable
     /// <summary>"4.2 s".</summary>
     public static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");
 
+    /// <summary>"2.9 GB", or "0.4 MB" of what is small; of 2^30 and of 2^20 bytes.</summary>
+    public static string Size(double bytes) =>
+        bytes >= 1 << 28 ? Gigabytes(bytes) : string.Create(CultureInfo.InvariantCulture, $"{bytes / (1 << 20):0.0} MB");
+
     /// <summary>"2.9 GB", of 2^30 bytes.</summary>
     public static string Gigabytes(double bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1 << 30):0.0} GB");
 }

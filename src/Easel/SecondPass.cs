@@ -3,15 +3,18 @@ namespace Easel;
 /// <summary>The second pass of a request: its size, and what can enlarge before it.</summary>
 internal static class SecondPass
 {
-    /// <summary>What enlarges where a request does not say.</summary>
-    public const string DefaultEnlarger = "Latent";
+    /// <summary>What enlarges where a request does not say: of the upscalers that come with Easel the one that enlarges so much.</summary>
+    public const string DefaultEnlarger = "Built-in";
+
+    /// <summary>What enlarges by default in AUTOMATIC1111.</summary>
+    private const string PlainLatent = "Latent";
 
     private const string None = "None", Lanczos = "Lanczos", Nearest = "Nearest";
 
     /// <summary>How latents are enlarged, by AUTOMATIC1111's names for it.</summary>
     private static readonly Dictionary<string, (InterpolationMode Mode, bool Smooths)> Latent = new(StringComparer.OrdinalIgnoreCase)
     {
-        [DefaultEnlarger] = (InterpolationMode.Bilinear, false),
+        [PlainLatent] = (InterpolationMode.Bilinear, false),
         ["Latent (antialiased)"] = (InterpolationMode.Bilinear, true),
         ["Latent (bicubic)"] = (InterpolationMode.Bicubic, false),
         ["Latent (bicubic antialiased)"] = (InterpolationMode.Bicubic, true),
@@ -22,8 +25,8 @@ internal static class SecondPass
     /// <summary>The ways to enlarge latents, which take no picture on the way.</summary>
     public static IReadOnlyList<string> LatentEnlargers { get; } = [.. Latent.Keys];
 
-    /// <summary>All that enlarges without a network of its own; "None" is plain resampling, too.</summary>
-    public static IReadOnlyList<string> Enlargers { get; } = [.. LatentEnlargers, None, Lanczos, Nearest];
+    /// <summary>All that enlarges without a file being named; "None" is plain resampling, too.</summary>
+    public static IReadOnlyList<string> Enlargers { get; } = [DefaultEnlarger, .. LatentEnlargers, None, Lanczos, Nearest];
 
     /// <summary>The size that the second pass draws; null where there is none.</summary>
     /// <param name="request">The request.</param>
@@ -74,8 +77,11 @@ internal static class SecondPass
     /// <summary>Whether latents are enlarged, and not pictures.</summary>
     public static bool TakesLatents(string enlarger) => Latent.ContainsKey(enlarger);
 
+    /// <summary>Whether what comes with Easel enlarges, by as much as it takes.</summary>
+    public static bool IsBuiltIn(string enlarger) => enlarger.Equals(DefaultEnlarger, StringComparison.OrdinalIgnoreCase);
+
     /// <summary>Whether pictures are enlarged without a network.</summary>
-    public static bool IsPlain(string enlarger) => !TakesLatents(enlarger) && Enlargers.Contains(enlarger, StringComparer.OrdinalIgnoreCase);
+    public static bool IsPlain(string enlarger) => !TakesLatents(enlarger) && !IsBuiltIn(enlarger) && Enlargers.Contains(enlarger, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>How pictures are resampled.</summary>
     public static Imaging.ResampleFilter FilterOf(string enlarger) =>

@@ -7,8 +7,8 @@ using Easel.Weights.Formats;
 namespace Easel;
 
 /// <summary>
-/// Enlarges pictures with an ESRGAN or Real-ESRGAN network, of which people have trained hundreds: without a prompt and without chance. Memory follows the tile
-/// and not the picture. An upscaler is used from one thread at a time.
+/// Enlarges pictures with an upscaling network, of which people have trained hundreds and three come with Easel: without a prompt and without chance. Memory
+/// follows the tile and not the picture. An upscaler is used from one thread at a time.
 /// </summary>
 /// <example>
 /// <code>
@@ -18,21 +18,18 @@ namespace Easel;
 /// </example>
 public sealed class Upscaler : IUpscaler
 {
-    /// <summary>The side of a tile where none is named.</summary>
-    public const int DefaultTile = 256;
-
     private const int ChannelsWithin = 64; // of every such network that is known
 
-    private readonly Esrgan _network;
+    private readonly TiledUpscaler _network;
 
     private readonly int? _threads;
 
-    private Upscaler(Esrgan network, int? threads) => (_network, _threads) = (network, threads);
+    private Upscaler(TiledUpscaler network, int? threads) => (_network, _threads) = (network, threads);
 
     /// <inheritdoc/>
     public int Scale => _network.Scale;
 
-    /// <summary>Loads a network: RRDBNet or Real-ESRGAN's compact one, of any depth and scale.</summary>
+    /// <summary>Loads a network: ESRGAN's (RRDBNet), Real-ESRGAN's compact one, or the one that comes with Easel, of any depth and scale.</summary>
     /// <param name="path">A <c>.pth</c> or <c>.safetensors</c> file.</param>
     /// <param name="options">Device and number format, where <see cref="Precision.Auto"/> is full precision here; null for the best of this machine.</param>
     /// <exception cref="CheckpointException">It is something else, or damaged.</exception>
@@ -46,6 +43,13 @@ public sealed class Upscaler : IUpscaler
         var precision = options.Precision == Precision.Auto ? Precision.Full : options.Precision;
         return new Upscaler(UpscalerFile.Load(path, Hardware.NumberFormat(precision, device).Run, device), options.Threads);
     }
+
+    /// <summary>Loads the network that comes with Easel and fits best: see <see cref="BuiltInTool.Enlarger"/>.</summary>
+    /// <param name="times">How many times pictures are to be enlarged.</param>
+    /// <param name="options">As for <see cref="Load"/>.</param>
+    /// <exception cref="CheckpointException">Its file is not there, or damaged.</exception>
+    public static Upscaler LoadBuiltIn(double times, LoadOptions? options = null) =>
+        Load((BuiltInTool.Enlarger(times) ?? throw new CheckpointException("The upscalers that come with Easel are not beside the program.")).Path, options);
 
     /// <summary>Whether a file holds such a network; false also for what cannot be read.</summary>
     /// <param name="path">The file.</param>
@@ -64,9 +68,10 @@ public sealed class Upscaler : IUpscaler
     }
 
     /// <inheritdoc/>
-    public RgbImage Upscale(RgbImage picture, int tile = DefaultTile, Action<int, int>? onTile = null, CancellationToken cancel = default)
+    public RgbImage Upscale(RgbImage picture, int? tile = null, Action<int, int>? onTile = null, CancellationToken cancel = default)
     {
-        Threads.Use(Math.Min((long)tile * tile, (long)picture.Width * picture.Height) * ChannelsWithin, _threads);
+        var side = (long)(tile ?? _network.Tile);
+        Threads.Use(Math.Min(side * side, (long)picture.Width * picture.Height) * ChannelsWithin, _threads);
         return _network.Upscale(picture, tile, onTile, cancel);
     }
 

@@ -24,6 +24,7 @@ internal static class Host
             OutputFolder = folder,
             Models = [Path.GetFullPath(Path.Combine(goldens, "layouts", Model))],
             SpareModel = null,
+            Tools = [],
             Limits = new ServerLimits { QueuedPerClient = 100_000, Queued = 100_000 },
         };
         await using var app = EaselServer.Build(options, new FakeModels { StepTime = TimeSpan.FromMilliseconds(1) },

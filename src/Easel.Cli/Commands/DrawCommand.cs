@@ -61,8 +61,9 @@ internal static class DrawCommand
         ]),
         DrawTask.Depth => ("draw a picture anew in the shape of another",
             ["easel depth2img \"a marble statue\" -i portrait.png -m 512-depth-ema.ckpt --depth depth.png"]),
-        DrawTask.Upscale => ("enlarge a picture four times",
+        DrawTask.Upscale => ("enlarge a picture",
         [
+            "easel upscale photo.jpg --times 2",
             "easel upscale small.png -m x4-upscaler-ema.ckpt -o large.png",
             "easel superresolution configs/stable-diffusion/x4-upscaling.yaml x4-upscaler-ema.ckpt -i small.png",
         ]),

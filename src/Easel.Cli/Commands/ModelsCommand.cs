@@ -30,6 +30,7 @@ internal static class ModelsCommand
     private static void List(Shell shell, bool isJson)
     {
         var rows = ModelPlaces.Folders(shell).All().Prepend(new FoundModel("sketch", BuiltInModel.Path))
+            .Concat(BuiltInTool.All.Select(tool => new FoundModel(tool.Name, tool.Path)))
             .Where(model => File.Exists(model.Path) || Directory.Exists(model.Path)).Select(model => (Found: model, Facts: FactsOf(model.Path))).ToList();
         if (isJson)
         {
@@ -46,7 +47,7 @@ internal static class ModelsCommand
         }
         foreach (var (found, facts) in rows)
         {
-            shell.Out.WriteLine($"{found.Name}  {facts.Problem ?? $"{facts.Family}, {facts.Precision}, {Readable.Gigabytes(facts.Bytes)}"}");
+            shell.Out.WriteLine($"{found.Name}  {facts.Problem ?? $"{facts.Family}, {facts.Precision}, {Readable.Size(facts.Bytes)}"}");
             shell.Out.WriteLine("    " + found.Path);
         }
     }

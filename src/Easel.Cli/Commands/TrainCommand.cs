@@ -4,6 +4,7 @@ using Easel.Cli.Terminal;
 using Easel.Training;
 using Easel.Training.Data;
 using Easel.Training.Evaluation;
+using Easel.Training.Tools;
 
 namespace Easel.Cli.Commands;
 
@@ -11,8 +12,8 @@ namespace Easel.Cli.Commands;
 internal static class TrainCommand
 {
     public static Command Create(Shell shell) => new PlainCommand("train", "train the small model that ships with Easel",
-        new HelpNotes("data|autoencoder|diffusion|evaluate [flags]", ["easel train data --out data", "easel train autoencoder --data data --out run"]),
-        [Data(shell), Autoencoder(shell), Diffusion(shell), Evaluate(shell)]);
+        new HelpNotes("data|autoencoder|diffusion|evaluate|tools [flags]", ["easel train data --out data", "easel train autoencoder --data data --out run"]),
+        [Data(shell), Autoencoder(shell), Diffusion(shell), Evaluate(shell), Tools(shell)]);
 
     private static Command Data(Shell shell)
     {
@@ -101,6 +102,21 @@ internal static class TrainCommand
             var drawings = Drawing.List(folder, parsed.GetValue(common.Concepts) ?? DiffusionOptions.DefaultConcepts, common.SourceList(parsed));
             var evaluator = new Evaluator(folder, drawings, generator, parsed.GetValue(steps) ?? 20, parsed.GetValue(scale));
             foreach (var score in evaluator.Run(parsed.GetValue(prompts) ?? 300, progress.Working, shell.Cancel)) progress.Result(score.ToString());
+        });
+    }
+
+    private static Command Tools(Shell shell)
+    {
+        var folder = Flags.Text("DIR", "folder for the files (default: models)", "--out");
+        var cache = Flags.Text("DIR", "folder in which the fetched packages are kept", "--cache");
+        var quiet = Flags.Switch("print nothing but the result", "--quiet", "-q");
+        return new PlainCommand("tools", "convert the small tools that come with Easel from open packages; needs npm",
+            new HelpNotes("--cache DIR [flags]", ["easel train tools --cache packages --out models"]), [folder, cache, quiet], parsed =>
+        {
+            var packages = parsed.GetValue(cache) ?? throw new UsageException("Name a folder for the packages with --cache.");
+            using var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet));
+            foreach (var file in ToolsStep.Run(Path.GetFullPath(packages), parsed.GetValue(folder) ?? "models", progress.Working, shell.Cancel))
+                progress.Result(file);
         });
     }
 

@@ -45,6 +45,10 @@ internal sealed class DrawFlags
     public readonly Option<int?> Threads = Flags.Whole("threads that compute (default: as many as pay, of the processors there are)", "--threads", "-t");
     public readonly Option<bool> LowPriority = Flags.Switch("give way to every other program", "--low-priority");
 
+    // Of upscale alone
+    public readonly Option<double?> Times =
+        Flags.Number("with upscale: how many times as wide and high the picture becomes (default: as many as the network does)", "--times");
+
     // Where it goes
     public readonly Option<string?> Output = Flags.Text("FILE", "the picture's file; several become name-2, name-3, ...", "--output", "-o");
     public readonly Option<string?> OutputFolder = Flags.Text("DIR", "where pictures are saved (default outputs)", "--outdir");
@@ -113,7 +117,7 @@ internal sealed class DrawFlags
             Prediction, Ema, Config),
         new("How", [.. Rest(KnobNeeds.Nothing), Count]),
         new("Larger in a second pass", [.. Of("HiresScale", "HiresWidth", "HiresHeight"), .. Rest(KnobNeeds.SecondPass)]),
-        new("From a picture", [.. Of("InitImage"), .. Rest(KnobNeeds.Start, KnobNeeds.Picture, KnobNeeds.Mask, KnobNeeds.DepthModel, KnobNeeds.Upscaler)]),
+        new("From a picture", [.. Of("InitImage"), .. Rest(KnobNeeds.Start, KnobNeeds.Picture, KnobNeeds.Mask, KnobNeeds.DepthModel, KnobNeeds.Upscaler), Times]),
         new("What a model is told that is told of sizes", [.. Rest(KnobNeeds.SizedModel)]),
         new("Files", [Output, OutputFolder, Force, Format, Quality, Grid, .. Of("Watermark"), NoMetadata]),
         new("Display", Plan, Show, Quiet, Json),

@@ -25,6 +25,10 @@ internal sealed record DrawSettings(ParseResult Parsed, DrawFlags Flags)
     /// <summary>The margins of a picture that is made again.</summary>
     public Margins? Extended { get; init; }
 
+    /// <summary>How many times upscale enlarges; null for as often as the network does.</summary>
+    public double? Times => Parsed.GetValue(Flags.Times) is not { } times ? null : times is > 0 and <= 16 ? times
+        : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--times is {times}; it must be above 0 and at most 16."));
+
     public string? FromFile => Parsed.GetValue(Flags.FromFile);
     public int? Repeat => Parsed.GetValue(Flags.Repeat);
     public int? Count => Parsed.GetValue(Flags.Count);

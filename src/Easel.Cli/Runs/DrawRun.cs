@@ -23,7 +23,8 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         var profile = Profile.For(settings);
         var request = RequestFor(profile, inputs);
         request.Validate();
-        var path = ModelChoice.Find(settings.Model, shell);
+        var path = settings.Task == DrawTask.Upscale ? ModelChoice.FindUpscaler(settings.Model, settings.Times, shell)
+            : ModelChoice.Find(settings.Model, shell);
         var options = ModelChoice.Options(settings.Load, shell);
         if (Again is not null) Again = ModelFile.WithLorasOf(Again, options);
         if (settings.Plan)
@@ -33,7 +34,10 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         }
         var files = new OutputFiles(settings, profile);
         if (!settings.SkipSave || GridIsWanted(profile)) files.Prepare(Again is null ? request.PictureCount : 1);
-        if (settings.Task == DrawTask.Upscale && inputs.Picture is { } picture && Upscaler.IsIn(path))
+        var isPlain = settings.Task == DrawTask.Upscale && Upscaler.IsIn(path);
+        if (settings.Times is not null && !isPlain)
+            throw new UsageException("--times goes with upscale and a network that enlarges in one pass, such as those that come with Easel.");
+        if (isPlain && inputs.Picture is { } picture)
             UpscalerRun.Execute(path, picture, settings, files, shell);
         else if (settings.Quiet) Draw(path, options, inputs, files, new SilentProgress(shell));
         else Draw(path, options, inputs, files, IProgressDisplay.For(shell, quiet: false));

@@ -38,6 +38,16 @@ internal static class ModelChoice
         throw new UsageException($"There is no checkpoint at {path}{(named is null ? ", which EASEL_MODEL names" : "")}.");
     }
 
+    /// <summary>The upscaler named, by path or by name, or that of EASEL_MODEL where it enlarges, or of those that come with Easel the one that enlarges so
+    /// much.</summary>
+    public static string FindUpscaler(string? named, double? times, Shell shell)
+    {
+        if (named is not null) return BuiltInTool.Find(named) is { Kind: ModelKind.Upscaler } tool ? tool.Path : Find(named, shell);
+        if (BuiltInTool.Enlarger(times ?? double.PositiveInfinity) is not { } own) return Find(null, shell);
+        return shell.Variable("EASEL_MODEL") is { Length: > 0 } && Find(null, shell) is var path
+            && ModelFile.Read(path) is { Kind: ModelKind.Upscaler } or { Model.Enlarges: > 1 } ? path : own.Path;
+    }
+
     /// <summary>How to load it: what is asked for, with the folders that the variables name and a place for what is learnt of this machine's speed.</summary>
     public static LoadOptions Options(LoadOptions asked, Shell shell)
     {

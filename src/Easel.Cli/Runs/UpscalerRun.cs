@@ -5,16 +5,17 @@ using Easel.Imaging;
 
 namespace Easel.Cli.Runs;
 
-/// <summary>Enlarging with an ESRGAN network, which needs neither prompt nor seed: <c>easel upscale</c> with a file of that kind.</summary>
+/// <summary>Enlarging with an upscaling network, which needs neither prompt nor seed: <c>easel upscale</c> with a file of that kind, or with none.</summary>
 internal static class UpscalerRun
 {
     public static void Execute(string model, RgbImage picture, DrawSettings settings, OutputFiles files, Shell shell)
     {
         var watch = Stopwatch.StartNew();
         using var progress = settings.Quiet ? new SilentProgress(shell) : IProgressDisplay.For(shell, quiet: false);
-        using var upscaler = Upscaler.Load(model, settings.Load);
-        var enlarged = upscaler.Upscale(picture, onTile: (done, all) => progress.Working($"enlarging {upscaler.Scale} times", (double)done / all),
-            cancel: shell.Cancel);
+        using IUpscaler upscaler = Upscaler.Load(model, settings.Load);
+        var times = settings.Times ?? upscaler.Scale;
+        var enlarged = upscaler.UpscaleTo(picture, Side(picture.Width), Side(picture.Height),
+            onTile: (done, all) => progress.Working($"enlarging {times.ToString(CultureInfo.InvariantCulture)} times", (double)done / all), cancel: shell.Cancel);
 
         var request = new GenerationRequest { InitImage = picture, Width = enlarged.Width, Height = enlarged.Height, Watermark = false };
         var made = new GeneratedImage(enlarged, request, "", Seed: 0, Index: 0, HasWatermark: false);
@@ -22,6 +23,8 @@ internal static class UpscalerRun
         progress.Result(settings.Json ? JsonLines.Picture(file, made, null) : file);
         if (settings.Show) TerminalImage.Show(enlarged, shell);
         if (!settings.Quiet) shell.Error.WriteLine(
-            $"{picture.Width}x{picture.Height} to {enlarged.Width}x{enlarged.Height} in {Readable.Clock(watch.Elapsed)}");
+            $"{picture.Width}x{picture.Height} to {enlarged.Width}x{enlarged.Height} in {Readable.Clock(watch.Elapsed)} ({Path.GetFileName(model)})");
+
+        int Side(int side) => Math.Max(1, (int)Math.Round(side * times));
     }
 }

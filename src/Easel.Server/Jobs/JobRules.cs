@@ -62,14 +62,19 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
         if (!GenerationRequest.Enlargers.Contains(request.HiresUpscaler, StringComparer.OrdinalIgnoreCase)) _ = library.Upscaler(request.HiresUpscaler);
     }
 
+    /// <summary>How much is enlarged where nothing says it.</summary>
+    private const int BestScale = 4;
+
     private JobRequest Enlargement(JobRequest job)
     {
         var request = job.Request;
         if (request.InitImage is not { } picture) throw Refused(nameof(request.InitImage), "Give the picture to enlarge.");
         if (job.Scale is { } scale && !(scale is > 0 and <= 16)) throw Refused("Scale", $"The scale is {scale:0.##}; it must be above 0 and at most 16.");
-        var name = job.Model ?? library.Entries.FirstOrDefault(entry => entry.Use == ModelUse.Upscaler)?.Name ?? PlainEnlargement.Lanczos;
+        var times = job.Scale ?? Math.Max((double?)request.Width / picture.Width ?? 0, (double?)request.Height / picture.Height ?? 0);
+        var name = job.Model is { } named && !GenerationRequest.IsDefaultEnlarger(named) ? named
+            : library.Enlarger(times > 0 ? times : BestScale)?.Name ?? PlainEnlargement.Lanczos;
         if (!PlainEnlargement.IsOne(name)) name = library.Upscaler(name).Name;
-        var factor = job.Scale ?? (PlainEnlargement.IsOne(name) ? PlainEnlargement.DefaultScale : 4);
+        var factor = job.Scale ?? (PlainEnlargement.IsOne(name) ? PlainEnlargement.DefaultScale : BestScale);
         var (width, height) = (request.Width ?? picture.Width * factor, request.Height ?? picture.Height * factor);
         Most(nameof(request.Width), "number of pixels of the enlarged picture", (long)Math.Min(long.MaxValue / 2, width * height), limits.EnlargedPixels);
         return job with { Model = name };

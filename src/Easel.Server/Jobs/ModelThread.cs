@@ -145,11 +145,11 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
             return [];
         }
         var upscaler = model.Upscaler(library.Upscaler(name));
-        var enlarged = upscaler.Upscale(picture, cancel: run.Token,
-            onTile: (done, all) => queue.Report(run, new JobProgress(JobStage.Enlarging, Step: done, StepCount: all, Share: (double)done / all)));
         scale = job.Scale ?? upscaler.Scale;
-        Keep(Resized(enlarged, Side(job.Request.Width, picture.Width * scale), Side(job.Request.Height, picture.Height * scale),
-            ResampleFilter.Lanczos), scale);
+        var (width, height) = (Side(job.Request.Width, picture.Width * scale), Side(job.Request.Height, picture.Height * scale));
+        var enlarged = upscaler.UpscaleTo(picture, width, height, cancel: run.Token,
+            onTile: (done, all) => queue.Report(run, new JobProgress(JobStage.Enlarging, Step: done, StepCount: all, Share: (double)done / all)));
+        Keep(enlarged, scale);
         return [];
 
         void Keep(RgbImage image, double by) => writer.Add(run, 0, image, () => new ImageMetadata(EnlargedText(job.Parameters, name, by)));

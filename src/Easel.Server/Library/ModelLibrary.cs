@@ -62,7 +62,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
             {
                 Name = names[file.Path],
                 Sha256 = ModelStamp.KnownHashOf(file.Path, options.Load.CacheFolder),
-                IsBuiltIn = file.Path == BuiltInModel.Path
+                IsBuiltIn = file.Path == BuiltInModel.Path || BuiltInTool.All.Any(tool => tool.Path == file.Path),
             });
             _entries = [.. entries.OrderBy(entry => entry.Use == ModelUse.None).ThenBy(entry => entry.IsBuiltIn)
                 .ThenBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)];
@@ -92,6 +92,11 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
         }
         return Fresh(() => Find(name, ModelUse.Checkpoint)) ?? throw Missing("model", name, ModelUse.Checkpoint);
     }
+
+    /// <summary>What enlarges where nothing is named: a person's own upscaler or, of those that come with Easel, the one that enlarges so much; null where
+    /// there is none.</summary>
+    public ModelEntry? Enlarger(double times) => Entries.FirstOrDefault(entry => entry is { Use: ModelUse.Upscaler, IsBuiltIn: false })
+        ?? (BuiltInTool.Enlarger(times) is { } tool ? Find(tool.Name, ModelUse.Upscaler) : null);
 
     /// <summary>The upscaler of a request.</summary>
     public ModelEntry Upscaler(string name) => Fresh(() => Find(name, ModelUse.Upscaler)) ?? throw Missing("upscaler", name, ModelUse.Upscaler);
@@ -141,7 +146,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
     private IEnumerable<(string Folder, string Path)> Files()
     {
         var seen = new HashSet<string>();
-        foreach (var place in options.Models.Append(options.DefaultModel).Append(options.SpareModel).OfType<string>().Select(Path.GetFullPath))
+        foreach (var place in options.Models.Append(options.DefaultModel).Append(options.SpareModel).Concat(options.Tools).OfType<string>().Select(Path.GetFullPath))
         {
             if (File.Exists(place) || ModelPaths.IsDiffusers(place))
             {

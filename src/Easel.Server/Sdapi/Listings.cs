@@ -49,7 +49,7 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server, IHttp
                 model_name = (string?)model.Name,
                 model_path = Shown(model.Path),
                 model_url = (string?)null,
-                scale = (double?)null
+                scale = BuiltInTool.Find(model.Name) is { } tool && model.IsBuiltIn ? tool.Scale : (double?)null
             }));
     }
 

@@ -9,7 +9,7 @@ namespace Easel.Server.Sdapi;
 /// A second pass that another model draws (hr_checkpoint_name), so that its jobs are apart: each picture of the first is enlarged and drawn over, with the
 /// noise of its own seed. Latents of one model mean nothing to another; where they were to be enlarged, pictures are.
 /// </summary>
-/// <param name="Upscaler">"lanczos", "nearest" or the name of a network.</param>
+/// <param name="Upscaler">"lanczos", "nearest", the default or the name of a network.</param>
 /// <param name="Model">The model's name.</param>
 /// <param name="Request">What is drawn over each picture.</param>
 internal sealed record OtherModelPass(string Upscaler, string Model, GenerationRequest Request)
@@ -31,7 +31,8 @@ internal sealed record OtherModelPass(string Upscaler, string Model, GenerationR
         var steps = request.HiresSteps ?? request.Steps!.Value;
         var all = (int)Math.Clamp(steps / Math.Clamp(request.Strength, 0.001, 0.999), steps, limits.Steps);
         return new OtherModelPass(
-            !isPlain ? library.Upscaler(request.HiresUpscaler).Name
+            GenerationRequest.IsDefaultEnlarger(request.HiresUpscaler) ? request.HiresUpscaler
+                : !isPlain ? library.Upscaler(request.HiresUpscaler).Name
                 : PlainEnlargement.IsOne(request.HiresUpscaler) ? request.HiresUpscaler.ToLowerInvariant() : PlainEnlargement.Lanczos,
             other.Name,
             Without(request) with

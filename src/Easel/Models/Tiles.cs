@@ -10,7 +10,9 @@ internal static class Tiles
     /// <param name="scaleUp">Positions out for each position in, along a side.</param>
     /// <param name="scaleDown">Positions in for each position out, along a side.</param> <param name="network">Tile in, tile out.</param>
     /// <param name="onTile">Told (tiles done, tiles in all) after each.</param>
-    public static Tensor Map(Tensor x, int? tile, int scaleUp, int scaleDown, Func<Tensor, Tensor> network, Action<int, int>? onTile = null)
+    /// <param name="shared">Positions that neighbours share; null for a quarter of a tile.</param>
+    public static Tensor Map(Tensor x, int? tile, int scaleUp, int scaleDown, Func<Tensor, Tensor> network, Action<int, int>? onTile = null,
+        int? shared = null)
     {
         var (height, width) = (x.shape[2], x.shape[3]);
         if (tile is not { } side || (height <= side && width <= side))
@@ -21,7 +23,7 @@ internal static class Tiles
         }
 
         using var scope = NewDisposeScope();
-        var overlap = Math.Max(scaleDown, side / 4 / scaleDown * scaleDown);
+        var overlap = Math.Max(scaleDown, shared ?? side / 4 / scaleDown * scaleDown);
         var (rows, columns) = (Starts(height, side, overlap, scaleDown), Starts(width, side, overlap, scaleDown));
         Tensor? sum = null, weight = null;
         var done = 0;

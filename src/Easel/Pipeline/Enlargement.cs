@@ -5,8 +5,6 @@ namespace Easel.Pipeline;
 /// <summary>What stands between two passes: the first one's latents made larger, as latents or by way of pictures.</summary>
 internal sealed class Enlargement : IDisposable
 {
-    private const int MostPasses = 3; // of a network that enlarges less than is asked for, as in AUTOMATIC1111
-
     private readonly GenerationRequest _request;
     private readonly IUpscaler? _network;
 
@@ -16,10 +14,16 @@ internal sealed class Enlargement : IDisposable
     /// <exception cref="InvalidRequestException">There is no upscaler of that name.</exception>
     public static Enlargement? For(GenerationRequest request, RunShape run, LoadOptions options)
     {
-        if (run.Second is null) return null;
+        if (run.Second is not var (second, _)) return null;
         var name = request.HiresUpscaler;
+        if (SecondPass.IsBuiltIn(name))
+        {
+            var times = Math.Max((double)second.Canvas.Width / run.Canvas.Width, (double)second.Canvas.Height / run.Canvas.Height);
+            return new Enlargement(request, Upscaler.LoadBuiltIn(times, options with { Precision = Precision.Auto }));
+        }
         if (SecondPass.Enlargers.Contains(name, StringComparer.OrdinalIgnoreCase)) return new Enlargement(request, null);
         if (options.Upscalers is { } find) return new Enlargement(request, find(name));
+        if (BuiltInTool.Find(name) is { Kind: ModelKind.Upscaler } tool) name = tool.Path;
         if (!File.Exists(name))
         {
             throw new InvalidRequestException(nameof(request.HiresUpscaler),
@@ -44,10 +48,7 @@ internal sealed class Enlargement : IDisposable
 
     public void Dispose() => _network?.Dispose();
 
-    private RgbImage Larger(RgbImage picture, int width, int height, CancellationToken cancel)
-    {
-        for (var pass = 0; _network is { Scale: > 1 } network && pass < MostPasses && (picture.Width < width || picture.Height < height); pass++)
-            picture = network.Upscale(picture, cancel: cancel);
-        return Resampling.Fit(picture, width, height, ImageFit.Crop, SecondPass.FilterOf(_request.HiresUpscaler));
-    }
+    private RgbImage Larger(RgbImage picture, int width, int height, CancellationToken cancel) => _network is { } network
+        ? network.UpscaleTo(picture, width, height, ImageFit.Crop, cancel: cancel)
+        : Resampling.Fit(picture, width, height, ImageFit.Crop, SecondPass.FilterOf(_request.HiresUpscaler));
 }

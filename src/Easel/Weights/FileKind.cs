@@ -86,6 +86,7 @@ internal sealed record FileKind(ModelKind Kind, string What)
             ["^clip_g$&^clip_l$"]),
         (ModelKind.Embedding, "a textual-inversion embedding, which adds a word to a checkpoint and is not used alone", ["string_to_param", "^emb_params$"]),
         (ModelKind.Upscaler, "an ESRGAN upscaler", ["RRDB_trunk.", ".rdb1.conv1", "^model.1.sub.0.RDB1.", "^body.0.weight$&^body.1.weight$"]),
+        (ModelKind.Upscaler, "an upscaler of the kind RDN", ["^blocks.0.convs.0.&^blocks.0.fuse."]),
         (ModelKind.Checkpoint, "a checkpoint", ["^model.diffusion_model."]),
         (ModelKind.DepthEstimator, "a MiDaS depth estimator", ["scratch.refinenet"]),
         (ModelKind.Autoencoder, "an autoencoder (VAE) alone", ["^first_stage_model.decoder.up", "^decoder.up.", "^decoder.up_blocks.", "^vae.decoder.up"]),

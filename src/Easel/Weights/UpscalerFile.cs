@@ -4,20 +4,22 @@ using Easel.Weights.Names;
 
 namespace Easel.Weights;
 
-/// <summary>A file with an upscaler of the ESRGAN family.</summary>
+/// <summary>A file with an upscaling network.</summary>
 internal static class UpscalerFile
 {
-    /// <summary>Loads a network: RRDBNet under BasicSR's names or the older ones, of any depth and scale, or Real-ESRGAN's compact network; bare or inside
-    /// <c>params_ema</c> or <c>params</c>.</summary>
+    /// <summary>The makes that are known, each read off the shapes of a file's tensors; null for what is no such network.</summary>
+    private static readonly Func<StateDict, string, UpscalerSpec?>[] Makes = [Rrdb, ResidualDense, Compact];
+
+    /// <summary>Loads a network of any of the makes; bare or inside <c>params_ema</c> or <c>params</c>.</summary>
     /// <param name="path">A <c>.pth</c> or <c>.safetensors</c> file.</param>
-    public static Esrgan Load(string path, ScalarType type, Device device)
+    public static TiledUpscaler Load(string path, ScalarType type, Device device)
     {
         using var file = TensorFile.Open(path);
         var tensors = Read(file);
-        var (build, scale, unshuffle) = Recognised(tensors, path) ?? throw FileKind.IsNo(file, "upscaler of the ESRGAN family", ModelKind.Upscaler);
-        var network = build();
+        var spec = Recognised(tensors, path) ?? throw FileKind.IsNo(file, "upscaler of a kind that Easel knows", ModelKind.Upscaler);
+        var network = spec.Build();
         tensors.Load(network, "upscaler", type, device);
-        return new Esrgan(network, scale, unshuffle, type, device);
+        return new TiledUpscaler(network, spec, type, device);
     }
 
     /// <summary>Whether a file holds such a network.</summary>
@@ -32,10 +34,10 @@ internal static class UpscalerFile
         return tensors;
     }
 
-    private static (Func<Module<Tensor, Tensor>> Build, int Scale, int Unshuffle)? Recognised(StateDict tensors, string path) =>
-        Rrdb(tensors, path) ?? Compact(tensors);
+    private static UpscalerSpec? Recognised(StateDict tensors, string path) => Makes.Select(make => make(tensors, path)).FirstOrDefault(spec => spec is not null);
 
-    private static (Func<Module<Tensor, Tensor>> Build, int Scale, int Unshuffle)? Rrdb(StateDict tensors, string path)
+    /// <summary>ESRGAN's, under BasicSR's names or the older ones, of any depth and scale.</summary>
+    private static UpscalerSpec? Rrdb(StateDict tensors, string path)
     {
         if (tensors.Shape("conv_first.weight") is not { Length: 4 } first) return null;
         if (tensors.Shape("body.0.rdb1.conv1.weight") is not { Length: 4 } growing) return null;
@@ -46,15 +48,31 @@ internal static class UpscalerFile
             throw new CheckpointException($"{path} is an ESRGAN upscaler of a kind that Easel does not know: its first layer takes {first[1]} channels "
                 + $"(3, 12 or 48 are known) and its last gives {tensors.Shape("conv_last.weight")?.FirstOrDefault() ?? 0} (3 is known).");
         var config = new RrdbConfig(unshuffle, first[0], growing[0], tensors.CountChildren("body."), doublings);
-        return (() => new RrdbNet(config), scale, unshuffle);
+        return new UpscalerSpec(() => new RrdbNet(config), scale) { Multiple = unshuffle };
     }
 
-    private static (Func<Module<Tensor, Tensor>> Build, int Scale, int Unshuffle)? Compact(StateDict tensors)
+    /// <summary>Real-ESRGAN's compact one.</summary>
+    private static UpscalerSpec? Compact(StateDict tensors, string path)
     {
         var layers = tensors.CountChildren("body.");
         if (tensors.Shape("body.0.weight") is not [var features, 3, 3, 3] || layers % 2 == 0) return null;
         if (tensors.Shape($"body.{layers - 1}.weight") is not { Length: 4 } last) return null;
-        var scale = (int)Math.Round(Math.Sqrt(last[0] / 3.0));
-        return last[0] == 3L * scale * scale ? (() => new CompactUpscaler(scale, features, layers / 2 - 1), scale, 1) : null;
+        return Scale(last[0]) is { } scale ? new UpscalerSpec(() => new CompactUpscaler(scale, features, layers / 2 - 1), scale) : null;
+    }
+
+    /// <summary>Those that come with Easel.</summary>
+    private static UpscalerSpec? ResidualDense(StateDict tensors, string path)
+    {
+        if (tensors.Shape("blocks.0.convs.0.weight") is not [var growth, var features, 3, 3] || tensors.Shape("blocks.0.fuse.weight") is null) return null;
+        if (tensors.Shape("up3.weight") is not [var stacked, ..] || Scale(stacked) is not { } scale) return null;
+        var config = new ResidualDenseConfig(scale, features, growth, tensors.CountChildren("blocks."), tensors.CountChildren("blocks.0.convs."));
+        return new UpscalerSpec(() => new ResidualDenseNet(config), scale) { Reach = config.Reach, Tile = 512 };
+    }
+
+    /// <summary>The scale of a network whose last convolution gives all the pixels of which one becomes several as channels; null where they are none.</summary>
+    private static int? Scale(long channels)
+    {
+        var scale = (int)Math.Round(Math.Sqrt(channels / 3.0));
+        return scale is > 0 and <= 16 && channels == 3L * scale * scale ? scale : null;
     }
 }

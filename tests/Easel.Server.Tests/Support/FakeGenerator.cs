@@ -37,7 +37,7 @@ internal sealed class FakeModels : IModelSource
     {
         public int Scale => 2;
 
-        public RgbImage Upscale(RgbImage picture, int tile, Action<int, int>? onTile, CancellationToken cancel)
+        public RgbImage Upscale(RgbImage picture, int? tile, Action<int, int>? onTile, CancellationToken cancel)
         {
             cancel.ThrowIfCancellationRequested();
             onTile?.Invoke(1, 1);

@@ -45,6 +45,7 @@ internal sealed class RunningServer : IAsyncDisposable
         OutputFolder = folder.Path("pictures"),
         Models = [Model],
         SpareModel = null,
+        Tools = [],
         Load = new LoadOptions { Precision = Precision.Full },
         StopPatience = TimeSpan.FromSeconds(5),
     };

@@ -27,6 +27,7 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
         FuzzedReader.Of("embedding", Samples.Embeddings, (damage, sound) => damage.Bytes(sound), bytes => TextualInversion.Read(Written(bytes)).Dispose()),
         FuzzedReader.Of("parts", [Samples.Parts], (damage, sound) => damage.Bytes(sound), bytes => Opened(Written(bytes), bytes.Length % 4)),
         FuzzedReader.Of("adapter", Adapters, (damage, sound) => damage.Bytes(sound), bytes => Merged(Written(bytes))),
+        FuzzedReader.Of("tool", [Samples.Tool], (damage, sound) => damage.Bytes(sound), bytes => Viewed(Written(bytes))),
         new("control", _ => _networks.Value.Next(), bytes => ShapeMutations.Survives(Written(bytes))),
         FuzzedReader.Of("picture", Pictures, (damage, sound) => damage.Picture(sound), bytes => ImageFile.Load(new MemoryStream(bytes), "case")),
         FuzzedReader.Of("metadata", Pictures, (damage, sound) => damage.Picture(sound),
@@ -61,6 +62,16 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
         File.Delete(_path); // a file written over is flushed to the disk, and a new one is not
         File.WriteAllBytes(_path, bytes);
         return _path;
+    }
+
+    /// <summary>A damaged file as one of the tools that come with Easel, whose numbers are bytes with a range.</summary>
+    private static void Viewed(string path)
+    {
+        using var scope = NewDisposeScope();
+        using var file = TensorFile.Open(path);
+        _ = UpscalerFile.IsIn(file);
+        foreach (var (name, info) in file.Tensors)
+            if (info.ElementCount < 10_000) _ = file.View(name);
     }
 
     /// <summary>A damaged file as a model, or as one of the parts that are named apart.</summary>

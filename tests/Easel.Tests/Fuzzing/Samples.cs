@@ -53,6 +53,25 @@ internal static class Samples
         "mid_block_type", "time_cond_proj_dim", "_class_name",
     ];
 
+    /// <summary>A small upscaler of the kind that comes with Easel, with one tensor in bytes beside their range.</summary>
+    public static byte[] Tool { get; } = Written(
+    [
+        ("blocks.0.convs.0.weight", "U8", [2, 4, 3, 3], new byte[72]), ("blocks.0.convs.0.weight.range", "F64", [2], new byte[16]),
+        ("blocks.0.fuse.weight", "F16", [4, 6, 1, 1], new byte[48]), ("up3.weight", "F16", [12, 2, 3, 3], new byte[432]),
+    ]);
+
+    private static byte[] Written(IReadOnlyList<(string Name, string Type, long[] Shape, byte[] Values)> tensors)
+    {
+        var (entries, end) = (new List<string>(), 0);
+        foreach (var (name, type, shape, values) in tensors)
+        {
+            entries.Add($"\"{name}\":{{\"dtype\":\"{type}\",\"shape\":[{string.Join(',', shape)}],\"data_offsets\":[{end},{end + values.Length}]}}");
+            end += values.Length;
+        }
+        var header = System.Text.Encoding.UTF8.GetBytes("{" + string.Join(',', entries) + "}");
+        return [.. BitConverter.GetBytes((long)header.Length), .. header, .. tensors.SelectMany(tensor => tensor.Values)];
+    }
+
     private static byte[] SafeTensors(params (string Name, long[] Shape)[] tensors)
     {
         var (entries, end) = (new List<string> { "\"__metadata__\":{\"modelspec.title\":\"lcm\"}" }, 0L);

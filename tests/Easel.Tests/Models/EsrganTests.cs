@@ -146,7 +146,7 @@ public sealed class EsrganTests : IDisposable
     private Dictionary<string, Tensor> Network(string kind) =>
         _goldens.Where(g => g.Key.StartsWith(kind + ".net.")).ToDictionary(g => g.Key[(kind.Length + 5)..], g => g.Value);
 
-    private Esrgan Load(Dictionary<string, Tensor> network, Func<string, string>? rename = null)
+    private TiledUpscaler Load(Dictionary<string, Tensor> network, Func<string, string>? rename = null)
     {
         var path = Path.Combine(_folder, "network.safetensors");
         SafeTensorsWriter.Write(path, network.ToDictionary(t => rename?.Invoke(t.Key) ?? t.Key, t => t.Value));

@@ -43,7 +43,7 @@ internal abstract class TensorFile(string path) : IDisposable
         {
             return FileFormats.Of(file) switch
             {
-                FileFormat.SafeTensors => ScaledTensors.Over(SafeTensors.Read(file)),
+                FileFormat.SafeTensors => EightBitTensors.Over(ScaledTensors.Over(SafeTensors.Read(file))),
                 FileFormat.Gguf => Gguf.Read(file),
                 FileFormat.TorchZip => TorchZip.Read(file),
                 _ => LegacyTorch.Read(file),

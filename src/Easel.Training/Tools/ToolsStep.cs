@@ -1,0 +1,90 @@
+using System.Text.RegularExpressions;
+using Easel.Training.Data;
+using Easel.Weights.Formats;
+using TorchSharp;
+
+namespace Easel.Training.Tools;
+
+/// <summary>Makes the files of the tools that come with Easel (<see cref="BuiltInTool"/>) out of the trained weights in open packages, byte for byte the same
+/// each time.</summary>
+internal static partial class ToolsStep
+{
+    /// <summary>A tool, and where its weights come from.</summary>
+    /// <param name="Tool">The name of the <see cref="BuiltInTool"/>.</param> <param name="Licence">What the package says it is under; nothing else is taken.</param>
+    /// <param name="Read">Reads the weights out of the unpacked package.</param> <param name="Own">What we call a tensor; null for one that is not needed.</param>
+    private sealed record Source(string Tool, string Package, string Version, string Licence, Func<string, IReadOnlyList<TfjsTensor>> Read,
+        Func<string, string?> Own);
+
+    private static readonly Source[] Sources =
+    [
+        new("rdn-psnr-x2", "@upscalerjs/esrgan-legacy", "1.0.0", "MIT", folder => Layers(Path.Combine(folder, "models", "psnr-small", "model.json")), Upscaler),
+        .. ((int[])[2, 3, 4]).Select(times => new Source($"esrgan-slim-x{times}", "@upscalerjs/esrgan-slim", "1.0.0", "MIT",
+            folder => Layers(Path.Combine(folder, "models", $"x{times}", "model.json")), Upscaler)),
+    ];
+
+    /// <summary>Fetches the packages that are not there yet and writes one file for each tool.</summary>
+    /// <param name="cache">Folder of the packages.</param> <param name="folder">Folder of the files: "models" in the repository.</param>
+    /// <returns>The files.</returns>
+    /// <exception cref="EaselException">A package cannot be had, is under another licence, or holds something else than was expected.</exception>
+    public static IReadOnlyList<string> Run(string cache, string folder, Action<string, double> progress, CancellationToken cancel)
+    {
+        Directory.CreateDirectory(folder);
+        var written = new List<string>();
+        foreach (var source in Sources)
+        {
+            cancel.ThrowIfCancellationRequested();
+            progress($"converting {source.Tool}", (double)written.Count / Sources.Length);
+            using var scope = NewDisposeScope();
+            var package = NpmPackage.Fetch(cache, source.Package, source.Version, source.Licence);
+            var tensors = new Dictionary<string, Tensor>();
+            foreach (var tensor in source.Read(package).OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
+                if (source.Own(tensor.Name) is { } name) tensors.Add(name, tensor);
+            var path = Path.Combine(folder, source.Tool + ".safetensors");
+            // What are bytes there stay so, with their ranges; the rest is rounded to halves.
+            SafeTensorsWriter.Write(path, tensors.ToDictionary(entry => entry.Key, entry => entry.Value.dtype == ScalarType.Float32 ? entry.Value.half() : entry.Value),
+                metadata: new Dictionary<string, string>
+                {
+                    ["format"] = "pt",
+                    ["modelspec.title"] = source.Tool,
+                    ["modelspec.license"] = source.Licence,
+                    ["modelspec.description"] = $"the weights of npm {source.Package} {source.Version}",
+                });
+            written.Add(path);
+        }
+        return written;
+    }
+
+    /// <summary>A model in TensorFlow.js's layers format.</summary>
+    private static IReadOnlyList<TfjsTensor> Layers(string path)
+    {
+        using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+        return TfjsWeights.Read(json.RootElement.GetProperty("weightsManifest"), file => File.ReadAllBytes(Path.Combine(Path.GetDirectoryName(path)!, file)));
+    }
+
+    /// <summary>idealo's names (F for features, LFF and GFF for their local and global fusion, UPN for the enlarging part) as ours.</summary>
+    private static string? Upscaler(string stored)
+    {
+        var (layer, kind) = stored.Split('/') is [var name, "kernel"] ? (name, "weight") : stored.Split('/') is [var other, "bias"] ? (other, "bias")
+            : throw new EaselException($"An upscaler's tensor is called {stored}, which is not expected.");
+        var own = layer switch
+        {
+            "F_m1" => "first",
+            "F_0" => "second",
+            "GFF_1" or "GFF_2" => "fuse" + layer[^1],
+            "UPN1" or "UPN2" or "UPN3" => "up" + layer[^1],
+            "SR" => "last",
+            _ when Local().Match(layer) is { Success: true } fuse => $"blocks.{Before(fuse.Groups[1])}.fuse",
+            _ when Dense().Match(layer) is { Success: true } dense => $"blocks.{Before(dense.Groups[1])}.convs.{Before(dense.Groups[2])}",
+            _ => throw new EaselException($"An upscaler's layer is called {layer}, which is not expected."),
+        };
+        return $"{own}.{kind}";
+
+        static int Before(Group number) => int.Parse(number.ValueSpan, CultureInfo.InvariantCulture) - 1;
+    }
+
+    [GeneratedRegex(@"^LFF_(\d+)$")]
+    private static partial Regex Local();
+
+    [GeneratedRegex(@"^F_(\d+)_(\d+)$")]
+    private static partial Regex Dense();
+}

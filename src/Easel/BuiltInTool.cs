@@ -1,0 +1,39 @@
+namespace Easel;
+
+/// <summary>A small network that comes with Easel beside the model that draws, and is loaded only when it is used.</summary>
+/// <param name="Name">Its name, and its file's without ending: "esrgan-slim-x4".</param>
+/// <param name="Description">What it is, in a few words.</param>
+public sealed record BuiltInTool(string Name, string Description)
+{
+    private static readonly BuiltInTool[] Enlarging =
+    [
+        new("rdn-psnr-x2", "enlarges pictures twice, finer and slower (RDN, PSNR small)") { Kind = ModelKind.Upscaler, Scale = 2 },
+        .. ((int[])[2, 3, 4]).Select(times =>
+            new BuiltInTool($"esrgan-slim-x{times}", $"enlarges pictures {times} times (ESRGAN slim)") { Kind = ModelKind.Upscaler, Scale = times }),
+    ];
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<BuiltInTool> All { get; } = [.. Enlarging];
+
+    /// <summary>What it is good for.</summary>
+    public required ModelKind Kind { get; init; }
+
+    /// <summary>How many times it enlarges; 1 for what does not.</summary>
+    public int Scale { get; init; } = 1;
+
+    /// <summary>Where the build puts the file: in "models" beside the program.</summary>
+    public string Path => System.IO.Path.Combine(AppContext.BaseDirectory, "models", Name + ".safetensors");
+
+    /// <summary>Whether the file is there.</summary>
+    public bool Exists => File.Exists(Path);
+
+    /// <summary>The tool of a name; null where there is none, or its file is not there.</summary>
+    /// <param name="name">As in <see cref="Name"/>.</param>
+    public static BuiltInTool? Find(string name) => All.FirstOrDefault(tool => tool.Name.Equals(name, StringComparison.OrdinalIgnoreCase) && tool.Exists);
+
+    /// <summary>What enlarges a picture so many times: the tool that enlarges as much, of two the finer one, or, where none does, the one that
+    /// enlarges most; null where none is there.</summary>
+    /// <param name="times">Pixels wanted for each pixel along a side.</param>
+    public static BuiltInTool? Enlarger(double times) =>
+        Enlarging.Where(tool => tool.Exists).OrderBy(tool => tool.Scale >= times ? tool.Scale : 100 - tool.Scale).FirstOrDefault();
+}
