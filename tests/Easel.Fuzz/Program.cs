@@ -45,7 +45,7 @@ var running = readers.ToDictionary(reader => reader.Name, reader => Path.Combine
 var (watch, damage, current, began) = (Stopwatch.StartNew(), new Damage(seed), "", long.MaxValue);
 using var watchdog = new Timer(_ =>
 {
-    if (watch.ElapsedMilliseconds - Interlocked.Read(ref began) < 2 * FuzzedReader.MostMilliseconds) return;
+    if (watch.ElapsedMilliseconds - Interlocked.Read(ref began) < 12 * FuzzedReader.MostMilliseconds) return; // a minute of the clock
     Console.Error.WriteLine($"a case of seed {seed} does not end; it is kept in {current}");
     Environment.Exit(1);
 }, null, 1000, 1000);
@@ -75,14 +75,15 @@ for (long done = 0; done < cases; done++)
         return 1;
     }
     if (isRead) (opened, perReader[at]) = (opened + 1, perReader[at] + 1);
-    if ((done + 1) % 100_000 == 0) Console.WriteLine($"{done + 1} cases, {opened} read, {watch.Elapsed.TotalSeconds:f0} s");
+    if ((done + 1) % 10_000 == 0) Console.WriteLine($"{done + 1} cases, {opened} read, {watch.Elapsed.TotalSeconds:f0} s");
 }
 foreach (var path in running.Values) File.Delete(path);
 Console.WriteLine($"{cases} cases of seed {seed}: {opened} read, {cases - opened} refused, none surprised; {watch.Elapsed.TotalSeconds:f0} s. Read of each: "
     + string.Join(", ", readers.Select((reader, i) => $"{reader.Name} {perReader[i]}")));
 return 0;
 
-FuzzedBodies Bodies() => new(Path.Combine(Folder("Goldens"), "layouts", "diffusers-sd1-micro"), Path.Combine(Path.GetTempPath(), $"easel-fuzz-{Guid.NewGuid():N}"));
+FuzzedBodies Bodies() => new(Path.Combine(Folder("Goldens"), "layouts", "diffusers-sd1-micro"),
+    Path.Combine(Path.GetTempPath(), $"easel-fuzz-{Guid.NewGuid():N}"));
 
 // The memory of the process now and at its most, in bytes; 0 where the system does not tell it so.
 static (long Now, long Peak) Memory()

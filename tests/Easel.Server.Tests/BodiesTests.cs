@@ -60,7 +60,8 @@ public sealed class BodiesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("sdapi/v1/extra-batch-images", """{"imageList":[{"data":null,"name":"x"}]}""", "\"imageList[0].data\" is null; it must have a value or be left out.")]
+    [InlineData("sdapi/v1/extra-batch-images", """{"imageList":[{"data":null,"name":"x"}]}""",
+        "\"imageList[0].data\" is null; it must have a value or be left out.")]
     [InlineData("sdapi/v1/extra-batch-images", """{"imageList":[{"name":null}]}""", "\"imageList[0].name\" is null; it must have a value or be left out.")]
     [InlineData("api/jobs", """{"request":null}""", "\"request\" is null; it must have a value or be left out.")]
     [InlineData("api/jobs", """{"request":{"prompt":"a","controls":[null]}}""", "Entry 0 of \"controls\" is null; each must have a value.")]

@@ -81,7 +81,8 @@ public sealed class RebuildTests : IDisposable
         for (var i = 0; i < Pictures; i++)
         {
             using var file = File.Create(Path.Combine(root, $"{i}.png"));
-            file.Write(ImageFile.Encode(new RgbImage(8, 8), ImageFormat.Png, new ImageMetadata($"a cat {new string('x', 200)}\nSteps: 2, Seed: {i}, Size: 8x8")));
+            file.Write(ImageFile.Encode(new RgbImage(8, 8), ImageFormat.Png,
+                new ImageMetadata($"a cat {new string('x', 200)}\nSteps: 2, Seed: {i}, Size: 8x8")));
         }
     }
 

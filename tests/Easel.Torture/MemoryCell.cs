@@ -1,6 +1,7 @@
 namespace Easel.Torture;
 
-/// <summary>A control group that holds a process to so much memory, pages of files included; the kernel ends what wants more. Of both kinds that Linux has.</summary>
+/// <summary>A control group that holds a process to so much memory, pages of files included; the kernel ends what wants more. Of both kinds that Linux
+/// has.</summary>
 internal sealed class MemoryCell : IDisposable
 {
     private readonly string _folder;

@@ -32,7 +32,8 @@ internal static class JobsApi
         jobs.MapPost("/{id}/move", (string id, MoveRequest move, JobQueue queue, HttpContext context) =>
             MachinePaths.Told(context, queue.Move(id, move.Position)))
             .WithSummary("Put a waiting job at another place in the queue");
-        jobs.MapGet("/{id}/events", (string id, JobQueue queue, HttpContext context, CancellationToken cancel) => Stream(queue.Watch(id, cancel), context, cancel))
+        jobs.MapGet("/{id}/events", (string id, JobQueue queue, HttpContext context, CancellationToken cancel) =>
+            Stream(queue.Watch(id, cancel), context, cancel))
             .WithSummary("Watch a job until it is over: queued, started, step, preview, picture, done, failed, cancelled");
         jobs.MapGet("/events", (JobQueue queue, HttpContext context, CancellationToken cancel) => Stream(queue.Watch(null, cancel), context, cancel))
             .WithSummary("Watch all jobs");

@@ -70,8 +70,8 @@ public sealed record PictureSettings(string Program, Infotext Text)
     /// <summary>The settings that Easel does not understand, so that a picture made again will differ.</summary>
     public IEnumerable<KeyValuePair<string, string>> NotUnderstood => RequestInfotext.NotUnderstood(Text);
 
-    /// <summary>What decides a picture and this one does not tell, in words: its size, seed, sampler or guidance scale. What is chosen in their place may not be
-    /// what it was made with.</summary>
+    /// <summary>What decides a picture and this one does not tell, in words: its size, seed, sampler or guidance scale. What is chosen in their place may not
+    /// be what it was made with.</summary>
     public IEnumerable<string> Untold
     {
         get
@@ -126,7 +126,8 @@ public sealed record PictureSettings(string Program, Infotext Text)
         var prompt = new StringBuilder(Text.Prompt);
         foreach (var (file, given) in loras.Take(MostLoras))
         {
-            if (string.IsNullOrWhiteSpace(file) || file is "None" || ModelOf(file.Trim()) is not { Length: > 0 } name || name.AsSpan().ContainsAny("<>:\r\n")) continue;
+            if (string.IsNullOrWhiteSpace(file) || file is "None" || ModelOf(file.Trim()) is not { Length: > 0 } name) continue;
+            if (name.AsSpan().ContainsAny("<>:\r\n")) continue; // no tag can hold it
             var weights = (given ?? "1").Split(':').Select(text =>
                 double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var weight) ? weight : double.NaN).ToList();
             if (!weights.TrueForAll(double.IsFinite) || weights.TrueForAll(weight => weight == 0)) continue;

@@ -9,8 +9,8 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Easel.Server.Tests.Support;
 
-/// <summary>The routes that take a body, under fire: a server that draws with the fake generator is sent what is sound, damaged. It is answered, or refused in a
-/// sentence of ours, never with a fault of the server or in the words of what it is made of. Shared with the fuzzing program, tests/Easel.Fuzz.</summary>
+/// <summary>The routes that take a body, under fire: a server that draws with the fake generator is sent what is sound, damaged. It is answered, or refused in
+/// a sentence of ours, never with a fault of the server or in the words of what it is made of. Shared with the fuzzing program, tests/Easel.Fuzz.</summary>
 internal sealed class FuzzedBodies(string model, string folder) : IDisposable
 {
     /// <summary>After so many bodies the server is begun anew over an empty folder, so that it fills neither disk nor memory.</summary>
@@ -33,8 +33,8 @@ internal sealed class FuzzedBodies(string model, string folder) : IDisposable
     public static IReadOnlyList<KeyValuePair<string, string>> Sound { get; } =
     [
         new("api/jobs", $$$"""
-            {"task":"draw","model":null,"vae":null,"scale":null,"parameters":"a\nSteps: 1","request":{"prompt":"a cat","negativePrompt":"x","steps":1,"width":64,
-            "height":64,"seed":7,"strength":0.5,"extend":{"left":8,"top":0,"right":0,"bottom":0},"sampler":"euler_a","fill":"original",
+            {"task":"draw","model":null,"vae":null,"scale":null,"parameters":"a\nSteps: 1","request":{"prompt":"a cat","negativePrompt":"x","steps":1,
+            "width":64,"height":64,"seed":7,"strength":0.5,"extend":{"left":8,"top":0,"right":0,"bottom":0},"sampler":"euler_a","fill":"original",
             "initImage":"{{{Picture}}}","mask":"{{{Picture}}}"} }
             """),
         new("api/jobs", $$$"""{"task":"enlarge","model":"lanczos","scale":2,"request":{"initImage":"{{{Picture}}}"}}"""),

@@ -37,13 +37,14 @@ internal static class Samples
     public static IReadOnlyList<byte[]> Ggufs { get; } = [.. GgmlType.All.Select(type => Mutations.SmallGguf(type.Number, type.Values, type.Bytes))];
 
     /// <summary>The graphs of ComfyUI in both forms, without what no JSON has.</summary>
-    public static IEnumerable<string> Graphs => OtherPrograms.Where(text => text.Key is "prompt" or "workflow").Select(text => text.Value.Replace("NaN", "null"));
+    public static IEnumerable<string> Graphs =>
+        OtherPrograms.Where(text => text.Key is "prompt" or "workflow").Select(text => text.Value.Replace("NaN", "null"));
 
     public static IReadOnlyList<string> GraphWords { get; } =
     [
         "class_type", "inputs", "text", "model", "positive", "negative", "latent_image", "guider", "sigmas", "noise", "sampler", "conditioning",
-        "conditioning_from", "conditioning_to", "seed", "noise_seed", "steps", "cfg", "denoise", "width", "height", "ckpt_name", "unet_name", "lora_name", "samples",
-        "images", "any", "input", "value", "nodes", "links", "id", "type", "mode", "widgets_values", "origin_id", "link", "prompt", "workflow", "3", "6", "8", "10",
+        "conditioning_from", "conditioning_to", "seed", "noise_seed", "steps", "cfg", "denoise", "width", "height", "ckpt_name", "unet_name", "lora_name",
+        "samples", "images", "any", "input", "value", "nodes", "links", "id", "type", "mode", "widgets_values", "origin_id", "link", "prompt", "3", "6",
     ];
 
     public static IReadOnlyList<string> ConfigNames { get; } =
