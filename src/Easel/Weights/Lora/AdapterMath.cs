@@ -154,10 +154,17 @@ internal static class AdapterMath
         var skew = blocks - blocks.transpose(-1, -2);
         var (bound, norm) = ((v.Parts.Number("alpha") ?? 0) * outputs, skew.norm().item<float>() + 1e-8);
         if (bound > 0 && norm > bound) skew = skew * bound / norm;
-        // A matrix of numbers can always be inverted here.
         if (!skew.isfinite().all().item<bool>()) throw new CheckpointException($"{v.Parts.File.Path} is damaged: it holds numbers that are none.");
         var one = eye(skew.shape[^1], device: skew.device);
-        return (one + skew).matmul(linalg.inv(one - skew));
+        try
+        {
+            return (one + skew).matmul(linalg.inv(one - skew));
+        }
+        catch (System.Runtime.InteropServices.ExternalException)
+        {
+            // Of numbers so large that the one is lost beside them.
+            throw new CheckpointException($"{v.Parts.File.Path} is damaged: its numbers turn nothing that could be turned.");
+        }
     }
 
     private static Tensor Between(Tensor turns, double strength) => turns * strength + eye(turns.shape[^1], device: turns.device) * (1 - strength);
