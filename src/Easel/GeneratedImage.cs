@@ -17,6 +17,9 @@ public sealed record GeneratedImage(RgbImage Image, GenerationRequest Request, s
 
     /// <summary>The LoRAs that were used, as the prompt calls them, each with the twelve digits by which AUTOMATIC1111's pictures name its file.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> LoraHashes { get; init; } = [];
+
+    /// <summary>The refiner's name with its hash, as AUTOMATIC1111's pictures have it; null where none was used.</summary>
+    internal string? RefinerTitle { get; init; }
 }
 
 /// <summary>What a run was, beside its pictures.</summary>

@@ -260,6 +260,24 @@ public sealed record GenerationRequest
     /// 2307.01952, section 2.2); null for that of the prompt.</summary>
     public int? NegativeTargetHeight { get; init; }
 
+    /// <summary>Another model, which does the last of the steps (SDXL, arXiv 2307.01952, section 2.5): its path or, where
+    /// <see cref="LoadOptions.Refiners"/> is set, its name. It must draw in the same latents. Null for none.</summary>
+    public string? Refiner { get; init; }
+
+    /// <summary>The share of the steps after which <see cref="Refiner"/> takes over, 0 to 1; at 1 it never does. Where there is a second pass, the share of
+    /// its steps, and the first is drawn without (AUTOMATIC1111's "hires fix refiner pass"). Default 0.8.</summary>
+    public double RefinerAt { get; init; } = 0.8;
+
+    /// <summary>How beautiful a refiner that is told so is told that the picture be, 0 to 10. Default 6.</summary>
+    public double AestheticScore { get; init; } = 6;
+
+    /// <summary>The same for the negative prompt. Default 2.5.</summary>
+    public double NegativeAestheticScore { get; init; } = 2.5;
+
+    /// <summary>Whether there are steps that another model does.</summary>
+    [JsonIgnore]
+    internal bool IsRefined => Refiner is not null && RefinerAt < 1;
+
     /// <summary>Whether the prompt is taken as it stands: no weights, no editing, cut at 75 tokens, as the original scripts do. Default false.</summary>
     public bool Literal { get; init; }
 

@@ -33,6 +33,7 @@ public sealed partial class ImageGenerator : IImageGenerator
     private readonly EmbeddingFolder _embeddings;
     private readonly LoraShelf _loras;
     private readonly ControlShelf _controls;
+    private readonly RefinerShelf _refiners = new();
     private readonly MachineSpeed _speed;
     private readonly SemaphoreSlim _turn = new(1, 1);
     private LoadedNetworks _model;
@@ -113,7 +114,9 @@ public sealed partial class ImageGenerator : IImageGenerator
         var controls = _controls.Open(request.Controls, _model.Checkpoint);
         var size = ModelSize.Of(_model.Checkpoint).With(controls);
         foreach (var file in controls) file.Dispose();
-        var memory = ModelLoader.MemoryFor(_model, shape.Largest, _model.Format, _options.MemoryLimit, size);
+        using var refiner = RefinerShelf.Open(request, _model.Checkpoint, _options);
+        var memory = ModelLoader.MemoryFor(_model, shape.Largest, _model.Format, _options.MemoryLimit, TakenByRefiner, size);
+        if (refiner is not null) memory = memory.With(ModelSize.OfRefiner(refiner), _model.Format, shape.Rows, shape.Largest.Latent);
         return RunPlanner.Of(request, shape, size, memory, _model.Format, _model.Device, _model.DecodesTiny, _speed);
     }
 
@@ -161,6 +164,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         _model.Dispose();
         _loras.Dispose();
         _controls.Dispose();
+        _refiners.Dispose();
         _embeddings.Dispose();
         NativeRuntime.Trim();
     }
@@ -179,6 +183,8 @@ public sealed partial class ImageGenerator : IImageGenerator
         var files = _controls.Use(_model, request.Controls);
         using var enlarging = Enlargement.For(request, run, _options);
         var memory = FitIntoMemory(run.Largest, output);
+        var refinement = RefinementOf(request, run.Largest, memory, output);
+        var refiner = TitleOf(refinement);
         output.Remark([_model.Checkpoint.Passed, canvas.Remark, canvas.FarFrom(Family), _model.KernelRemark,
             .. run.Passes.SelectMany(pass => pass.Plan.Remarks), .. Knobs.NotHonoured(request, Model)]);
         _model.Wraps = request.Tiling;
@@ -205,7 +211,8 @@ public sealed partial class ImageGenerator : IImageGenerator
             if (drawn is null || !noise.IsOneStream) drawn = TaskInputs.For(request, canvas, _model, shape, memory.DecoderTile, noise).MoveToOuter();
 
             // 4. and 5. Noise removed by the network
-            var clean = Denoise(run.Plan, request, guidance, loras, control, drawn.First(shape[0]), noise, shape, meter, progress);
+            var refined = run.Second is null ? Refine(refinement, batch.Prompts, request, loras, run, output) : null;
+            var clean = Denoise(run.Plan, request, guidance, loras, control, drawn.First(shape[0]), noise, shape, meter, progress, refined);
 
             // The same again, larger
             if (run.Second is var (second, larger))
@@ -219,8 +226,9 @@ public sealed partial class ImageGenerator : IImageGenerator
                 var inputs = TaskInputs.For(larger, second.Canvas, _model, shape, memory.DecoderTile, noise)
                     with
                 { Init = enlarging!.Of(clean, shape, Decoded, _model, memory.DecoderTile, noise, cancel) };
+                refined = Refine(refinement, prompts, larger, loras, second, output);
                 using var steering = ControlRun.For(larger, second.Canvas, _model, files, _options, second.Plan.StepCount);
-                clean = Denoise(second.Plan, larger, guidance, loras, steering, inputs, noise, shape, meter, progress);
+                clean = Denoise(second.Plan, larger, guidance, loras, steering, inputs, noise, shape, meter, progress, refined);
             }
 
             // 6. Latents to pixels
@@ -235,11 +243,17 @@ public sealed partial class ImageGenerator : IImageGenerator
                 var image = finished.Finish(ImageTensor.ToImage(pixels));
                 var marked = request.Watermark && Watermark.CanCarry(image);
                 if (marked) image = Watermark.Write(image, Family.Watermark);
-                output.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked) { Asked = asked, LoraHashes = hashes });
+                output.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked)
+                {
+                    Asked = asked,
+                    LoraHashes = hashes,
+                    RefinerTitle = refiner(),
+                });
             }
         }
         output.Remark(conditioning.Remarks);
         meter.Learn();
+        refinement?.Learn();
     }
 
     private long[] ShapeOf(RunShape run, Batch batch) => [batch.Prompts.Count, Family.Latent.Channels, run.Latent.Height, run.Latent.Width];
@@ -259,7 +273,7 @@ public sealed partial class ImageGenerator : IImageGenerator
 
     /// <summary>One way down the noise levels.</summary>
     private Tensor Denoise(SamplingPlan plan, GenerationRequest request, Guidance guidance, LoraRun loras, ControlRun control, TaskInputs inputs,
-        RunNoise noise, long[] shape, RunMeter meter, BatchProgress progress)
+        RunNoise noise, long[] shape, RunMeter meter, BatchProgress progress, (Refinement By, Guidance Guidance)? refined)
     {
         using var scope = NewDisposeScope();
         var savings = Savings.Of(request);
@@ -277,11 +291,24 @@ public sealed partial class ImageGenerator : IImageGenerator
                 deep.NextEvaluation(afresh: true);
             })
             .InTiles(Family.UNetTile, (at, part) => progress.Report(GenerationStage.Sampling, at.Step, part: part)));
-        var denoise = inputs.Hold(plan.Denoiser(network.Guided(guidance, at => savings.Guides(at.Sigma, at.Number))));
+        var denoise = plan.Denoiser(network.Guided(guidance, Guides));
 
-        x = plan.Run(denoise, x, noise.ForSteps(plan, shape),
+        // The same of the model that takes over, where one does.
+        using var newWords = refined?.By.Model.NewPromptMemory(request.GuidanceScale);
+        using var newDeep = new DeepFeatures(savings.DeepEvery, savings.OuterBlocks);
+        if (refined is var (by, told))
+        {
+            var finishing = newDeep.Over(newWords!.Over(by.Network));
+            if (by.Model.Family.Beside.Count > 0) finishing = inputs.Over(finishing);
+            denoise = by.Over(denoise, (plan with { Noise = by.Model.Noise }).Denoiser(finishing.Guided(told, Guides)), plan.StepCount);
+        }
+
+        x = plan.Run(inputs.Hold(denoise), x, noise.ForSteps(plan, shape),
             step => progress.Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised)));
+        refined?.By.End();
         return inputs.Hold(plan.Finish(x)).MoveToOuterDisposeScope();
+
+        bool Guides(Evaluation at) => savings.Guides(at.Sigma, at.Number);
     }
 
     /// <summary>How the run is done in the memory there is. Where the format was Easel's to choose, a narrower one is taken if only that lets the run
@@ -301,7 +328,8 @@ public sealed partial class ImageGenerator : IImageGenerator
         return memory;
     }
 
-    private MemoryPlan MemoryFor(RunShape run, NumberFormat format) => ModelLoader.MemoryFor(_model, run, format, _options.MemoryLimit);
+    private MemoryPlan MemoryFor(RunShape run, NumberFormat format) =>
+        ModelLoader.MemoryFor(_model, run, format, _options.MemoryLimit, TakenByRefiner);
 
     private void Reload(IReadOnlyList<NumberFormat> formats)
     {

@@ -105,6 +105,9 @@ public enum KnobNeeds
 
     /// <summary>A model that is told of the sizes of pictures.</summary>
     SizedModel,
+
+    /// <summary>Another model that does the last steps.</summary>
+    Refiner,
 }
 
 /// <summary>One of the values of a <see cref="KnobKind.Choice"/>.</summary>

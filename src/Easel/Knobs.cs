@@ -201,6 +201,7 @@ public static partial class Knobs
             Take = (r, text) => r with { Controls = ControlInfotext.Read(text) }, Check = CheckControls,
         },
         .. Sizes,
+        .. Refining,
         new(nameof(Request.Like))
         {
             Label = "Seeds like", Noun = "kind of noise", Help = "whose noise a seed stands for", Flags = ["--like"], Choices = Likes,
@@ -330,6 +331,7 @@ public static partial class Knobs
                 KnobNeeds.DepthModel when !model.TakesDepth => "a model that looks at depth",
                 KnobNeeds.Upscaler when model.Enlarges == 1 => "a model that enlarges",
                 KnobNeeds.SizedModel when !model.TakesSizes => "a model that is told of sizes",
+                KnobNeeds.Refiner when request.Refiner is null => "a refiner",
                 _ => null,
             };
             if (missing is not null) yield return $"The {knob.Noun} does nothing here: it needs {missing}.";

@@ -40,11 +40,20 @@ public sealed record ModelInfo
     /// <summary>Whether it is told of the sizes of pictures.</summary>
     public bool TakesSizes { get; init; }
 
+    /// <summary>Whether it only does the last steps of what another model began, and draws nothing by itself.</summary>
+    public bool Refines { get; init; }
+
     /// <summary>Pixels out for each pixel of the input picture, along a side: 4 for the x4 upscaler, 1 for all others.</summary>
     public int Enlarges { get; init; } = 1;
 
     /// <summary>Channels of its latents.</summary>
     public int LatentChannels { get; init; } = 4;
+
+    /// <summary>The space it draws in.</summary>
+    internal LatentSpace Latent { get; init; } = LatentSpace.StableDiffusion;
+
+    /// <summary>Whether it is shown a mask, a depth map or a small picture beside the latents.</summary>
+    internal IReadOnlyList<BesideInput> Beside { get; init; } = [];
 
     /// <summary>Width of the vectors of a prompt that its UNet attends to, by which what belongs to another model is told apart.</summary>
     internal int ContextWidth { get; init; }
@@ -60,6 +69,17 @@ public sealed record ModelInfo
     /// <param name="loraFolder">The folder of LoRAs (<see cref="LoadOptions.LoraFolder"/>); null for none.</param>
     /// <exception cref="InvalidRequestException">Few steps are asked for, and there is no LoRA for them.</exception>
     public ModelDefaults DefaultsFor(GenerationRequest request, string? loraFolder = null) => Decide(request, loraFolder).Defaults;
+
+    /// <summary>Whether it can do the last steps of what another model began.</summary>
+    /// <param name="begun">The other model.</param>
+    public bool CanRefine(ModelInfo begun) => WhyNotRefine(begun) is null;
+
+    /// <summary>Why it cannot do the last steps of what another model began; null where it can.</summary>
+    internal string? WhyNotRefine(ModelInfo begun) =>
+        !Latent.IsSameAs(begun.Latent) ? "it draws in other latents"
+        : Beside.Count > 0 && !Beside.SequenceEqual(begun.Beside) ? "it must be shown more than the latents"
+        : begun.Enlarges > 1 ? "what enlarges pictures is not refined"
+        : null;
 
     /// <summary>Fills in what is decided about a request that says nothing of it.</summary>
     /// <returns>What is decided; the request with it, the call of a LoRA for few steps included; and a sentence where few steps are.</returns>
@@ -107,8 +127,11 @@ public sealed record ModelInfo
         TakesMask = family.TakesMask,
         TakesDepth = family.TakesDepth,
         TakesSizes = family.Facts.Count > 0,
+        Refines = family.Refines,
         Enlarges = family.Enlarges,
         LatentChannels = family.Latent.Channels,
+        Latent = family.Latent,
+        Beside = family.Beside,
         PixelsPerPosition = family.Latent.PixelsPerPosition,
         Watermark = family.Watermark,
     };

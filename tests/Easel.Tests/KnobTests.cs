@@ -21,6 +21,7 @@ public sealed class KnobTests
         [nameof(GenerationRequest.HiresUpscaler)] = "Lanczos",
         [nameof(GenerationRequest.HiresSampler)] = "Heun",
         [nameof(GenerationRequest.HiresSchedule)] = "Karras",
+        [nameof(GenerationRequest.Refiner)] = "sd_xl_refiner_1.0",
         [nameof(GenerationRequest.HiresPrompt)] = "a larger cat",
         [nameof(GenerationRequest.HiresNegativePrompt)] = "larger dogs",
         [nameof(GenerationRequest.Extend)] = new Margins(8, 16, 24, 32),
@@ -99,6 +100,7 @@ public sealed class KnobTests
         if (property == nameof(GenerationRequest.VariationSeed)) request = request with { VariationStrength = 0.5 };
         if (property is nameof(GenerationRequest.SeedResizeWidth) or nameof(GenerationRequest.SeedResizeHeight))
             request = request with { SeedResizeWidth = 512, SeedResizeHeight = 512 };
+        if (Knobs.Find(property)!.Needs == KnobNeeds.Refiner) request = request with { Refiner = "other" };
         if (property.StartsWith("Hires", StringComparison.Ordinal)) request = request with { InitImage = null, Mask = null, HiresScale = 2 };
         var turned = knob.Set(request, property == nameof(GenerationRequest.Sampler) ? "Heun" : property == nameof(GenerationRequest.Schedule) ? "Karras"
             : OtherThanDefault(knob));

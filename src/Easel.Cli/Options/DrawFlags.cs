@@ -117,6 +117,7 @@ internal sealed class DrawFlags
             Prediction, Ema, Config),
         new("How", [.. Rest(KnobNeeds.Nothing), Count]),
         new("Larger in a second pass", [.. Of("HiresScale", "HiresWidth", "HiresHeight"), .. Rest(KnobNeeds.SecondPass)]),
+        new("Finished by another model", [.. Of("Refiner"), .. Rest(KnobNeeds.Refiner)]),
         new("From a picture", [.. Of("InitImage"), .. Rest(KnobNeeds.Start, KnobNeeds.Picture, KnobNeeds.Mask, KnobNeeds.DepthModel, KnobNeeds.Upscaler), Times]),
         new("What a model is told that is told of sizes", [.. Rest(KnobNeeds.SizedModel)]),
         new("Files", [Output, OutputFolder, Force, Format, Quality, Grid, .. Of("Watermark"), NoMetadata]),
@@ -133,7 +134,7 @@ internal sealed class DrawFlags
     private string SharedSpellings => string.Join(' ', Knobs.Keys.Where(knob => knob.Flags.Count > 0).SelectMany(knob => knob.ScriptFlags));
 
     private static readonly string[] Placed = ["Prompts", "NegativePrompt", "Literal", "ClipSkip", "InitImage", "Watermark",
-        "HiresScale", "HiresWidth", "HiresHeight"];
+        "HiresScale", "HiresWidth", "HiresHeight", "Refiner"];
 
     private IEnumerable<Option> Of(params string[] properties) => properties.Select(property => Knobs[Easel.Knobs.Find(property)!]);
 

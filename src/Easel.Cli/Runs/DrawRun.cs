@@ -23,6 +23,7 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
         var profile = Profile.For(settings);
         var request = RequestFor(profile, inputs);
         request.Validate();
+        if (request.Refiner is { } refiner) _ = ModelChoice.Refiner(refiner, shell);
         var path = settings.Task == DrawTask.Upscale ? ModelChoice.FindUpscaler(settings.Model, settings.Times, shell)
             : ModelChoice.Find(settings.Model, shell);
         var options = ModelChoice.Options(settings.Load, shell);

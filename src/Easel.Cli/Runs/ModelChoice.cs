@@ -31,11 +31,24 @@ internal static class ModelChoice
                 : BuiltInModel.Exists ? BuiltInModel.Path
                 : throw new UsageException("No model is named: give a checkpoint with --model, or put its path into the variable EASEL_MODEL.");
         }
+        return Find(path, shell, named is null ? ", which EASEL_MODEL names" : "");
+    }
+
+    /// <summary>The model that is to do the last steps, by path or by name, with or without the hash that pictures' texts add to it.</summary>
+    public static string Refiner(string named, Shell shell)
+    {
+        if (File.Exists(named) || Directory.Exists(named)) return named;
+        var bracket = named.EndsWith(']') ? named.LastIndexOf(" [", StringComparison.Ordinal) : -1;
+        return Find(bracket > 0 ? named[..bracket] : named, shell, "");
+    }
+
+    private static string Find(string path, Shell shell, string whence)
+    {
         if (File.Exists(path) || Directory.Exists(path)) return path;
         // What looks like a path is one; anything else may be a name.
         var isPath = Path.IsPathRooted(path) || path.StartsWith('.') || ModelPaths.Endings.Contains(Path.GetExtension(path));
         if (!isPath) return ModelPlaces.Folders(shell).Find(path);
-        throw new UsageException($"There is no checkpoint at {path}{(named is null ? ", which EASEL_MODEL names" : "")}.");
+        throw new UsageException($"There is no checkpoint at {path}{whence}.");
     }
 
     /// <summary>The upscaler named, by path or by name, or that of EASEL_MODEL where it enlarges, or of those that come with Easel the one that enlarges so
@@ -62,6 +75,7 @@ internal static class ModelChoice
             ControlFolder = Folder(asked.ControlFolder, "EASEL_CONTROLS", shell),
             EmbeddingFolder = Folder(asked.EmbeddingFolder, "EASEL_EMBEDDINGS", shell),
             CacheFolder = CacheFolder(shell),
+            Refiners = name => Refiner(name, shell),
         };
         if (asked.Config is not { } config || File.Exists(config)) return options;
         if (KnownConfigs.TryGetValue(Path.GetFileName(config), out var prediction))

@@ -33,6 +33,7 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
         var (model, request) = (library.Checkpoint(job.Model), job.Request);
         if (job.Vae is { } vae) _ = library.Vae(vae);
         request = request with { Controls = [.. request.Controls.Select(unit => unit with { Network = library.Control(unit.Network) })] };
+        if (request.Refiner is { } refiner) request = request with { Refiner = library.Refiner(refiner).Name };
         if (job.Scale is not null) throw Refused("Scale", "A scale goes with the task \"enlarge\"; what is drawn has a width and a height.");
         Most(nameof(request.BatchCount), "number of pictures", PicturesOf(job), limits.Images);
         if (model.Model is { Enlarges: > 1 and var enlarges })

@@ -28,6 +28,7 @@ internal sealed class LoadedModel(IModelSource source, ModelLibrary library, Ser
         var load = options.Load with
         {
             Vae = vae?.Path ?? options.Load.Vae,
+            Refiners = name => library.Refiner(name).Path,
             Upscalers = name => source.Upscaler(library.Upscaler(name).Path, options.Load), // a request reaches no file but by its name there
         };
         _generator = source.Generator(model.Path, load, onProgress);

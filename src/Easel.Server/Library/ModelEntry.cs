@@ -6,6 +6,9 @@ public enum ModelUse
     /// <summary>It draws.</summary>
     Checkpoint,
 
+    /// <summary>It only does the last steps of what a checkpoint began.</summary>
+    Refiner,
+
     /// <summary>It enlarges pictures (ESRGAN).</summary>
     Upscaler,
 

@@ -98,6 +98,16 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
     public ModelEntry? Enlarger(double times) => Entries.FirstOrDefault(entry => entry is { Use: ModelUse.Upscaler, IsBuiltIn: false })
         ?? (BuiltInTool.Enlarger(times) is { } tool ? Find(tool.Name, ModelUse.Upscaler) : null);
 
+    /// <summary>The models that can do the last steps of a picture: those made for nothing else first.</summary>
+    public IEnumerable<ModelEntry> Refiners => Entries.Where(entry => entry.Use == ModelUse.Refiner)
+        .Concat(Checkpoints.Where(entry => entry is { IsBuiltIn: false, Model: { Enlarges: 1, TakesDepth: false } }));
+
+    /// <summary>The model that is to do the last steps of a request.</summary>
+    public ModelEntry Refiner(string name) => Fresh(() => Find(name, ModelUse.Refiner) ?? Find(name, ModelUse.Checkpoint))
+        ?? throw ServerException.Refused(Refiners.Take(20).Select(entry => entry.Name).ToList() is { Count: > 0 } names
+            ? $"There is no model \"{name}\" to refine with; there are {string.Join(", ", names)}."
+            : $"There is no model \"{name}\" to refine with, and no other either.");
+
     /// <summary>The upscaler of a request.</summary>
     public ModelEntry Upscaler(string name) => Fresh(() => Find(name, ModelUse.Upscaler)) ?? throw Missing("upscaler", name, ModelUse.Upscaler);
 
@@ -212,6 +222,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
             var use = file.Kind switch
             {
                 ModelKind.Checkpoint when file.Problem is null => ModelUse.Checkpoint,
+                ModelKind.Checkpoint when file.Model is { Refines: true } => ModelUse.Refiner,
                 ModelKind.Upscaler => ModelUse.Upscaler,
                 ModelKind.Autoencoder => ModelUse.Vae,
                 _ => ModelUse.None,
@@ -222,7 +233,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
                 Model = file.Model,
                 Precision = string.Join(", ", file.Formats),
                 Remarks = file.Remarks,
-                Problem = use == ModelUse.None ? file.Problem ?? $"it is {file.Description}." : null,
+                Problem = use is ModelUse.None or ModelUse.Refiner ? file.Problem ?? $"it is {file.Description}." : null,
             };
         }
         catch (CheckpointException damaged)

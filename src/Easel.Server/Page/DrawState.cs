@@ -71,6 +71,7 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, JobQu
         KnobNeeds.Start or KnobNeeds.SecondPass => Input is null && Settings.Request.HasSecondPass,
         KnobNeeds.Mask => Input is not null && Settings.Use == InputUse.Mask,
         KnobNeeds.Upscaler => Model?.Model is { Enlarges: > 1 },
+        KnobNeeds.Refiner => Settings.Request.Refiner is not null,
         KnobNeeds.DepthModel => Model?.Model is { TakesDepth: true },
         _ => true,
     };

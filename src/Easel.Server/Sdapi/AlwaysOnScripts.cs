@@ -23,7 +23,7 @@ internal static class AlwaysOnScripts
                 "seed" => body with { Request = Seed(body.Request, args) },
                 "sampler" => body with { Request = Sampler(body.Request, args) },
                 "refiner" when At(args, 0) is { } on && KnobJson.Truth(on) == true =>
-                    body with { RefinerCheckpoint = $"{At(args, 1)}", RefinerSwitchAt = (double?)Read(nameof(GenerationRequest.Strength), At(args, 2)) ?? 1 },
+                    body with { Request = Refined(body.Request, args) },
                 "hypertile" when !IsIdle(name, args) => Noted(body, "Hypertile was passed over: Easel draws large pictures without it."),
                 "extra options" when args.Count > 0 => Noted(body, "Extra options were passed over; name them in override_settings."),
                 var known when Names.Contains(known) => body,
@@ -60,6 +60,13 @@ internal static class AlwaysOnScripts
         Steps = (int?)Read(nameof(request.Steps), At(args, 0)) ?? request.Steps,
         Sampler = Read(nameof(request.Sampler), At(args, 1)) is string { Length: > 0 } sampler ? sampler : request.Sampler,
         Schedule = Read(nameof(request.Schedule), At(args, 2)) is string { Length: > 0 } schedule ? schedule : request.Schedule,
+    };
+
+    /// <summary>Whether there is one (read before), checkpoint, share of the steps.</summary>
+    private static GenerationRequest Refined(GenerationRequest request, JsonArray args) => request with
+    {
+        Refiner = Read(nameof(request.Refiner), At(args, 1)) as string,
+        RefinerAt = (double?)Read(nameof(request.RefinerAt), At(args, 2)) ?? request.RefinerAt,
     };
 
     private static JsonNode? At(JsonArray args, int place) => place < args.Count ? args[place] : null;

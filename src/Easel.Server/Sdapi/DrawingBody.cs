@@ -32,8 +32,6 @@ internal abstract record DrawingBody
     public bool DoNotSaveGrid { get; init; }
     public JsonObject? OverrideSettings { get; init; }
     public bool OverrideSettingsRestoreAfterwards { get; init; } = true;
-    public string? RefinerCheckpoint { get; init; }
-    public double? RefinerSwitchAt { get; init; }
     public bool DisableExtraNetworks { get; init; }
     public string? FirstpassImage { get; init; }
     public JsonNode? Comments { get; init; }

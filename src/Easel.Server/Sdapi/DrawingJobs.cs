@@ -126,7 +126,7 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
         body = AlwaysOnScripts.Apply(body);
         if (body.RestoreFaces == true) body.Notes.Add("restore_faces was passed over: Easel has no face restoration.");
         if (body.FirstpassImage is not null) throw Lacking("firstpass_image", "null");
-        if (body.RefinerCheckpoint is not (null or "" or "None") && body.RefinerSwitchAt is not >= 1) throw Lacking("refiner_checkpoint", "None");
+        body = body with { Request = body.Request with { Refiner = Given(body.Request.Refiner) } };
         if (body.DisableExtraNetworks && body.Request.Prompt.Contains("<lora:", StringComparison.OrdinalIgnoreCase))
             throw Refused("disable_extra_networks is set, but the prompt calls a LoRA; take the one or the other out.");
         if (body.ScriptName is { Length: > 0 } script && !script.Equals("None", StringComparison.OrdinalIgnoreCase))

@@ -25,7 +25,7 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server, IHttp
     /// <summary>A path, or only its last part for who is not to know where things lie.</summary>
     private string? Shown(string? path) => http.HttpContext is { } context && Caller.MaySeePaths(context) ? path : Path.GetFileName(path);
 
-    public object Models() => library.Checkpoints.Select(model => new
+    public object Models() => library.Checkpoints.Concat(library.Entries.Where(entry => entry.Use == ModelUse.Refiner)).Select(model => new
     {
         title = SdapiOptions.TitleOf(model),
         model_name = model.Name,

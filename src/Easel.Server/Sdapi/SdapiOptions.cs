@@ -21,7 +21,7 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
           "sd_model_checkpoint": "", "sd_vae": "Automatic", "CLIP_stop_at_last_layers": 1, "randn_source": "CPU", "samples_format": "png",
           "jpeg_quality": 80, "webp_lossless": false, "enable_pnginfo": true, "eta_ancestral": 1, "eta_ddim": 0, "eta_noise_seed_delta": 0,
           "rho": 0, "s_churn": 0, "s_min_uncond": 0, "s_noise": 1, "s_tmax": 0, "s_tmin": 0, "sigma_max": 0, "sigma_min": 0, "tiling": false,
-          "initial_noise_multiplier": 1
+          "initial_noise_multiplier": 1, "sdxl_refiner_high_aesthetic_score": 6.0, "sdxl_refiner_low_aesthetic_score": 2.5
         }
         """);
 

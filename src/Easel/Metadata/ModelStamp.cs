@@ -57,6 +57,15 @@ public sealed record ModelStamp(string Path, LoadOptions Options, Precision Prec
     /// <summary>The first ten digits of a hash: the "model hash" of pictures and of lists of models.</summary>
     public static string ShortHash(string sha256) => ModelHash.Short(sha256);
 
+    /// <summary>A model as AUTOMATIC1111's pictures name it beside their own: "name [hash]".</summary>
+    /// <param name="path">Its path, or its name.</param>
+    /// <param name="sha256">Its hash; null where it has none.</param>
+    internal static string TitleOf(string path, string? sha256)
+    {
+        var named = PictureSettings.IsModelFile(path) || Directory.Exists(path) ? NameOf(path) : path;
+        return sha256 is null ? named : $"{named} [{ModelHash.Short(sha256)}]";
+    }
+
     /// <summary>The text for a picture; waits for the fingerprint.</summary>
     public ImageMetadata MetadataOf(GeneratedImage image)
     {

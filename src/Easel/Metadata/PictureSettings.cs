@@ -164,6 +164,9 @@ public sealed record PictureSettings(string Program, Infotext Text)
         _ => read["App"] is { Length: > 0 and < 30 } app ? app : Automatic,
     };
 
+    /// <summary>Whether a text ends as the names of models' files do.</summary>
+    internal static bool IsModelFile(string path) => ModelEndings.Any(ending => path.EndsWith(ending, StringComparison.OrdinalIgnoreCase));
+
     /// <summary>A model's name without the folder and the ending of its file.</summary>
     private static string ModelOf(string file)
     {

@@ -185,6 +185,7 @@ internal static class RequestInfotext
             KnobNeeds.Mask => told.Request is { InitImage: not null, Mask: not null },
             KnobNeeds.Nothing or KnobNeeds.Start or KnobNeeds.SizedModel => true,
             KnobNeeds.SecondPass => told.Request.HasSecondPass,
+            KnobNeeds.Refiner => told.Request.IsRefined,
             _ => told.Request.InitImage is not null,
         };
         if (!acts || !(knob.IsTold?.Invoke(told.Request) ?? !knob.IsDefault(told.Request)) || knob.Get(told.Request) is not { } value) return null;

@@ -54,6 +54,10 @@ internal sealed record LatentSpace
         Colours = [-0.2340f, -0.3863f, -0.3257f, 0.0994f, 0.0885f, -0.0908f, -0.2833f, -0.2349f, -0.3741f, 0.2523f, -0.0055f, -0.1651f],
     };
 
+    /// <summary>Whether latents of the one are latents of the other.</summary>
+    internal bool IsSameAs(LatentSpace other) =>
+        (Channels, PixelsPerPosition, Scale, Shift) == (other.Channels, other.PixelsPerPosition, other.Scale, other.Shift);
+
     /// <summary>The autoencoder's own latents as the UNet sees them.</summary>
     internal Tensor ToUNet(Tensor latents) => (Shift == 0 ? latents : latents - Shift) * Scale;
 

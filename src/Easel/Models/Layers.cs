@@ -63,7 +63,12 @@ internal abstract class Layer : Module<Tensor, Tensor>
     /// <summary>The parameter in the format of what flows through the layer.</summary>
     private protected static Tensor? As(Parameter? parameter, Tensor x) => parameter is null || parameter.dtype == x.dtype ? parameter : parameter.to(x.dtype);
 
-    private protected static Parameter Shaped(params long[] shape) => new(empty(shape, device: META), requires_grad: false);
+    private protected static Parameter Shaped(params long[] shape)
+    {
+        var parameter = new Parameter(empty(shape, device: META), requires_grad: false);
+        parameter.DetachFromDisposeScope(); // a model may be made while a run is on its way, and outlives it
+        return parameter;
+    }
 }
 
 /// <summary>y = x Wᵀ + b over the last dimension.</summary>

@@ -83,6 +83,9 @@ internal sealed record ModelFamily
     /// <summary>The sizes in pixels, width and height, in which it was trained, where there were several; none where any size is as good.</summary>
     public IReadOnlyList<(int Width, int Height)> TrainedSizes { get; init; } = [];
 
+    /// <summary>Whether the numbers inside its autoencoder grow too large for fp16.</summary>
+    public bool AutoencoderOverflows { get; init; }
+
     /// <summary>How the UNet sees noise. It does not say what is predicted where members of the family differ and the model itself must be asked.</summary>
     public NoiseModel Noise { get; init; } = new(NoiseSchedule.FromBetas(BetaSchedule.ScaledLinear, 0.00085, 0.012), PredictionType.Epsilon);
 
@@ -231,6 +234,7 @@ internal sealed record ModelFamily
         TextEncoders = [TextEncoderSpec.ClipLOfXl, TextEncoderSpec.OpenClipBigG],
         Facts = [PictureFact.OriginalSize, PictureFact.Crop, PictureFact.TargetSize],
         NegativeMayBeZero = true,
+        AutoencoderOverflows = true, // diffusers' configuration of it says force_upcast
         NativeSize = 1024,
         // "SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis", arXiv 2307.01952, appendix I: those between 1:2 and 2:1.
         TrainedSizes =

@@ -25,7 +25,8 @@ internal sealed class LoadedNetworks : IDisposable
     private readonly int? _threads;
     private readonly LoraMerge _loras;
 
-    private LoadedNetworks(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Residency residency, Action<double>? onProgress)
+    private LoadedNetworks(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Residency residency, Action<double>? onProgress,
+        bool refines)
     {
         (Checkpoint, Format, Device, Residency) = (checkpoint, format, device, residency);
         (Family, Noise, MaxNoiseLevel) = (checkpoint.Family, checkpoint.Noise(), checkpoint.MaxNoiseLevel);
@@ -34,7 +35,7 @@ internal sealed class LoadedNetworks : IDisposable
 
         _unet = new UNet(checkpoint.UNet);
         UNetSlot = new NetworkSlot("UNet", _unet, checkpoint.UNetTensors, loraNames: UNetNames.Original(checkpoint.UNet));
-        if (checkpoint.Autoencoder is { } pixels)
+        if (checkpoint.Autoencoder is { } pixels && !refines)
         {
             _autoencoder = new Autoencoder(pixels);
             AutoencoderSlot = new NetworkSlot("autoencoder", _autoencoder, checkpoint.AutoencoderTensors);
@@ -46,7 +47,7 @@ internal sealed class LoadedNetworks : IDisposable
         _loras = new LoraMerge(new LoraTargets(_slots, Family.Name));
 
         // Where networks take turns each is loaded later, but the largest now, so that a file that does not fit it is refused at once.
-        var first = residency == Residency.OneAtATime ? [UNetSlot] : _slots;
+        var first = refines ? [] : residency == Residency.OneAtATime ? [UNetSlot] : _slots;
         var (done, all) = (0, (double)first.Sum(slot => slot.TensorCount));
         try
         {
@@ -82,6 +83,11 @@ internal sealed class LoadedNetworks : IDisposable
     public int MaxNoiseLevel { get; }
     public NumberFormat Format { get; }
     public Device Device { get; }
+
+    /// <summary>The format in which the autoencoder works: not fp16 where its numbers would overflow.</summary>
+    public NumberFormat AutoencoderFormat => Checkpoint.AutoencoderOverflows && Format.Run == ScalarType.Float16
+        ? new(ScalarType.Float32, ScalarType.Float32) : Format;
+
     public NetworkSlot UNetSlot { get; }
     public NetworkSlot? AutoencoderSlot { get; }
     public IReadOnlyList<NetworkSlot> TextSlots { get; }
@@ -137,11 +143,13 @@ internal sealed class LoadedNetworks : IDisposable
             + "LoadOptions.TextEncoder can name one.");
 
     /// <summary>Loads the networks of a checkpoint and takes the checkpoint over.</summary>
+    /// <param name="refines">Whether it only does the last steps of what another model began: its autoencoder is never needed, and the others are loaded when
+    /// their turn comes.</param>
     public static LoadedNetworks Load(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Action<double>? onProgress = null,
-        Residency residency = Residency.Together)
+        Residency residency = Residency.Together, bool refines = false)
     {
         using var inference = inference_mode();
-        var model = new LoadedNetworks(checkpoint, options, format, device, residency, onProgress);
+        var model = new LoadedNetworks(checkpoint, options, format, device, residency, onProgress, refines);
         NativeRuntime.Trim(); // what converting and packing left behind
         model.Noise = model.Noise with { Prediction = options.Prediction ?? model.Noise.Prediction ?? model.ProbePrediction() };
         return model;
@@ -165,6 +173,13 @@ internal sealed class LoadedNetworks : IDisposable
         bool Draws(NetworkSlot? one) => one is not null && (one == UNetSlot || one.Steers);
     }
 
+    /// <summary>Lets all weights go; each network comes back when its turn does.</summary>
+    public void Park()
+    {
+        foreach (var slot in All.Where(slot => slot.IsInMemory)) slot.Unload();
+        NativeRuntime.ReturnLargeBlocks();
+    }
+
     public void Dispose()
     {
         foreach (var slot in _slots) slot.Dispose();
@@ -175,7 +190,7 @@ internal sealed class LoadedNetworks : IDisposable
     private void Load(NetworkSlot slot, Action? onTensor)
     {
         using var inference = inference_mode();
-        slot.Load(Format.Kept, Device, onTensor, _packs);
+        slot.Load(slot == AutoencoderSlot ? AutoencoderFormat.Kept : Format.Kept, Device, onTensor, _packs);
         _loras.Restore(slot.Module);
     }
 
@@ -222,7 +237,7 @@ internal sealed class LoadedNetworks : IDisposable
         Bring(AutoencoderSlot);
         Share(pixels, Autoencoder.Config.Channels[0]);
         NativeRuntime.ReturnLargeBlocks();
-        var (mean, deviation) = Autoencoder.Encode(pixels.to(Format.Run, Device), tile * Autoencoder.Config.Factor);
+        var (mean, deviation) = Autoencoder.Encode(pixels.to(AutoencoderFormat.Run, Device), tile * Autoencoder.Config.Factor);
         var scaled = Family.Latent.ToUNet(mean.to(ScalarType.Float32)).cpu();
         return (scaled.MoveToOuterDisposeScope(), (deviation.to(ScalarType.Float32) * Family.Latent.Scale).cpu().MoveToOuterDisposeScope());
     }
@@ -236,7 +251,7 @@ internal sealed class LoadedNetworks : IDisposable
         Share(latents, Family.Latent.PixelsPerPosition * Family.Latent.PixelsPerPosition * (_autoencoder?.Config.Channels[0] ?? 64));
         NativeRuntime.ReturnLargeBlocks();
         var decoded = _tiny?.Decode(latents.to(Format.Run, Device), tile)
-            ?? Autoencoder.Decode(Family.Latent.ToAutoencoder(latents).to(Format.Run, Device), tile, onTile);
+            ?? Autoencoder.Decode(Family.Latent.ToAutoencoder(latents).to(AutoencoderFormat.Run, Device), tile, onTile);
         var pixels = decoded.to(ScalarType.Float32).cpu();
         NonFiniteException.ThrowIfAny(pixels);
         return pixels.MoveToOuterDisposeScope();

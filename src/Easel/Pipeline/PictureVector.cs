@@ -27,6 +27,6 @@ internal static class PictureVector
         PictureFact.TargetSize when isNegative =>
             [request.NegativeTargetHeight ?? request.TargetHeight ?? canvas.Height, request.NegativeTargetWidth ?? request.TargetWidth ?? canvas.Width],
         PictureFact.TargetSize => [request.TargetHeight ?? canvas.Height, request.TargetWidth ?? canvas.Width],
-        _ => [isNegative ? 2.5f : 6], // an aesthetic score, as the refiner's makers give it
+        _ => [(float)(isNegative ? request.NegativeAestheticScore : request.AestheticScore)],
     };
 }

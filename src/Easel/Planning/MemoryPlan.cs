@@ -44,6 +44,25 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
         return least!;
     }
 
+    /// <summary>How another model does a part of the steps: beside the model of this plan where both fit, in its place otherwise.</summary>
+    /// <param name="size">The other model.</param>
+    public (MemoryPlan Plan, bool TakesTurns) Beside(ModelSize size, NumberFormat format, int rows, (long Height, long Width) latent)
+    {
+        var together = For(size, format, rows, latent, encodes: false, Available - Needed + Surroundings);
+        return together.Fits ? (together, false) : (For(size, format, rows, latent, encodes: false, Available), true);
+    }
+
+    /// <summary>This plan with another model that does a part of the steps.</summary>
+    /// <inheritdoc cref="Beside"/>
+    public MemoryPlan With(ModelSize size, NumberFormat format, int rows, (long Height, long Width) latent)
+    {
+        var (other, takesTurns) = Beside(size, format, rows, latent);
+        return this with { Needed = takesTurns ? Math.Max(Needed, other.Needed) : Needed + other.Needed - Surroundings, TakesTurns = takesTurns };
+    }
+
+    /// <summary>Whether two models take each other's place in memory.</summary>
+    public bool TakesTurns { get; private init; }
+
     /// <summary>The formats in which a model can be loaded under a precision, the best first. On a processor without half-precision arithmetic, weights kept in
     /// half the memory still give the picture of fp32 (of a file that stores fp16), a little slower: the way out where fp32 does not fit.</summary>
     public static IReadOnlyList<NumberFormat> Formats(Precision precision, Device device)

@@ -35,9 +35,11 @@ internal static class ModelLoader
     }
 
     /// <summary>How a run of a loaded model is done in the memory there is, if the model were in another format.</summary>
-    public static MemoryPlan MemoryFor(LoadedNetworks model, RunShape run, NumberFormat format, long? limit, ModelSize? size = null)
+    /// <param name="taken">Bytes that another model has taken, which gives way.</param>
+    public static MemoryPlan MemoryFor(LoadedNetworks model, RunShape run, NumberFormat format, long? limit, double taken, ModelSize? size = null)
     {
-        var plan = MemoryPlan.For(size ?? ModelSize.Of(model), format, run.Rows, run.Latent, run.Encodes, MemoryPlan.Budget(limit, ModelSize.Taken(model)));
+        var available = MemoryPlan.Budget(limit, ModelSize.Taken(model) + taken);
+        var plan = MemoryPlan.For(size ?? ModelSize.Of(model), format, run.Rows, run.Latent, run.Encodes, available);
         return model.Device.type == DeviceType.CPU ? plan : plan with { Residency = Residency.Together }; // what a card has free is not known here
     }
 }

@@ -61,6 +61,10 @@ internal sealed record ModelSize(ModelFamily Family, IReadOnlyList<PlannedNetwor
         }
     }
 
+    /// <summary>A model that does the last steps of what another began, and needs no autoencoder for that.</summary>
+    public static ModelSize OfRefiner(Checkpoint checkpoint) =>
+        Of(checkpoint) is var whole ? whole with { Networks = [.. whole.Networks.Where(network => network.Stage != Stage.Pixels)], Autoencoder = null } : whole;
+
     /// <summary>A loaded model with the networks that steer it.</summary>
     public static ModelSize Of(LoadedNetworks model) => Of(model.Checkpoint).With(model.Steering);
 

@@ -20,9 +20,11 @@ internal static class RunPlanner
         var controls = shelf.Open(request.Controls, checkpoint);
         var (device, size) = (Hardware.Device(options.Device), ModelSize.Of(checkpoint).With(controls));
         foreach (var file in controls) file.Dispose();
+        using var refiner = RefinerShelf.Open(request, checkpoint, options);
         var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise());
         var (format, memory) = ModelLoader.Choose(MemoryPlan.Formats(options.Precision, device), device,
             format => MemoryPlan.For(size, format, shape.Rows, shape.Largest.Latent, shape.Largest.Encodes, MemoryPlan.Budget(options.MemoryLimit)));
+        if (refiner is not null) memory = memory.With(ModelSize.OfRefiner(refiner), format, shape.Rows, shape.Largest.Latent);
         return Of(request, shape, size, memory, format, device, options.TinyVae is not null, MachineSpeed.In(options.CacheFolder));
     }
 
@@ -95,6 +97,7 @@ internal static class RunPlanner
     private static IEnumerable<string> Choices(MemoryPlan memory)
     {
         if (memory.Residency == Residency.OneAtATime) yield return "each network is loaded when its turn comes and let go before the next";
+        if (memory.TakesTurns) yield return "the model and its refiner take each other's place in memory";
         if (memory.DecoderTile is not null) yield return "pictures are decoded in tiles";
     }
 

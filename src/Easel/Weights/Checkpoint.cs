@@ -65,6 +65,9 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>The file that holds a depth estimator, as the checkpoint of SD 2's depth model does; null where there is none.</summary>
     public TensorFile? DepthEstimator { get; private set; }
 
+    /// <summary>Whether the autoencoder's numbers grow too large for fp16.</summary>
+    public bool AutoencoderOverflows { get; private set; }
+
     public StateDict UNetTensors { get; } = new();
 
     public StateDict AutoencoderTensors { get; private set; } = new();
@@ -239,6 +242,14 @@ internal sealed class Checkpoint : IDisposable
         {
             Autoencoder = Shapes.Autoencoder(AutoencoderTensors, _settings.VaeNormGroups, Path);
         }
+        if (Autoencoder is { LatentChannels: var channels } && channels != UNet.OutChannels)
+            throw new CheckpointException($"The autoencoder of {options.Vae ?? Path} makes latents of {channels} channels, and {Path} ({family.Name}) "
+                + $"draws in {UNet.OutChannels}.");
+        if (_vae?.Scale is { } scale && Math.Abs(scale / (_settings.LatentScale ?? family.Latent.Scale) - 1) > 0.01)
+            throw new CheckpointException(string.Create(CultureInfo.InvariantCulture, $"The autoencoder of {options.Vae} is made for latents of another scale "
+                + $"({scale:0.#####}) than those of {Path} ({family.Name}, {_settings.LatentScale ?? family.Latent.Scale:0.#####})."));
+        AutoencoderOverflows = (options.Vae is null ? _settings.VaeOverflows ?? (VaeFile.SaysItIsMended(Path) ? false : null) : _vae!.Overflows)
+            ?? family.AutoencoderOverflows;
         Family = family with
         {
             NativeSize = _settings.NativeSize ?? family.NativeSize,

@@ -22,6 +22,9 @@ internal sealed record ModelSettings
     public int? Steps { get; init; }
     public int? VaeNormGroups { get; init; }
 
+    /// <summary>Whether the autoencoder's numbers grow too large for fp16 (diffusers' force_upcast).</summary>
+    public bool? VaeOverflows { get; init; }
+
     /// <summary>What the model calls itself.</summary>
     public string? Title { get; init; }
 
@@ -179,7 +182,17 @@ internal sealed record ModelSettings
     }
 
     private ModelSettings WithVae(JsonElement json) =>
-        this with { LatentScale = Number(json, "scaling_factor"), VaeNormGroups = Groups(Number(json, "norm_num_groups")) };
+        this with
+        {
+            LatentScale = Number(json, "scaling_factor"),
+            VaeNormGroups = Groups(Number(json, "norm_num_groups")),
+            VaeOverflows = json.TryGetProperty("force_upcast", out var upcast) && upcast.ValueKind is JsonValueKind.True or JsonValueKind.False
+                ? upcast.GetBoolean() : null,
+        };
+
+    /// <summary>Those of an autoencoder in a folder of its own.</summary>
+    public static ModelSettings OfVae(string folder) =>
+        File.Exists(Path.Combine(folder, "config.json")) ? new ModelSettings().WithVae(SettingsFile.Json(Path.Combine(folder, "config.json"))) : new();
 
     /// <summary>A number of groups that norms can have; null otherwise.</summary>
     private static int? Groups(double? number) => number is 1 or 2 or 4 or 8 or 16 or 32 ? (int)number : null;

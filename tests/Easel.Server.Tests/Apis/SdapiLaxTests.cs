@@ -106,6 +106,22 @@ public sealed class SdapiLaxTests : IDisposable
         Assert.Contains("Seed: 5, Variation seed: 9, Variation seed strength: 0.25", text);
     }
 
+    /// <summary>A refiner by the two ways in which the web UI's API takes it, and one that is none.</summary>
+    [Theory]
+    [InlineData("""{"refiner_checkpoint": "NAME [0123456789]", "refiner_switch_at": 0.5}""", true)]
+    [InlineData("""{"alwayson_scripts": {"Refiner": {"args": [true, "NAME", 0.5]}}}""", true)]
+    [InlineData("""{"refiner_checkpoint": "", "refiner_switch_at": 0.8}""", false)]
+    [InlineData("""{"refiner_checkpoint": "None"}""", false)]
+    [InlineData("""{"refiner_checkpoint": "NAME", "refiner_switch_at": 1}""", false)]
+    public async Task ARefinerIsTaken(string body, bool refines)
+    {
+        await using var server = await RunningServer.Start(_folder);
+        var name = server.Service<Easel.Server.Library.ModelLibrary>().Refiners.First().Name;
+        var text = Info(await Posted(server, "txt2img", body.Replace("NAME", name, StringComparison.Ordinal))).GetProperty("infotexts")[0].GetString()!;
+        Assert.Equal(refines, text.Contains($", Refiner: {name}, Refiner switch at: 0.5,", StringComparison.Ordinal));
+        Assert.Equal(refines, text.Contains("Refiner", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task VariationsShareTheSeed()
     {
