@@ -112,6 +112,17 @@ internal static class CheckpointLayout
         return (place + name, isConvolution && shape is [var rows, var columns] ? [rows, columns, 1, 1] : shape);
     }
 
+    /// <summary>Where the original single file has a text encoder of a family, and how it names its tensors.</summary>
+    /// <param name="number">Which of the family's.</param>
+    /// <param name="layers">Layers of the tower.</param>
+    public static (string Place, NameTable Names) TextPlace(Models.ModelFamily family, int number, int layers)
+    {
+        var spec = family.TextEncoders[number];
+        var part = Original.First(part => part.Network == CheckpointNetwork.Text && part.Number == number && part.IsWholeTower == spec.Pools
+            && part.Place.StartsWith("conditioner.", StringComparison.Ordinal) == spec.Key is not null);
+        return (part.Place, spec.Pools ? TextNames.OpenClip(layers) : TextNames.Clip);
+    }
+
     /// <summary>Before the names of averaged weights in a single file.</summary>
     public const string Averages = "model_ema.";
 

@@ -8,7 +8,7 @@ internal sealed class ModelConversion : IDisposable
 {
     private readonly IDisposable _owner;
     private readonly Dictionary<string, string> _metadata;
-    private readonly OrderedDictionary<string, (TensorInfo Info, Slot Slot)> _tensors = [];
+    private readonly OrderedDictionary<string, (TensorInfo Info, Source Source)> _tensors = [];
     private readonly Dictionary<string, Func<Tensor, Tensor>> _changes = [];
 
     private ModelConversion(IDisposable owner, string path, IReadOnlyDictionary<string, string>? metadata = null) =>
@@ -16,8 +16,14 @@ internal sealed class ModelConversion : IDisposable
 
     public string Path { get; }
 
-    /// <summary>The names that the tensors are to have, and where each lies.</summary>
-    public IEnumerable<(string Name, TensorInfo Info, Slot Slot)> Tensors => _tensors.Select(tensor => (tensor.Key, tensor.Value.Info, tensor.Value.Slot));
+    /// <summary>The names that the tensors are to have, and where each lies: in one place, or in several that are put below one another.</summary>
+    public IEnumerable<(string Name, TensorInfo Info, IReadOnlyList<Slot> Slots)> Tensors =>
+        _tensors.Select(tensor => (tensor.Key, tensor.Value.Info, tensor.Value.Source.Slots));
+
+    /// <summary>Where the values of a tensor come from.</summary>
+    /// <param name="Slots">One, or several that are put below one another.</param>
+    /// <param name="IsTransposed">Whether a matrix is to have its sides exchanged.</param>
+    private sealed record Source(IReadOnlyList<Slot> Slots, bool IsTransposed = false);
 
     /// <summary>Opens a model: a file keeps its names, a folder is given those of the original single file.</summary>
     /// <param name="path">A file of tensors, or a diffusers folder.</param>
@@ -76,8 +82,15 @@ internal sealed class ModelConversion : IDisposable
         && !name.EndsWith(".bias", StringComparison.Ordinal)
         && !((string[])["time_embed.", "label_emb.", "embeddings.", "time_embedding.", "class_embedding."]).Any(name.Contains);
 
-    /// <summary>What a tensor is, and where it lies; null where there is none of that name.</summary>
-    public (TensorInfo Info, Slot Slot)? Find(string name) => _tensors.TryGetValue(name, out var tensor) ? tensor : null;
+    /// <summary>What a tensor is; null where there is none of that name.</summary>
+    public TensorInfo? Find(string name) => _tensors.TryGetValue(name, out var tensor) ? tensor.Info : null;
+
+    /// <summary>A tensor as it lies in the file, in fp32.</summary>
+    public Tensor Read(string name)
+    {
+        using var scope = NewDisposeScope();
+        return Unchanged(name).to(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
 
     /// <summary>Has a tensor changed when its turn comes: it is given as it lies in the file.</summary>
     public void Change(string name, Func<Tensor, Tensor> change) =>
@@ -87,7 +100,7 @@ internal sealed class ModelConversion : IDisposable
     public void Replace(string name, Slot slot)
     {
         _changes.Remove(name);
-        _tensors[name] = (slot.File.Tensors[slot.Key] with { Shape = _tensors[name].Info.Shape }, slot);
+        _tensors[name] = (slot.File.Tensors[slot.Key] with { Shape = _tensors[name].Info.Shape }, new([slot]));
     }
 
     /// <summary>Says something in the file's own words.</summary>
@@ -121,12 +134,14 @@ internal sealed class ModelConversion : IDisposable
             if (checkpoint.Family.TextEncoders.Any(text => text.IsCutByDiffusers))
                 throw new CheckpointException($"{path} holds a {checkpoint.Family.Name} model; a diffusers folder lacks the last layer of its text encoder, "
                     + "without which the original file is not whole.");
-            if (checkpoint.Texts.Count > 1)
-                throw new CheckpointException($"{path} holds a {checkpoint.Family.Name} model in a folder, which Easel does not put into one file.");
             conversion.Add(CheckpointNetwork.UNet, checkpoint.UNetTensors, UNetNames.Original(checkpoint.UNet));
             if (checkpoint.Autoencoder is { } autoencoder)
                 conversion.Add(CheckpointNetwork.Autoencoder, checkpoint.AutoencoderTensors, AutoencoderNames.Original(autoencoder));
-            foreach (var text in checkpoint.Texts) conversion.Add(CheckpointNetwork.Text, text.Tensors, TextNames.Clip);
+            foreach (var (text, number) in checkpoint.Texts.Select((text, number) => (text, number)))
+            {
+                var (place, names) = CheckpointLayout.TextPlace(checkpoint.Family, number, text.Tensors.CountChildren("text_model.encoder.layers."));
+                conversion.Add(place, text.Tensors, names);
+            }
             return conversion;
         }
         catch
@@ -145,13 +160,35 @@ internal sealed class ModelConversion : IDisposable
         }
     }
 
-    private void Add(string name, Slot slot, long[] shape) => _tensors.Add(name, (slot.File.Tensors[slot.Key] with { Shape = shape }, slot));
+    /// <summary>A text encoder, whose names may join several of our tensors in one.</summary>
+    private void Add(string place, StateDict tensors, NameTable names)
+    {
+        foreach (var stored in tensors.Slots.Select(tensor => (tensor.Key, Slot: tensor.Value, Place: names.Place(tensor.Key)))
+            .GroupBy(tensor => tensor.Place?.Name ?? tensor.Key))
+        {
+            var parts = stored.OrderBy(tensor => tensor.Place?.Row.Part).ToList();
+            var (shape, row) = ((long[])parts[0].Slot.Shape.Clone(), parts[0].Place?.Row ?? default);
+            if (row.Parts > 1 && parts.Count != row.Parts) throw new CheckpointException($"{Path} lacks a part of {Quoted.Name(stored.Key)}.");
+            if (row.IsTransposed && shape is [var rows, var columns]) shape = [columns, rows];
+            if (parts.Count > 1) shape[0] *= parts.Count;
+            _tensors.Add(place + stored.Key, (parts[0].Slot.File.Tensors[parts[0].Slot.Key] with { Shape = shape },
+                new([.. parts.Select(part => part.Slot)], row.IsTransposed)));
+        }
+    }
+
+    private void Add(string name, Slot slot, long[] shape) => _tensors.Add(name, (slot.File.Tensors[slot.Key] with { Shape = shape }, new([slot])));
 
     private Tensor View(string name)
     {
-        var (info, slot) = _tensors[name];
-        var value = slot.View().reshape(info.Shape);
+        var value = Unchanged(name);
         return _changes.TryGetValue(name, out var change) ? change(value) : value;
+    }
+
+    private Tensor Unchanged(string name)
+    {
+        var (info, (slots, isTransposed)) = _tensors[name];
+        var value = slots.Count == 1 ? slots[0].View() : cat([.. slots.Select(slot => slot.View())], dim: 0);
+        return isTransposed ? value.t().contiguous() : value.reshape(info.Shape);
     }
 
     /// <summary>Lone vectors without a part of the model before their name are the training schedule's, in which fp16 would lose what matters.</summary>

@@ -22,22 +22,22 @@ internal static class ModelMerge
         var merged = 0;
         foreach (var (name, info, _) in first.Tensors.ToList())
         {
-            if (!name.Contains("model", StringComparison.Ordinal) || !IsFloat(info) || second.Find(name) is not { } with || !IsFloat(with.Info)) continue;
+            if (!name.Contains("model", StringComparison.Ordinal) || !IsFloat(info) || second.Find(name) is not { } with || !IsFloat(with)) continue;
             merged++;
-            var channels = Common(first, second, name, info.Shape, with.Info.Shape);
+            var channels = Common(first, second, name, info.Shape, with.Shape);
             var less = third?.Find(name);
             if (third is not null)
             {
                 if (less is null) continue; // as there: what the third lacks adds nothing
-                if (!Same(less.Value.Info.Shape, with.Info.Shape)) throw Different(second, third, name, with.Info.Shape, less.Value.Info.Shape);
+                if (!Same(less.Shape, with.Shape)) throw Different(second, third, name, with.Shape, less.Shape);
             }
             var own = blocks is null ? weight : name.StartsWith(UNet, StringComparison.Ordinal) ? blocks.OfMerge(name[UNet.Length..]) : blocks.Base;
             first.Change(name, value =>
             {
                 var result = value.to(ScalarType.Float32, copy: true).contiguous();
                 var part = channels is { } count ? result.narrow(1, 0, count) : result;
-                var other = Read(with.Slot).reshape(part.shape);
-                if (less is { } minus) part.add_(other - Read(minus.Slot).reshape(part.shape), own);
+                var other = second.Read(name).reshape(part.shape);
+                if (less is not null) part.add_(other - third!.Read(name).reshape(part.shape), own);
                 else part.copy_(part * (1 - own) + other * own);
                 return result;
             });
@@ -55,9 +55,9 @@ internal static class ModelMerge
         {
             var (name, shape) = CheckpointLayout.ToOriginal(CheckpointNetwork.Autoencoder, names, own, slot.Shape);
             if (model.Find(name) is not { } there) continue;
-            if (!Same(there.Info.Shape, shape))
+            if (!Same(there.Shape, shape))
                 throw new CheckpointException($"The autoencoder {path} does not fit into {model.Path}: {name} is [{string.Join(", ", shape)}] and should be "
-                    + $"[{string.Join(", ", there.Info.Shape)}].");
+                    + $"[{string.Join(", ", there.Shape)}].");
             model.Replace(name, slot);
         }
     }
@@ -71,26 +71,27 @@ internal static class ModelMerge
         var remarks = new List<string>();
         var changes = LoraTargets.Of(checkpoint).Plan(loras, remarks).ToLookup(change => (change.Key.Slot.File.Path, change.Key.Slot.Key));
         var isFile = File.Exists(model.Path);
-        foreach (var (name, _, slot) in model.Tensors.ToList())
+        foreach (var (name, _, slots) in model.Tensors.ToList())
         {
             // A file keeps its names; of a folder's they are others, and tensors are known by where they lie.
-            var own = changes[(slot.File.Path, isFile ? name : slot.Key)].ToList();
-            if (own.Count == 0) continue;
+            var own = slots.Select(slot => changes[(slot.File.Path, isFile ? name : slot.Key)].ToList()).ToList();
+            if (own.All(part => part.Count == 0)) continue;
             model.Change(name, value =>
             {
                 var result = value.to(ScalarType.Float32, copy: true).contiguous();
-                foreach (var (target, list) in own)
+                foreach (var (part, of) in result.chunk(own.Count).Zip(own))
                 {
-                    var rows = result.shape[0] / target.Slot.Parts;
-                    LoraTarget.Apply(list, result.narrow(0, target.Slot.Part * rows, rows).view(target.Shape));
+                    foreach (var (target, list) in of)
+                    {
+                        var rows = part.shape[0] / target.Slot.Parts;
+                        LoraTarget.Apply(list, part.narrow(0, target.Slot.Part * rows, rows).view(target.Shape));
+                    }
                 }
                 return result;
             });
         }
         return remarks;
     }
-
-    private static Tensor Read(Slot slot) => slot.View().to(ScalarType.Float32);
 
     /// <summary>How many channels two models have in common, where the first sees more; null where the tensors are of one shape.</summary>
     private static long? Common(ModelConversion first, ModelConversion second, string name, long[] a, long[] b)

@@ -46,11 +46,14 @@ internal sealed class NameTable
         : IsWhole ? [] : [(stored, new NameRow(stored, stored))];
 
     /// <summary>What files call a parameter or a layer of ours, and whether it is a 1x1 convolution there.</summary>
-    public (string Name, bool IsConvolution) Stored(string own)
+    public (string Name, bool IsConvolution) Stored(string own) => Place(own) is var (name, row) ? (name, row.IsConvolution) : (own, false);
+
+    /// <summary>The stored tensor that a parameter of ours lies in: its name, which part of it, and how. Null where no row says so.</summary>
+    public (string Name, NameRow Row)? Place(string own)
     {
         for (var end = own.Length; end > 0; end = own.LastIndexOf('.', end - 1))
-            if (_own.TryGetValue(own[..end], out var row)) return (Joined(row.Stored, own, end), row.IsConvolution);
-        return (own, false);
+            if (_own.TryGetValue(own[..end], out var row)) return (Joined(row.Stored, own, end), row);
+        return null;
     }
 
     /// <summary>How many numbers names have that go on as <paramref name="prefix"/> + number + ".", from 0 to the highest.</summary>

@@ -37,7 +37,10 @@ internal static class TextNames
         name.EndsWith(".text_projection", StringComparison.Ordinal) || name.EndsWith(".logit_scale", StringComparison.Ordinal);
 
     /// <summary>OpenCLIP's text tower. Query, key and value are one tensor there.</summary>
-    public static NameTable OpenClip(IReadOnlyCollection<string> names)
+    public static NameTable OpenClip(IReadOnlyCollection<string> names) => OpenClip(NameTable.Count(names, "transformer.resblocks."));
+
+    /// <inheritdoc cref="OpenClip(IReadOnlyCollection{string})"/>
+    public static NameTable OpenClip(int layers)
     {
         List<NameRow> rows =
         [
@@ -45,7 +48,7 @@ internal static class TextNames
             new("positional_embedding", "text_model.embeddings.position_embedding.weight"), new("ln_final", "text_model.final_layer_norm"),
             new("text_projection", "text_projection.weight", IsTransposed: true), new("logit_scale", null), new("attn_mask", null),
         ];
-        for (var layer = 0; layer < NameTable.Count(names, "transformer.resblocks."); layer++)
+        for (var layer = 0; layer < layers; layer++)
         {
             var (stored, own) = ($"transformer.resblocks.{layer}", $"text_model.encoder.layers.{layer}");
             rows.AddRange(
