@@ -12,7 +12,9 @@ using Easel.Imaging;
 //   ... -- breakdown              where the time of a step goes
 //   ... -- models                 load, step, decoding and peak memory of each kind of model, a process for each
 //   ... -- sizes [steps]          the same over sizes and batches
-//   ... -- sd15|sd21|x4 fp32|bf16|fp16 [side] [steps] [batch]     one such row; for x4 the side is that of the small picture, drawn without guidance
+//   ... -- control [rounds]       what a ControlNet adds to a step of Stable Diffusion 1
+//   ... -- few [rounds]           whole runs in few steps, decoded by a tiny autoencoder, beside the limit of their steps
+//   ... -- sd15|sd21|x4|sdxl fp32|bf16|fp16 [side] [steps] [batch]     one such row; for x4 the side is that of the small picture, drawn without guidance
 //   ... -- fast MODEL [side] [steps] [pictures] [sampler]         what each level of --fast saves and costs (docs/fast.md)
 //   ... -- precision [MODEL] [side] [steps]                       how far pictures in bf16 are from those in fp32
 //   ... -- plan MODEL fp32|bf16|fp16 SIDE STEPS [limit in GB]     what --plan says, and what the run then takes
@@ -66,6 +68,16 @@ if (args is ["attention"])
     SpeedTable.PrintAttention();
     return;
 }
+if (args is ["control", ..])
+{
+    RunTable.PrintControl(args.Length > 1 ? int.Parse(args[1]) : 5);
+    return;
+}
+if (args is ["few", ..])
+{
+    RunTable.PrintFew(args.Length > 1 ? int.Parse(args[1]) : 3);
+    return;
+}
 if (args is ["breakdown"])
 {
     SpeedTable.PrintBreakdown(Output);
@@ -79,7 +91,8 @@ if (args is ["breakdown-run", var ofPrecision])
 var half = Processor.HasBFloat16 ? "bf16" : "fp16";
 if (args is ["models"])
 {
-    Rows([["sd15", "fp32", "512", "5"], ["sd15", half, "512", "5"], ["sd21", half, "768", "3"], ["x4", half, "128", "2"]]);
+    Rows([["sd15", "fp32", "512", "5"], ["sd15", half, "512", "5"], ["sd21", half, "768", "3"], ["x4", half, "128", "2"],
+        ["sdxl", half, "1024", "3"]]);
     return;
 }
 if (args is ["sizes", ..])

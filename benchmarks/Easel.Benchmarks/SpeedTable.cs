@@ -150,7 +150,7 @@ internal static class SpeedTable
     /// What the machine reaches at this moment, in operations a second: the best of some runs of a prepacked 3x3 convolution of 640 channels at 32x32, the
     /// UNet's own shape that runs fastest.
     /// </summary>
-    private static double Peak(ScalarType type)
+    public static double Peak(ScalarType type)
     {
         using var scope = NewDisposeScope();
         var x = randn([2, 32, 32, 640], type).permute(0, 3, 1, 2);
@@ -185,7 +185,7 @@ internal static class SpeedTable
         return Median(Enumerable.Range(0, runs).Select(_ => Seconds(action)).ToList());
     }
 
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+    public static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
     private static double Seconds(Action action)
     {

@@ -73,7 +73,8 @@ public sealed record LoadOptions
     /// the name for the path of a file.</summary>
     public Func<string, IUpscaler>? Upscalers { get; init; }
 
-    /// <summary>Gives the path of the model of a name that a request has as <see cref="GenerationRequest.Refiner"/>; null to take the name for the path.</summary>
+    /// <summary>Gives the path of the model of a name that a request has as <see cref="GenerationRequest.Refiner"/>; null to take the name for the
+    /// path.</summary>
     public Func<string, string>? Refiners { get; init; }
 
     /// <summary>The families that a model may be of, those with the rarer signs first.</summary>

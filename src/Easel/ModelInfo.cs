@@ -40,6 +40,9 @@ public sealed record ModelInfo
     /// <summary>Whether it is told of the sizes of pictures.</summary>
     public bool TakesSizes { get; init; }
 
+    /// <summary>The sizes in pixels, width and height, in which it was trained, where there were several; none where any size is as good.</summary>
+    public IReadOnlyList<(int Width, int Height)> TrainedSizes { get; init; } = [];
+
     /// <summary>Whether it only does the last steps of what another model began, and draws nothing by itself.</summary>
     public bool Refines { get; init; }
 
@@ -128,6 +131,7 @@ public sealed record ModelInfo
         TakesDepth = family.TakesDepth,
         TakesSizes = family.Facts.Count > 0,
         Refines = family.Refines,
+        TrainedSizes = family.TrainedSizes,
         Enlarges = family.Enlarges,
         LatentChannels = family.Latent.Channels,
         Latent = family.Latent,

@@ -40,7 +40,8 @@ public sealed class RefinerTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    /// <summary>Euler's steps, computed plainly here: the base's answers above the switch, the refiner's below it, each told by its own text encoders.</summary>
+    /// <summary>Euler's steps, computed plainly here: the base's answers above the switch, the refiner's below it, each told by its own text
+    /// encoders.</summary>
     [Theory]
     [InlineData(0.6, 3)]
     [InlineData(0.5, 3)]

@@ -228,6 +228,9 @@ internal sealed class Checkpoint : IDisposable
 
     private void Recognise(LoadOptions options)
     {
+        if (ModelSettings.IsEdm(_files.SelectMany(file => file.Tensors.Keys), _settings.Scheduler))
+            throw new CheckpointException($"{Path} is a model that sees noise as EDM does, such as Playground 2.5 and CosXL, "
+                + "and Easel does not draw with those.");
         (UNet, var family) = Shapes.UNet(UNetTensors, _settings, options.Families, Path);
         var way = UNet.GuidanceWidth > 0 ? FewSteps.GuidedLcm
             : FewSteps.OfModel(System.IO.Path.GetFileNameWithoutExtension(System.IO.Path.TrimEndingDirectorySeparator(Path)), _settings.Title)

@@ -106,6 +106,11 @@ internal sealed record ModelSettings
 
     public static bool IsMark(string name) => name is "v_pred" or "ztsnr";
 
+    /// <summary>Whether a model sees noise as in EDM (Karras et al. 2022) and not as Stable Diffusion: by the marks of a file, or by its scheduler.</summary>
+    public static bool IsEdm(IEnumerable<string> names, string? scheduler) =>
+        names.Any(name => name is "edm_mean" or "edm_std" || name.StartsWith("edm_vpred.", StringComparison.Ordinal))
+        || scheduler?.StartsWith("EDM", StringComparison.Ordinal) == true;
+
     private static ModelSettings FromYaml(string path)
     {
         if (SettingsFile.Yaml(path) is not { } root) return new ModelSettings();

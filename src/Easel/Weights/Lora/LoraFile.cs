@@ -125,9 +125,12 @@ internal sealed class LoraFile : IDisposable
             .Select(key => key[LoraKeys.Embedding.Length..].Split('.')[0]).Where(name => name.Length > 0).Distinct()];
         if (changes.Count == 0) throw FileKind.IsNo(_file, "LoRA", ModelKind.Lora);
         (Layers, Family) = (changes, FamilyOf(changes));
+        if (changes.Any(change => change.CountsTwice))
+            Remarks = [$"{Name}: no trainer is named in it, so that alpha / rank counts twice, as where LyCORIS merges such a file itself; "
+                + "stored in fp16, or with a trainer's metadata, it counts once."];
         if (unknown.Count == 0) return;
         var more = unknown.Count > 3 ? ", ..." : "";
-        Remarks = [$"{Name}: {unknown.Count} tensors are no part of a LoRA and were left aside "
+        Remarks = [.. Remarks, $"{Name}: {unknown.Count} tensors are no part of a LoRA and were left aside "
             + $"({string.Join(", ", unknown.Take(3).Select(Quoted.Name))}{more})"];
     }
 

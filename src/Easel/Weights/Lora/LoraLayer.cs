@@ -15,10 +15,17 @@ internal sealed class LoraLayer
         (Place, Layer, _make, _parts) = (place, layer, make, parts);
         Shape = make.Shape(parts) ?? throw parts.Misshaped();
         _decomposes = make.May.Contains("dora_scale") && (parts.Has("dora_scale") || parts.Has("lora_magnitude_vector"));
-        _scale = ScaleOf(make, parts, settings, make.ScalesTwice && file.IsBare);
+        _scale = ScaleOf(make, parts, settings, twice: false);
+        if (!make.ScalesTwice || !file.IsBare) return;
+        var once = _scale;
+        _scale = ScaleOf(make, parts, settings, twice: true);
+        CountsTwice = Math.Abs(_scale - once) > 1e-6 * Math.Abs(once);
     }
 
     public LoraPlace Place { get; }
+
+    /// <summary>Whether its scale counts twice, and that makes a difference: see <see cref="LoraFile.IsBare"/>.</summary>
+    public bool CountsTwice { get; }
 
     /// <summary>The layer's name, "_" for "."; diffusers' names or the original's.</summary>
     public string Layer { get; }
