@@ -1,4 +1,5 @@
 using System.Net;
+using Easel.Hub;
 
 namespace Easel.Server;
 
@@ -29,6 +30,9 @@ public sealed record ServerOptions
     /// <summary>The files of the small tools, upscalers among them, that are there beside what the folders hold. Default are those that come with
     /// Easel.</summary>
     public IReadOnlyList<string> Tools { get; init; } = [.. BuiltInTool.All.Select(tool => tool.Path)];
+
+    /// <summary>Where models are fetched from when somebody who may asks for one; null for a server that fetches none. Default null.</summary>
+    public HubSettings? Hub { get; init; }
 
     /// <summary>A file with a person's own styles as AUTOMATIC1111 writes it, which need not be there; null for none. Default "styles.csv".</summary>
     public string? StylesFile { get; init; } = "styles.csv";

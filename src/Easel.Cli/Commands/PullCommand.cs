@@ -31,9 +31,7 @@ internal static class PullCommand
                 return;
             }
             var settings = ModelPlaces.Hub(shell);
-            var known = KnownModels.Find(wanted);
-            var reference = known is null ? HubReference.Parse(wanted, settings.Endpoint) : null;
-            if (known is null && reference is null)
+            if (ModelPull.Of(wanted, settings.Endpoint, UserFolders.Models) is not { } pull)
             {
                 var near = Similar.To(wanted, KnownModels.All.Select(model => model.Name));
                 throw new UsageException($"\"{wanted}\" is no model to fetch{(near is null ? "." : $"; did you mean {near}?")}"
@@ -44,36 +42,15 @@ internal static class PullCommand
 
             using var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet) || isJson);
             using var client = new HubClient(settings);
-            var path = Fetch(client, known, reference, parsed.GetValue(revision), parsed.GetValue(to), parsed.GetValue(sha256), progress, shell)
-                .GetAwaiter().GetResult();
+            pull = pull with { Revision = parsed.GetValue(revision), Folder = parsed.GetValue(to), Sha256 = parsed.GetValue(sha256) };
+            if (pull.Known is { } known) progress.Note($"{known.Title}. Licence: {known.Licence}.");
+            var path = pull.RunAsync(client, Tell, new Reporter(progress), shell.Cancel).GetAwaiter().GetResult();
             shell.Out.WriteLine(isJson ? JsonLines.Document(new { Type = "model", Name = wanted, Path = path }) : path);
+
+            void Tell(HubSelection selection) => progress.Note(
+                $"{selection.Repository}, {selection.Files.Count} {(selection.Files.Count == 1 ? "file" : "files")}"
+                + (selection.Bytes > 0 ? $", {Readable.Gigabytes(selection.Bytes)}" : ""));
         });
-    }
-
-    private static async Task<string> Fetch(HubClient client, KnownModel? known, HubReference? reference, string? revision, string? to, string? sha256,
-        IProgressDisplay progress, Shell shell)
-    {
-        var report = new Reporter(progress);
-        if (reference?.Address is { } address) return await client.FetchAddressAsync(address, to ?? UserFolders.Models, sha256, report, shell.Cancel);
-
-        var selection = known?.Selection ?? await Chosen(client, reference!, revision, shell.Cancel);
-        if (known is not null) progress.Note($"{known.Title}. Licence: {known.Licence}.");
-        progress.Note($"{selection.Repository}, {selection.Files.Count} {(selection.Files.Count == 1 ? "file" : "files")}"
-            + (selection.Bytes > 0 ? $", {Readable.Gigabytes(selection.Bytes)}" : ""));
-        var paths = to is null ? await client.FetchAsync(selection, report, shell.Cancel) : await client.FetchToAsync(selection, to, report, shell.Cancel);
-        // Of a pipeline in parts its folder is what is loaded.
-        return paths.Count == 1 ? paths[0] : selection.Files[0].Path.Contains('/') ? to ?? client.Cache.Find(selection.Repository, selection.Revision, null)!
-            : Path.GetDirectoryName(paths[0])!;
-    }
-
-    private static async Task<HubSelection> Chosen(HubClient client, HubReference reference, string? revision, CancellationToken cancel)
-    {
-        var repository = reference.Repository!;
-        var all = await client.ListAsync(repository, revision ?? reference.Revision, cancel);
-        if (reference.File is not { } path) return all with { Files = HubChoice.Of(repository, all.Files) };
-        return all.Files.FirstOrDefault(file => file.Path == path) is { } one ? all with { Files = [one] }
-            : throw new HubException($"{repository} has no file {path}"
-                + (Similar.To(path, all.Files.Select(file => file.Path)) is { } near ? $"; did you mean {near}?" : "."));
     }
 
     private static void List(Shell shell, bool isJson)

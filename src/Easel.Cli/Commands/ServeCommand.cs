@@ -64,6 +64,7 @@ internal static class ServeCommand
                 Port = parsed.GetValue(port) ?? ServerOptions.DefaultPort,
                 OutputFolder = parsed.GetValue(output) ?? pictures,
                 Models = parsed.GetValue(models) is { Length: > 0 } folders ? [.. folders.Select(Existing)] : Default(modelFolder, shell),
+                Hub = ModelPlaces.Hub(shell),
                 DefaultModel = parsed.GetValue(draw.Model) is { } model ? ModelChoice.Find(model, shell) : Variable(shell, "EASEL_MODEL"),
                 Load = ModelChoice.Options(draw.Load(parsed), shell),
                 StylesFile = parsed.GetValue(styles) ?? "styles.csv",
@@ -141,7 +142,7 @@ internal static class ServeCommand
 
     /// <summary>The folder that is told to people first, and behind it the others in which models are looked for by name.</summary>
     private static IReadOnlyList<string> Default(string first, Shell shell) =>
-        [first, .. ModelPlaces.Places(shell).Append(ModelPlaces.Hub(shell).CacheFolder).Where(folder => folder != first && Directory.Exists(folder))];
+        [first, .. ModelPlaces.Places(shell).Where(folder => folder != first && Directory.Exists(folder)), ModelPlaces.Hub(shell).CacheFolder];
 
     private static string Existing(string path) =>
         File.Exists(path) || Directory.Exists(path) ? path : throw new UsageException($"There is no model or folder at {path}.");

@@ -1,3 +1,4 @@
+using Easel.Server.Errors;
 using Easel.Server.Library;
 using Easel.Server.Security;
 
@@ -16,11 +17,32 @@ internal static class ModelsApi
             library.Refresh();
             return ListOf(library, context);
         }).WithSummary("Read the folders again");
+        api.MapGet("/models/known", (ModelPulls pulls) => pulls.Known()).WithSummary("The models that can be fetched by one word");
+        api.MapGet("/models/pulls", (ModelPulls pulls, HttpContext context) => MachinePaths.Told(context, pulls.All))
+            .WithSummary("The models that are, or were, fetched since the server started");
+        api.MapPost("/models/pulls", (PullBody body, ModelPulls pulls, HttpContext context) =>
+        {
+            MayFetch(context);
+            var status = pulls.Start(body.Name is { Length: > 0 } name ? name : throw ServerException.Refused("name is missing: the model to fetch."));
+            return Results.Accepted("/api/models/pulls", status);
+        }).WithSummary("Fetch a model: for whoever is logged in or sits at the machine");
+        api.MapDelete("/models/pulls/{**name}", (string name, ModelPulls pulls, HttpContext context) =>
+        {
+            MayFetch(context);
+            return pulls.Cancel(name) ? Results.NoContent()
+                : throw new ServerException(Status404NotFound, $"\"{name}\" is not being fetched.");
+        }).WithSummary("Stop the fetching of a model; what is there of it is kept for the next time");
         api.MapGet("/samplers", () => SamplerInfo.All
             .Select(sampler => new Choice(sampler.Name, sampler.DisplayName, sampler.Aliases, sampler.DefaultSchedule)))
             .WithSummary("The samplers");
         api.MapGet("/schedules", () => ScheduleInfo.All.Select(schedule => new Choice(schedule.Name, schedule.DisplayName, schedule.Aliases)))
             .WithSummary("The noise schedules");
+    }
+
+    private static void MayFetch(HttpContext context)
+    {
+        if (!Caller.MaySeePaths(context))
+            throw new ServerException(Status403Forbidden, "Models are fetched for whoever is logged in or sits at the machine, and for nobody else.");
     }
 
     private static ModelList ListOf(ModelLibrary library, HttpContext context) => new(library.Default?.Name,
@@ -29,6 +51,10 @@ internal static class ModelsApi
         Controls = [.. library.Controls.Select(file => file.Key)],
     };
 }
+
+/// <summary>A model to fetch.</summary>
+/// <param name="Name">A name of the built-in list, "org/name", "org/name:file" or an https address.</param>
+public sealed record PullBody(string? Name);
 
 /// <summary>The models there are.</summary>
 /// <param name="Default">The one that is drawn with where a request names none; null where there is none.</param>

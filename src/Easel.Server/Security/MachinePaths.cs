@@ -36,6 +36,10 @@ internal sealed partial class MachinePaths(ServerOptions options) : IDiscretion
     public static IReadOnlyList<ModelEntry> Told(HttpContext context, IReadOnlyList<ModelEntry> entries) =>
         Of(context) is { } paths ? [.. entries.Select(paths.Without)] : entries;
 
+    /// <summary>What is fetched, for a caller.</summary>
+    public static IReadOnlyList<ModelPullStatus> Told(HttpContext context, IReadOnlyList<ModelPullStatus> pulls) => Of(context) is { } paths
+        ? [.. pulls.Select(pull => pull.Error is { } error ? pull with { Error = paths.Without(error) } : pull)] : pulls;
+
     /// <summary>A model without where it lies: the name of its file alone.</summary>
     public ModelEntry Without(ModelEntry entry) => entry with
     {

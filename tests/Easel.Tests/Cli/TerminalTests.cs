@@ -2,6 +2,7 @@ using Easel.Cli;
 using Easel.Cli.Commands;
 using Easel.Cli.Options;
 using Easel.Cli.Terminal;
+using Easel.Hub;
 using Easel.Imaging;
 using Easel.Pipeline;
 using Easel.Sampling;

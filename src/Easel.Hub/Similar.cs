@@ -1,7 +1,7 @@
-namespace Easel.Cli.Options;
+namespace Easel.Hub;
 
 /// <summary>Finds what somebody meant who mistyped it.</summary>
-internal static class Similar
+public static class Similar
 {
     /// <summary>The candidate nearest to a word, or null where none is near: one slip is allowed in a short word, two in a longer one.</summary>
     public static string? To(string word, IEnumerable<string> candidates)
