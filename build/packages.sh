@@ -19,9 +19,9 @@ common=(-c Release -o "$out" -v q -p:Version="$version" -p:RepositoryUrl="$url" 
 
 for project in Easel Easel.Extensions.AI; do dotnet pack "src/$project" "${common[@]}"; done
 version_of() { sed -n "s:.*<$1>\(.*\)</$1>.*:\1:p" Directory.Packages.props; } # the one place of versions
-for package in Easel.Cpu Easel.Sketch; do
+for package in Easel.Cpu Easel.Sketch ${1:+Easel.Tool}; do # the last one points to those of the systems
   dotnet pack "build/packages/$package/$package.nuspec" -o "$out" -v q -p:version="$version" -p:url="$url" -p:commit="$commit" \
     -p:libtorch="$(version_of LibTorchVersion)" -p:skia="$(version_of SkiaSharpVersion)"
 done
-for rid in "$@"; do dotnet pack src/Easel.Cli "${common[@]}" -r "$rid" -p:IsPackable=true -p:PackAsTool=true; done
+for rid in "$@"; do dotnet pack src/Easel.Cli "${common[@]}" -p:EaselTool=true -r "$rid"; done
 ls -l "$out"/*."$version".nupkg

@@ -25,6 +25,7 @@ dotnet build Console -v q
 program=Console/bin/Debug/net10.0
 "$program/Console" "a red apple" apple.png
 [ "$(ls $program/runtimes/*/native/ | grep -cE 'torch_cpu')" -eq 1 ] || fail "a build holds the libtorch of more than one system"
+[ -f $program/models/esrgan-slim-x4.safetensors ] || fail "the upscalers are not beside the program"
 is_picture apple.png 89504e47 || fail "the console sample drew nothing"
 say "the console sample drew; its folder takes $(du -sm $program | cut -f 1) MB"
 
