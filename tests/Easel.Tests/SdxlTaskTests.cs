@@ -300,6 +300,15 @@ public sealed class SdxlTaskTests : IDisposable
         Assert.Contains("latents of another scale (0.18215) than those of", refused.Message, StringComparison.Ordinal);
         Assert.Contains("Stable Diffusion XL", refused.Message, StringComparison.Ordinal);
 
+        // By the name that people know it by, where there is no configuration.
+        foreach (var (model, name) in (ReadOnlySpan<(string, string)>)
+            [(Model, "vae-ft-mse-840000-ema-pruned.safetensors"), (LoadedModel.Path("sd1"), "sdxl_vae.safetensors")])
+        {
+            File.Copy(Path.Combine(vae, "diffusion_pytorch_model.safetensors"), _folder.Path(name));
+            Assert.Contains("latents of another scale", Assert.Throws<CheckpointException>(() =>
+                Checkpoint.Open(model, new LoadOptions { Vae = _folder.Path(name) })).Message, StringComparison.Ordinal);
+        }
+
         using var file = TensorFile.Open(Path.Combine(vae, "diffusion_pytorch_model.safetensors"));
         var wide = _folder.Path("wide.safetensors");
         SafeTensorsWriter.Write(wide, file.Tensors.Keys.ToDictionary(key => key, key => key switch

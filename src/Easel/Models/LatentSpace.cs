@@ -27,6 +27,10 @@ internal sealed record LatentSpace
     /// <summary>The tiny autoencoder that was distilled for these latents, by name; null where there is none.</summary>
     public string? TinyAutoencoder { get; init; }
 
+    /// <summary>Parts of the names under which people know autoencoders for it that are files of their own: nothing in such a file tells what it is
+    /// for.</summary>
+    public IReadOnlyList<string> AutoencoderNames { get; init; } = [];
+
     /// <summary>Stable Diffusion 1 and 2. The colours were measured for SD 1.4 by Kevin Turner
     /// (discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204) and again for SD 1.5 by torridgristle, whose numbers InvokeAI uses
     /// (invokeai/app/util/step_callback.py, SD1_5_LATENT_RGB_FACTORS).</summary>
@@ -35,6 +39,7 @@ internal sealed record LatentSpace
         Scale = 0.18215,
         Colours = [0.3444f, 0.1385f, 0.0670f, 0.1247f, 0.4027f, 0.1494f, -0.3192f, 0.2513f, 0.2103f, -0.1307f, -0.1874f, -0.7445f],
         TinyAutoencoder = "TAESD",
+        AutoencoderNames = ["vae-ft-mse", "vae-ft-ema", "kl-f8-anime"],
     };
 
     /// <summary>Stable Diffusion XL. The colours are those that ComfyUI's comfy/latent_formats.py gives for it.</summary>
@@ -44,6 +49,7 @@ internal sealed record LatentSpace
         Colours = [0.3651f, 0.4232f, 0.4341f, -0.2533f, -0.0042f, 0.1068f, 0.1076f, 0.1111f, -0.0362f, -0.3165f, -0.2492f, -0.2188f],
         ColourShift = [0.1084f, -0.0175f, -0.0011f],
         TinyAutoencoder = "TAESDXL",
+        AutoencoderNames = ["sdxl"],
     };
 
     /// <summary>The x4 upscaler, whose autoencoder is another. The colours are those that ComfyUI's comfy/latent_formats.py gives for it.</summary>
@@ -53,6 +59,10 @@ internal sealed record LatentSpace
         Scale = 0.08333,
         Colours = [-0.2340f, -0.3863f, -0.3257f, 0.0994f, 0.0885f, -0.0908f, -0.2833f, -0.2349f, -0.3741f, 0.2523f, -0.0055f, -0.1651f],
     };
+
+    /// <summary>The space that an autoencoder is for by the name of its file; null where that does not say.</summary>
+    internal static LatentSpace? CalledAfter(string name) => ((LatentSpace[])[StableDiffusion, StableDiffusionXl])
+        .FirstOrDefault(space => space.AutoencoderNames.Any(part => name.Contains(part, StringComparison.OrdinalIgnoreCase)));
 
     /// <summary>Whether latents of the one are latents of the other.</summary>
     internal bool IsSameAs(LatentSpace other) =>

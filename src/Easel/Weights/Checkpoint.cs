@@ -248,7 +248,8 @@ internal sealed class Checkpoint : IDisposable
         if (Autoencoder is { LatentChannels: var channels } && channels != UNet.OutChannels)
             throw new CheckpointException($"The autoencoder of {options.Vae ?? Path} makes latents of {channels} channels, and {Path} ({family.Name}) "
                 + $"draws in {UNet.OutChannels}.");
-        if (_vae?.Scale is { } scale && Math.Abs(scale / (_settings.LatentScale ?? family.Latent.Scale) - 1) > 0.01)
+        var called = options.Vae is { } named && File.Exists(named) ? LatentSpace.CalledAfter(System.IO.Path.GetFileName(named)) : null;
+        if ((_vae?.Scale ?? called?.Scale) is { } scale && Math.Abs(scale / (_settings.LatentScale ?? family.Latent.Scale) - 1) > 0.01)
             throw new CheckpointException(string.Create(CultureInfo.InvariantCulture, $"The autoencoder of {options.Vae} is made for latents of another scale "
                 + $"({scale:0.#####}) than those of {Path} ({family.Name}, {_settings.LatentScale ?? family.Latent.Scale:0.#####})."));
         AutoencoderOverflows = (options.Vae is null ? _settings.VaeOverflows ?? (VaeFile.SaysItIsMended(Path) ? false : null) : _vae!.Overflows)
@@ -265,7 +266,7 @@ internal sealed class Checkpoint : IDisposable
             GuidesItself = UNet.GuidanceWidth > 0,
             Latent = family.Latent.As(UNet.OutChannels, Autoencoder?.Factor, _settings.LatentScale),
         };
-        if (options.TextEncoder is { } named) _text = TextEncoderFile.Open(named);
+        if (options.TextEncoder is { } tower) _text = TextEncoderFile.Open(tower);
         Texts = [.. RecogniseTexts(_text?.Towers ?? [.. _texts.Values.Where(text => text.Tensors.Count > 0)], _text?.Settings ?? _settings,
             options.TextEncoder ?? Path)];
         if (Texts.Count > 0) CheckWidths(options.TextEncoder ?? Path);
