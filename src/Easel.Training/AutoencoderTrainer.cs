@@ -1,45 +1,47 @@
+using System.Text.Json.Nodes;
 using Easel.Imaging;
 using Easel.Models;
 using Easel.Runtime;
 using Easel.Training.Data;
+using Easel.Weights.Formats;
 
 namespace Easel.Training;
 
 internal sealed record AutoencoderOptions : TrainingOptions
 {
-    public override IReadOnlyList<int> Channels { get; init; } = [32, 32, 64, 128];
-    public override int Batch { get; init; } = 32;
-    public override double Rate { get; init; } = 2e-3;
-    public int Crop { get; init; } = 64;
+    public override IReadOnlyList<int> Channels { get; init; } = [32, 48, 96, 128];
+    public override int Batch { get; init; } = 16;
+    public override double Rate { get; init; } = 1e-3;
+    public int LatentChannels { get; init; } = 6;
+    public int Crop { get; init; } = 128;
 }
 
 /// <summary>
-/// Trains the autoencoder's decoder on parts of drawings: absolute and squared errors of the pixels, and absolute errors of their differences (edges). The
-/// encoder stays as <see cref="SmoothStart"/> sets it, so that diffusion can be trained on its latents at the same time.
+/// Trains the autoencoder on parts of scenes: absolute and squared errors of the pixels, absolute errors of their differences (edges), and a little of what
+/// holds latents near a normal distribution.
 /// </summary>
 internal sealed class AutoencoderTrainer : Trainer
 {
-    private const double LatentNoise = 0.03; // so that small errors of diffusion are not enlarged
+    public const string Name = "autoencoder";
+    public const double Averaging = 0.999;
+    private const double Divergence = 1e-4; // what the distance of the latents from a normal distribution counts
+    private const double EdgeShare = 0.5, SquareShare = 2;
+    private const int Groups = 8; // groups of each norm: every width of Channels is a multiple
+    private const int Shown = 24; // scenes on the sheet
 
     private readonly AutoencoderOptions _options;
-    private readonly TrainingSet _gallery;
+    private readonly Pack _pack;
     private double _loss;
 
-    public AutoencoderTrainer(AutoencoderOptions options, TrainingSet gallery)
-        : base(options, "autoencoder", "parts", 50, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(3))
+    public AutoencoderTrainer(AutoencoderOptions options, Pack pack)
+        : base(options, Name, "parts", 100, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(10))
     {
-        (_options, _gallery) = (options, gallery);
+        (_options, _pack) = (options, pack);
         NativeRuntime.Load();
-        Network = new Autoencoder(new AutoencoderConfig
-        {
-            Channels = options.Channels,
-            LatentChannels = SmoothStart.LatentChannels,
-            BlocksPerLevel = 1,
-            NormGroups = SmoothStart.Groups,
-        });
-        Weights = new FlatWeights([("autoencoder", Network)], options.Seed);
-        SmoothStart.Set(Network);
-        State = new TrainingState(Weights, weightDecay: 0, averaging: 0.995); // decay would wear the encoder away, which has no gradient to hold it
+        var shape = new JsonObject { ["channels"] = new JsonArray([.. options.Channels.Select(c => JsonValue.Create(c))]), ["latent"] = options.LatentChannels, ["groups"] = Groups };
+        Network = new Autoencoder(ShapeOf(shape));
+        Weights = new FlatWeights([(Name, Network)], options.Seed);
+        State = new TrainingState(Weights, weightDecay: 0, Averaging, shape);
         Directory.CreateDirectory(options.Out);
         Resume();
     }
@@ -65,48 +67,76 @@ internal sealed class AutoencoderTrainer : Trainer
     public double Step(double rate)
     {
         using var scope = NewDisposeScope();
-        var seed = SeedOf($"{++State.Step}");
+        var (pixels, noise) = Inputs(++State.Step);
+        return Learn((int)pixels.shape[0], rate, mine => Loss(pixels.index_select(0, mine), noise.index_select(0, mine)) * ((double)mine.shape[0] / pixels.shape[0])).Loss;
+    }
+
+    /// <summary>The batch of a step: parts of scenes, and the noise that their latents are given.</summary>
+    public (Tensor Pixels, Tensor Noise) Inputs(long step)
+    {
+        var seed = SeedOf($"{step}");
         var random = new Random(seed);
         using var generator = new Generator((ulong)seed, CPU);
-
-        var most = Variant.Side - _options.Crop;
-        var parts = Enumerable.Range(0, _options.Batch)
-            .Select(_ => (random.Next(_gallery.Count), 8 * random.Next(most / 8 + 1), 8 * random.Next(most / 8 + 1))).ToList();
-        var all = _gallery.Batch(parts, _options.Crop);
-        var noise = randn([parts.Count, Network.Config.LatentChannels, _options.Crop / 8, _options.Crop / 8], generator: generator);
-        return Learn(parts.Count, rate, mine => Loss(all.index_select(0, mine), noise.index_select(0, mine)) * ((double)mine.shape[0] / parts.Count)).Loss;
+        var most = Scene.Side - _options.Crop;
+        var parts = Enumerable.Range(0, _options.Batch).Select(_ => (random.Next(_pack.SceneCount), 8 * random.Next(most / 8 + 1), 8 * random.Next(most / 8 + 1))).ToList();
+        var side = _options.Crop / Network.Config.Factor;
+        return (Painted.Parts(_pack, parts, _options.Crop), randn([parts.Count, _options.LatentChannels, side, side], generator: generator));
     }
 
     private Tensor Loss(Tensor pixels, Tensor noise)
     {
-        var input = _options.FullPrecision ? pixels : pixels.to(ScalarType.BFloat16);
-        Tensor latents;
-        using (no_grad()) latents = Network.Encode(input).Mean; // the encoder is set, not trained
-        var output = Network.Decode(latents + LatentNoise * noise.to(latents.dtype)).to(ScalarType.Float32);
+        var input = _options.InFull ? pixels : pixels.to(ScalarType.BFloat16);
+        var (mean, deviation) = Network.Encode(input);
+        var output = Network.Decode(mean + deviation * noise.to(mean.dtype)).to(ScalarType.Float32);
         var difference = output - pixels;
         var edges = (difference[.., .., .., 1..] - difference[.., .., .., ..^1]).abs().mean()
             + (difference[.., .., 1..] - difference[.., .., ..^1]).abs().mean();
-        return difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges;
+        var (m, d) = (mean.to(ScalarType.Float32), deviation.to(ScalarType.Float32));
+        var divergence = 0.5 * (m.square() + d.square() - 1 - 2 * d.log()).mean();
+        return difference.abs().mean() + SquareShare * difference.square().mean() + EdgeShare * edges + Divergence * divergence;
     }
 
     protected override void Write() => Weights.With(State.Average, () => SketchFile.WriteAutoencoder(ModelPath(_options.Out), Network, Weights));
 
     protected override void Show() => Weights.With(State.Average, () => ImageFile.Save(Path.Combine(_options.Out, "autoencoder.png"), Sheet()));
 
-    /// <summary>Pictures from all over the data above what the autoencoder makes of them.</summary>
+    /// <summary>Scenes above what the autoencoder makes of them.</summary>
     private RgbImage Sheet()
     {
+        using var guard = no_grad();
         using var scope = NewDisposeScope();
-        const int Columns = 12, Rows = 3;
+        const int Columns = 8;
         var shown = new List<RgbImage>();
-        for (var row = 0; row < Rows; row++)
+        for (var first = 0; first < Math.Min(Shown, _pack.SceneCount); first += Columns)
         {
-            var drawings = Enumerable.Range(row * Columns, Columns).Select(i => (int)((long)i * _gallery.Count / (Columns * Rows)) / Variant.Count);
-            var picked = drawings.Select((drawing, i) => drawing * Variant.Count + i % Variant.Count).ToList();
-            var pixels = _gallery.Batch([.. picked.Select(i => (i, 0, 0))], Variant.Side);
-            var output = Network.Decode(Network.Encode(pixels).Mean);
-            shown.AddRange([.. ImageTensor.ToImages(pixels), .. ImageTensor.ToImages(output)]);
+            using var row = NewDisposeScope();
+            var pixels = Painted.Whole(_pack, [.. Enumerable.Range(first, Columns).Select(i => i % _pack.SceneCount)]);
+            shown.AddRange([.. ImageTensor.ToImages(pixels), .. ImageTensor.ToImages(Network.Decode(Network.Encode(pixels).Mean))]);
         }
         return ImageGrid.Make(shown, Columns);
     }
+
+    /// <summary>The autoencoder of a run's folder, with its averaged weights, to be used and not trained.</summary>
+    public static Autoencoder Finished(string folder)
+    {
+        var path = StateIn(folder, Name);
+        if (!File.Exists(path)) throw new EaselException($"There is no autoencoder at {path}; easel train autoencoder --out {folder} makes one.");
+        using var file = TensorFile.Open(path);
+        var shape = JsonNode.Parse(file.Metadata.GetValueOrDefault("shape") ?? "{}")!.AsObject();
+        if (!file.Tensors.ContainsKey("average") || !shape.ContainsKey("channels")) throw new EaselException($"{path} is not the state of an autoencoder's training.");
+        var network = new Autoencoder(ShapeOf(shape));
+        var weights = new FlatWeights([(Name, network)], 0);
+        var state = new TrainingState(weights, 0, Averaging, shape);
+        state.Load(path);
+        using (no_grad()) weights.Values.copy_(state.Average);
+        return network;
+    }
+
+    private static AutoencoderConfig ShapeOf(JsonObject shape) => new()
+    {
+        Channels = [.. shape["channels"]!.AsArray().Select(value => value!.GetValue<int>())],
+        LatentChannels = shape["latent"]!.GetValue<int>(),
+        BlocksPerLevel = 1,
+        NormGroups = shape["groups"]!.GetValue<int>(),
+    };
 }

@@ -21,7 +21,7 @@ internal static class BagOfWords
     private const double Aversion = 8; // attention to a mark is e to the minus 11 times that to a word
 
     /// <param name="pictures">Captions, each with the number of its picture.</param>
-    /// <param name="latents">The pictures' latents, [pictures, c, h, w], with about unit variance.</param>
+    /// <param name="latents">The pictures, small, or their latents, [pictures, c, h, w], with about unit variance.</param>
     public static void Set(ClipTextModel text, Words words, IReadOnlyList<(int Picture, string Caption)> pictures, Tensor latents)
     {
         using var guard = no_grad();

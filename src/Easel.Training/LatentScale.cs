@@ -8,15 +8,21 @@ namespace Easel.Training;
 /// </summary>
 internal static class LatentScale
 {
+    /// <summary>The mean and the spread of each channel over many pictures' latents, [n, c, h, w].</summary>
+    public static (Tensor Center, Tensor Spread) Of(Tensor latents)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        return (latents.mean([0, 2, 3]).DetachFromDisposeScope(), latents.std([0, 2, 3]).DetachFromDisposeScope());
+    }
+
     /// <summary>Changes the two 1x1 convolutions around the latents so that pictures come out as before.</summary>
-    /// <param name="means">The latents' means of many pictures, [n, c, h, w].</param>
-    public static void Fold(Autoencoder network, Tensor means)
+    public static void Fold(Autoencoder network, Tensor center, Tensor spread)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var channels = network.Config.LatentChannels;
-        var center = means.mean([0, 2, 3]);
-        var factor = 1 / (LatentSpace.StableDiffusion.Scale * means.std([0, 2, 3]));
+        var factor = 1 / (LatentSpace.StableDiffusion.Scale * spread);
         var parameters = network.named_parameters().ToDictionary(p => p.name, p => p.parameter);
 
         var (weight, bias) = (parameters["quant_conv.weight"], parameters["quant_conv.bias"]); // the rows of the means first, then those of the log variances

@@ -1,17 +1,28 @@
 namespace Easel.Training;
 
 /// <summary>When a run ends, saves and shows itself, and its log.</summary>
-internal sealed class RunClock(string folder, string log, TimeSpan? length, long? steps, TimeSpan saveEvery, TimeSpan showEvery, double secondsBefore)
+/// <param name="length">How long to train from now on.</param>
+/// <param name="steps">The steps of the whole way, where their number decides and not the clock.</param>
+/// <param name="before">Seconds of training, and the share of the way, that lie behind the run.</param>
+/// <param name="until">The share of the way that will when the time is over.</param>
+internal sealed class RunClock(string folder, string log, TimeSpan? length, long? steps, TimeSpan saveEvery, TimeSpan showEvery,
+    (double Seconds, double Progress) before, double until)
 {
     private readonly Stopwatch _watch = Stopwatch.StartNew();
     private double _saved;
     private double _shown;
 
     /// <summary>Seconds of training, those before a resume with them.</summary>
-    public double Seconds => secondsBefore + _watch.Elapsed.TotalSeconds;
+    public double Seconds => before.Seconds + _watch.Elapsed.TotalSeconds;
 
-    /// <summary>The share of the run done, 0 to 1: by steps where their number is given (and the numbers are the same each time), else by the clock.</summary>
-    public double Progress(long step) => Math.Min(1, steps is { } all ? (double)step / all : length is { } time ? Seconds / time.TotalSeconds : 0);
+    /// <summary>The share of the whole way done, 0 to 1: by steps where their number is given (and the numbers are the same each time), else by the clock.</summary>
+    public double Progress(long step) => steps is { } all ? Math.Min(1, (double)step / all)
+        : length is { } time ? before.Progress + (until - before.Progress) * Math.Min(1, _watch.Elapsed / time) : before.Progress;
+
+    public bool IsOver(long step) => (steps is { } all && step >= all) || (length is { } time && _watch.Elapsed >= time);
+
+    /// <summary>The share of this run's own time or steps that is over.</summary>
+    public double Done(long step) => length is { } time ? Math.Min(1, _watch.Elapsed / time) : Progress(step);
 
     /// <summary>Whether it is time to save; true once, then only after a while again.</summary>
     public bool IsTimeToSave() => IsTime(ref _saved, saveEvery);

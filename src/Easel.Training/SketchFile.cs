@@ -12,16 +12,16 @@ namespace Easel.Training;
 /// </summary>
 internal static class SketchFile
 {
-    /// <summary>Writes an autoencoder alone, in fp32.</summary>
+    /// <summary>Writes an autoencoder alone, in fp16.</summary>
     public static void WriteAutoencoder(string path, Autoencoder network, FlatWeights weights)
     {
         using var scope = NewDisposeScope();
         var original = Original(null, network);
-        SafeTensorsWriter.Write(path, weights.Split(weights.Values).Select(w => original(w.Name, w.Value)).ToDictionary(), metadata: Groups(network));
+        SafeTensorsWriter.Write(path, weights.Split(weights.Values).Select(w => original(w.Name, w.Value)).ToDictionary(), ScalarType.Float16, Groups(network));
     }
 
     /// <summary>Writes a whole model, in fp16.</summary>
-    public static void Write(string path, UNet unet, Autoencoder autoencoder, FlatWeights weights, Tensor values, Words words,
+    public static void Write(string path, string title, UNet unet, Autoencoder autoencoder, FlatWeights weights, Tensor values, Words words,
         IReadOnlyDictionary<string, string> meanings)
     {
         using var guard = no_grad();
@@ -36,33 +36,19 @@ internal static class SketchFile
             ["modelspec.sai_model_spec"] = "1.0.0",
             ["modelspec.architecture"] = "stable-diffusion-v1",
             ["modelspec.implementation"] = "https://github.com/CompVis/stable-diffusion",
-            ["modelspec.title"] = "Easel Sketch",
+            ["modelspec.title"] = title,
             ["modelspec.author"] = "The Easel authors",
             ["modelspec.license"] = "MIT",
             ["modelspec.description"] =
-                "Small drawings of well-known things, trained by Easel from open emoji; see docs/training.md and THIRD-PARTY-NOTICES.md for data and credits.",
+                "Drawings of well-known things, alone and composed, trained by Easel from open emoji; see docs/training.md and THIRD-PARTY-NOTICES.md for data and credits.",
             ["modelspec.prediction_type"] = "v",
             ["easel.guidance_scale"] = "3",
-            ["modelspec.resolution"] = $"{Data.Variant.Side}x{Data.Variant.Side}",
+            ["modelspec.resolution"] = $"{Data.Scene.Side}x{Data.Scene.Side}",
         });
     }
 
     private static Dictionary<string, string> Groups(Autoencoder autoencoder) =>
         new() { ["vae.norm_num_groups"] = autoencoder.Config.NormGroups.ToString(CultureInfo.InvariantCulture) };
-
-    /// <summary>Takes UNet and text encoder from a model on disk.</summary>
-    public static void Read(Checkpoint from, FlatWeights weights, Words words)
-    {
-        using var guard = no_grad();
-        using var scope = NewDisposeScope();
-        foreach (var (name, value) in weights.Split(weights.Values))
-        {
-            var (network, own) = Parted(name);
-            var stored = (network == "unet" ? from.UNetTensors : from.Texts[0].Tensors).Slots[own].View();
-            if (IsTokenTable(name)) stored = stored.index_select(0, tensor(words.Tokens.Select(token => (long)token).ToArray()));
-            value.copy_(stored.reshape(value.shape));
-        }
-    }
 
     /// <summary>Gives a parameter, whose name begins with its network ("unet.conv_in.weight"), its name and shape in the original layout.</summary>
     private static Func<string, Tensor, KeyValuePair<string, Tensor>> Original(UNet? unet, Autoencoder autoencoder)

@@ -14,15 +14,18 @@ internal abstract class Trainer(TrainingOptions options, string name, string uni
     public abstract FlatWeights Weights { get; }
 
     protected abstract TrainingState State { get; }
-    protected string StatePath => Path.Combine(options.Out, $"{name}-state.safetensors");
+    protected string StatePath => StateIn(options.Out, name);
+
+    /// <summary>Where the state of a run in a folder is.</summary>
+    public static string StateIn(string folder, string name) => Path.Combine(folder, $"{name}-state.safetensors");
 
     /// <summary>Trains to the end of the run.</summary>
     public virtual void Run(Action<string, double>? onProgress, CancellationToken cancel)
     {
         var length = options.Minutes is { } minutes ? TimeSpan.FromMinutes(minutes) : (TimeSpan?)null;
-        var clock = new RunClock(options.Out, $"{name}.csv", length, options.Steps, saveEvery, showEvery, State.Seconds);
+        var clock = new RunClock(options.Out, $"{name}.csv", length, options.Steps, saveEvery, showEvery, (State.Seconds, State.Progress), options.Until);
         var since = Stopwatch.StartNew();
-        while (clock.Progress(State.Step) < 1 && !cancel.IsCancellationRequested)
+        while (!clock.IsOver(State.Step) && !cancel.IsCancellationRequested)
         {
             var progress = clock.Progress(State.Step);
             Advance(_rate.At(State.Step + 1, progress), progress);
@@ -31,18 +34,18 @@ internal abstract class Trainer(TrainingOptions options, string name, string uni
                 var (measured, speed) = (Measure(), (double)Every * options.Batch / since.Elapsed.TotalSeconds);
                 since.Restart();
                 clock.Log(State.Step, [.. measured, ($"{unit}_per_second", speed)]);
-                onProgress?.Invoke($"{name}, step {State.Step}, loss {measured[0].Value:F4}, {speed:F0}/s", clock.Progress(State.Step));
+                onProgress?.Invoke($"{name}, step {State.Step}, loss {measured[0].Value:F4}, {speed:F1}/s", clock.Done(State.Step));
             }
-            if (clock.IsTimeToSave()) Save(clock.Seconds);
+            if (clock.IsTimeToSave()) Save(clock.Seconds, clock.Progress(State.Step));
             if (clock.IsTimeToShow()) Show();
         }
-        Save(clock.Seconds);
+        Save(clock.Seconds, clock.Progress(State.Step));
     }
 
     /// <summary>Writes the state, and the model with the averaged weights.</summary>
-    public void Save(double seconds)
+    public void Save(double seconds, double progress)
     {
-        State.Seconds = seconds;
+        (State.Seconds, State.Progress) = (seconds, progress);
         State.Save(StatePath);
         Write();
     }
@@ -65,7 +68,7 @@ internal abstract class Trainer(TrainingOptions options, string name, string uni
     }
 
     /// <summary>The chance of a step, decided by its number.</summary>
-    protected int SeedOf(string what) => Data.TrainingSet.StableHash($"{options.Seed}/{what}");
+    protected int SeedOf(string what) => StableHash.Of($"{options.Seed}/{what}");
 
     /// <summary>Moves the weights by the gradients of a batch, whose parts run side by side.</summary>
     /// <param name="lossOf">The loss of the pictures of these numbers, int64, as their share of the batch's.</param>

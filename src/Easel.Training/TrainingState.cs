@@ -1,9 +1,13 @@
+using System.Text.Json.Nodes;
 using Easel.Weights.Formats;
 
 namespace Easel.Training;
 
-/// <summary>What a run needs to go on as if never stopped: weights, optimizer, averages, the step's number, from which its chance is drawn anew.</summary>
-internal sealed class TrainingState(FlatWeights weights, double weightDecay, double averaging)
+/// <summary>
+/// What a run needs to go on as if never stopped: weights, optimizer, averages, the step's number, from which its chance is drawn anew. The file says the
+/// networks' shape too, so that the Python twin builds the same and goes on from it, and this from what the twin writes.
+/// </summary>
+internal sealed class TrainingState(FlatWeights weights, double weightDecay, double averaging, JsonObject shape)
 {
     private readonly AdamW _optimizer = new(weights, weightDecay);
     private readonly AveragedWeights _average = new(weights, averaging);
@@ -11,6 +15,12 @@ internal sealed class TrainingState(FlatWeights weights, double weightDecay, dou
     public Tensor Average => _average.Values;
     public long Step { get; set; }
     public double Seconds { get; set; }
+
+    /// <summary>The share of the whole way that is done, 0 to 1.</summary>
+    public double Progress { get; set; }
+
+    /// <summary>Further vectors that belong to the run.</summary>
+    public Dictionary<string, Tensor> Others { get; } = [];
 
     /// <summary>Ends a step: moves the weights by their gradients, and the average after them.</summary>
     public double Update(double rate)
@@ -24,14 +34,19 @@ internal sealed class TrainingState(FlatWeights weights, double weightDecay, dou
     public void Save(string path)
     {
         using var guard = no_grad();
-        SafeTensorsWriter.Write(path, Vectors(), metadata: new Dictionary<string, string>
+        SafeTensorsWriter.Write(path, Vectors().Concat(Others).ToDictionary(), metadata: new Dictionary<string, string>
         {
             ["step"] = Step.ToString(CultureInfo.InvariantCulture),
             ["seconds"] = Seconds.ToString("R", CultureInfo.InvariantCulture),
+            ["progress"] = Progress.ToString("R", CultureInfo.InvariantCulture),
             ["parameters"] = string.Join(' ', weights.Names),
+            ["shape"] = shape.ToJsonString(),
+            ["weight_decay"] = weightDecay.ToString("R", CultureInfo.InvariantCulture),
+            ["averaging"] = averaging.ToString("R", CultureInfo.InvariantCulture),
         });
     }
 
+    /// <summary>Takes a state over. A file of the averages alone, in half the bits, is enough to begin from: with it the optimizer begins anew.</summary>
     /// <exception cref="EaselException">It is of a run with other networks.</exception>
     public void Load(string path)
     {
@@ -39,11 +54,19 @@ internal sealed class TrainingState(FlatWeights weights, double weightDecay, dou
         using var scope = NewDisposeScope();
         using var file = TensorFile.Open(path);
         if (!file.Metadata.TryGetValue("parameters", out var names) || names != string.Join(' ', weights.Names)
-            || file.Tensors["weights"].ElementCount != weights.Count)
+            || !file.Tensors.TryGetValue("average", out var average) || average.ElementCount != weights.Count)
             throw new EaselException($"{path} is the state of a run with networks of another shape; begin a new one in another folder.");
-        foreach (var (name, vector) in Vectors()) vector.copy_(file.View(name));
-        Step = long.Parse(file.Metadata["step"], CultureInfo.InvariantCulture);
-        Seconds = double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture);
+        foreach (var (name, vector) in Vectors())
+            if (file.Tensors.ContainsKey(name)) vector.copy_(file.View(name));
+            else if (name == "weights") vector.copy_(file.View("average"));
+        foreach (var name in file.Tensors.Keys.Where(name => !Vectors().ContainsKey(name)))
+            Others[name] = file.View(name).to(ScalarType.Float32, copy: true).DetachFromDisposeScope();
+        Step = Number(file.Tensors.ContainsKey("mean") ? "step" : "", 0L);
+        Seconds = Number("seconds", 0.0);
+        Progress = Number("progress", 0.0);
+
+        T Number<T>(string name, T otherwise) where T : IParsable<T> =>
+            file.Metadata.TryGetValue(name, out var text) ? T.Parse(text, CultureInfo.InvariantCulture) : otherwise;
     }
 
     private Dictionary<string, Tensor> Vectors() =>

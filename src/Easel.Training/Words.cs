@@ -19,6 +19,13 @@ internal sealed class Words
         Tokens = [.. _numbers.Keys];
     }
 
+    /// <param name="tokens">Tokens that were gathered before, ascending, the marks of beginning and end among them.</param>
+    public Words(IReadOnlyList<int> tokens)
+    {
+        Tokens = tokens;
+        for (var i = 0; i < tokens.Count; i++) _numbers.Add(tokens[i], i);
+    }
+
     /// <summary>The tokens in the order of their numbers here.</summary>
     public IReadOnlyList<int> Tokens { get; }
 
@@ -31,6 +38,20 @@ internal sealed class Words
     {
         var ids = new long[captions.Count * ClipTokenizer.ContextLength];
         for (var i = 0; i < captions.Count; i++) Encode(captions[i]).CopyTo(ids, i * ClipTokenizer.ContextLength);
+        return tensor(ids, [captions.Count, ClipTokenizer.ContextLength]);
+    }
+
+    /// <summary>Captions that are numbers already as [n, 77]: the mark of the beginning, the words, marks of the end.</summary>
+    public Tensor Encode(IReadOnlyList<ushort[]> captions)
+    {
+        var (begin, end) = (_numbers[ClipTokenizer.BeginOfText], _numbers[ClipTokenizer.EndOfText]);
+        var ids = new long[captions.Count * ClipTokenizer.ContextLength];
+        Array.Fill(ids, end);
+        for (var i = 0; i < captions.Count; i++)
+        {
+            ids[i * ClipTokenizer.ContextLength] = begin;
+            for (var j = 0; j < captions[i].Length; j++) ids[i * ClipTokenizer.ContextLength + 1 + j] = captions[i][j];
+        }
         return tensor(ids, [captions.Count, ClipTokenizer.ContextLength]);
     }
 

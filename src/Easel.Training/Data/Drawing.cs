@@ -1,12 +1,12 @@
 namespace Easel.Training.Data;
 
-/// <summary>One drawing of the data set, a line of its list.</summary>
+/// <summary>What is known of one drawing of the data set, a line of the packed file's list.</summary>
 internal sealed record Drawing
 {
-    public const int Side = 192; // the side of the stored pictures, in pixels: larger than what is trained on, so that they can be scaled
-    public required string Concept { get; init; } // what it shows: the concept's code, or set and name for drawings that are no emoji
-    public required int Rank { get; init; } // the place of the concept among all, 0 for the best known
+    public const int Side = 256; // the side of the stored pictures, in pixels
 
+    public required string Concept { get; init; } // what it shows: the concept's code, or "ground" and the name of a ground
+    public required int Rank { get; init; } // the place of the concept among all, 0 for the best known
     public required IReadOnlyList<string> Names { get; init; }
 
     /// <summary>Words that point to it and to hardly anything else, which a prompt may have in place of a name: "meow" for a cat.</summary>
@@ -16,17 +16,12 @@ internal sealed record Drawing
     public bool CanMirror { get; init; } // whether its mirror image is the same thing
     public required string Source { get; init; } // the Id it is from
     public string? Style { get; init; } // what prompts call the style; null where it has no name
-    public bool MustSayStyle { get; init; } // whether captions always name the style: who does not ask for it does not mean such a drawing
-    public required string File { get; init; } // the picture, relative to the data folder: a PNG with transparency, Side pixels square
+    public double Unasked { get; init; } // how often a caption may leave the style unsaid: who asks for no style means one of those that often have none
+    public int[] Box { get; init; } = [0, 0, Side, Side]; // left, top, right and bottom of what is not transparent
+    public string? Colour { get; init; } // the word for most of it; null where no one colour is most of it
 
-    public static List<Drawing> List(string folder, int concepts, IReadOnlyCollection<string>? sources)
-    {
-        var path = ListPath(folder);
-        if (!System.IO.File.Exists(path)) throw new EaselException($"There is no data set in {folder}; easel train data --out {folder} makes one.");
-        var drawings = System.IO.File.ReadLines(path).Select(line => JsonSerializer.Deserialize<Drawing>(line)!)
-            .Where(drawing => drawing.Rank < concepts && (sources is null || sources.Contains(drawing.Source))).ToList();
-        return drawings.Count > 0 ? drawings : throw new EaselException($"No drawing of {path} is among the first {concepts} concepts of the sources named.");
-    }
+    /// <summary>The ways of <see cref="Recolouring"/> after which another colour is most of it, with the word for that.</summary>
+    public IReadOnlyDictionary<int, string> Recolours { get; init; } = new Dictionary<int, string>();
 
-    public static string ListPath(string folder) => Path.Combine(folder, "drawings.jsonl");
+    public bool IsGround => Concept.StartsWith(Grounds.Mark, StringComparison.Ordinal);
 }

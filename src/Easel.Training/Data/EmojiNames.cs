@@ -16,19 +16,24 @@ internal static class EmojiNames
         using var keywords = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(emojilib, "dist", "emoji-en-US.json")));
         foreach (var emoji in names.RootElement.EnumerateArray())
         {
-            // Flags of countries (group 9) need more detail than this model has; components (no group) are no pictures.
-            if (!emoji.TryGetProperty("group", out var group) || group.GetInt32() is 2 or 9) continue;
+            // Flags of countries (group 9) need more detail than this model has, most signs (8) are letters, components (no group) are no pictures.
+            if (!emoji.TryGetProperty("group", out var group) || group.GetInt32() is 2 or 8 or 9) continue;
+            var label = emoji.GetProperty("label").GetString()!;
+            // Couples and families of all kinds, and each hour of the clock, differ too little for a small picture.
+            if (label.Contains(':', StringComparison.Ordinal) || label.EndsWith("o’clock", StringComparison.Ordinal)
+                || label.EndsWith("-thirty", StringComparison.Ordinal)) continue;
             var code = Concept.Normalise(emoji.GetProperty("hexcode").GetString()!);
             if (!known.Add(code)) continue;
-            var label = emoji.GetProperty("label").GetString()!;
             var more = keywords.RootElement.TryGetProperty(emoji.GetProperty("emoji").GetString()!, out var words) && words.GetArrayLength() > 0
                 ? words[0].GetString()!.Replace('_', ' ')
                 : label;
-            var isSymbol = group.GetInt32() == 8;
-            concepts.Add(new Concept(code, [.. new[] { label.ToLowerInvariant(), more.ToLowerInvariant() }.Distinct()],
-                IsMass: isSymbol || label.Split(' ').Any(TakesNoArticle.Contains), CanMirror: !isSymbol));
+            concepts.Add(new Concept(code, [.. new[] { Plain(label), Plain(more) }.Distinct()], IsMass: label.Split(' ').Any(TakesNoArticle.Contains),
+                CanMirror: true));
         }
         return WithKeywords(concepts, byHand, names.RootElement, keywords.RootElement);
+
+        static string Plain(string name) => name.ToLowerInvariant().Replace('’', '\'').Replace("“", "", StringComparison.Ordinal)
+            .Replace("”", "", StringComparison.Ordinal).Replace("!", "", StringComparison.Ordinal).Trim();
     }
 
     /// <summary>

@@ -24,7 +24,6 @@ internal sealed class IconSet
         using var pack = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(home, "icons.json")));
         _icons = pack.RootElement.GetProperty("icons").Clone();
         _size = (Number(pack.RootElement, "width") ?? 16, Number(pack.RootElement, "height") ?? 16);
-        if (!source.IsEmoji) return;
         using var chars = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(home, "chars.json")));
         foreach (var entry in chars.RootElement.EnumerateObject())
             if (_icons.TryGetProperty(entry.Value.GetString()!, out _)) _byCode.TryAdd(Concept.Normalise(entry.Name), entry.Value.GetString()!);
@@ -37,32 +36,38 @@ internal sealed class IconSet
     }
 
     public DrawingSource Source { get; }
-    public IEnumerable<string> Icons => _icons.ValueKind == JsonValueKind.Object ? _icons.EnumerateObject().Select(icon => icon.Name) : _byCode.Values;
 
     /// <summary>The icon of a concept; null where the set has none.</summary>
     public string? Find(Concept concept) => _byCode.GetValueOrDefault(concept.Code);
 
-    /// <summary>Draws an icon into a PNG with transparency.</summary>
-    public void Render(string icon, string path)
+    /// <summary>An icon's pixels, four bytes for each: red, green and blue times opacity, and opacity.</summary>
+    public byte[] Render(string icon)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        if (_icons.ValueKind != JsonValueKind.Object)
+        if (_icons.ValueKind != JsonValueKind.Object) return TransparentPng.Pixels(File.ReadAllBytes(Path.Combine(_home, "assets", icon + ".webp")), Drawing.Side);
+        var body = _icons.GetProperty(icon);
+        var (width, height) = (Number(body, "width") ?? _size.Width, Number(body, "height") ?? _size.Height);
+        var (left, top) = (Number(body, "left") ?? 0, Number(body, "top") ?? 0);
+        var side = Math.Max(width, height);
+        var svg = string.Create(CultureInfo.InvariantCulture,
+            $"<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"{Drawing.Side}\" height=\"{Drawing.Side}\" ")
+            + string.Create(CultureInfo.InvariantCulture, $"viewBox=\"{left - (side - width) / 2} {top - (side - height) / 2} {side} {side}\">")
+            + body.GetProperty("body").GetString()!.Replace("currentColor", "#000") + "</svg>";
+        return Svg(svg);
+    }
+
+    /// <summary>The pixels of an SVG, as those of an icon.</summary>
+    public static byte[] Svg(string svg)
+    {
+        var path = Path.GetTempFileName();
+        try
         {
-            File.WriteAllBytes(path + ".part", TransparentPng.Resized(Path.Combine(_home, "assets", icon + ".webp"), Drawing.Side));
+            NpmPackage.Run(Path.GetTempPath(), "rsvg-convert", ["--output", path], svg);
+            return TransparentPng.Pixels(File.ReadAllBytes(path), Drawing.Side);
         }
-        else
+        finally
         {
-            var body = _icons.GetProperty(icon);
-            var (width, height) = (Number(body, "width") ?? _size.Width, Number(body, "height") ?? _size.Height);
-            var (left, top) = (Number(body, "left") ?? 0, Number(body, "top") ?? 0);
-            var side = Math.Max(width, height);
-            var svg = string.Create(CultureInfo.InvariantCulture,
-                $"<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"{Drawing.Side}\" height=\"{Drawing.Side}\" ")
-                + string.Create(CultureInfo.InvariantCulture, $"viewBox=\"{left - (side - width) / 2} {top - (side - height) / 2} {side} {side}\">")
-                + body.GetProperty("body").GetString()!.Replace("currentColor", "#000") + "</svg>";
-            NpmPackage.Run(Path.GetTempPath(), "rsvg-convert", ["--output", Path.GetFullPath(path) + ".part"], svg);
+            File.Delete(path);
         }
-        File.Move(path + ".part", path, overwrite: true);
     }
 
     private static double? Number(JsonElement json, string name) =>

@@ -65,22 +65,6 @@ internal static partial class Meanings
             .OrderBy(sense => sense.Unlikely).Select(sense => sense.Item).FirstOrDefault();
     }
 
-    /// <summary>Where a data folder has the words, one in each line with a tab and the concept's code after it.</summary>
-    public static string PathIn(string folder) => Path.Combine(folder, "meanings.tsv");
-
-    public static void Write(string folder, IReadOnlyDictionary<string, Concept> meanings) =>
-        DataFile.WriteLines(PathIn(folder), meanings.Select(pair => $"{pair.Key}\t{pair.Value.Code}"));
-
-    /// <summary>The words of a data folder with the codes of their concepts.</summary>
-    public static IReadOnlyDictionary<string, string> Read(string folder)
-    {
-        var path = PathIn(folder);
-        if (!File.Exists(path)) throw new EaselException($"There is no {path}; easel train data --out {folder} makes it.");
-        return File.ReadLines(path).Select(line => line.Split('\t') is [var word, var code] ? (word, code)
-            : throw new EaselException($"{path} has the line \"{line}\", which is not a word, a tab and a code."))
-            .ToDictionary(pair => pair.word, pair => pair.code);
-    }
-
     [GeneratedRegex("^[a-z]{2,}$")]
     private static partial Regex SmallLetters();
 }

@@ -4,116 +4,117 @@ using Easel.Training.Data;
 namespace Easel.Training.Evaluation;
 
 /// <summary>
-/// Measures whether a model draws what it is asked: one picture for each prompt, and which training drawings are nearest to it. The measure itself is tried
-/// first on real drawings in new places and sizes, which tells the most that a model could reach.
+/// Measures whether a model draws what it is asked, by the fixed prompts. The judge is tried first on scenes composed of real drawings, which tells the most
+/// that a model could reach, and on the same scenes each asked what the next one shows, which tells what chance gives.
 /// </summary>
-internal sealed class Evaluator(string folder, IReadOnlyList<Drawing> drawings, ImageGenerator generator, int steps, double? guidance)
+internal sealed class Evaluator(Pack pack)
 {
-    private const int AtOnce = 8;
+    private const int AtOnce = 4;
 
-    /// <summary>Words for well-known things that are neither names nor keywords of the data set.</summary>
-    private static readonly (string Word, string Name)[] Unlisted =
-    [
-        ("feline", "cat"), ("canine", "dog"), ("hound", "dog"), ("mutt", "dog"), ("cottage", "house"), ("bungalow", "house"), ("villa", "house"),
-        ("mansion", "house"), ("cabin", "house"), ("sedan", "car"), ("vehicle", "car"), ("limousine", "car"), ("toad", "frog"), ("phantom", "ghost"),
-        ("spook", "ghost"), ("spectre", "ghost"), ("hare", "rabbit"), ("hog", "pig"), ("swine", "pig"), ("serpent", "snake"), ("cobra", "snake"),
-        ("viper", "snake"), ("extraterrestrial", "alien"), ("martian", "alien"), ("android", "robot"), ("sandwich", "hamburger"),
-        ("thunderbolt", "lightning bolt"), ("jet", "airplane"), ("airliner", "airplane"), ("yacht", "sailboat"), ("schooner", "sailboat"),
-        ("chopper", "helicopter"), ("bagel", "doughnut"), ("fungus", "mushroom"), ("goldfish", "fish"), ("trout", "fish"), ("salmon", "fish"),
-        ("chimp", "monkey"), ("ape", "monkey"), ("gorilla", "monkey"), ("lioness", "lion"), ("bull", "cow"), ("cattle", "cow"), ("pony", "horse"),
-        ("stallion", "horse"), ("mare", "horse"), ("lamb", "sheep"), ("ewe", "sheep"), ("duckling", "duck"), ("crow", "bird"), ("sparrow", "bird"),
-        ("parakeet", "parrot"), ("orca", "whale"), ("blade", "dagger"), ("spectacles", "glasses"), ("gown", "dress"), ("jewel", "gem"), ("ruby", "gem"),
-        ("fortress", "castle"), ("palace", "castle"), ("infant", "baby"), ("toddler", "baby"), ("lady", "woman"), ("gentleman", "man"),
-        ("grandfather", "old man"), ("grandmother", "old woman"), ("cop", "police officer"), ("sorcerer", "wizard"), ("magician", "wizard"),
-        ("demon", "devil"), ("espresso", "cup of coffee"), ("ale", "beer"), ("lager", "beer"), ("spaghetti", "bowl of noodles"),
-    ];
+    private readonly Judge _judge = new(pack);
 
-    /// <summary>Sentences of forms that no caption has, round the name of what is wanted.</summary>
-    private static readonly string[] NewForms =
-        ["could i see {0} on this page", "imagine {0} somewhere far away", "a sketch that looks like {0}", "we need {0} today"];
-
-    private readonly Neighbours _neighbours = new(folder, drawings);
-    private readonly IReadOnlyList<Drawing> _concepts = [.. drawings.DistinctBy(drawing => drawing.Concept)];
-
-    /// <summary>All measures, the measure's own first.</summary>
-    public IEnumerable<Score> Run(int prompts, Action<string, double>? onProgress, CancellationToken cancel)
+    /// <summary>The judge's own scores: what it says of composed drawings, and of the same asked wrongly.</summary>
+    public IEnumerable<Score> Itself(int most)
     {
-        yield return Itself(prompts);
+        // Drawings cannot show every prompt ("a robot holding a flower"), but every concept that some prompt accepts.
+        var first = FixedPrompts.First.Where(prompt => Numbers(prompt.Shows[0]).Count > 0).Take(most).Index()
+            .Select(prompt => (Picture: Judge.Picture(pack, Alone(prompt.Item.Shows[0], prompt.Index)), prompt.Item.Shows)).ToList();
+        yield return Counted("the judge, on real drawings: the thing", first, shown => _judge.Shows(shown.Picture, shown.Shows));
+        yield return Counted("the judge, asked for another thing", Turned(first).Where(pair => !pair.Item1.Shows.Intersect(pair.Item2.Shows).Any()).ToList(),
+            shown => _judge.Shows(shown.Item1.Picture, shown.Item2.Shows));
 
-        var styles = drawings.Select(drawing => drawing.Style).OfType<string>().Distinct().ToList();
-        yield return Nearest("names", [.. Enumerable.Range(0, prompts).Select(i =>
+        var pairs = FixedPrompts.Pairs.Take(most).Index().Select(pair => (Picture: Composed(pair.Item, pair.Index), Pair: pair.Item))
+            .Where(pair => pair.Picture is not null).ToList();
+        foreach (var score in Pairs("the judge, on real pairs", pairs.Select(pair => (pair.Picture!, pair.Pair)))) yield return score;
+        foreach (var score in Pairs("the judge, asked for another pair", Turned(pairs).Select(pair => (pair.Item1.Picture!, pair.Item2.Pair)))) yield return score;
+        // The same things the other way round and with the colours exchanged: what a model does that knows words and not their order.
+        foreach (var score in Pairs("the judge, things and colours exchanged", pairs.Select(pair => (pair.Picture!, pair.Pair with
         {
-            var (concept, round) = (_concepts[i % _concepts.Count], i / _concepts.Count);
-            var phrase = Phrase(concept, concept.Names[0]);
-            return (round == 0 ? phrase : $"{phrase}, {styles[(round - 1) % styles.Count]} style", concept.Concept);
-        })], 1000, onProgress, cancel);
+            One = pair.Pair.One with { Colour = pair.Pair.Other.Colour },
+            Way = Opposite(pair.Pair.Way),
+            Other = pair.Pair.Other with { Colour = pair.Pair.One.Colour },
+        })))) yield return score;
 
-        var others = _concepts.Where(concept => concept.Names.Count > 1).Take(prompts).ToList();
-        yield return Nearest("other names", [.. others.Select(concept => (Phrase(concept, concept.Names[^1]), concept.Concept))], 5000, onProgress, cancel);
-
-        yield return Nearest("other names, in sentences of new forms", [.. others.Select((concept, i) =>
-            (string.Format(CultureInfo.InvariantCulture, NewForms[i % NewForms.Length], Phrase(concept, concept.Names[^1])), concept.Concept))], 2000,
-                onProgress, cancel);
-
-        var listed = drawings.SelectMany(drawing => drawing.Names.Concat(drawing.Keywords)).SelectMany(name => name.Split(' ')).ToHashSet();
-        yield return Nearest("words on no list", [.. Unlisted.Where(pair => Named(pair.Name) is not null && !listed.Contains(pair.Word))
-            .Select(pair => (Captions.WithArticle(pair.Word), Named(pair.Name)!.Concept)).Take(prompts)], 3000, onProgress, cancel);
-
-        foreach (var score in Colours(prompts, onProgress, cancel)) yield return score;
+        var counts = FixedPrompts.Counts.Take(most).Index().Select(count => (Picture: Judge.Picture(pack, Several(count.Item.Name, count.Item.Count, count.Index)), count.Item))
+            .ToList();
+        yield return Counted("the judge, on several of a kind", counts, shown => _judge.Counts(shown.Picture, shown.Item.Count, shown.Item.Name));
+        yield return Counted("the judge, asked for one more", counts, shown => _judge.Counts(shown.Picture, shown.Item.Count + 1, shown.Item.Name));
     }
 
-    /// <summary>The measure on real drawings in places, sizes and mirrorings that it has not seen.</summary>
-    private Score Itself(int count)
+    /// <summary>A model's scores.</summary>
+    /// <param name="most">Pictures for each kind of prompt at most.</param>
+    public IEnumerable<Score> Run(ImageGenerator generator, int steps, double? guidance, int most, Action<string, double>? onProgress, CancellationToken cancel)
     {
-        var asked = Enumerable.Range(0, count).Select(i => drawings[(int)((long)i * drawings.Count / count)]).ToList();
-        return Counted("the measure itself, on real drawings placed anew", asked.Count, asked.Select(drawing =>
+        var first = FixedPrompts.First.Take(most).ToList();
+        yield return Counted("first prompts", Draw("first prompts", [.. first.Select(p => p.Prompt)], 1000).ToList(),
+            drawn => _judge.Shows(drawn.Picture, first[drawn.Index].Shows));
+        var pairs = FixedPrompts.Pairs.Take(most).ToList();
+        foreach (var score in Pairs("pairs", Draw("pairs", [.. pairs.Select(p => p.Prompt)], 2000).Select(drawn => (drawn.Picture, pairs[drawn.Index])))) yield return score;
+        var counts = FixedPrompts.Counts.Take(most).ToList();
+        yield return Counted("counts", Draw("counts", [.. counts.Select(p => p.Prompt)], 3000).ToList(),
+            drawn => _judge.Counts(drawn.Picture, counts[drawn.Index].Count, counts[drawn.Index].Name));
+
+        IEnumerable<(int Index, RgbImage Picture)> Draw(string what, IReadOnlyList<string> prompts, long seed)
         {
-            var rgba = TransparentPng.Pixels(Path.Combine(folder, drawing.File));
-            return (Variant.Of(rgba, drawing.CanMirror, TrainingSet.StableHash("held out " + drawing.File))[1].Pixels, drawing.Concept);
-        }));
-    }
-
-    private Score Nearest(string what, IReadOnlyList<(string Prompt, string Concept)> asked, long seed, Action<string, double>? onProgress,
-        CancellationToken cancel) => Counted(what, asked.Count, Draw(what, [.. asked.Select(a => a.Prompt)], seed, onProgress, cancel)
-            .Select(drawn => (drawn.Picture, asked[drawn.Index].Concept)));
-
-    private Score Counted(string what, int all, IEnumerable<(RgbImage Picture, string Concept)> shown)
-    {
-        var (first, five) = (0, 0);
-        foreach (var (picture, concept) in shown)
-        {
-            var nearest = _neighbours.Of(picture, 5);
-            if (nearest[0] == concept) first++;
-            if (nearest.Contains(concept)) five++;
-        }
-        return new Score(what, first, five, all);
-    }
-
-    /// <summary>Things in colours that may not be theirs: whether most of what is drawn has the colour.</summary>
-    private IEnumerable<Score> Colours(int count, Action<string, double>? onProgress, CancellationToken cancel)
-    {
-        string[] things = ["apple", "heart", "car", "house", "star", "balloon", "fish", "umbrella", "cat", "book", "hat", "tree", "rocket", "bus"];
-        string[] colours = ["red", "blue", "green", "yellow", "purple", "pink"];
-        var asked = things.SelectMany(thing => colours.Select(colour => (Prompt: $"a {colour} {thing}", Colour: colour))).Take(count).ToList();
-        var right = 0;
-        foreach (var (index, picture) in Draw("colours", [.. asked.Select(a => a.Prompt)], 4000, onProgress, cancel))
-            if (Looks.MainColour(picture) == asked[index].Colour) right++;
-        yield return new Score("colours, also those that the thing never has", right, null, asked.Count);
-    }
-
-    private IEnumerable<(int Index, RgbImage Picture)> Draw(string what, IReadOnlyList<string> prompts, long seed, Action<string, double>? onProgress,
-        CancellationToken cancel)
-    {
-        for (var from = 0; from < prompts.Count; from += AtOnce)
-        {
-            onProgress?.Invoke(what, (double)from / prompts.Count);
-            var batch = prompts.Skip(from).Take(AtOnce).ToList();
-            foreach (var (index, picture) in ContactSheet.Drawn(generator, batch, seed + from, steps, guidance, cancel).Index())
-                yield return (from + index, picture);
+            for (var from = 0; from < prompts.Count; from += AtOnce)
+            {
+                onProgress?.Invoke(what, (double)from / prompts.Count);
+                var batch = prompts.Skip(from).Take(AtOnce).ToList();
+                foreach (var (index, picture) in ContactSheet.Drawn(generator, batch, seed + from, steps, guidance, cancel).Index())
+                    yield return (from + index, picture);
+            }
         }
     }
 
-    private static string Phrase(Drawing concept, string name) => concept.IsMass ? name : Captions.WithArticle(name);
+    private IEnumerable<Score> Pairs(string what, IEnumerable<(RgbImage Picture, (string Prompt, Asked One, string Way, Asked Other) Pair)> shown)
+    {
+        var results = shown.Select(one => _judge.Pair(one.Picture, one.Pair.One, one.Pair.Way, one.Pair.Other)).ToList();
+        yield return new Score($"{what}: both things there", results.Count(result => result.Both), results.Count);
+        yield return new Score($"{what}: colours on the right thing", results.Count(result => result.Colours == true), results.Count(result => result.Colours is not null));
+        yield return new Score($"{what}: position right", results.Count(result => result.Way == true), results.Count(result => result.Way is not null));
+    }
 
-    private Drawing? Named(string name) => _concepts.FirstOrDefault(concept => concept.Names[0] == name);
+    private static Score Counted<T>(string what, List<T> shown, Func<T, bool> isRight) => new(what, shown.Count(isRight), shown.Count);
+
+    private static List<(T, T)> Turned<T>(List<T> list) => [.. list.Select((one, i) => (one, list[(i + 7) % list.Count]))];
+
+    private static string Opposite(string way) => way switch { "left" => "right", "right" => "left", "above" or "on" => "under", "under" => "above", _ => way };
+
+    /// <summary>The drawings of a name, without those that have to be asked for.</summary>
+    private List<int> Numbers(string name) => [.. pack.Drawings.Index().Where(d => d.Item.Names.Contains(name) && d.Item.Unasked >= 0.3).Select(d => d.Index)];
+
+    private Scene Alone(string name, int seed)
+    {
+        var random = new Random(seed);
+        var numbers = Numbers(name);
+        var number = numbers[random.Next(numbers.Count)];
+        if (pack.Drawings[number].IsGround) return new Scene((255, 255, 255), [new Laid(number, 0, 0, Scene.Side, true, 0)], "");
+        var size = random.Next(190, 236);
+        return new Scene((255, 255, 255), [new Laid(number, (Scene.Side - size) / 2 + random.Next(-8, 9), (Scene.Side - size) / 2 + random.Next(-8, 9), size, false, 0)], "");
+    }
+
+    private Scene Several(string name, int count, int seed)
+    {
+        var random = new Random(seed);
+        var numbers = Numbers(name);
+        var number = numbers[random.Next(numbers.Count)];
+        var size = count == 2 ? 112 : 108;
+        (int X, int Y)[] places = count switch { 2 => [(68, 128), (188, 128)], 3 => [(128, 68), (68, 188), (188, 188)], _ => [(68, 68), (188, 68), (68, 188), (188, 188)] };
+        return new Scene((255, 255, 255), [.. places.Select(place => new Laid(number, place.X - size / 2, place.Y - size / 2, size, false, 0))], "");
+    }
+
+    private RgbImage? Composed((string Prompt, Asked One, string Way, Asked Other) pair, int seed)
+    {
+        var random = new Random(seed);
+        return In(pair.One) is { } one && In(pair.Other) is { } other ? Judge.Picture(pack, SceneMaker.Pair(one, pair.Way, other, random)) : null;
+
+        (Drawing, int, int)? In(Asked asked)
+        {
+            var ways = Numbers(asked.Name).SelectMany(number => asked.Colour is null || pack.Drawings[number].Colour == asked.Colour ? [(number, 0)]
+                : pack.Drawings[number].Recolours.Where(way => way.Value == asked.Colour).Select(way => (number, way.Key))).ToList();
+            if (ways.Count == 0) return null;
+            var (chosen, recolour) = ways[random.Next(ways.Count)];
+            return (pack.Drawings[chosen], chosen, recolour);
+        }
+    }
 }

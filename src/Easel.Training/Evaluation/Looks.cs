@@ -12,6 +12,9 @@ internal static class Looks
     private const int Directions = 4;
     private const float EdgeShare = 2.0f; // brings edges to about the weight of colours
 
+    /// <summary>How many features there are.</summary>
+    public const int Count = Cells * Cells * (3 + Directions);
+
     /// <summary>The features of a picture: 16 x 16 cells of mean colour, and of edge strength in four directions.</summary>
     public static float[] Of(RgbImage picture)
     {
@@ -50,18 +53,10 @@ internal static class Looks
         return System.Numerics.Vector.Sum(sum);
     }
 
-    /// <summary>The word for most of what is drawn: of the pixels unlike the ground, whose colour the corners tell.</summary>
+    /// <summary>The word for most of what is drawn, of what stands out from the ground.</summary>
     public static string? MainColour(RgbImage picture)
     {
-        var (width, height) = (picture.Width, picture.Height);
-        int[] corners = [0, width - 1, (height - 1) * width, height * width - 1];
-        var ground = Enumerable.Range(0, 3).Select(channel => corners.Average(corner => picture.Pixels[3 * corner + channel])).ToArray();
-        var drawn = new List<byte>();
-        for (var i = 0; i < picture.Pixels.Length; i += 3)
-        {
-            var away = Enumerable.Range(0, 3).Sum(channel => Math.Abs(picture.Pixels[i + channel] - ground[channel]));
-            if (away > 60) drawn.AddRange([picture.Pixels[i], picture.Pixels[i + 1], picture.Pixels[i + 2], 255]);
-        }
-        return Data.ColourWords.Main(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(drawn))?.Word;
+        var segments = new Segments(picture);
+        return segments.Parts.Count == 0 ? null : segments.ColourOf(new Segments.Box(0, 0, Segments.Across, Segments.Across));
     }
 }

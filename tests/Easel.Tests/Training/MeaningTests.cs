@@ -82,15 +82,4 @@ public sealed class MeaningTests : IDisposable
         Assert.Equal("lion", Meanings.Of(Net, [Lion, Cat])["feline"].Names[0]);
         Assert.Equal("cat", Meanings.Of(Net, [Cat, Lion])["feline"].Names[0]);
     }
-
-    [Fact]
-    public void TheFileIsReadAsItWasWritten()
-    {
-        Meanings.Write(_folder.Path("."), new Dictionary<string, Concept> { ["tabby"] = Cat });
-        Assert.Equal("1f431", Meanings.Read(_folder.Path("."))["tabby"]);
-        File.WriteAllText(Meanings.PathIn(_folder.Path(".")), "no tab here\n");
-        Assert.Contains("no tab here", Assert.Throws<EaselException>(() => Meanings.Read(_folder.Path("."))).Message);
-        File.Delete(Meanings.PathIn(_folder.Path(".")));
-        Assert.Contains("easel train data", Assert.Throws<EaselException>(() => Meanings.Read(_folder.Path("."))).Message);
-    }
 }

@@ -6,7 +6,7 @@ namespace Easel.Tests.Training;
 
 /// <summary>
 /// Guards what the text encoder begins with: words for things that look alike are alike, words that go with everything say next to nothing, a prompt's vectors
-/// are those of its words, rare words count more, and latents are made once for the same pictures and the same encoder.
+/// are those of its words, rare words count more, and latents are made once for the same scenes and the same encoder.
 /// </summary>
 public sealed class WordTests
 {
@@ -54,27 +54,22 @@ public sealed class WordTests
     }
 
     [Fact]
-    public void LatentsAreKeptForTheSamePicturesAndTheSameEncoder()
+    public void LatentsAreKeptForTheSameScenesAndTheSameEncoder()
     {
         using var folder = new Weights.TemporaryFolder();
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var gallery = ToyData.Make(folder.Path("data"));
-        var network = new AutoencoderTrainer(new AutoencoderOptions
-        {
-            Data = folder.Path("data"),
-            Out = folder.Path("run"),
-            Channels = [32, 32, 32, 32],
-            FullPrecision = true
-        }, gallery).Network;
+        var pack = ToyData.Make(folder.Path("toy.data"));
+        var network = new AutoencoderTrainer(new AutoencoderOptions { Data = "", Out = folder.Path("run"), Channels = [16, 16, 16, 16], FullPrecision = true }, pack).Network;
         var file = folder.Path("latents.safetensors");
-        var made = Latents.Kept(file, network, gallery, null);
+        float[] Kept() => Painted.Latents(file, network, pack, 4, null).to(ScalarType.Float32).data<float>().ToArray();
+        var made = Kept();
         var written = File.GetLastWriteTimeUtc(file);
-        Assert.Equal(made.data<float>().ToArray(), Latents.Kept(file, network, gallery, null).data<float>().ToArray());
+        Assert.Equal(made, Kept());
         Assert.Equal(written, File.GetLastWriteTimeUtc(file));
 
         network.named_parameters().Single(p => p.name == "encoder.conv_out.bias").parameter.add_(1);
-        Assert.NotEqual(made.data<float>().ToArray(), Latents.Kept(file, network, gallery, null).data<float>().ToArray());
+        Assert.NotEqual(made, Kept());
     }
 
     /// <summary>Cats have their light on the left, cars on the right, each a little otherwise.</summary>
