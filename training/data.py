@@ -103,10 +103,11 @@ class Pack:
         """Captions as [n, 77] of the numbers of tokens: the mark of the beginning, the words, marks of the end."""
         ids = torch.full((scenes.numel(), TEXT), self.tokens - 1, dtype=torch.int64)
         ids[:, 0] = self.tokens - 2
-        for row, (scene, empty) in enumerate(zip(scenes.tolist(), dropped.tolist())):
-            if not empty:
-                words = self.captions[self.caption_ends[scene - 1] if scene else 0:self.caption_ends[scene]]
-                ids[row, 1:1 + words.numel()] = words.long()
+        starts = torch.where(scenes > 0, self.caption_ends[(scenes - 1).clamp_min(0)], torch.zeros_like(scenes))
+        lengths = torch.where(dropped > 0, torch.zeros_like(scenes), self.caption_ends[scenes] - starts)
+        rows = torch.arange(scenes.numel()).repeat_interleave(lengths)
+        places = torch.arange(rows.numel()) - (lengths.cumsum(0) - lengths)[rows]
+        ids[rows, 1 + places] = self.captions[starts[rows] + places].long()
         return ids
 
     def all_ids(self, count):

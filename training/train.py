@@ -63,7 +63,7 @@ class State:
                 parameter.grad = self.gradients[start:start + size].view(parameter.shape)
 
     def use(self, vector):
-        """Lets the networks run on a vector of weights."""
+        """Lets the networks run on a vector of weights, whatever it becomes."""
         for parameter, start, size in self.slices:
             parameter.data = vector[start:start + size].view(parameter.shape)
 
@@ -261,7 +261,7 @@ def train_autoencoder(arguments):
     device, cast = device_and_cast(arguments)
     pack = Pack(arguments.data, device)
     state = State(os.path.join(arguments.run, "autoencoder-state.safetensors"), autoencoder_of, device)
-    network = state.module.autoencoder.to(memory_format=torch.channels_last) if False else state.module.autoencoder
+    network = state.module.autoencoder
     batch, crop = arguments.batch or (256 if device.type == "cuda" else 2), arguments.crop
     loss_of = fast(autoencoder_loss, arguments, device)
     loop = Loop(arguments, state, "autoencoder", batch, arguments.rate or 1e-3, 100)
@@ -288,11 +288,12 @@ def encoded(arguments, pack, state, device, cast):
     autoencoder = State(os.path.join(arguments.run, "autoencoder-state.safetensors"), autoencoder_of, device, begin=False)
     autoencoder.use(autoencoder.average)
     network, count, began, parts = autoencoder.module.autoencoder, min(arguments.scenes, pack.count), time.time(), []
-    with torch.no_grad(), cast():
+    with torch.no_grad():
         step = 256 if device.type == "cuda" else 8
         for first in range(0, count, step):
-            scenes = torch.arange(first, min(first + step, count))
-            parts.append(network.encode(pack.paint(scenes).contiguous(memory_format=torch.channels_last))[0].half().contiguous())
+            pictures = pack.paint(torch.arange(first, min(first + step, count))).contiguous(memory_format=torch.channels_last)
+            with cast():
+                parts.append(network.encode(pictures)[0].half().contiguous())
             if time.time() - began > arguments.encode_minutes * 60 and first + step >= 2 * SCALED_BY:
                 break
     latents = torch.cat(parts)
@@ -351,6 +352,7 @@ def train_few_steps(arguments):
         write_tensors(path, {"weights": teacher.average, "mean": torch.zeros_like(teacher.average), "square": torch.zeros_like(teacher.average),
                              "average": teacher.average, **teacher.others}, texts)
     state, target = State(path, diffusion_of, device), State(path, diffusion_of, device, begin=False)
+    target.use(state.average)  # which is changed in place
     latents = encoded(arguments, pack, teacher, device, cast)
     del pack.sprites
     count = len(latents)
@@ -377,7 +379,6 @@ def train_few_steps(arguments):
             v = teacher.module.unet(torch.cat([noisy, noisy]), torch.cat([now, now]).float(), both).float()
             v = v[batch:] + GUIDANCE * (v[:batch] - v[batch:])
             next_ = s2 * (s * noisy - n * v) + n2 * (n * noisy + s * v)
-            target.use(state.average)
             seen = target.module.unet(next_, then.clamp_min(0).float(), target.module.text(words)).float()
             wanted = torch.where((then >= 0).view(-1, 1, 1, 1), s2 * next_ - n2 * seen, next_)
         with cast():

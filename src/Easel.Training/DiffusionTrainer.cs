@@ -10,7 +10,7 @@ internal sealed record DiffusionOptions : TrainingOptions
     public override IReadOnlyList<int> Channels { get; init; } = [64, 128, 256];
     public override int Batch { get; init; } = 32;
     public override double Rate { get; init; } = 8e-4;
-    public int TextWidth { get; init; } = 192;
+    public int TextWidth { get; init; } = 160;
     public int TextLayers { get; init; } = 4;
 
     /// <summary>How many scenes to take, the first of the data set: their latents are made before training and kept.</summary>

@@ -52,7 +52,14 @@ internal sealed class Pack
         using var file = TensorFile.Open(path);
         foreach (var name in (string[])["list", "sprites", "sprite_ends", "scenes", "captions", "caption_ends", "tokens", "meanings", "fillers"])
             if (!file.Tensors.ContainsKey(name)) throw new EaselException($"{path} is not a data set of easel train: it has no \"{name}\".");
-        return new Pack(file);
+        try
+        {
+            return new Pack(file);
+        }
+        catch (Exception e) when (e is JsonException or IndexOutOfRangeException or ArgumentException or KeyNotFoundException)
+        {
+            throw new EaselException($"{path} is not whole.", e);
+        }
     }
 
     /// <summary>A drawing's pixels: red, green and blue times opacity, and opacity.</summary>
@@ -97,13 +104,17 @@ internal sealed class Pack
             for (var i = 0; i < Scene.Numbers; i++) plans[i * scenes.Count + number] = plan[i];
         }
 
-        var words = new Words(scenes.Select(scene => scene.Caption).Concat(drawings.SelectMany(drawing => drawing.Names.Concat(drawing.Keywords)))
-            .Concat(drawings.Select(drawing => drawing.Style ?? "")).Concat(fillers).Append("a"));
+        var tokenizer = new Text.ClipTokenizer();
+        var said = scenes.Select(scene => tokenizer.Encode(scene.Caption).Take(Text.ClipTokenizer.ContextLength - 2).ToArray()).ToList();
+        var others = drawings.SelectMany(drawing => drawing.Names.Concat(drawing.Keywords).Append(drawing.Style ?? "")).Distinct().Concat(fillers).Append("a");
+        int[] tokens = [.. said.SelectMany(ids => ids).Concat(others.SelectMany(text => tokenizer.Encode(text))).Append(Text.ClipTokenizer.BeginOfText)
+            .Append(Text.ClipTokenizer.EndOfText).Distinct().Order()];
+        var numbers = tokens.Index().ToDictionary(token => token.Item, token => (ushort)token.Index);
         var captions = new List<ushort>();
         var captionEnds = new int[scenes.Count];
         for (var number = 0; number < scenes.Count; number++)
         {
-            captions.AddRange(words.NumbersOf(scenes[number].Caption).Take(Text.ClipTokenizer.ContextLength - 2).Select(value => (ushort)value));
+            captions.AddRange(said[number].Select(token => numbers[token]));
             captionEnds[number] = captions.Count;
         }
 
@@ -117,7 +128,7 @@ internal sealed class Pack
             ["scenes"] = tensor(SpriteCodec.Deflate(MemoryMarshal.AsBytes<short>(plans))),
             ["captions"] = tensor(SpriteCodec.Deflate(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(captions)))),
             ["caption_ends"] = tensor(captionEnds),
-            ["tokens"] = tensor(words.Tokens.ToArray()),
+            ["tokens"] = tensor(tokens),
             ["meanings"] = Deflated(string.Join('\n', meanings.Select(pair => $"{pair.Key}\t{pair.Value}"))),
             ["fillers"] = Deflated(string.Join('\n', fillers)),
         });

@@ -12,6 +12,8 @@ internal sealed class Judge(Pack pack)
 {
     private const int Near = 5; // a thing is there when it is among so many nearest concepts of a part
     private const int Window = 64;
+    private const int Reference = 128; // side in which drawings are painted to be known again
+    private const int BestKnown = 400; // among so many things one in a colour is looked for
     private const double Apart = 0.08; // of the picture: how far two things must lie apart to be left and right, or above and under
 
     private readonly ConcurrentDictionary<string, Lazy<IReadOnlyList<(string Concept, float[] Features)>>> _known = [];
@@ -84,19 +86,16 @@ internal sealed class Judge(Pack pack)
     /// <summary>All drawings, or all that are or can be made of a colour, cut as parts are.</summary>
     private (string Concept, float[] Features)[] Known(string? colour)
     {
-        var wanted = pack.Drawings.Index().Where(d => !d.Item.IsGround).SelectMany(d => colour is null || d.Item.Colour == colour ? [(d.Index, Recolour: 0)]
-            : d.Item.Recolours.Where(way => way.Value == colour).Select(way => way.Key).Order().Take(2).Select(way => (d.Index, Recolour: way))).ToList();
+        var wanted = pack.Drawings.Index().Where(d => !d.Item.IsGround && (colour is null || d.Item.Rank < BestKnown))
+            .SelectMany(d => colour is null || d.Item.Colour == colour ? [(d.Index, Recolour: 0)]
+                : d.Item.Recolours.Where(way => way.Value == colour).Select(way => way.Key).Order().Take(1).Select(way => (d.Index, Recolour: way))).ToList();
         var features = new (string, float[])[wanted.Count];
         Parallel.For(0, wanted.Count, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
         {
-            var segments = new Segments(Small(pack, new Laid(wanted[i].Index, 16, 16, 224, false, wanted[i].Recolour), (255, 255, 255), Scene.Side));
-            var places = segments.Places();
-            features[i] = (pack.Drawings[wanted[i].Index].Concept, places.Count == 0 ? new float[Looks.Count] : Looks.Of(segments.Cut(Whole(places))));
+            var segments = new Segments(Small(pack, new Laid(wanted[i].Index, 8, 8, Reference - 16, false, wanted[i].Recolour), (255, 255, 255), Reference));
+            features[i] = (pack.Drawings[wanted[i].Index].Concept, segments.Parts.Count == 0 ? new float[Looks.Count] : Looks.Of(segments.Cut(segments.All)));
         });
         return features;
-
-        static Segments.Box Whole(IReadOnlyList<Segments.Box> places) =>
-            new(places.Min(box => box.Left), places.Min(box => box.Top), places.Max(box => box.Right), places.Max(box => box.Bottom));
     }
 
     private static RgbImage Small(Pack pack, Laid thing, (byte, byte, byte) ground, int side = Window) => Picture(pack, new Scene(ground, [thing], ""), side);

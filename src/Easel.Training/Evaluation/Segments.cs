@@ -48,6 +48,9 @@ internal sealed class Segments
     /// <summary>Each part that hangs together, the largest first.</summary>
     public IReadOnlyList<Box> Parts { get; }
 
+    /// <summary>What is around all parts.</summary>
+    public Box All => Around(Parts);
+
     /// <summary>Where one thing may be: each part, everything, and both sides of where everything is thinnest, across and down.</summary>
     public IReadOnlyList<Box> Places()
     {
