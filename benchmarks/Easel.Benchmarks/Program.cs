@@ -21,11 +21,23 @@ using Easel.Imaging;
 //   ... -- neighbours [MODEL] [side] [steps] [rounds]             drawings beside each other and beside a busy program (docs/performance.md)
 //   ... -- server [jobs] [jobs between changes of model]          the server's tables, of docs/server.md
 //   ... -- server-switch [changes]
+//   ... -- farm [jobs] [workers] [seconds for a drawing]          a farm without models, of docs/farm.md; needs nats-server
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is ["server", ..])
 {
     var tiny = typeof(RandomModel).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "TinyModel").Value!;
     await ServerLoad.Run(Path.GetFullPath(tiny), args.Length > 1 ? int.Parse(args[1]) : 500, args.Length > 2 ? int.Parse(args[2]) : 50);
+    return;
+}
+if (args is ["farm", ..])
+{
+    await FarmLoad.Run(args.Length > 1 ? int.Parse(args[1]) : 100_000, args.Length > 2 ? int.Parse(args[2]) : 1000, args.Length > 3
+        ? double.Parse(args[3]) : 5);
+    return;
+}
+if (args is [FarmLoad.WorkersWord, var farmUrl, var farmWorkers, var farmSeconds])
+{
+    await FarmLoad.Work(farmUrl, int.Parse(farmWorkers), double.Parse(farmSeconds));
     return;
 }
 if (args is ["fast", ..])

@@ -59,6 +59,8 @@ internal static class CommandLine
             ServeCommand.CreateStart(shell),
             ServeCommand.Create(shell),
             HealthCommand.Create(shell),
+            WorkCommand.Create(shell),
+            FarmCommand.Create(shell),
             GalleryCommand.Create(shell),
             HintCommand.Create(shell),
             InfoCommand.Create(shell),

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Easel.Server.Api;
 using Easel.Server.Errors;
+using Easel.Server.Farm;
 using Easel.Server.Jobs;
 using Easel.Server.Json;
 using Easel.Server.Library;
@@ -33,10 +34,7 @@ public static class EaselServer
     internal static WebApplication Build(ServerOptions options, IModelSource source, TimeProvider? clock = null)
     {
         options.Validate();
-        options = options with
-        {
-            Load = options.Load with { ControlFolder = options.Load.ControlFolder ?? ModelLibrary.ControlFolderAmong(options.Models) },
-        };
+        options = options.WithControlFolder();
         var pictures = new PictureReader(options.Limits);
         // Neither configuration files nor variables: what the server does is what its command line says.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
@@ -77,6 +75,7 @@ public static class EaselServer
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true); // so that its sentence reaches the caller
         builder.Services.ConfigureHttpJsonOptions(json => ServerJson.Apply(json.SerializerOptions, pictures.Load, pictures.LoadMask, pictures.LoadDepth));
         AddCore(builder.Services, options, source, clock ?? TimeProvider.System);
+        if (options.Farm is not null) AddFarm(builder.Services);
         builder.Services.AddSingleton(_ => pictures);
         Operations.Add(builder.Services);
         Documentation.Add(builder.Services);
@@ -112,6 +111,7 @@ public static class EaselServer
         JobsApi.Map(app);
         PicturesApi.Map(app);
         ModelsApi.Map(app);
+        FarmApi.Map(app);
         SdapiRoutes.Map(app);
         ControlRoutes.Map(app);
         OpenAiRoutes.Map(app);
@@ -185,6 +185,9 @@ public static class EaselServer
         return forwarded;
     }
 
+    private static void AddFarm(IServiceCollection services) => services
+        .AddSingleton<FileStamps>().AddSingleton<JobNeeds>().AddSingleton<FarmDrawing>().AddHostedService(s => s.GetRequiredService<FarmDrawing>());
+
     private static void AddCore(IServiceCollection services, ServerOptions options, IModelSource source, TimeProvider clock) => services
         .AddSingleton(options).AddSingleton(options.Limits).AddSingleton(source).AddSingleton(clock)
         .AddSingleton<ServerMetrics>().AddSingleton<MachinePaths>()
@@ -192,6 +195,6 @@ public static class EaselServer
         .AddSingleton(_ => new PictureFolder(options.OutputFolder)).AddSingleton(s => Database.Open(s.GetRequiredService<PictureFolder>().Database))
         .AddSingleton<JobStore>().AddSingleton<InputPictures>().AddSingleton<Gallery>()
         .AddSingleton<ModelLibrary>().AddSingleton<ModelPulls>().AddSingleton<StyleLibrary>().AddSingleton<JobRules>()
-        .AddSingleton<JobQueue>().AddSingleton<PictureWriter>().AddSingleton<LoadedModel>().AddSingleton<ModelThread>()
+        .AddSingleton<JobQueue>().AddSingleton<PictureWriter>().AddSingleton<LoadedModel>().AddSingleton<JobPainter>().AddSingleton<ModelThread>()
         .AddHostedService(s => s.GetRequiredService<ModelThread>()).AddSingleton<IHostLifetime, SilentLifetime>().AddHostedService<Housekeeping>();
 }

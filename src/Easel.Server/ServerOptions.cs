@@ -1,5 +1,7 @@
 using System.Net;
+using Easel.Farm;
 using Easel.Hub;
+using Easel.Server.Library;
 
 namespace Easel.Server;
 
@@ -40,6 +42,12 @@ public sealed record ServerOptions
     /// <summary>How models are loaded: device and precision, the folders of LoRAs and embeddings, a tiny autoencoder for previews.</summary>
     public LoadOptions Load { get; init; } = new();
 
+    /// <summary>The farm that draws the jobs; null where this machine does it alone. Default null.</summary>
+    public FarmOptions? Farm { get; init; }
+
+    /// <summary>Whether this machine draws too where there is a <see cref="Farm"/>. Default true.</summary>
+    public bool Draws { get; init; } = true;
+
     /// <summary>A secret that programs send as <c>Authorization: Bearer</c> and that opens the page; null for none.</summary>
     public string? Token { get; init; }
 
@@ -77,10 +85,16 @@ public sealed record ServerOptions
     /// <summary>The address alone: secrets do not belong into logs.</summary>
     public override string ToString() => $"{Address}:{Port}";
 
+    /// <summary>The options with the folder of control networks filled in, where one lies beside the models.</summary>
+    internal ServerOptions WithControlFolder() =>
+        this with { Load = Load with { ControlFolder = Load.ControlFolder ?? ModelLibrary.ControlFolderAmong(Models) } };
+
     /// <summary>Checks what can be wrong before anything is started.</summary>
     /// <exception cref="EaselException">It cannot be run so.</exception>
     public void Validate()
     {
+        Farm?.Validate();
+        if (!Draws && Farm is null) throw new EaselException("A server that does not draw needs a farm that does: give --farm too.");
         if (Port is < 0 or > 65535) throw new EaselException($"The port is {Port}; it must be from 0 to 65535.");
         if (User is null != Password is null) throw new EaselException("A user and a password go together; give both or neither.");
         if (Token is { Length: 0 } || User is { Length: 0 } || Password is { Length: 0 })

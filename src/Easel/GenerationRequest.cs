@@ -406,6 +406,27 @@ public sealed record GenerationRequest
         VariationSeed = VariationSeed ?? (VariationStrength > 0 ? NextSeed() : null),
     };
 
+    /// <summary>
+    /// The request as runs of one batch each, which may be drawn apart, on several machines too: the same pictures to the bit, since each has noise of its own
+    /// and
+    /// is drawn together with the same others. A single run where one stream of noise serves all batches, or where there is no more than one.
+    /// </summary>
+    /// <returns>Each run with the place of its first picture among all.</returns>
+    public IReadOnlyList<(int First, GenerationRequest Run)> Apart()
+    {
+        var whole = WithSeeds();
+        var batches = Batch.Of(whole);
+        if (batches.Count == 1 || Knobs.IsOneRun(whole)) return [(0, whole)];
+        return [.. batches.Select(batch => (batch.First, whole with
+        {
+            Prompts = whole.Prompts.Count == 1 ? whole.Prompts : batch.Prompts,
+            BatchSize = batch.Prompts.Count,
+            BatchCount = 1,
+            Seed = whole.VariationStrength > 0 ? whole.Seed : unchecked(whole.Seed + batch.First),
+            VariationSeed = unchecked(whole.VariationSeed + batch.First),
+        }))];
+    }
+
     /// <summary>A random seed, as wide as other programs take.</summary>
     private static long NextSeed() => Random.Shared.NextInt64(1L << 32);
 

@@ -68,6 +68,9 @@ public sealed record MachineInfo
         };
     }
 
+    /// <summary>The processor's name and model, told without libtorch being loaded.</summary>
+    public static string ProcessorName => Easel.Processor.Name;
+
     /// <summary>A limit of this process with which nothing can be drawn, as a sentence; null where there is none. Asked first, it is the true cause of what
     /// would
     /// fail later and elsewhere.</summary>

@@ -6,7 +6,7 @@ namespace Easel.Server.Tests;
 /// <summary>Guards the order of the server's folders: each uses only those before it, and the faces know nothing of one another.</summary>
 public sealed partial class ServerArchitectureTests
 {
-    private static readonly string[] Order = ["Errors", "Json", "Storage", "Library", "Jobs", "Security"];
+    private static readonly string[] Order = ["Errors", "Json", "Storage", "Library", "Jobs", "Farm", "Security"];
     private static readonly string[] Faces = ["Api", "Sdapi", "OpenAi", "Mcp", "Page"];
 
     [Fact]

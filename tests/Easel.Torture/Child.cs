@@ -4,6 +4,7 @@ namespace Easel.Torture;
 internal sealed class Child : IDisposable
 {
     private readonly Process _process;
+    private bool _isDisposed;
 
     private Child(Process process) => _process = process;
 
@@ -38,6 +39,31 @@ internal sealed class Child : IDisposable
         return child;
     }
 
+    /// <summary>Starts a server with a farm, and waits for its address.</summary>
+    public static Child ServeFarm(string folder, string farm)
+    {
+        var child = Start(null, null, "serve-farm", folder, farm);
+        child._process.BeginErrorReadLine();
+        string? address;
+        do
+        {
+            address = child._process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("A server with a farm does not start.");
+        }
+        while (!address.StartsWith("http", StringComparison.Ordinal)); // before it the log may tell that the broker is away
+        _ = child._process.StandardOutput.ReadToEndAsync(); // nobody reads it, and it must not stand in the way
+        child.Client.BaseAddress = new Uri(address);
+        return child;
+    }
+
+    /// <summary>Starts a worker of a farm.</summary>
+    public static Child Work(string farm, string name)
+    {
+        var child = Start(null, null, "work", farm, name);
+        child._process.BeginErrorReadLine();
+        child._process.BeginOutputReadLine();
+        return child;
+    }
+
     /// <summary>Starts a rebuild.</summary>
     public static Child Rebuild(string folder) => Start(null, null, "rebuild", folder);
 
@@ -57,6 +83,8 @@ internal sealed class Child : IDisposable
 
     public void Dispose()
     {
+        if (_isDisposed) return;
+        _isDisposed = true;
         Client.Dispose();
         if (!_process.HasExited) Kill();
         _process.Dispose();

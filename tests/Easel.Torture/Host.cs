@@ -1,4 +1,5 @@
 using System.Reflection;
+using Easel.Farm;
 using Easel.Server;
 using Easel.Server.Storage;
 using Easel.Server.Tests.Support;
@@ -15,10 +16,21 @@ internal static class Host
     public const string Model = "diffusers-sd1-micro";
 
     /// <summary>Serves a folder until the process ends; the first line that it prints is its address.</summary>
-    public static async Task Serve(string folder, int? clockSeed)
+    public static Task Serve(string folder, int? clockSeed) => Serve(OptionsFor(folder), clockSeed);
+
+    /// <summary>The same with a farm that draws.</summary>
+    public static Task ServeFarm(string folder, string farm) => Serve(OptionsFor(folder) with { Farm = FarmAt(farm), Draws = false }, null);
+
+    /// <summary>Works for a farm until the process ends.</summary>
+    public static Task Work(string farm, string name) => EaselWorker.RunAsync(OptionsFor("none") with { Farm = FarmAt(farm) }, name, null,
+        new FakeModels { StepTime = TimeSpan.FromMilliseconds(20) }, _ => { }, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance, default);
+
+    private static FarmOptions FarmAt(string url) => new() { Url = url, AckWait = TimeSpan.FromSeconds(3), Presence = TimeSpan.FromSeconds(4), Tries = 20 };
+
+    private static ServerOptions OptionsFor(string folder)
     {
         var goldens = typeof(Host).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "Goldens").Value!;
-        var options = new ServerOptions
+        return new ServerOptions
         {
             Port = 0,
             OutputFolder = folder,
@@ -27,6 +39,10 @@ internal static class Host
             Tools = [],
             Limits = new ServerLimits { QueuedPerClient = 100_000, Queued = 100_000 },
         };
+    }
+
+    private static async Task Serve(ServerOptions options, int? clockSeed)
+    {
         await using var app = EaselServer.Build(options, new FakeModels { StepTime = TimeSpan.FromMilliseconds(1) },
             clockSeed is { } seed ? new JumpingClock(seed) : null);
         await app.StartAsync();

@@ -1,8 +1,10 @@
+using Easel.Server.Tests.Support;
 using Easel.Torture;
 
 // Easel.Torture [kills] [jobs] [seed]: kills the server at random moments while it draws, takes jobs in, deletes and rebuilds, with a clock that jumps and
 // other servers over the same folder; then fills its disk, where a small one can be mounted; then draws many jobs in a heap and a control group with a limit.
 // Exits with 1 where a job is lost or done twice, a file is half there, or the process grows. CI runs a small form; the full one is: Easel.Torture 200 1000.
+// Easel.Torture farm [kills] [jobs] [pulled cables] [seed] does the like to a server, four workers and their broker.
 if (args is ["serve", var served, var clock])
 {
     try
@@ -14,6 +16,36 @@ if (args is ["serve", var served, var clock])
     {
         Console.Error.WriteLine(e.Message);
         return 2;
+    }
+}
+if (args is ["serve-farm", var farmFolder, var farmUrl])
+{
+    await Host.ServeFarm(farmFolder, farmUrl);
+    return 0;
+}
+if (args is ["work", var workUrl, var workName])
+{
+    await Host.Work(workUrl, workName);
+    return 0;
+}
+if (args is ["farm", ..])
+{
+    if (Broker.Program is null)
+    {
+        Console.WriteLine("a farm: not tried, for there is no nats-server on this machine");
+        return 0;
+    }
+    var farmRoot = Directory.CreateTempSubdirectory("easel-torture-").FullName;
+    var (farmKills, farmJobs, farmPulls, farmSeed) = (Number(1, 40), Number(2, 500), Number(3, 10), Number(4, 1));
+    try
+    {
+        await new FarmOrdeal(farmRoot, farmSeed).Run(farmKills, farmJobs, farmPulls);
+        return 0;
+    }
+    catch (InvalidOperationException e)
+    {
+        Console.Error.WriteLine($"seed {farmSeed}, in {farmRoot}: {e.Message}");
+        return 1;
     }
 }
 if (args is ["rebuild", var rebuilt])

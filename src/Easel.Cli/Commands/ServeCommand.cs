@@ -49,11 +49,14 @@ internal static class ServeCommand
         var proxies = Flags.Texts("ADDRESS", "believe the proxy at this address when it says for whom it asks; may be given several times", "--proxy");
         var styles = Flags.Text("FILE", "your own styles, as AUTOMATIC1111 keeps them (default styles.csv)", "--styles", "--styles-file");
         var open = Flags.Switch("open the page in the browser", "--open", "--autolaunch");
+        var farm = new FarmFlags();
+        var noDraw = Flags.Switch("leave all drawing to the farm's workers", "--no-draw");
+        var store = Flags.Whole("megabytes that the farm's pictures on their way may take (default: what the NATS server allows)", "--farm-store");
         return new PlainCommand(name, help, new HelpNotes("[flags]", examples),
             [
                 host, port, output, models, draw.Model, draw.Loras, draw.Embeddings, draw.Controls, draw.ImageEncoder, draw.TinyVae, draw.DepthModel,
                 draw.Precision, draw.Device, draw.Threads, draw.LowPriority, token, tokenFile, user, password, cors, names, proxies, unload, steps, images,
-                side, queued, queuedSize, styles, log, open,
+                side, queued, queuedSize, styles, log, open, .. isStart ? [] : farm.All, .. isStart ? (Option[])[] : [noDraw, store],
             ], parsed =>
         {
             var limits = new ServerLimits(); // not before: it is in the server's assembly
@@ -63,8 +66,10 @@ internal static class ServeCommand
                 Address = AddressOf(parsed.GetValue(host), "--host"),
                 Port = parsed.GetValue(port) ?? ServerOptions.DefaultPort,
                 OutputFolder = parsed.GetValue(output) ?? pictures,
-                Models = parsed.GetValue(models) is { Length: > 0 } folders ? [.. folders.Select(Existing)] : Default(modelFolder, shell),
+                Models = ModelFolders(parsed.GetValue(models), modelFolder, shell),
                 Hub = ModelPlaces.Hub(shell),
+                Farm = isStart ? null : FarmOf(farm, parsed.GetValue(store), parsed, shell),
+                Draws = isStart || !parsed.GetValue(noDraw),
                 DefaultModel = parsed.GetValue(draw.Model) is { } model ? ModelChoice.Find(model, shell) : Variable(shell, "EASEL_MODEL"),
                 Load = ModelChoice.Options(draw.Load(parsed), shell),
                 StylesFile = parsed.GetValue(styles) ?? "styles.csv",
@@ -75,7 +80,7 @@ internal static class ServeCommand
                 Cors = parsed.GetValue(cors) ?? [],
                 HostNames = parsed.GetValue(names) ?? [],
                 Proxies = [.. (parsed.GetValue(proxies) ?? []).Select(proxy => AddressOf(proxy, "--proxy"))],
-                UnloadAfter = parsed.GetValue(unload) is { } minutes ? TimeSpan.FromMinutes(Math.Clamp(minutes, 0, 100_000)) : null,
+                UnloadAfter = Minutes(parsed.GetValue(unload)),
                 Limits = limits with
                 {
                     Steps = parsed.GetValue(steps) ?? limits.Steps,
@@ -138,6 +143,21 @@ internal static class ServeCommand
         if (text is null or "localhost") return IPAddress.Loopback;
         return IPAddress.TryParse(text, out var address) ? address
             : throw new UsageException($"{flag} is {text}; it must be an address such as 127.0.0.1, 0.0.0.0 or ::1.");
+    }
+
+    /// <summary>The folders and files that are named, or the customary ones.</summary>
+    public static IReadOnlyList<string> ModelFolders(string[]? named, string first, Shell shell) =>
+        named is { Length: > 0 } folders ? [.. folders.Select(Existing)] : Default(first, shell);
+
+    public static TimeSpan? Minutes(double? minutes) => minutes is { } given ? TimeSpan.FromMinutes(Math.Clamp(given, 0, 100_000)) : null;
+
+    private static Easel.Farm.FarmOptions? FarmOf(FarmFlags flags, int? megabytes, ParseResult parsed, Shell shell)
+    {
+        var farm = flags.Of(parsed, shell, readsVariable: false); // a server that was not told to is nobody's
+        if (megabytes is null) return farm;
+        if (farm is null) throw new UsageException("--farm-store goes with --farm, which says where the farm is.");
+        if (megabytes < 1) throw new UsageException($"--farm-store is {megabytes}; it must be at least 1 megabyte.");
+        return farm with { StoreBytes = (long)megabytes << 20 };
     }
 
     /// <summary>The folder that is told to people first, and behind it the others in which models are looked for by name.</summary>

@@ -36,14 +36,40 @@ internal sealed class InputPictures(PictureFolder folder)
     };
 
     /// <summary>A job's request with its pictures.</summary>
-    public GenerationRequest Load(Job job) => job.Request.Request with
+    public GenerationRequest Load(Job job) => With(job.Request.Request, name => job.Inputs.Contains(name) ? Open(job.Id, name) : null);
+
+    /// <summary>A request with pictures.</summary>
+    /// <param name="open">Opens the file of a picture; null where there is none of that name.</param>
+    public static GenerationRequest With(GenerationRequest request, Func<string, Stream?> open)
     {
-        InitImage = job.Inputs.Contains(Init) ? ImageFile.Load(PathOf(job.Id, Init)) : null,
-        Mask = job.Inputs.Contains(Mask) ? ImageFile.LoadMask(PathOf(job.Id, Mask)) : null,
-        Depth = job.Inputs.Contains(Depth) ? ImageFile.LoadGray16(PathOf(job.Id, Depth)) : null,
-        Controls = [.. job.Request.Request.Controls.Select((unit, i) => job.Inputs.Contains($"{Control}{i}")
-            ? unit with { Picture = ImageFile.Load(PathOf(job.Id, $"{Control}{i}")) } : unit)],
-    };
+        return request with
+        {
+            InitImage = Read(Init, ImageFile.Load),
+            Mask = Read(Mask, ImageFile.LoadMask),
+            Depth = Read(Depth, ImageFile.LoadGray16),
+            Controls = [.. request.Controls.Select((unit, i) => Read($"{Control}{i}", ImageFile.Load) is { } picture ? unit with { Picture = picture } : unit)],
+        };
+
+        T? Read<T>(string name, Func<Stream, string, T> load) where T : class
+        {
+            using var file = open(name);
+            return file is null ? null : load(file, name);
+        }
+    }
+
+    /// <summary>Opens the file of a job's picture.</summary>
+    /// <exception cref="EaselException">It cannot be read.</exception>
+    public Stream Open(string jobId, string name)
+    {
+        try
+        {
+            return File.OpenRead(PathOf(jobId, name));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EaselException($"The picture that the job begins from ({name}) cannot be read: {e.Message}", e);
+        }
+    }
 
     /// <summary>How many bytes the pictures of a job take on disk.</summary>
     public long BytesOf(Job job) => job.Inputs.Select(name => new FileInfo(PathOf(job.Id, name))).Sum(file => file.Exists ? file.Length : 0);

@@ -80,12 +80,14 @@ internal sealed class JobOrder(int mostPerClient, int most, long bytesPerClient 
     public void Remove(string id) => _waiting.RemoveAt(PlaceOf(id));
 
     /// <summary>Begins the first job: it waits no more, but counts as its client's turn.</summary>
-    /// <returns>The job; null where none waits.</returns>
-    public Entry? Begin()
+    /// <param name="may">Which jobs may begin; those before one that may wait on. Null for all.</param>
+    /// <returns>The job; null where none waits that may.</returns>
+    public Entry? Begin(Func<Entry, bool>? may = null)
     {
-        if (_waiting.Count == 0) return null;
-        var first = _waiting[0];
-        _waiting.RemoveAt(0);
+        var place = _waiting.FindIndex(entry => may is null || may(entry));
+        if (place < 0) return null;
+        var first = _waiting[place];
+        _waiting.RemoveAt(place);
         _running.Add(first);
         return first;
     }

@@ -5,7 +5,8 @@ namespace Easel.Server.Jobs;
 
 /// <summary>
 /// The one queue: jobs in their <see cref="JobOrder"/>, kept on disk, watched and steered. What is in it survives the process. All members may be called
-/// from any thread; none waits for drawing. Whoever draws uses <see cref="Take"/>, <see cref="Wake"/>, <see cref="WantsPreview"/>, <see cref="Report"/>,
+/// from any thread; none waits for drawing. Whoever draws, the <see cref="ModelThread"/> or the farm, uses <see cref="Take"/>, <see cref="Wake"/>, <see
+/// cref="WantsPreview"/>, <see cref="Report"/>,
 /// <see cref="Saved"/>, <see cref="Finish"/> and <see cref="PutBack"/>, and nothing else.
 /// </summary>
 internal sealed class JobQueue
@@ -172,15 +173,16 @@ internal sealed class JobQueue
 
     /// <summary>Waits for work and takes it.</summary>
     /// <param name="otherWork">Whether something else is to be done; asked again after <see cref="Wake"/>.</param>
+    /// <param name="may">Which jobs may begin now; asked again after <see cref="Wake"/>, and within the queue's lock. Null for all.</param>
     /// <returns>The next job, begun; null after the time, or when there is other work.</returns>
-    public JobRun? Take(TimeSpan idle, Func<bool> otherWork)
+    public JobRun? Take(TimeSpan idle, Func<bool> otherWork, Func<Job, bool>? may = null)
     {
         var until = idle == Timeout.InfiniteTimeSpan ? (DateTimeOffset?)null : _clock.GetUtcNow() + idle;
         lock (_lock)
         {
             while (!otherWork())
             {
-                if (_order.Begin() is { } next)
+                if (_order.Begin(may is null ? null : entry => may(_waiting[entry.Id])) is { } next)
                 {
                     _waiting.Remove(next.Id, out var job);
                     job = job! with { State = JobState.Running, Started = _clock.GetUtcNow(), Position = null, Progress = new JobProgress(JobStage.Loading) };
@@ -222,7 +224,10 @@ internal sealed class JobQueue
     {
         lock (_lock)
         {
-            run.Job = run.Job with { Pictures = [.. run.Job.Pictures, pictureId] };
+            // Several machines finish in an order of their own.
+            var behind = run.Job.Pictures.Count(other => other.Length < pictureId.Length || other.Length == pictureId.Length
+                && string.CompareOrdinal(other, pictureId) < 0);
+            run.Job = run.Job with { Pictures = [.. run.Job.Pictures.Take(behind), pictureId, .. run.Job.Pictures.Skip(behind)] };
             Tell(JobEventKind.Picture, run.Job);
         }
     }

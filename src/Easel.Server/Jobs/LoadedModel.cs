@@ -18,6 +18,9 @@ internal sealed class LoadedModel(IModelSource source, ModelLibrary library, Ser
     /// <summary>The name of what is loaded; null while nothing is. May be read on any thread.</summary>
     public string? Name { get; private set; }
 
+    /// <summary>Where what is loaded lies; null while nothing is. May be read on any thread.</summary>
+    public string? Path => _key?.Path;
+
     /// <summary>The generator of a model, loaded now unless it is the one at hand.</summary>
     /// <param name="onProgress">Told the share loaded; throws to cancel.</param>
     public IImageGenerator Generator(ModelEntry model, ModelEntry? vae, Action<double> onProgress)

@@ -52,10 +52,10 @@ internal sealed class PictureWriter : IDisposable
     }
 
     /// <summary>Takes in the pictures that an earlier process finished; one that cannot be read is thrown away, to be drawn again.</summary>
-    /// <returns>Whether there are all that were asked for, so that nothing is left to draw.</returns>
-    public bool Recover(JobRun run)
+    /// <returns>The places of those that are there; where that is all of them, nothing is left to draw.</returns>
+    public IReadOnlySet<int> Recover(JobRun run)
     {
-        var found = new List<Picture>();
+        var (found, places) = (new List<Picture>(), new HashSet<int>());
         for (var index = 0; index < run.Job.PictureCount; index++)
         {
             var id = PictureFolder.PictureId(run.Job.Id, index);
@@ -64,6 +64,7 @@ internal sealed class PictureWriter : IDisposable
             try
             {
                 found.Add(Picture.Read(_folder, file, id, run.Job.Id));
+                places.Add(index);
             }
             catch (EaselException e)
             {
@@ -78,7 +79,29 @@ internal sealed class PictureWriter : IDisposable
                 foreach (var picture in found) Add(run, picture);
             }));
         }
-        return found.Count == run.Job.PictureCount;
+        return places;
+    }
+
+    /// <summary>Keeps a picture that comes as a file. One that is there already, however it came, is kept once.</summary>
+    /// <returns>Done when it is on disk and told of, or cannot be.</returns>
+    public Task AddFile(JobRun run, int index, byte[] file)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _work.Add(() =>
+        {
+            if (run.SaveError is null) Guarded(run, () => SaveFile(run, index, file));
+            done.SetResult();
+        });
+        return done.Task;
+    }
+
+    /// <summary>Puts the file of a job's picture where it belongs, for a job that waits: it is found when the job begins.</summary>
+    /// <exception cref="EaselException">It cannot be written, or is no picture.</exception>
+    public void Put(string jobId, int index, byte[] file)
+    {
+        var path = _folder.PathOf(PictureFolder.FileOf(PictureFolder.PictureId(jobId, index)));
+        ImageFile.PrepareFolder(Path.GetDirectoryName(path)!);
+        ImageFile.SaveFile(path, file);
     }
 
     /// <summary>Writes what is left and ends the thread.</summary>
@@ -120,6 +143,16 @@ internal sealed class PictureWriter : IDisposable
         ImageFile.Save(path, image, metadata);
         Add(run, Picture.Of(id, run.Job.Id, file, DateTimeOffset.UtcNow, image.Width, image.Height, metadata.Parameters));
         _metrics.PictureSaved();
+    }
+
+    private void SaveFile(JobRun run, int index, byte[] file)
+    {
+        var id = PictureFolder.PictureId(run.Job.Id, index);
+        if (run.Job.Pictures.Contains(id)) return; // it came twice
+        var isNew = !File.Exists(_folder.PathOf(PictureFolder.FileOf(id)));
+        if (isNew) Put(run.Job.Id, index, file);
+        Add(run, Picture.Read(_folder, PictureFolder.FileOf(id), id, run.Job.Id));
+        if (isNew) _metrics.PictureSaved();
     }
 
     /// <summary>Does a part of saving; where that fails, the job does.</summary>

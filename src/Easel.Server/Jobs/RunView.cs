@@ -3,7 +3,7 @@ using Easel.Imaging;
 namespace Easel.Server.Jobs;
 
 /// <summary>Turns what the generator tells into progress, time left and previews.</summary>
-internal sealed class RunView(JobQueue queue, JobRun run, ServerMetrics metrics)
+internal sealed class RunView(IRunSink sink, ServerMetrics metrics)
 {
     /// <summary>Between two previews, so that they cost nothing beside the drawing.</summary>
     private static readonly TimeSpan PreviewPause = TimeSpan.FromMilliseconds(250);
@@ -25,12 +25,12 @@ internal sealed class RunView(JobQueue queue, JobRun run, ServerMetrics metrics)
             _ => JobStage.Sampling
         };
         var job = new JobProgress(stage, progress.Batch, progress.BatchCount, progress.Step, progress.StepCount, progress.Share, progress.Left?.TotalSeconds);
-        queue.Report(run, job, PreviewOf(progress));
+        sink.Report(job, PreviewOf(progress));
     }
 
     private byte[]? PreviewOf(GenerationProgress progress)
     {
-        if (progress.Preview is not { } preview || !queue.WantsPreview(run)) return null;
+        if (progress.Preview is not { } preview || !sink.WantsPreview) return null;
         var now = Stopwatch.GetTimestamp();
         if (_lastPreview != 0 && Stopwatch.GetElapsedTime(_lastPreview, now) < PreviewPause && progress.Step < progress.StepCount) return null;
         _lastPreview = now;

@@ -73,8 +73,9 @@ internal sealed class QueueView(JobQueue queue) : IAsyncDisposable
         lock (_lock)
         {
             var job = happened.Job;
-            if (happened.Kind == JobEventKind.Preview) Preview = happened.Preview;
-            else if (happened.Kind == JobEventKind.Started || job.IsOver) Preview = null;
+            var isShown = Running is not { } running || running.Id == job.Id; // with a farm several run at a time
+            if (happened.Kind == JobEventKind.Preview && isShown) Preview = happened.Preview;
+            else if (isShown && (happened.Kind == JobEventKind.Started || job.IsOver)) Preview = null;
             if (job.IsOver && (job.State == JobState.Failed || job.Pictures.Count > 0)) Latest = job;
             Active = happened.Kind is JobEventKind.Preview or JobEventKind.Step or JobEventKind.Picture
                 ? [.. Active.Select(other => other.Id == job.Id ? job : other)] : queue.Snapshot();

@@ -80,6 +80,16 @@ public static partial class ImageFile
         return !Path.Exists(path) && Write(path, Encode(image, format, metadata, quality, lossless), overwrite: false);
     }
 
+    /// <summary>Writes a picture's file as it came from elsewhere, over any file of that name. The file appears whole or not at all.</summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <param name="file">What is to be in it.</param>
+    /// <exception cref="EaselException">It is no picture, or cannot be written.</exception>
+    public static void SaveFile(string path, byte[] file)
+    {
+        _ = SizeOf(new MemoryStream(file), Path.GetFileName(path));
+        Write(path, file, overwrite: true);
+    }
+
     /// <summary>Writes a file whole or not at all; false where the name is taken and may not be written over.</summary>
     internal static bool Write(string path, byte[] file, bool overwrite)
     {

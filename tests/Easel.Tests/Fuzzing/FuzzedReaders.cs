@@ -1,4 +1,5 @@
 using System.Text;
+using Easel.Farm;
 using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Tests.Weights;
@@ -45,6 +46,27 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
             damage.Random.Next(2) == 0 ? damage.Utf8(sound, Samples.JsonWords) : damage.Json(sound, Samples.ConfigNames), Configured),
         FuzzedReader.Of("prompt", Utf8(Samples.Prompts), (damage, sound) => damage.Utf8(sound, Samples.PromptWords),
             bytes => Parsed(Encoding.UTF8.GetString(bytes))),
+        new("farm", damage => damage.Random.Next(4) == 0 ? damage.Bytes(FarmFrame.Of(damage.Any(FarmNews), [1, 2, 3]))
+            : FarmFrame.Of(damage.Json(damage.Any(FarmNews), "version", "outcome", "job"), [1, 2, 3]), bytes => FarmFrame.Read<FarmResult>(bytes) is { } result
+                && result.Record.Job.Length > 0
+            || FarmFrame.Read<FarmProgress>(bytes) is { } progress && progress.Record.Job.Length > 0),
+        new("farm-record", damage => damage.Json(damage.Any(FarmRecords), "version", "needs", "models", "stamp"), bytes =>
+            FarmProtocol.Read<FarmTask>(bytes) is { } task && task.Needs.ClassId.Length > 0 && task.Inputs.Count >= 0
+            || FarmProtocol.Read<FarmWorkerInfo>(bytes) is { } worker && Needs.LackOf(worker) is not ""),
+    ];
+
+    private static FarmNeeds Needs { get; } = new(new FarmFile("a", "0123456789abcdef"), 1L << 30, [new FarmFile("b", "fedcba9876543210")]);
+
+    private static IReadOnlyList<byte[]> FarmNews { get; } =
+    [
+        FarmProtocol.Write(new FarmResult("0123456789abcdef", 1, FarmOutcome.Done, "w") { Index = 1, Sha256 = "00", Remarks = ["said"] }),
+        FarmProtocol.Write(new FarmProgress("0123456789abcdef", 1, "w", "sampling", 3, 20, 0.1, 7)),
+    ];
+
+    private static IReadOnlyList<byte[]> FarmRecords { get; } =
+    [
+        FarmProtocol.Write(new FarmTask("0123456789abcdef", 2, 1, Needs, "{}", [new FarmInput("init", "x-init", "00")])),
+        FarmProtocol.Write(new FarmWorkerInfo { Id = "w-1", Name = "w", Memory = 1L << 33, Models = [Needs.Model], Others = Needs.Others, Rate = 1.5 }),
     ];
 
     public void Dispose()
