@@ -17,7 +17,7 @@ with open('$run/$1-state.safetensors', 'rb') as file:
     head = json.loads(file.read(struct.unpack('<Q', file.read(8))[0]))
 sys.exit(float(head['__metadata__'].get('progress', 0)) < 1)"; }
 leave() {
-    [ -n "${OUT:-}" ] && [ "$OUT" != "$run" ] || return 0
+    [ -n "${OUT:-}" ] && [ "$OUT" != "$run" ] && [ -f "$run/$1-small.safetensors" ] || return 0
     split --bytes=15M --numeric-suffixes --suffix-length=1 "$run/$1-small.safetensors" "$OUT/$1-small.safetensors."
 }
 join() { # parts that a run left go together again

@@ -289,12 +289,12 @@ def encoded(arguments, pack, state, device, cast):
     autoencoder.use(autoencoder.average)
     network, count, began, parts = autoencoder.module.autoencoder, min(arguments.scenes, pack.count), time.time(), []
     with torch.no_grad():
-        step = 256 if device.type == "cuda" else 8
+        step, least = (256, 2 * SCALED_BY) if device.type == "cuda" else (8, 32)
         for first in range(0, count, step):
             pictures = pack.paint(torch.arange(first, min(first + step, count))).contiguous(memory_format=torch.channels_last)
             with cast():
                 parts.append(network.encode(pictures)[0].half().contiguous())
-            if time.time() - began > arguments.encode_minutes * 60 and first + step >= 2 * SCALED_BY:
+            if time.time() - began > arguments.encode_minutes * 60 and first + step >= least:
                 break
     latents = torch.cat(parts)
     if "latent_center" not in state.others:
