@@ -104,7 +104,8 @@ internal sealed class FarmDrawing : IHostedService, IFarmOwner, IAsyncDisposable
         {
             _log.LogWarning("A picture of the job {Job} is drawn again: {Reason}", job, e.Message);
         }
-        return Task.CompletedTask;
+        // It may have begun while the file was written, and have looked for its pictures before.
+        return _runs.TryGetValue(job, out run) ? _writer.AddFile(run, index, file) : Task.CompletedTask;
     }
 
     public void Finish(string job, string? error, IReadOnlyList<string> remarks)
@@ -175,9 +176,11 @@ internal sealed class FarmDrawing : IHostedService, IFarmOwner, IAsyncDisposable
     {
         var job = run.Job;
         var needs = _needs.Of(job) ?? throw new EaselException("A file that the job needs is there no more.");
+        _runs[job.Id] = run; // before it is looked what is there: what comes from now on is the run's
         var there = _writer.Recover(run);
         if (there.Count == job.PictureCount)
         {
+            _runs.TryRemove(job.Id, out _);
             _writer.End(run, JobState.Done);
             return;
         }
@@ -189,7 +192,6 @@ internal sealed class FarmDrawing : IHostedService, IFarmOwner, IAsyncDisposable
             if (Enumerable.Range(first, count).Any(index => !there.Contains(index)))
                 left.Add(new FarmPart(first, count, FarmPainter.Write(job.Request with { Request = part })));
         }
-        _runs[job.Id] = run;
         // The queue cancels within its lock, where nothing may be done that waits for it.
         run.Token.UnsafeRegister(_ => Task.Run(() => Ended(run)), null);
         var inputs = job.Inputs.Select(name => (name, (Func<Stream>)(() => _inputs.Open(job.Id, name)))).ToList();

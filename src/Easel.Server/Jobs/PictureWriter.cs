@@ -76,7 +76,8 @@ internal sealed class PictureWriter : IDisposable
         {
             _work.Add(() => Guarded(run, () =>
             {
-                foreach (var picture in found) Add(run, picture);
+                foreach (var picture in found)
+                    if (!run.Job.Pictures.Contains(picture.Id)) Add(run, picture); // with a farm one may have come meanwhile
             }));
         }
         return places;
