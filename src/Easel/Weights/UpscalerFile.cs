@@ -8,7 +8,7 @@ namespace Easel.Weights;
 internal static class UpscalerFile
 {
     /// <summary>The makes that are known, each read off the shapes of a file's tensors; null for what is no such network.</summary>
-    private static readonly Func<StateDict, string, UpscalerSpec?>[] Makes = [Rrdb, ResidualDense, Compact];
+    private static readonly Func<StateDict, string, UpscalerSpec?>[] Makes = [Rrdb, ResidualDense, Span, Plksr, Compact];
 
     /// <summary>Loads a network of any of the makes; bare or inside <c>params_ema</c> or <c>params</c>.</summary>
     /// <param name="path">A <c>.pth</c> or <c>.safetensors</c> file.</param>
@@ -67,6 +67,28 @@ internal static class UpscalerFile
         if (tensors.Shape("up3.weight") is not [var stacked, ..] || Scale(stacked) is not { } scale) return null;
         var config = new ResidualDenseConfig(scale, features, growth, tensors.CountChildren("blocks."), tensors.CountChildren("blocks.0.convs."));
         return new UpscalerSpec(() => new ResidualDenseNet(config), scale) { Reach = config.Reach, Tile = 512 };
+    }
+
+    private static UpscalerSpec? Span(StateDict tensors, string path)
+    {
+        if (tensors.Shape("conv_1.sk.weight") is not [var features, 3, 1, 1] || tensors.Shape("block_1.c1_r.sk.weight") is null) return null;
+        if (tensors.Shape("upsampler.0.weight") is not [var stacked, ..] || Scale(stacked) is not { } scale) return null;
+        var norms = tensors.Shape("no_norm") is null;
+        return new UpscalerSpec(() => new SpanNet(scale, features, norms), scale) { Reach = 21 };
+    }
+
+    /// <summary>PLKSR and RealPLKSR, but for the kinds whose kernels cannot be told and those that end in DySample.</summary>
+    private static UpscalerSpec? Plksr(StateDict tensors, string path)
+    {
+        if (tensors.Shape("feats.0.weight") is not [var features, 3, 3, 3] || tensors.Shape("feats.1.lk.conv.weight") is not [var seen, _, var kernel, _]) return null;
+        var isReal = tensors.Shape("feats.1.channel_mixer.0.weight") is not null;
+        var mixer = isReal ? "feats.1.channel_mixer" : "feats.1.channe_mixer";
+        if (tensors.Shape(mixer + ".0.weight") is not [_, _, var first, _] || tensors.Shape(mixer + ".2.weight") is not [_, _, var second, _]) return null;
+        if (tensors.Shape("to_img.offset.weight") is not null || isReal && tensors.Shape("feats.1.norm.weight") is null) return null;
+        var blocks = Enumerable.Range(1, NameTable.Most).TakeWhile(i => tensors.Shape($"feats.{i}.refine.weight") is not null).Count();
+        if (tensors.Shape($"feats.{blocks + (isReal ? 2 : 1)}.weight") is not [var stacked, ..] || Scale(stacked) is not { } scale) return null;
+        var config = new PlksrConfig(scale, features, blocks, seen, kernel, (first, second), tensors.Shape("feats.1.attn.f.0.weight") is not null, isReal);
+        return new UpscalerSpec(() => new PlksrNet(config), scale);
     }
 
     /// <summary>The scale of a network whose last convolution gives all the pixels of which one becomes several as channels; null where they are none.</summary>
