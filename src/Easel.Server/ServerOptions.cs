@@ -31,7 +31,7 @@ public sealed record ServerOptions
 
     /// <summary>The files of the small tools, upscalers among them, that are there beside what the folders hold. Default are those that come with
     /// Easel.</summary>
-    public IReadOnlyList<string> Tools { get; init; } = [.. BuiltInTool.All.Select(tool => tool.Path)];
+    public IReadOnlyList<string> Tools { get; init; } = [.. BuiltInTool.All.Where(tool => tool.Kind == ModelKind.Upscaler).Select(tool => tool.Path)];
 
     /// <summary>Where models are fetched from when somebody who may asks for one; null for a server that fetches none. Default null.</summary>
     public HubSettings? Hub { get; init; }

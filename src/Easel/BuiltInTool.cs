@@ -5,6 +5,8 @@ namespace Easel;
 /// <param name="Description">What it is, in a few words.</param>
 public sealed record BuiltInTool(string Name, string Description)
 {
+    internal const string Faces = "face-finder", Safety = "safety-filter";
+
     private static readonly BuiltInTool[] Enlarging =
     [
         new("rdn-psnr-x2", "enlarges pictures twice, finer and slower (RDN, PSNR small)") { Kind = ModelKind.Upscaler, Scale = 2 },
@@ -13,7 +15,11 @@ public sealed record BuiltInTool(string Name, string Description)
     ];
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<BuiltInTool> All { get; } = [.. Enlarging];
+    public static IReadOnlyList<BuiltInTool> All { get; } =
+    [
+        .. Enlarging, new(Faces, "finds faces (face-api's tiny detector)") { Kind = ModelKind.Tool },
+        new(Safety, "tells explicit pictures (nsfwjs' MobileNetV2)") { Kind = ModelKind.Tool },
+    ];
 
     /// <summary>What it is good for.</summary>
     public required ModelKind Kind { get; init; }

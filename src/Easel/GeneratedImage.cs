@@ -15,6 +15,9 @@ public sealed record GeneratedImage(RgbImage Image, GenerationRequest Request, s
     /// <summary>The request as it was asked for, where a size may have been left open.</summary>
     public GenerationRequest Asked { get; init; } = Request;
 
+    /// <summary>What the safety filter did with it, as "blurred explicit 0.83"; null where it is off or had nothing to do.</summary>
+    public string? Safety { get; init; }
+
     /// <summary>The LoRAs that were used, as the prompt calls them, each with the twelve digits by which AUTOMATIC1111's pictures name its file.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> LoraHashes { get; init; } = [];
 

@@ -313,6 +313,18 @@ public sealed record GenerationRequest
     /// <summary>Pixels around the masked region that <see cref="OnlyMasked"/> takes in, 0 to 1024. Default 32.</summary>
     public int OnlyMaskedPadding { get; init; } = 32;
 
+    /// <summary>What is found in each finished picture and drawn anew at the model's own size. Default <see cref="DetailKind.None"/>.</summary>
+    public DetailKind Detail { get; init; }
+
+    /// <summary>The prompt for what <see cref="Detail"/> draws; null for the picture's.</summary>
+    public string? DetailPrompt { get; init; }
+
+    /// <summary>How far what <see cref="Detail"/> draws may stray from what was there, 0 to 1. Default 0.4, as in ADetailer.</summary>
+    public double DetailStrength { get; init; } = 0.4;
+
+    /// <summary>How sure it must be that something is what <see cref="Detail"/> looks for, 0 to 1. Default 0.3, as in ADetailer.</summary>
+    public double DetailConfidence { get; init; } = 0.3;
+
     /// <summary>How many times wider and higher each picture is to become in a second pass, which enlarges it and draws it over as far as
     /// <see cref="Strength"/> goes (AUTOMATIC1111's hires fix), 1 to 16; null for no second pass, unless a side is given. For text to image only.</summary>
     public double? HiresScale { get; init; }

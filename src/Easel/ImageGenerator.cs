@@ -44,6 +44,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         _embeddings = new EmbeddingFolder(options.EmbeddingFolder);
         _loras = new LoraShelf(options.LoraFolder);
         _controls = new ControlShelf(options.ControlFolder);
+        _safety = options.Safety == SafetyAction.Off ? null : ToolFile.Safety();
     }
 
     /// <inheritdoc/>
@@ -132,12 +133,13 @@ public sealed partial class ImageGenerator : IImageGenerator
         request.Validate();
         (_, request, var said) = Model.Decide(request, _options.LoraFolder);
         request = request.WithSeeds();
-        var output = new RunOutput(onImage);
+        RunOutput? output = null;
+        output = new RunOutput(onImage, image => Finished(image, output!));
         output.Remark(said);
         _turn.Wait(cancel);
         try
         {
-            Draw(request, output, onProgress, cancel);
+            DrawWithDetail(request, output, onProgress, cancel);
         }
         catch (NonFiniteException) when (_model.Format != FullPrecision)
         {
@@ -145,7 +147,7 @@ public sealed partial class ImageGenerator : IImageGenerator
             // time.
             output.Remark($"Numbers overflowed in {_model.Format.Run}; the model was loaded again in full precision.");
             Reload([FullPrecision]);
-            Draw(request, output, onProgress, cancel);
+            DrawWithDetail(request, output, onProgress, cancel);
         }
         catch (Exception e) when (e is not EaselException && NotEnoughMemoryException.Of(e) is { } lack)
         {
@@ -166,6 +168,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         _controls.Dispose();
         _refiners.Dispose();
         _embeddings.Dispose();
+        _safety?.Dispose();
         NativeRuntime.Trim();
     }
 
@@ -240,10 +243,8 @@ public sealed partial class ImageGenerator : IImageGenerator
                 if (index < output.Images.Count) continue;
                 var pixels = meter.Decode(clean[i..(i + 1)], memory.DecoderTile,
                     part => progress.Report(GenerationStage.Decoding, run.StepCount - progress.Before, part: part));
-                var image = finished.Finish(ImageTensor.ToImage(pixels));
-                var marked = request.Watermark && Watermark.CanCarry(image);
-                if (marked) image = Watermark.Write(image, Family.Watermark);
-                output.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, marked)
+                output.Add(new GeneratedImage(finished.Finish(ImageTensor.ToImage(pixels)), request, batch.Prompts[i], noise.SeedOf(index), index,
+                    HasWatermark: false)
                 {
                     Asked = asked,
                     LoraHashes = hashes,
@@ -304,7 +305,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         }
 
         x = plan.Run(inputs.Hold(denoise), x, noise.ForSteps(plan, shape),
-            step => progress.Report(GenerationStage.Sampling, step.Index + 1, () => _model.Preview(step.Denoised)));
+            step => progress.Report(GenerationStage.Sampling, step.Index + 1, ShowsPreviews ? () => _model.Preview(step.Denoised) : null));
         refined?.By.End();
         return inputs.Hold(plan.Finish(x)).MoveToOuterDisposeScope();
 

@@ -94,6 +94,9 @@ public enum KnobNeeds
     /// <summary>A second pass.</summary>
     SecondPass,
 
+    /// <summary>A detail pass.</summary>
+    Detail,
+
     /// <summary>A mask.</summary>
     Mask,
 

@@ -130,6 +130,7 @@ public static partial class Knobs
             InfotextKey = "Noise multiplier", SdapiName = "initial_noise_multiplier", Range = (0, 2), Step = 0.01, Needs = KnobNeeds.Picture,
         },
         .. Hires,
+        .. Detail,
         new(nameof(Request.ClipSkip))
         {
             Label = "Clip skip", Help = "stop the text encoder so many layers before its end; 1 is none", Flags = ["--clip-skip"],
@@ -327,6 +328,7 @@ public static partial class Knobs
                 KnobNeeds.Picture when request.InitImage is null => "an input picture",
                 KnobNeeds.Start when request is { InitImage: null, HasSecondPass: false } => "an input picture or a second pass",
                 KnobNeeds.SecondPass when !request.HasSecondPass => "a second pass",
+                KnobNeeds.Detail when request.Detail == DetailKind.None => "a detail pass",
                 KnobNeeds.Mask when request.Mask is null && !request.Extend.Any => "a mask",
                 KnobNeeds.DepthModel when !model.TakesDepth => "a model that looks at depth",
                 KnobNeeds.Upscaler when model.Enlarges == 1 => "a model that enlarges",

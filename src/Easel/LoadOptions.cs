@@ -59,6 +59,13 @@ public sealed record LoadOptions
     /// <summary>Whether the whole process gives way to every other program that wants the processor, from here on and for good. Default false.</summary>
     public bool LowPriority { get; init; }
 
+    /// <summary>What is done with explicit pictures. It belongs to the loaded model, so that no request can turn it off. Default
+    /// <see cref="SafetyAction.Off"/>.</summary>
+    public SafetyAction Safety { get; init; }
+
+    /// <summary>From which share on a picture is taken for explicit: for tests.</summary>
+    internal double SafetyShare { get; init; } = Models.Tools.SafetyVerdict.Least;
+
     /// <summary>A folder of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; null for none.</summary>
     public string? LoraFolder { get; init; }
 

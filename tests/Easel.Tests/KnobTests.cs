@@ -24,6 +24,7 @@ public sealed class KnobTests
         [nameof(GenerationRequest.Refiner)] = "sd_xl_refiner_1.0",
         [nameof(GenerationRequest.HiresPrompt)] = "a larger cat",
         [nameof(GenerationRequest.HiresNegativePrompt)] = "larger dogs",
+        [nameof(GenerationRequest.DetailPrompt)] = "a face",
         [nameof(GenerationRequest.Extend)] = new Margins(8, 16, 24, 32),
         [nameof(GenerationRequest.InitImage)] = Picture,
         [nameof(GenerationRequest.Controls)] = (ControlUnit[])
@@ -102,6 +103,7 @@ public sealed class KnobTests
             request = request with { SeedResizeWidth = 512, SeedResizeHeight = 512 };
         if (Knobs.Find(property)!.Needs == KnobNeeds.Refiner) request = request with { Refiner = "other" };
         if (property.StartsWith("Hires", StringComparison.Ordinal)) request = request with { InitImage = null, Mask = null, HiresScale = 2 };
+        if (property.StartsWith("Detail", StringComparison.Ordinal)) request = request with { Detail = DetailKind.Faces };
         var turned = knob.Set(request, property == nameof(GenerationRequest.Sampler) ? "Heun" : property == nameof(GenerationRequest.Schedule) ? "Karras"
             : OtherThanDefault(knob));
         var index = property == nameof(GenerationRequest.BatchCount) ? turned.BatchCount - 1 : 0;

@@ -55,8 +55,8 @@ internal static class ServeCommand
         return new PlainCommand(name, help, new HelpNotes("[flags]", examples),
             [
                 host, port, output, models, draw.Model, draw.Loras, draw.Embeddings, draw.Controls, draw.ImageEncoder, draw.TinyVae, draw.DepthModel,
-                draw.Precision, draw.Device, draw.Threads, draw.LowPriority, token, tokenFile, user, password, cors, names, proxies, unload, steps, images,
-                side, queued, queuedSize, styles, log, open, .. isStart ? [] : farm.All, .. isStart ? (Option[])[] : [noDraw, store],
+                draw.Precision, draw.Device, draw.Threads, draw.LowPriority, draw.Safe, token, tokenFile, user, password, cors, names, proxies, unload, steps,
+                images, side, queued, queuedSize, styles, log, open, .. isStart ? [] : farm.All, .. isStart ? (Option[])[] : [noDraw, store],
             ], parsed =>
         {
             var limits = new ServerLimits(); // not before: it is in the server's assembly

@@ -42,6 +42,9 @@ internal sealed class DrawFlags
         ], "--precision");
     public readonly Option<string?> Device = Flags.Text("NAME", "auto, cpu, cuda or cuda:1 (default auto)", "--device");
 
+    public readonly Option<SafetyAction?> Safe = Flags.Choice("what becomes of pictures that the safety filter takes for explicit (default off)",
+        [("off none", SafetyAction.Off), ("tag", SafetyAction.Tag), ("blur", SafetyAction.Blur), ("refuse", SafetyAction.Refuse)], "--safe");
+
     public readonly Option<int?> Threads = Flags.Whole("threads that compute (default: as many as pay, of the processors there are)", "--threads", "-t");
     public readonly Option<bool> LowPriority = Flags.Switch("give way to every other program", "--low-priority");
 
@@ -93,6 +96,7 @@ internal sealed class DrawFlags
         LoraFolder = parsed.GetValue(Loras),
         EmbeddingFolder = parsed.GetValue(Embeddings),
         Threads = parsed.GetValue(Threads),
+        Safety = parsed.GetValue(Safe) ?? SafetyAction.Off,
         LowPriority = parsed.GetValue(LowPriority),
         ControlFolder = parsed.GetValue(Controls),
         ImageEncoder = parsed.GetValue(ImageEncoder),
@@ -114,10 +118,11 @@ internal sealed class DrawFlags
     [
         new("What to draw", [.. Of("Prompts", "NegativePrompt"), FromFile, Repeat, .. Of("Literal", "ClipSkip")]),
         new("Model", Model, TextEncoder, Vae, TinyVae, DepthModel, Loras, Embeddings, Controls, ImageEncoder, Precision, Device, Threads, LowPriority,
-            Prediction, Ema, Config),
+            Prediction, Ema, Config, Safe),
         new("How", [.. Rest(KnobNeeds.Nothing), Count]),
         new("Larger in a second pass", [.. Of("HiresScale", "HiresWidth", "HiresHeight"), .. Rest(KnobNeeds.SecondPass)]),
         new("Finished by another model", [.. Of("Refiner"), .. Rest(KnobNeeds.Refiner)]),
+        new("Faces drawn anew", [.. Of("Detail"), .. Rest(KnobNeeds.Detail)]),
         new("From a picture", [.. Of("InitImage"), .. Rest(KnobNeeds.Start, KnobNeeds.Picture, KnobNeeds.Mask, KnobNeeds.DepthModel, KnobNeeds.Upscaler), Times]),
         new("What a model is told that is told of sizes", [.. Rest(KnobNeeds.SizedModel)]),
         new("Files", [Output, OutputFolder, Force, Format, Quality, Grid, .. Of("Watermark"), NoMetadata]),
@@ -134,7 +139,7 @@ internal sealed class DrawFlags
     private string SharedSpellings => string.Join(' ', Knobs.Keys.Where(knob => knob.Flags.Count > 0).SelectMany(knob => knob.ScriptFlags));
 
     private static readonly string[] Placed = ["Prompts", "NegativePrompt", "Literal", "ClipSkip", "InitImage", "Watermark",
-        "HiresScale", "HiresWidth", "HiresHeight", "Refiner"];
+        "HiresScale", "HiresWidth", "HiresHeight", "Refiner", "Detail"];
 
     private IEnumerable<Option> Of(params string[] properties) => properties.Select(property => Knobs[Easel.Knobs.Find(property)!]);
 

@@ -69,6 +69,7 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, JobQu
         KnobNeeds.Picture or KnobNeeds.Start when Input is not null || knob.Needs == KnobNeeds.Picture =>
             Input is not null && Model?.Model is not { Enlarges: > 1 },
         KnobNeeds.Start or KnobNeeds.SecondPass => Input is null && Settings.Request.HasSecondPass,
+        KnobNeeds.Detail => Settings.Request.Detail != DetailKind.None,
         KnobNeeds.Mask => Input is not null && Settings.Use == InputUse.Mask,
         KnobNeeds.Upscaler => Model?.Model is { Enlarges: > 1 },
         KnobNeeds.Refiner => Settings.Request.Refiner is not null,

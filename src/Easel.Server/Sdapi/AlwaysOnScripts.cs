@@ -8,7 +8,7 @@ namespace Easel.Server.Sdapi;
 internal static class AlwaysOnScripts
 {
     /// <summary>The names that are honoured or do nothing that could be missed, in lower case.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["comments", "extra options", "hypertile", "refiner", "sampler", "seed"];
+    public static IReadOnlyList<string> Names { get; } = ["adetailer", "comments", "extra options", "hypertile", "refiner", "sampler", "seed"];
 
     /// <summary>A body with what its scripts say.</summary>
     /// <exception cref="Errors.ServerException">A script that Easel lacks is to do something (422).</exception>
@@ -24,6 +24,7 @@ internal static class AlwaysOnScripts
                 "sampler" => body with { Request = Sampler(body.Request, args) },
                 "refiner" when At(args, 0) is { } on && KnobJson.Truth(on) == true =>
                     body with { Request = Refined(body.Request, args) },
+                "adetailer" => Details(body, args),
                 "hypertile" when !IsIdle(name, args) => Noted(body, "Hypertile was passed over: Easel draws large pictures without it."),
                 "extra options" when args.Count > 0 => Noted(body, "Extra options were passed over; name them in override_settings."),
                 var known when Names.Contains(known) => body,
@@ -32,6 +33,29 @@ internal static class AlwaysOnScripts
             };
         }
         return body;
+    }
+
+    /// <summary>The first unit of ADetailer that looks for faces; its other arguments are shaped by the picture.</summary>
+    private static T Details<T>(T body, JsonArray args) where T : DrawingBody
+    {
+        if (args.FirstOrDefault() is JsonValue on && KnobJson.Truth(on) == false) return body;
+        var units = args.OfType<JsonObject>().Where(unit => !IsOff(unit)).ToList();
+        if (units.Count == 0) return body;
+        if (units.FirstOrDefault(unit => $"{unit["ad_model"]}".Contains("face", StringComparison.OrdinalIgnoreCase)) is not { } faces)
+            throw Refused($"ADetailer's ad_model is \"{units[0]["ad_model"]}\"; Easel finds faces, so that it must be a model of faces such as face_yolov8n.pt.");
+        if (units.Count > 1) body.Notes.Add("Of ADetailer's units the first that looks for faces was used; the others were passed over.");
+        body.Notes.Add("ADetailer was done as a detail pass, with Easel's own finder of faces: of its arguments model, prompt, confidence and denoising strength count.");
+        var request = body.Request;
+        return body with
+        {
+            Request = request with
+            {
+                Detail = DetailKind.Faces,
+                DetailPrompt = Read(nameof(request.DetailPrompt), faces["ad_prompt"]) is string { Length: > 0 } prompt ? prompt : request.DetailPrompt,
+                DetailStrength = (double?)Read(nameof(request.DetailStrength), faces["ad_denoising_strength"]) ?? request.DetailStrength,
+                DetailConfidence = (double?)Read(nameof(request.DetailConfidence), faces["ad_confidence"]) ?? request.DetailConfidence,
+            },
+        };
     }
 
     private static T Noted<T>(T body, string note) where T : DrawingBody

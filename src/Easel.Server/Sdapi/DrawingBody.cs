@@ -12,7 +12,7 @@ internal abstract record DrawingBody
     public static GenerationRequest SilentOfPicture { get; } = new() { Fit = ImageFit.Stretch, Fill = MaskFill.Blur, OnlyMasked = true, OnlyMaskedPadding = 0 };
 
     /// <summary>What holds where a body of txt2img is silent.</summary>
-    public static GenerationRequest SilentOfText { get; } = new() { HiresScale = 2 };
+    public static GenerationRequest SilentOfText { get; } = new() { HiresScale = 2, HiresUpscaler = GenerationRequest.LatentEnlargers[0] };
 
     /// <summary>What the knobs of the body say.</summary>
     [JsonIgnore]

@@ -124,7 +124,11 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
     private static T Common<T>(T body) where T : DrawingBody
     {
         body = AlwaysOnScripts.Apply(body);
-        if (body.RestoreFaces == true) body.Notes.Add("restore_faces was passed over: Easel has no face restoration.");
+        if (body.RestoreFaces == true)
+        {
+            body = body with { Request = body.Request with { Detail = DetailKind.Faces } };
+            body.Notes.Add("restore_faces was done as a detail pass: the model itself draws each face anew.");
+        }
         if (body.FirstpassImage is not null) throw Lacking("firstpass_image", "null");
         body = body with { Request = body.Request with { Refiner = Given(body.Request.Refiner) } };
         if (body.DisableExtraNetworks && body.Request.Prompt.Contains("<lora:", StringComparison.OrdinalIgnoreCase))

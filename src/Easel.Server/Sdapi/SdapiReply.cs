@@ -49,7 +49,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         var request = Asked(body, first);
         foreach (var knob in Knobs.All.Where(knob => knob.SdapiName is not null))
             if (body is ImageToImageBody ? !knob.Property.StartsWith("Hires", StringComparison.Ordinal)
-                : knob.Needs is KnobNeeds.Nothing or KnobNeeds.Start or KnobNeeds.SecondPass)
+                : knob.Needs is KnobNeeds.Nothing or KnobNeeds.Start or KnobNeeds.SecondPass or KnobNeeds.Detail)
                 sent[knob.SdapiName!] = KnobJson.Write(knob, request);
         if (body is not ImageToImageBody image) return sent;
         sent.Remove("include_init_images");
@@ -86,7 +86,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             cfg_scale = request.GuidanceScale,
             steps = request.Steps,
             batch_size = request.BatchSize,
-            restore_faces = false,
+            restore_faces = request.Detail == DetailKind.Faces,
             face_restoration_model = (string?)null,
             sd_model_name = model?.Name,
             sd_model_hash = model?.Hash,

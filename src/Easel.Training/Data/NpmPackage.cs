@@ -28,7 +28,8 @@ internal static class NpmPackage
         return says == licence ? inner : throw new EaselException($"The package {name} {version} is under {says} and not under {licence}, so it is not used.");
     }
 
-    public static void Run(string folder, string program, IReadOnlyList<string> arguments, string? input = null)
+    /// <returns>What the program prints.</returns>
+    public static string Run(string folder, string program, IReadOnlyList<string> arguments, string? input = null)
     {
         try
         {
@@ -45,6 +46,7 @@ internal static class NpmPackage
             var errors = process.StandardError.ReadToEnd();
             process.WaitForExit();
             if (process.ExitCode != 0) throw new EaselException($"{program} failed: {(errors + said.Result).Trim()}");
+            return said.Result;
         }
         catch (System.ComponentModel.Win32Exception e)
         {

@@ -20,6 +20,8 @@ internal static partial class ToolsStep
         new("rdn-psnr-x2", "@upscalerjs/esrgan-legacy", "1.0.0", "MIT", folder => Layers(Path.Combine(folder, "models", "psnr-small", "model.json")), Upscaler),
         .. ((int[])[2, 3, 4]).Select(times => new Source($"esrgan-slim-x{times}", "@upscalerjs/esrgan-slim", "1.0.0", "MIT",
             folder => Layers(Path.Combine(folder, "models", $"x{times}", "model.json")), Upscaler)),
+        new("face-finder", "@vladmandic/face-api", "1.7.15", "MIT", Faces, Face),
+        new("safety-filter", "nsfwjs", "4.4.0", "MIT", Safety, MobileNet),
     ];
 
     /// <summary>Fetches the packages that are not there yet and writes one file for each tool.</summary>
@@ -60,6 +62,66 @@ internal static partial class ToolsStep
         using var json = JsonDocument.Parse(File.ReadAllBytes(path));
         return TfjsWeights.Read(json.RootElement.GetProperty("weightsManifest"), file => File.ReadAllBytes(Path.Combine(Path.GetDirectoryName(path)!, file)));
     }
+
+    /// <summary>A manifest alone, beside its bytes.</summary>
+    private static IReadOnlyList<TfjsTensor> Faces(string package)
+    {
+        var folder = Path.Combine(package, "model");
+        using var json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "tiny_face_detector_model-weights_manifest.json")));
+        return TfjsWeights.Read(json.RootElement, file => File.ReadAllBytes(Path.Combine(folder, file)));
+    }
+
+    /// <summary>A model whose parts are scripts, which Node.js reads.</summary>
+    private static IReadOnlyList<TfjsTensor> Safety(string package)
+    {
+        var folder = Path.Combine(package, "dist", "models", "mobilenet_v2");
+        using var json = JsonDocument.Parse(Said("model"));
+        return TfjsWeights.Read(json.RootElement.GetProperty("weightsManifest"), file => Convert.FromBase64String(JsonSerializer.Deserialize<string>(Said(file))!));
+
+        string Said(string script) => NpmPackage.Run(folder, "node", ["-p", $"JSON.stringify(require('./{script}.min.js'))"]);
+    }
+
+    private static string? Face(string stored)
+    {
+        var parts = stored.Split('/') is [var layer, var part] ? (layer, part) : throw new EaselException($"A face finder's tensor is called {stored}.");
+        return parts switch
+        {
+            ("conv0" or "conv8", "filters") => layer + ".weight",
+            ("conv0" or "conv8", "bias") => layer + ".bias",
+            (_, "depthwise_filter") => layer + ".depthwise.weight",
+            (_, "pointwise_filter") => layer + ".pointwise.weight",
+            (_, "bias") => layer + ".pointwise.bias",
+            _ => throw new EaselException($"A face finder's tensor is called {stored}, which is not expected."),
+        };
+    }
+
+    /// <summary>Keras' names of MobileNetV2 as ours.</summary>
+    private static string? MobileNet(string stored)
+    {
+        var match = Block().Match(stored);
+        if (!match.Success) throw new EaselException($"A classifier's tensor is called {stored}, which is not expected.");
+        var kind = match.Groups["kind"].Value switch
+        {
+            "gamma" or "kernel" or "depthwise_kernel" => "weight",
+            "beta" or "bias" => "bias",
+            "moving_mean" => "running_mean",
+            _ => "running_var",
+        };
+        var layer = match.Groups["layer"].Value;
+        if (layer.StartsWith("dense_", StringComparison.Ordinal)) return $"dense{layer[^1]}.{kind}";
+        var isNorm = layer.Contains("bn", StringComparison.OrdinalIgnoreCase);
+        var place = layer switch
+        {
+            "Conv1" or "bn_Conv1" => "first",
+            "Conv_1" or "Conv_1_bn" => "last",
+            _ => $"blocks.{(match.Groups["block"].Success ? match.Groups["block"].Value : "0")}.{match.Groups["part"].Value}",
+        };
+        return $"{place}.{(isNorm ? "norm" : "conv")}.{kind}";
+    }
+
+    [GeneratedRegex(@"^(?<layer>Conv1|bn_Conv1|Conv_1|Conv_1_bn|dense_[123]|(?:expanded_conv|block_(?<block>\d+))_(?<part>expand|depthwise|project)(?:_BN)?)/"
+        + "(?<kind>kernel|depthwise_kernel|bias|gamma|beta|moving_mean|moving_variance)$")]
+    private static partial Regex Block();
 
     /// <summary>idealo's names (F for features, LFF and GFF for their local and global fusion, UPN for the enlarging part) as ours.</summary>
     private static string? Upscaler(string stored)

@@ -33,7 +33,7 @@ internal static class RequestInfotext
         "Model", "Model hash", "VAE", "VAE hash", "Version", "Precision", "Sized by", "Init image hash", "Mask hash", "Like", "Batch size", "Batch pos",
             "Batch number", "Prompts",
         .. ControlInfotext.Names.Skip(1), "Lora hashes", "TI hashes", "Hashes", "User", "App", "Operations", "Backend", "Pipeline", "Created Date",
-        "Time taken", "Raw prompt", "Raw negative prompt", "Template", "Negative Template", "Job ID",
+        "Safety filter", "Time taken", "Raw prompt", "Raw negative prompt", "Template", "Negative Template", "Job ID",
     ];
 
     /// <summary>Names with the one value that says what is done here anyhow.</summary>
@@ -74,6 +74,7 @@ internal static class RequestInfotext
         }
         if (image.LoraHashes.Count > 0)
             Add("Lora hashes", string.Join(", ", image.LoraHashes.Select(lora => $"{lora.Key.Replace(":", "").Replace(",", "")}: {lora.Value}")));
+        Add("Safety filter", image.Safety);
         AddRun(image, Add);
         Add("Precision", precision?.ShortName());
         Add("Version", $"{Program} {typeof(RequestInfotext).Assembly.GetName().Version?.ToString(3)}");
@@ -186,6 +187,7 @@ internal static class RequestInfotext
             KnobNeeds.Nothing or KnobNeeds.Start or KnobNeeds.SizedModel => true,
             KnobNeeds.SecondPass => told.Request.HasSecondPass,
             KnobNeeds.Refiner => told.Request.IsRefined,
+            KnobNeeds.Detail => told.Request.Detail != DetailKind.None,
             _ => told.Request.InitImage is not null,
         };
         if (!acts || !(knob.IsTold?.Invoke(told.Request) ?? !knob.IsDefault(told.Request)) || knob.Get(told.Request) is not { } value) return null;

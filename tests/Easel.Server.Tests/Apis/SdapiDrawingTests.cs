@@ -86,7 +86,7 @@ public sealed class SdapiDrawingTests : IDisposable
              "do_not_save_grid":false, "eta":null, "denoising_strength":0.75, "s_min_uncond":0, "s_churn":0, "s_tmax":null, "s_tmin":0, "s_noise":1,
              "order":null, "rho":null, "sigma_min":null, "sigma_max":null, "override_settings":null,
              "override_settings_restore_afterwards":true, "refiner_checkpoint":null, "refiner_switch_at":null, "disable_extra_networks":false,
-             "firstpass_image":null, "comments":null, "clip_skip":1, "few_steps":null,
+             "firstpass_image":null, "comments":null, "clip_skip":1, "few_steps":null, "detail":"none", "detail_prompt":null, "detail_strength":0.4, "detail_confidence":0.3,
              "fast":"exact", "literal":false, "watermark":true, "script_name":null, "script_args":[],
              "send_images":true, "save_images":false, "alwayson_scripts":{"ControlNet":{"args":[]}}, "force_task_id":null, "infotext":null, "enable_hr":false,
              "firstphase_width":0, "firstphase_height":0, "hr_scale":2, "hr_upscaler":"Latent", "hr_second_pass_steps":0, "hr_resize_x":0,

@@ -1,0 +1,128 @@
+using Easel.Imaging;
+using Easel.Metadata;
+using Easel.Tests.Support;
+using Easel.Weights;
+using static TorchSharp.torch;
+
+namespace Easel.Tests.Models;
+
+/// <summary>Guards the tools that Easel uses of itself, faces and safety: against the originals in TensorFlow.js, and what a run does with them.</summary>
+public sealed class ToolTests : IDisposable
+{
+    private readonly TorchSharp.DisposeScope _scope = NewDisposeScope();
+    private readonly Dictionary<string, Tensor> _faces = Goldens.Tensors(Goldens.Unpacked("tools/faces.safetensors"));
+    private readonly Dictionary<string, Tensor> _safety = Goldens.Tensors(Goldens.Unpacked("tools/safety.safetensors"));
+
+    public void Dispose() => _scope.Dispose();
+
+    [Fact]
+    public void Every_tool_is_there_and_known()
+    {
+        foreach (var tool in BuiltInTool.All)
+        {
+            Assert.True(tool.Exists, tool.Name);
+            Assert.Equal(tool.Kind, ModelFile.Read(tool.Path).Kind);
+        }
+        Assert.InRange(BuiltInTool.All.Sum(tool => new FileInfo(tool.Path).Length), 1, 15 << 20);
+    }
+
+    [Fact]
+    public void Faces_are_found_as_by_the_original()
+    {
+        using var finder = ToolFile.Faces();
+        var picture = Picture(_faces["crop.x"]);
+        var made = finder.Network.call(Easel.Models.Tools.FaceFinder.Input(picture)).permute(0, 2, 3, 1);
+        Close.Absolute(_faces["crop.out"], made, 1e-3, "network");
+
+        var expected = _faces["crop.boxes"].data<double>().ToArray();
+        var face = Assert.Single(finder.Find(picture, 0.3));
+        double[] found = [face.Score, face.X, face.Y, face.Width, face.Height];
+        Assert.All(expected.Zip(found), pair => Assert.InRange(pair.Second, pair.First - 0.05, pair.First + 0.05));
+        Assert.Empty(finder.Find(picture, 0.9));
+        Assert.Empty(finder.Find(new RgbImage(20, 500), 0.3));
+    }
+
+    [Theory]
+    [InlineData("cat")]
+    [InlineData("waves")]
+    public void Pictures_are_judged_as_by_the_original(string name)
+    {
+        using var filter = ToolFile.Safety();
+        Close.Absolute(_safety[name + ".logits"], filter.Logits(Picture(_safety[name + ".x"])), 1e-3, name);
+        var shares = filter.Judge(Picture(_safety[name + ".x"])).Shares;
+        Close.Absolute(_safety[name + ".shares"], tensor(shares.ToArray()), 1e-3, name);
+        Assert.Equal("Neutral", Easel.Models.Tools.SafetyVerdict.Classes[shares.ToList().IndexOf(shares.Max())]);
+    }
+
+    /// <summary>A face in a picture of which a corner is drawn is drawn anew, where it is and nowhere else.</summary>
+    [Fact]
+    public void Faces_are_drawn_anew()
+    {
+        using var generator = ImageGenerator.Load(LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full });
+        var request = Corner() with { Detail = DetailKind.Faces };
+        var (plain, detailed) = (generator.Generate(request with { Detail = DetailKind.None }).Images[0], generator.Generate(request).Images[0]);
+        Assert.NotEqual(At(plain, 120, 120), At(detailed, 120, 120)); // within the face
+        Assert.Equal(At(plain, 10, 150), At(detailed, 10, 150));
+        Assert.Equal(At(plain, 280, 20), At(detailed, 280, 20));
+
+        var text = new ModelStamp("model.ckpt", new LoadOptions(), Precision.Full, Hash: null).MetadataOf(detailed).Parameters!;
+        Assert.Contains("Detail: faces", text);
+        Assert.Equal(generator.Generate(request with { DetailPrompt = request.Prompt }).Images[0].Image.Pixels, detailed.Image.Pixels);
+        Assert.NotEqual(generator.Generate(request with { DetailPrompt = "a dog" }).Images[0].Image.Pixels, detailed.Image.Pixels);
+    }
+
+    [Fact]
+    public void Where_there_is_no_face_it_is_said()
+    {
+        using var generator = ImageGenerator.Load(LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full });
+        var request = new GenerationRequest { Prompt = "a cat", Width = 64, Height = 64, Steps = 1, Seed = 1, Detail = DetailKind.Faces, DetailConfidence = 0.9 };
+        Assert.Contains("No face was found in picture 1, which is as it was drawn.", generator.Generate(request).Remarks);
+        Assert.Contains(generator.Generate(request with { Detail = DetailKind.None }).Remarks, remark => remark.Contains("needs a detail pass"));
+    }
+
+    [Theory]
+    [InlineData(SafetyAction.Tag)]
+    [InlineData(SafetyAction.Blur)]
+    [InlineData(SafetyAction.Refuse)]
+    public void What_is_taken_for_explicit_is_dealt_with_and_told(SafetyAction action)
+    {
+        var request = new GenerationRequest { Prompt = "a cat", Width = 64, Height = 64, Steps = 1, Seed = 1 };
+        var plain = Generate(SafetyAction.Off, share: 0).Images[0].Image;
+        Assert.Equal(plain.Pixels, Generate(action, share: 1.1).Images[0].Image.Pixels); // nothing is explicit
+        if (action == SafetyAction.Refuse)
+        {
+            Assert.Contains("is not given out", Assert.Throws<EaselException>(() => Generate(action, share: 0)).Message);
+            return;
+        }
+        var result = Generate(action, share: 0); // everything is
+        Assert.Equal(action == SafetyAction.Tag, plain.Pixels.SequenceEqual(result.Images[0].Image.Pixels));
+        Assert.Contains(result.Remarks, remark => remark.StartsWith("Picture 1, which the safety filter takes for explicit", StringComparison.Ordinal));
+        Assert.StartsWith(action == SafetyAction.Tag ? "tagged explicit" : "blurred explicit", result.Images[0].Safety);
+
+        GenerationResult Generate(SafetyAction safety, double share)
+        {
+            using var generator = ImageGenerator.Load(LoadedModel.Path("sd1"),
+                new LoadOptions { Precision = Precision.Full, Safety = safety, SafetyShare = share });
+            return generator.Generate(request);
+        }
+    }
+
+    private GenerationRequest Corner()
+    {
+        var picture = Resampling.Resize(Picture(_faces["crop.x"]), 304, 200);
+        var mask = new GrayImage(304, 200);
+        for (var y = 0; y < 16; y++) mask.Pixels.AsSpan(y * 304, 16).Fill(255);
+        return new GenerationRequest
+        {
+            Prompt = "a cat", Steps = 2, Seed = 5, Sampler = "euler", Watermark = false, InitImage = picture, Mask = mask, MaskBlur = 0, DetailStrength = 0.5,
+        };
+    }
+
+    private static (byte, byte, byte) At(GeneratedImage image, int x, int y)
+    {
+        var place = 3 * (y * image.Image.Width + x);
+        return (image.Image.Pixels[place], image.Image.Pixels[place + 1], image.Image.Pixels[place + 2]);
+    }
+
+    private static RgbImage Picture(Tensor bytes) => new((int)bytes.shape[1], (int)bytes.shape[0], bytes.contiguous().data<byte>().ToArray());
+}
