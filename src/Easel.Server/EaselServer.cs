@@ -194,7 +194,8 @@ public static class EaselServer
         .AddSingleton<IDiscretion>(s => s.GetRequiredService<MachinePaths>()).AddSingleton<Credentials>().AddSingleton<LoginAttempts>().AddSingleton<Sessions>()
         .AddSingleton(_ => new PictureFolder(options.OutputFolder)).AddSingleton(s => Database.Open(s.GetRequiredService<PictureFolder>().Database))
         .AddSingleton<JobStore>().AddSingleton<InputPictures>().AddSingleton<Gallery>()
-        .AddSingleton<ModelLibrary>().AddSingleton<ModelPulls>().AddSingleton<StyleLibrary>().AddSingleton<JobRules>()
-        .AddSingleton<JobQueue>().AddSingleton<PictureWriter>().AddSingleton<LoadedModel>().AddSingleton<JobPainter>().AddSingleton<ModelThread>()
+        .AddSingleton<ModelLibrary>().AddSingleton<ModelPulls>().AddSingleton<StyleLibrary>().AddSingleton<AddOns>().AddSingleton<Wildcards>()
+        .AddSingleton<JobRules>()
+        .AddSingleton<JobQueue>().AddSingleton<PictureWriter>().AddSingleton<LoadedModel>().AddSingleton<StylePictures>().AddSingleton<JobPainter>().AddSingleton<ModelThread>()
         .AddHostedService(s => s.GetRequiredService<ModelThread>()).AddSingleton<IHostLifetime, SilentLifetime>().AddHostedService<Housekeeping>();
 }

@@ -39,6 +39,9 @@ public sealed record ServerOptions
     /// <summary>A file with a person's own styles as AUTOMATIC1111 writes it, which need not be there; null for none. Default "styles.csv".</summary>
     public string? StylesFile { get; init; } = "styles.csv";
 
+    /// <summary>A folder of lists that prompts call as <c>__name__</c>, which need not be there; null for none. Default "wildcards".</summary>
+    public string? WildcardsFolder { get; init; } = "wildcards";
+
     /// <summary>How models are loaded: device and precision, the folders of LoRAs and embeddings, a tiny autoencoder for previews.</summary>
     public LoadOptions Load { get; init; } = new();
 

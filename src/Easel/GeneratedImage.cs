@@ -21,6 +21,10 @@ public sealed record GeneratedImage(RgbImage Image, GenerationRequest Request, s
     /// <summary>The LoRAs that were used, as the prompt calls them, each with the twelve digits by which AUTOMATIC1111's pictures name its file.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> LoraHashes { get; init; } = [];
 
+    /// <summary>From which size and by what it was enlarged, in words, where its model was made for smaller pictures; null where it was drawn in its
+    /// size.</summary>
+    public string? Enlarged { get; init; }
+
     /// <summary>The refiner's name with its hash, as AUTOMATIC1111's pictures have it; null where none was used.</summary>
     internal string? RefinerTitle { get; init; }
 }

@@ -106,6 +106,10 @@ public sealed record GenerationRequest
     /// <summary>Height in pixels, a multiple of 8 from 64 to 8192; null for the input picture's or the model's own.</summary>
     public int? Height { get; init; }
 
+    /// <summary>Whether a model that was made for small pictures draws the asked size itself, for which it was never taught. Default false: it draws at the
+    /// size it knows, of the asked shape, and that is enlarged to the asked one.</summary>
+    public bool ExactSize { get; init; }
+
     /// <summary>Sampling steps, 1 to 1000; null for as many as suit the model.</summary>
     public int? Steps { get; init; }
 

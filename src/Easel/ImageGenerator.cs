@@ -243,12 +243,14 @@ public sealed partial class ImageGenerator : IImageGenerator
                 if (index < output.Images.Count) continue;
                 var pixels = meter.Decode(clean[i..(i + 1)], memory.DecoderTile,
                     part => progress.Report(GenerationStage.Decoding, run.StepCount - progress.Before, part: part));
-                output.Add(new GeneratedImage(finished.Finish(ImageTensor.ToImage(pixels)), request, batch.Prompts[i], noise.SeedOf(index), index,
-                    HasWatermark: false)
+                var image = finished.Finish(ImageTensor.ToImage(pixels));
+                if (finished.Grows) image = enlarging!.Larger(image, finished.ResultWidth, finished.ResultHeight, cancel);
+                output.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, HasWatermark: false)
                 {
                     Asked = asked,
                     LoraHashes = hashes,
                     RefinerTitle = refiner(),
+                    Enlarged = finished.Grows ? $"from {finished.Width}x{finished.Height} by {enlarging!.Name}" : null,
                 });
             }
         }

@@ -114,6 +114,11 @@ public static partial class Knobs
             SdapiName = "height", McpName = "height", DefaultFrom = DefaultFrom.Picture,
             Range = (64, Request.LargestSide), MultipleOf = Request.SideStep, Step = 64, Unit = " pixels",
         },
+        new(nameof(Request.ExactSize))
+        {
+            Label = "Exact size", Help = "have a model of small pictures draw a larger size itself, and not at its own size to be enlarged then",
+            Flags = ["--exact-size"], InfotextKey = "Exact size", SdapiName = "exact_size", OpenAiName = "exact_size", McpName = "exact_size",
+        },
         new(nameof(Request.InitImage))
         {
             Label = "Input picture", Help = "the picture to begin from", Flags = ["--init-img", "-i", "--init"], ValueName = "FILE", McpName = "image",

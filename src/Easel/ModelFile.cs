@@ -1,5 +1,6 @@
 using Easel.Weights;
 using Easel.Weights.Formats;
+using Easel.Weights.Lora;
 using Easel.Weights.Names;
 
 namespace Easel;
@@ -50,6 +51,12 @@ public sealed partial record ModelFile
 
     /// <summary>How many vectors a textual inversion has and how wide they are; null for everything else.</summary>
     public (int Count, int Width)? Vectors { get; private init; }
+
+    /// <summary>The texts in its header, by name, as trainers write them; empty where it has none.</summary>
+    public IReadOnlyDictionary<string, string> Texts { get; private init; } = new Dictionary<string, string>();
+
+    /// <summary>The family of models that a LoRA is for; null where nothing tells, and for everything else.</summary>
+    public string? For { get; private init; }
 
     /// <summary>What was noticed and set aside: training state, averaged copies, tensors that no network has a place for.</summary>
     public IReadOnlyList<string> Remarks { get; private init; } = [];
@@ -128,7 +135,15 @@ public sealed partial record ModelFile
             Tensors = [.. TensorsOf(file)],
             Vectors = known?.Kind == ModelKind.Embedding ? TextualInversion.SizeIn(file) : null,
             Remarks = file.Remarks,
+            Texts = file.Metadata,
+            For = known?.Kind == ModelKind.Lora ? FamilyOf(file.Path) : null,
         };
+    }
+
+    private static string? FamilyOf(string lora)
+    {
+        using var file = LoraFile.Open(lora);
+        return file.Family;
     }
 
     private static IEnumerable<StoredTensor> TensorsOf(TensorFile file) =>

@@ -46,6 +46,9 @@ public sealed record ModelInfo
     /// <summary>Whether it only does the last steps of what another model began, and draws nothing by itself.</summary>
     public bool Refines { get; init; }
 
+    /// <summary>Whether it was made for pictures so small that a larger one comes out better when it is enlarged than when it is drawn.</summary>
+    public bool IsSmall => Canvas.IsSmall(Defaults.Size);
+
     /// <summary>Pixels out for each pixel of the input picture, along a side: 4 for the x4 upscaler, 1 for all others.</summary>
     public int Enlarges { get; init; } = 1;
 

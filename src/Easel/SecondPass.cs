@@ -9,6 +9,9 @@ internal static class SecondPass
     /// <summary>What enlarges by default in AUTOMATIC1111.</summary>
     private const string PlainLatent = "Latent";
 
+    /// <summary>What enlarges pictures without a network.</summary>
+    public const string Plain = Lanczos;
+
     private const string None = "None", Lanczos = "Lanczos", Nearest = "Nearest";
 
     /// <summary>How latents are enlarged, by AUTOMATIC1111's names for it.</summary>

@@ -48,6 +48,8 @@ internal static class ServeCommand
         var queuedSize = Flags.Whole($"megabytes that a client's waiting jobs may take (default {ServerLimits.DefaultQueuedMegabytes})", "--max-queue-mb");
         var proxies = Flags.Texts("ADDRESS", "believe the proxy at this address when it says for whom it asks; may be given several times", "--proxy");
         var styles = Flags.Text("FILE", "your own styles, as AUTOMATIC1111 keeps them (default styles.csv)", "--styles", "--styles-file");
+        var wildcards = Flags.Text("DIR", "lists that prompts of the page call as __name__: text files, a choice a line (default wildcards)", "--wildcards",
+            "--wildcards-dir");
         var open = Flags.Switch("open the page in the browser", "--open", "--autolaunch");
         var farm = new FarmFlags();
         var noDraw = Flags.Switch("leave all drawing to the farm's workers", "--no-draw");
@@ -56,7 +58,7 @@ internal static class ServeCommand
             [
                 host, port, output, models, draw.Model, draw.Loras, draw.Embeddings, draw.Controls, draw.ImageEncoder, draw.TinyVae, draw.DepthModel,
                 draw.Precision, draw.Device, draw.Threads, draw.LowPriority, draw.Safe, token, tokenFile, user, password, cors, names, proxies, unload, steps,
-                images, side, queued, queuedSize, styles, log, open, .. isStart ? [] : farm.All, .. isStart ? (Option[])[] : [noDraw, store],
+                images, side, queued, queuedSize, styles, wildcards, log, open, .. isStart ? [] : farm.All, .. isStart ? (Option[])[] : [noDraw, store],
             ], parsed =>
         {
             var limits = new ServerLimits(); // not before: it is in the server's assembly
@@ -73,6 +75,7 @@ internal static class ServeCommand
                 DefaultModel = parsed.GetValue(draw.Model) is { } model ? ModelChoice.Find(model, shell) : Variable(shell, "EASEL_MODEL"),
                 Load = ModelChoice.Options(draw.Load(parsed), shell),
                 StylesFile = parsed.GetValue(styles) ?? "styles.csv",
+                WildcardsFolder = parsed.GetValue(wildcards) ?? "wildcards",
                 Token = Secret(parsed.GetValue(token), parsed.GetValue(tokenFile), shell),
                 Log = parsed.GetValue(log) ?? LogAmount.Info,
                 User = parsed.GetValue(user),

@@ -104,8 +104,6 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
                 if (!settings.Json) progress.Result(_saved[^1]);
             }
             foreach (var remark in result.Remarks) progress.Note(remark);
-            if (marked && result.Images.Any(image => !Watermark.CanCarry(image.Image)))
-                progress.Note("pictures of fewer than 256 x 256 pixels cannot carry the invisible watermark; they are saved without it.");
             watch.Stop();
         }
 

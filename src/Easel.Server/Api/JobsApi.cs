@@ -32,6 +32,11 @@ internal static class JobsApi
         jobs.MapPost("/{id}/move", (string id, MoveRequest move, JobQueue queue, HttpContext context) =>
             MachinePaths.Told(context, queue.Move(id, move.Position)))
             .WithSummary("Put a waiting job at another place in the queue");
+        jobs.MapPost("/{id}/retry", (string id, HttpContext context, JobQueue queue) =>
+        {
+            var job = queue.Retry(id, Caller.Of(context));
+            return TypedResults.Created($"/api/jobs/{job.Id}", MachinePaths.Told(context, job));
+        }).WithSummary("Ask once more for a job that failed or was cancelled");
         jobs.MapGet("/{id}/events", (string id, JobQueue queue, HttpContext context, CancellationToken cancel) =>
             Stream(queue.Watch(id, cancel), context, cancel))
             .WithSummary("Watch a job until it is over: queued, started, step, preview, picture, done, failed, cancelled");

@@ -1,5 +1,7 @@
+using System.IO.Compression;
 using Easel.Server.Errors;
 using Easel.Server.Storage;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 
 namespace Easel.Server.Api;
@@ -7,6 +9,7 @@ namespace Easel.Server.Api;
 /// <summary>The gallery: finding, fetching, deleting and bringing back.</summary>
 internal static class PicturesApi
 {
+    private const int MostZipped = 1000;
     private const string Unchanging = "private, max-age=86400";
 
     public static void Map(IEndpointRouteBuilder app)
@@ -33,6 +36,21 @@ internal static class PicturesApi
                 return TypedResults.Bytes(small, "image/webp", entityTag: new EntityTagHeaderValue($"\"{id}\""));
             })
             .WithSummary("A small copy of the picture").Produces(Status200OK, contentType: "image/webp");
+        pictures.MapPost("/zip", (ZipRequest wanted, Gallery gallery, HttpResponse response, CancellationToken cancel) =>
+            Zip([.. wanted.Ids], gallery, response, cancel)).WithSummary("Several pictures as a zip file").Produces(Status200OK, contentType: "application/zip");
+        pictures.MapGet("/zip", (string ids, Gallery gallery, HttpResponse response, CancellationToken cancel) =>
+            Zip(ids.Split(',', StringSplitOptions.RemoveEmptyEntries), gallery, response, cancel)).ExcludeFromDescription();
+        pictures.MapGet("/tags", (Gallery gallery) => gallery.Tags()).WithSummary("The tags in use, the commonest first");
+        pictures.MapPut("/{id}/tags/{tag}", (string id, string tag, Gallery gallery) =>
+        {
+            gallery.Tag([Find(gallery, id).Id], tag, isOn: true);
+            return TypedResults.Ok(Find(gallery, id));
+        }).WithSummary("Put a tag on a picture; \"favourite\" is the star of the page");
+        pictures.MapDelete("/{id}/tags/{tag}", (string id, string tag, Gallery gallery) =>
+        {
+            gallery.Tag([Find(gallery, id).Id], tag, isOn: false);
+            return TypedResults.Ok(Find(gallery, id));
+        }).WithSummary("Take a tag off a picture");
         pictures.MapDelete("/{id}", (string id, Gallery gallery) =>
         {
             gallery.Delete(id);
@@ -45,6 +63,27 @@ internal static class PicturesApi
         }).WithSummary("Bring a picture back from the trash");
     }
 
+    /// <summary>Pictures as a zip file, as they lie on disk: what is inside is compressed already.</summary>
+    private static async Task Zip(string[] ids, Gallery gallery, HttpResponse response, CancellationToken cancel)
+    {
+        if (ids.Length is 0 or > MostZipped)
+            throw new ServerException(Status400BadRequest, $"{ids.Length} pictures are asked for; a zip file takes 1 to {MostZipped}.");
+        var pictures = ids.Distinct().Select(id => Find(gallery, id)).ToList();
+        // An entry is ended with a few bytes that ZipArchive writes at once, whatever stream it has.
+        if (response.HttpContext.Features.Get<IHttpBodyControlFeature>() is { } body) body.AllowSynchronousIO = true;
+        response.ContentType = "application/zip";
+        response.Headers.ContentDisposition = "attachment; filename=\"easel.zip\"";
+        await using var zip = await ZipArchive.CreateAsync(response.Body, ZipArchiveMode.Create, leaveOpen: true, entryNameEncoding: null, cancel);
+        foreach (var picture in pictures)
+        {
+            if (gallery.PathOf(picture) is var path && !File.Exists(path)) continue;
+            var entry = zip.CreateEntry(picture.Id + Path.GetExtension(path), CompressionLevel.NoCompression);
+            await using var to = await entry.OpenAsync(cancel);
+            await using var from = File.OpenRead(path);
+            await from.CopyToAsync(to, cancel);
+        }
+    }
+
     private static Picture Find(Gallery gallery, string id) => gallery.Find(id) ?? throw new ServerException(Status404NotFound, "There is no such picture.");
 
     private static string MediaTypeOf(string path) => Path.GetExtension(path).ToLowerInvariant() switch
@@ -54,3 +93,7 @@ internal static class PicturesApi
         _ => "image/png",
     };
 }
+
+/// <summary>Which pictures go into a zip file.</summary>
+/// <param name="Ids">Their ids.</param>
+public sealed record ZipRequest(IReadOnlyList<string> Ids);

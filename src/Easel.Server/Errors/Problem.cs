@@ -55,6 +55,13 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         if (challenge is not null) context.Response.Headers.WWWAuthenticate = challenge;
         context.Response.StatusCode = Status;
         SayWhen(context.Response);
+        if (PlainPage.IsWanted(context.Request) && challenge is null)
+        {
+            var content = $"<h1>{HtmlEncoder.Default.Encode(Title)}</h1><p>{HtmlEncoder.Default.Encode(Detail)}</p>"
+                + "<p><a class=\"button primary\" href=\"/\">To the drawing page</a></p>";
+            context.Response.ContentType = "text/html; charset=utf-8";
+            return context.Response.WriteAsync(PlainPage.Of($"Easel: {Title}", content, PageNonce.Of(context)), context.RequestAborted);
+        }
         var problem = new { type = "about:blank", Title, Status, Detail, Field };
         return context.Response.WriteAsJsonAsync(problem, Json, "application/problem+json", context.RequestAborted);
     }
@@ -157,6 +164,7 @@ internal sealed class ProblemMiddleware(RequestDelegate next, IDiscretion discre
         }
         if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0 } && context.Response.ContentType is null)
             await (Problem.OfStatus(context.Response.StatusCode) ?? Problem.Of(new ServerException(
-                context.Response.StatusCode, $"{context.Request.Method} {context.Request.Path} leads nowhere."))).WriteAsync(context);
+                context.Response.StatusCode, $"{(PlainPage.IsWanted(context.Request) ? "" : context.Request.Method + " ")}{context.Request.Path} leads nowhere.")))
+                .WriteAsync(context);
     }
 }

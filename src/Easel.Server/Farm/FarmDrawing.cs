@@ -194,7 +194,7 @@ internal sealed class FarmDrawing : IHostedService, IFarmOwner, IAsyncDisposable
         }
         // The queue cancels within its lock, where nothing may be done that waits for it.
         run.Token.UnsafeRegister(_ => Task.Run(() => Ended(run)), null);
-        var inputs = job.Inputs.Select(name => (name, (Func<Stream>)(() => _inputs.Open(job.Id, name)))).ToList();
+        var inputs = job.Inputs.Select(name => (name, (Func<Stream>)(() => _inputs.Open(job, name)))).ToList();
         _dispatcher.Begin(new FarmOrder(job.Id, needs, JobNeeds.SizeKeyOf(job), left, inputs));
     }
 

@@ -12,19 +12,14 @@ internal sealed class Housekeeping(Gallery gallery, JobStore jobs, InputPictures
     {
         var now = clock.GetUtcNow();
         gallery.Purge(now - KeepTrash);
-        foreach (var id in jobs.Forget(now - KeepJobs)) inputs.Delete(id);
+        jobs.Forget(now - KeepJobs);
         foreach (var place in (string[])[folder.Root, folder.Inputs, folder.Thumbnails, folder.DayOf(now), folder.DayOf(now.AddDays(-1))])
         {
             if (!Directory.Exists(place)) continue;
             foreach (var part in Directory.EnumerateFiles(place, ".*.part"))
                 if (now - File.GetLastWriteTimeUtc(part) > HalfWritten) File.Delete(part);
         }
-        // An input picture is written before its job is; a sudden end between the two leaves it alone.
-        foreach (var input in Directory.EnumerateFiles(folder.Inputs, "*.png"))
-        {
-            var id = Path.GetFileName(input)[..JobId.Length];
-            if (now - File.GetLastWriteTimeUtc(input) > HalfWritten && jobs.Find(id) is null) File.Delete(input);
-        }
+        inputs.Sweep(jobs.InputFiles(), now - HalfWritten);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

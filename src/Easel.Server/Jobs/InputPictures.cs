@@ -1,28 +1,47 @@
+using System.Runtime.InteropServices;
 using Easel.Imaging;
 using Easel.Server.Storage;
 
 namespace Easel.Server.Jobs;
 
-/// <summary>The pictures that jobs begin from, as files: neither the database nor the memory is filled by a long queue.</summary>
+/// <summary>The pictures that jobs begin from, as files: neither the database nor the memory is filled by a long queue. A file is named by its content, so that
+/// a picture that is drawn over a hundred times is kept once; it goes when no job refers to it any more.</summary>
 internal sealed class InputPictures(PictureFolder folder)
 {
     private const string Init = "init", Mask = "mask", Depth = "depth", Control = "control";
 
-    /// <summary>Keeps a request's pictures.</summary>
-    public IReadOnlyList<string> Save(string jobId, GenerationRequest request)
-    {
-        var kept = new List<string>();
-        if (request.InitImage is { } init) Keep(Init, path => ImageFile.Save(path, init));
-        if (request.Mask is { } mask) Keep(Mask, path => ImageFile.Save(path, mask.ToRgb()));
-        if (request.Depth is { } depth) Keep(Depth, path => ImageFile.SaveDepth(path, depth));
-        foreach (var (unit, i) in request.Controls.Select((unit, i) => (unit, i)))
-            if (unit.Picture is { } picture) Keep($"{Control}{i}", path => ImageFile.Save(path, picture));
-        return kept;
+    private readonly Lock _lock = new();
 
-        void Keep(string name, Action<string> save)
+    /// <summary>Keeps a request's pictures.</summary>
+    /// <returns>The file of each, and those that were not there before.</returns>
+    public (IReadOnlyDictionary<string, string> Files, IReadOnlyList<string> New) Save(GenerationRequest request)
+    {
+        var (files, written) = (new Dictionary<string, string>(), new List<string>());
+        if (request.InitImage is { } init) Keep(Init, (init.Width, init.Height), init.Pixels, path => ImageFile.Save(path, init));
+        if (request.Mask is { } mask) Keep(Mask, (mask.Width, mask.Height), mask.Pixels, path => ImageFile.Save(path, mask.ToRgb()));
+        if (request.Depth is { } depth)
+            Keep(Depth, (depth.Width, depth.Height), MemoryMarshal.AsBytes(depth.Values.AsSpan()), path => ImageFile.SaveDepth(path, depth));
+        foreach (var (unit, i) in request.Controls.Select((unit, i) => (unit, i)))
+            if (unit.Picture is { } picture)
+                Keep($"{Control}{i}", (picture.Width, picture.Height), picture.Pixels, path => ImageFile.Save(path, picture));
+        return (files, written);
+
+        void Keep(string name, (int Width, int Height) size, ReadOnlySpan<byte> pixels, Action<string> save)
         {
-            save(PathOf(jobId, name));
-            kept.Add(name);
+            var kind = name.StartsWith(Control, StringComparison.Ordinal) ? Init : name; // how it is written
+            var file = $"{kind}-{size.Width}x{size.Height}-{Convert.ToHexStringLower(SHA256.HashData(pixels).AsSpan(0, 16))}.png";
+            var path = PathOf(file);
+            files[name] = file;
+            lock (_lock)
+            {
+                if (File.Exists(path))
+                {
+                    File.SetLastWriteTimeUtc(path, DateTime.UtcNow); // it is in use anew
+                    return;
+                }
+                save(path);
+            }
+            written.Add(file);
         }
     }
 
@@ -36,7 +55,8 @@ internal sealed class InputPictures(PictureFolder folder)
     };
 
     /// <summary>A job's request with its pictures.</summary>
-    public GenerationRequest Load(Job job) => With(job.Request.Request, name => job.Inputs.Contains(name) ? Open(job.Id, name) : null);
+    /// <exception cref="EaselException">One is no longer there.</exception>
+    public GenerationRequest Load(Job job) => With(job.Request.Request, name => job.InputFiles.ContainsKey(name) ? Open(job, name) : null);
 
     /// <summary>A request with pictures.</summary>
     /// <param name="open">Opens the file of a picture; null where there is none of that name.</param>
@@ -59,11 +79,11 @@ internal sealed class InputPictures(PictureFolder folder)
 
     /// <summary>Opens the file of a job's picture.</summary>
     /// <exception cref="EaselException">It cannot be read.</exception>
-    public Stream Open(string jobId, string name)
+    public Stream Open(Job job, string name)
     {
         try
         {
-            return File.OpenRead(PathOf(jobId, name));
+            return File.OpenRead(PathOf(job.InputFiles[name]));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -72,13 +92,23 @@ internal sealed class InputPictures(PictureFolder folder)
     }
 
     /// <summary>How many bytes the pictures of a job take on disk.</summary>
-    public long BytesOf(Job job) => job.Inputs.Select(name => new FileInfo(PathOf(job.Id, name))).Sum(file => file.Exists ? file.Length : 0);
+    public long BytesOf(Job job) => job.InputFiles.Values.Select(file => new FileInfo(PathOf(file))).Sum(file => file.Exists ? file.Length : 0);
 
-    public void Delete(string jobId)
+    /// <summary>Takes files back that were kept for a job that came to nothing.</summary>
+    public void Delete(IReadOnlyList<string> files)
     {
-        var controls = Enumerable.Range(0, ControlUnit.Most).Select(i => $"{Control}{i}");
-        foreach (var name in (string[])[Init, Mask, Depth, .. controls]) File.Delete(PathOf(jobId, name));
+        lock (_lock) foreach (var file in files) File.Delete(PathOf(file));
     }
 
-    private string PathOf(string jobId, string name) => Path.Combine(folder.Inputs, $"{jobId}-{name}.png");
+    /// <summary>Deletes what no job refers to, unless it was written lately: a picture is kept before its job is.</summary>
+    public void Sweep(IReadOnlySet<string> referred, DateTimeOffset before)
+    {
+        lock (_lock)
+        {
+            foreach (var path in Directory.EnumerateFiles(folder.Inputs, "*.png"))
+                if (!referred.Contains(Path.GetFileName(path)) && File.GetLastWriteTimeUtc(path) < before.UtcDateTime) File.Delete(path);
+        }
+    }
+
+    private string PathOf(string file) => Path.Combine(folder.Inputs, Path.GetFileName(file));
 }

@@ -65,7 +65,11 @@ public sealed record Job
     public required JobRequest Request { get; init; }
 
     /// <summary>Which input pictures are kept with it: "init", "mask", "depth", "control0", "control1", ...</summary>
-    public IReadOnlyList<string> Inputs { get; init; } = [];
+    public IEnumerable<string> Inputs => InputFiles.Keys;
+
+    /// <summary>The file of each of them.</summary>
+    [JsonIgnore]
+    internal IReadOnlyDictionary<string, string> InputFiles { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Who asked: a user, or an address where there are no users. Queue limits and turns go by it.</summary>
     public string Client { get; init; } = "";

@@ -48,11 +48,11 @@ internal sealed class JobQueue
     {
         request = _rules.Check(request);
         lock (_lock) CheckRoom(client); // again below, when the pictures are kept
-        var id = JobId.New(_clock.GetUtcNow());
+        var (files, written) = _inputs.Save(request.Request); // large pictures take their time, in which nobody else should wait
         var job = new Job
         {
-            Id = id,
-            Inputs = _inputs.Save(id, request.Request), // large pictures take their time, in which nobody else should wait
+            Id = JobId.New(_clock.GetUtcNow()),
+            InputFiles = files,
             Request = request with { Request = InputPictures.Without(request.Request) },
             Client = client,
             Created = _clock.GetUtcNow(),
@@ -64,9 +64,19 @@ internal sealed class JobQueue
         }
         catch
         {
-            _inputs.Delete(id);
+            _inputs.Delete(written);
             throw;
         }
+    }
+
+    /// <summary>Asks for a job once more that failed or was cancelled, with the same pictures to begin from.</summary>
+    /// <exception cref="ServerException">There is no such job (404), or it did not fail (409).</exception>
+    public Job Retry(string id, string client)
+    {
+        var job = Find(id) ?? throw new ServerException(Status404NotFound, "There is no such job.");
+        if (job.State is not (JobState.Failed or JobState.Cancelled))
+            throw new ServerException(Status409Conflict, $"The job is {job.State.ToString().ToLowerInvariant()}; only one that failed is tried again.");
+        return Submit(job.Request with { Request = _inputs.Load(job) }, client);
     }
 
     /// <summary>A job as it stands; null where there is none of that id.</summary>
@@ -195,6 +205,15 @@ internal sealed class JobQueue
                 Monitor.Wait(_lock, left);
             }
             return null;
+        }
+    }
+
+    /// <summary>Whether a job waits.</summary>
+    public bool HasWaiting
+    {
+        get
+        {
+            lock (_lock) return _order.Waiting.Count > 0;
         }
     }
 

@@ -22,7 +22,8 @@ internal sealed class JobStore(Database database)
             VALUES ($id, 'queued', $client, $position, $created, $request, $inputs, $count, '[]')
             """,
             ("$id", job.Id), ("$client", job.Client), ("$position", position), ("$created", job.Created.ToUnixTimeMilliseconds()),
-            ("$request", Text(job.Request)), ("$inputs", string.Join(' ', job.Inputs)), ("$count", job.PictureCount));
+            ("$request", Text(job.Request)), ("$inputs", string.Join(' ', job.InputFiles.Select(input => $"{input.Key}={input.Value}"))),
+            ("$count", job.PictureCount));
     });
 
     /// <summary>A request as it is kept.</summary>
@@ -81,14 +82,14 @@ internal sealed class JobStore(Database database)
         $"SELECT {All}, {Pictures} FROM jobs WHERE finished IS NOT NULL AND ($before IS NULL OR id < $before) ORDER BY id DESC LIMIT $count",
         row => Read(row, WithPictures) ?? Strange(row), ("$before", before), ("$count", count)));
 
+    /// <summary>The files of the pictures that jobs still need: those that are to be drawn, and those that could be tried again.</summary>
+    public IReadOnlySet<string> InputFiles() => database.Read(connection => Database.Query(connection,
+        $"SELECT {All} FROM jobs WHERE inputs <> '' AND (finished IS NULL OR state IN ('failed', 'cancelled'))", row => Read(row, JobOf)))
+        .OfType<Job>().SelectMany(job => job.InputFiles.Values).ToHashSet();
+
     /// <summary>Forgets jobs that were over before a moment.</summary>
-    public IReadOnlyList<string> Forget(DateTimeOffset before)
-    {
-        IReadOnlyList<string> ids = [];
-        database.Write(connection => ids = Database.Query(connection, "DELETE FROM jobs WHERE finished < $before RETURNING id", row => row.GetString(0),
-            ("$before", before.ToUnixTimeMilliseconds())));
-        return ids;
-    }
+    public void Forget(DateTimeOffset before) => database.Write(connection =>
+        Database.Run(connection, "DELETE FROM jobs WHERE finished < $before", ("$before", before.ToUnixTimeMilliseconds())));
 
     private static void Place(SqliteConnection connection, IReadOnlyList<JobOrder.Entry> changed)
     {
@@ -136,7 +137,8 @@ internal sealed class JobStore(Database database)
         Started = row.TimeOrNull(4),
         Finished = row.TimeOrNull(5),
         Request = JsonSerializer.Deserialize<JobRequest>(row.GetString(6), ServerJson.Options)!,
-        Inputs = row.GetString(7).Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        InputFiles = row.GetString(7).Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(input => input.Split('=', 2))
+            .ToDictionary(parts => parts[0], parts => parts is [_, var file] ? file : $"{row.GetString(0)}-{parts[0]}.png"), // as earlier versions named them
         PictureCount = row.GetInt32(8),
         Error = row.TextOrNull(9),
         Remarks = JsonSerializer.Deserialize<string[]>(row.GetString(10))!,

@@ -5,6 +5,7 @@ namespace Easel.Server.Jobs;
 
 /// <summary>The one long-lived thread that owns the model and draws, job after job.</summary>
 internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPictures inputs, PictureWriter writer, LoadedModel model, JobPainter painter,
+    StylePictures styles,
     ServerOptions options, ServerMetrics metrics, ILogger<ModelThread> log) : IHostedService
 {
     /// <summary>Prompts nest, and what reads them calls itself.</summary>
@@ -81,9 +82,11 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
             {
                 var idle = model.Name is not null && options.UnloadAfter is { } after ? after : Timeout.InfiniteTimeSpan;
                 // With a farm the jobs go to the broker, and this thread draws what comes back from there, as an errand.
-                _run = queue.Take(idle, () => _stopping || !_errands.IsEmpty, options.Farm is null ? null : _ => false);
+                _run = queue.Take(idle, () => _stopping || !_errands.IsEmpty || !queue.HasWaiting && styles.Next(model.Name) is not null,
+                    options.Farm is null ? null : _ => false);
                 if (_run is { } run) Do(run);
                 else if (_errands.TryDequeue(out var errand)) errand.RunSynchronously();
+                else if (styles.Next(model.Name) is { } wanted) Illustrate(wanted);
                 else if (!_stopping) model.Unload();
                 _run = null;
             }
@@ -92,6 +95,31 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
         finally
         {
             _ended.SetResult();
+        }
+    }
+
+    /// <summary>Draws the picture of a style, unless something else is to be done.</summary>
+    private void Illustrate(StylePictures.Wanted wanted)
+    {
+        try
+        {
+            var generator = model.Generator(wanted.Model, null, _ => StopForOthers());
+            var result = generator.Generate(new GenerationRequest { Prompt = wanted.Prompt, Seed = 1, Watermark = false }, _ => StopForOthers());
+            styles.Done(result.Images[0].Image);
+        }
+        catch (OperationCanceledException)
+        {
+            // It is drawn once there is time again.
+        }
+        catch (Exception e)
+        {
+            log.LogWarning("The picture of a style could not be drawn: {Reason}", e.Message);
+            styles.Done(null);
+        }
+
+        void StopForOthers()
+        {
+            if (_stopping || queue.HasWaiting || !_errands.IsEmpty) throw new OperationCanceledException();
         }
     }
 

@@ -68,4 +68,7 @@ public sealed record ModelEntry
 
     /// <summary>Whether it is the small model that comes with Easel.</summary>
     public bool IsBuiltIn { get; init; }
+
+    /// <summary>Whether it is that model, wherever it lies.</summary>
+    internal bool IsSketch => Use == ModelUse.Checkpoint && (IsBuiltIn || Name.Equals("sketch", StringComparison.OrdinalIgnoreCase));
 }

@@ -1,13 +1,15 @@
 namespace Easel.Server.Library;
 
 /// <summary>A style: words that are added to every prompt, or that stand around it where they hold "{prompt}".</summary>
+/// <param name="Name">What it is called.</param>
+/// <param name="Words">The words.</param>
 /// <param name="Negative">Words for the negative prompt.</param>
-internal sealed record PromptStyle(string Name, string Words, string Negative = "")
+public sealed record PromptStyle(string Name, string Words, string Negative = "")
 {
     private const string Place = "{prompt}";
 
     /// <summary>A prompt with a style's words.</summary>
-    public static string Merge(string words, string prompt) => words.Contains(Place, StringComparison.Ordinal)
+    internal static string Merge(string words, string prompt) => words.Contains(Place, StringComparison.Ordinal)
         ? words.Replace(Place, prompt, StringComparison.Ordinal)
         : string.Join(", ", new[] { prompt.Trim(), words.Trim() }.Where(part => part.Length > 0));
 }
@@ -55,12 +57,26 @@ internal static class PromptStyles
         ]),
     ];
 
-    public static IEnumerable<PromptStyle> All => Groups.SelectMany(group => group.Styles);
+    /// <summary>The ones that Sketch was taught.</summary>
+    public static IReadOnlyList<(string Group, IReadOnlyList<PromptStyle> Styles)> OfSketch { get; } =
+    [
+        ("Style",
+        [
+            new("Cartoon", "cartoon style"),
+            new("Flat", "flat style"),
+            new("3D", "3D style"),
+            new("Outline", "outline style"),
+        ]),
+        ("Ground",
+        [
+            new("On black", "black background"),
+            new("On blue", "blue background"),
+            new("On yellow", "yellow background"),
+        ]),
+    ];
 
-    /// <summary>A prompt with the words of styles behind it.</summary>
-    public static string Apply(string prompt, IReadOnlyCollection<string> styles)
-    {
-        var words = All.Where(style => styles.Contains(style.Name)).Select(style => style.Words);
-        return string.Join(", ", [.. prompt.Length == 0 ? Enumerable.Empty<string>() : [prompt], .. words]);
-    }
+    public static IEnumerable<PromptStyle> All => Groups.Concat(OfSketch).SelectMany(group => group.Styles);
+
+    /// <summary>Those that mean something to a model.</summary>
+    public static IReadOnlyList<(string Group, IReadOnlyList<PromptStyle> Styles)> For(ModelEntry? model) => model is { IsSketch: true } ? OfSketch : Groups;
 }

@@ -16,7 +16,7 @@ public sealed class Browser(IJSRuntime runtime) : IAsyncDisposable
         {
             await (await Module()).InvokeVoidAsync(name, values);
         }
-        catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException)
+        catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException or ObjectDisposedException)
         {
         }
     }
@@ -31,7 +31,7 @@ public sealed class Browser(IJSRuntime runtime) : IAsyncDisposable
         {
             return await (await Module()).InvokeAsync<T>(name, values);
         }
-        catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException)
+        catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException or ObjectDisposedException)
         {
             return default;
         }
@@ -55,7 +55,7 @@ public sealed class Browser(IJSRuntime runtime) : IAsyncDisposable
         {
             await loaded.Result.DisposeAsync();
         }
-        catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException)
+        catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException or ObjectDisposedException)
         {
         }
     }

@@ -11,13 +11,28 @@ namespace Easel.Server.Page;
 /// <param name="Image">Its pixels.</param>
 /// <param name="Settings">What its text tells; null for nothing.</param>
 /// <param name="Parameters">Its text as it stands, which goes on with it where it is enlarged.</param>
-public sealed record InputPicture(string Name, RgbImage Image, PictureSettings? Settings, string? Parameters);
+public sealed record InputPicture(string Name, RgbImage Image, PictureSettings? Settings, string? Parameters)
+{
+    /// <summary>Its width in its file, where only a smaller copy was sent.</summary>
+    public int FullWidth { get; init; } = Image.Width;
+
+    /// <summary>Its height in its file.</summary>
+    public int FullHeight { get; init; } = Image.Height;
+
+    /// <summary>Whether the browser sent a smaller copy.</summary>
+    public bool IsSmaller => (FullWidth, FullHeight) != (Image.Width, Image.Height);
+}
 
 /// <summary>What one open tab is about to draw: its settings and its input picture, which outlive a visit to another page of it.</summary>
-internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, JobQueue queue, Gallery gallery, PictureReader pictures, Browser browser)
+internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, Wildcards wildcards, JobQueue queue, Gallery gallery, PictureReader pictures,
+    ServerLimits limits, Browser browser)
 {
-    private const string Key = "easel.draw";
+    private const string Key = "easel.draw", HistoryKey = "easel.history";
+    private const int MostHistory = 60;
     private bool _isRead;
+
+    private readonly Dictionary<string, string> _wrong = []; // by the property of the request
+    private readonly List<string> _history = [];
 
     public event Action? Changed;
 
@@ -30,6 +45,35 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, JobQu
 
     /// <summary>The setting that was refused, as the request names it.</summary>
     public string? RefusedField => (Refusal as InvalidRequestException)?.Field;
+
+    /// <summary>What was drawn lately, the last first.</summary>
+    public IReadOnlyList<string> History => _history;
+
+    /// <summary>Why what stands in a field cannot be read; null where it can.</summary>
+    public string? WrongIn(string property) => _wrong.GetValueOrDefault(property);
+
+    /// <summary>Takes note that what stands in a field cannot be read, or again can; nothing is drawn meanwhile.</summary>
+    public void Mark(Knob knob, string? text)
+    {
+        if (text is null) _wrong.Remove(knob.Property);
+        else _wrong[knob.Property] = $"{knob.Label} is \"{(text.Length > 24 ? text[..24] + "…" : text)}\"; it must be {MustBe(knob)}.";
+    }
+
+    private string MustBe(Knob knob)
+    {
+        if (knob.Property == nameof(GenerationRequest.Seed)) return "a whole number, or empty for a new one each time";
+        var range = RangeOf(knob);
+        return range is var (least, most) ? string.Create(CultureInfo.InvariantCulture, $"{knob.ValueKind} from {least} to {most}") : knob.ValueKind;
+    }
+
+    /// <summary>What a number may be here: the server's limits are narrower than the library's.</summary>
+    public (double Least, double Most)? RangeOf(Knob knob) => knob.Range is not var (least, most) ? null : knob.Property switch
+    {
+        nameof(GenerationRequest.Steps) or nameof(GenerationRequest.HiresSteps) => (least, Math.Min(most, limits.Steps)),
+        nameof(GenerationRequest.BatchCount) => (least, Math.Min(most, limits.Images)),
+        nameof(GenerationRequest.Width) or nameof(GenerationRequest.Height) => (least, Math.Min(most, limits.Pixels / 64.0)),
+        _ => (least, most),
+    };
 
     /// <summary>The picture that the person chose to look at; null to follow what is drawn.</summary>
     public Picture? Shown
@@ -74,7 +118,7 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, JobQu
         KnobNeeds.Upscaler => Model?.Model is { Enlarges: > 1 },
         KnobNeeds.Refiner => Settings.Request.Refiner is not null,
         KnobNeeds.DepthModel => Model?.Model is { TakesDepth: true },
-        _ => true,
+        _ => knob.Property != nameof(GenerationRequest.ExactSize) || Input is null && Model?.Model is { IsSmall: true },
     };
 
     public void SetSize(int? width, int? height)
@@ -89,7 +133,52 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, JobQu
         if (_isRead) return;
         _isRead = true;
         Settings = PageSettings.FromJson(await browser.Ask<string?>("recall", Key));
+        // What was typed while the connection was lost is only in the browser.
+        if (await browser.Ask<string[]?>("draft") is [var prompt, var negative]) (Settings.Prompt, Settings.NegativePrompt) = (prompt, negative);
+        _history.AddRange(HistoryOf(await browser.Ask<string?>("recall", HistoryKey)));
+        ShowExample();
     }
+
+    private static string[] HistoryOf(string? json)
+    {
+        try
+        {
+            return json is null ? [] : [.. (JsonSerializer.Deserialize<string?[]>(json) ?? []).OfType<string>().Take(MostHistory)];
+        }
+        catch (JsonException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Has the browser remember the prompt among the earlier ones.</summary>
+    public async Task RememberPrompt()
+    {
+        if (Settings.Prompt.Trim() is not { Length: > 0 } prompt || _history is [var last, ..] && last == prompt) return;
+        _history.Remove(prompt);
+        _history.Insert(0, prompt);
+        if (_history.Count > MostHistory) _history.RemoveAt(MostHistory);
+        await browser.Call("remember", HistoryKey, JsonSerializer.Serialize(_history));
+    }
+
+    /// <summary>Chooses a model, whose own size and example then hold.</summary>
+    public void Choose(string? model)
+    {
+        Settings.Model = model;
+        SetSize(null, null);
+        ShowExample();
+    }
+
+    /// <summary>Writes a prompt that the model knows where nothing stands but the example of another.</summary>
+    private void ShowExample()
+    {
+        if (Settings.Prompt != (Settings.Example ?? "")) return;
+        Settings.Prompt = Settings.Example = Examples.First(Model);
+    }
+
+    /// <summary>The styles that the model knows, a person's own first.</summary>
+    public IReadOnlyList<(string Group, IReadOnlyList<PromptStyle> Styles)> Styles =>
+        styles.Own.Count > 0 ? [("Your own", styles.Own), .. PromptStyles.For(Model)] : PromptStyles.For(Model);
 
     /// <summary>Has the browser remember the settings, and takes back that others were refused.</summary>
     public Task Remember()
@@ -103,11 +192,18 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, JobQu
     public void Reset() => Settings = new PageSettings { Prompt = Settings.Prompt, NegativePrompt = Settings.NegativePrompt, Model = Settings.Model };
 
     /// <summary>Takes a picture to begin from.</summary>
-    public void TakeInput(string name, byte[] file)
+    /// <param name="head">The first bytes of the file where the browser made the picture smaller, for the text in them; null where it did not.</param>
+    /// <param name="wasWidth">How wide the picture is in its file, upright.</param>
+    /// <param name="wasHeight">How high.</param>
+    public void TakeInput(string name, byte[] file, byte[]? head = null, int? wasWidth = null, int? wasHeight = null)
     {
         var image = pictures.Load(new MemoryStream(file, writable: false), name);
-        var metadata = ImageFile.ReadMetadata(new MemoryStream(file, writable: false), name);
-        Input = new InputPicture(name, image, PictureSettings.Read(metadata), metadata.Parameters);
+        var metadata = MetadataOf(head ?? file, name, isWhole: head is null);
+        Input = new InputPicture(name, image, PictureSettings.Read(metadata), metadata.Parameters)
+        {
+            FullWidth = wasWidth ?? image.Width,
+            FullHeight = wasHeight ?? image.Height,
+        };
         Extend = new Margins();
         Refusal = null;
         // A photograph of twelve million pixels is drawn at a size that the model is at home in.
@@ -118,6 +214,21 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, JobQu
         SetSize(Rounded(image.Width * scale), Rounded(image.Height * scale));
 
         static int Rounded(double side) => Math.Clamp((int)Math.Round(side / 64) * 64, 64, 2048);
+    }
+
+    /// <summary>The longest side to which the browser brings a photograph before it is sent, unless it is to be enlarged.</summary>
+    public int LongestSide => Math.Max(1024, 2 * (Model?.NativeSize ?? 512));
+
+    private static ImageMetadata MetadataOf(byte[] file, string name, bool isWhole)
+    {
+        try
+        {
+            return ImageFile.ReadMetadata(new MemoryStream(file, writable: false), name);
+        }
+        catch (EaselException) when (!isWhole)
+        {
+            return new ImageMetadata(null);
+        }
     }
 
     /// <summary>Takes a picture of the gallery to begin from.</summary>
@@ -146,17 +257,22 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, JobQu
     /// <summary>Puts what is set into the queue.</summary>
     /// <param name="mask">What is painted over the input picture; null for nothing.</param>
     /// <returns>The job; null where it was refused, which <see cref="Refusal"/> tells.</returns>
-    public Job? Draw(GrayImage? mask, string client)
+    public async Task<Job?> Draw(GrayImage? mask, string client)
     {
         Refusal = null;
-        if (!Settings.SeedIsLocked || Settings.Request.Seed is null) Settings.Turn(nameof(GenerationRequest.Seed), Random.Shared.NextInt64(1L << 32));
         try
         {
+            if (Settings.Use != InputUse.Enlarge || Input is null)
+            {
+                foreach (var (property, sentence) in _wrong)
+                    if (Applies(Knobs.Find(property)!)) throw new InvalidRequestException(property, sentence);
+            }
+            if (!Settings.SeedIsLocked || Settings.Request.Seed is null) Settings.Turn(nameof(GenerationRequest.Seed), Random.Shared.NextInt64(1L << 32));
             if (Input is null && NeedsPicture && Settings.Use != InputUse.Enlarge)
                 throw new InvalidRequestException(
                     nameof(GenerationRequest.InitImage), $"{Model!.Name} begins from a picture: open one, paste it, or drop it here.");
-            var job = queue.Submit(Settings.Use == InputUse.Enlarge && Input is not null ? Enlargement(Input, Settings.Upscaler, Settings.Scale)
-                : Drawing(mask), client);
+            var asked = Settings.Use == InputUse.Enlarge && Input is not null ? Enlargement(Input, Settings.Upscaler, Settings.Scale) : Drawing(mask);
+            var job = await Task.Run(() => queue.Submit(asked, client)); // the pictures it begins from are written meanwhile; the page goes on
             Shown = null;
             return job;
         }
@@ -204,17 +320,51 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, JobQu
         Request = new GenerationRequest { InitImage = input.Image },
     };
 
+    /// <summary>Whether something in the prompt is to be chosen: {red|blue}, __animal__.</summary>
+    public bool HasChoices => Settings.Prompt.Contains('|') && Settings.Prompt.Contains('{') || Settings.Prompt.Contains("__", StringComparison.Ordinal);
+
+    /// <summary>How many pictures will be drawn, as far as the prompt can be read.</summary>
+    public long PictureCount
+    {
+        get
+        {
+            var each = Math.Max(1, Settings.Request.BatchCount);
+            if (!Settings.AllChoices || !HasChoices) return (long)Settings.Prompts.Count * each;
+            try
+            {
+                return Settings.Prompts.Sum(prompt => Math.Min(1_000_000, PromptTemplate.Parse(prompt, wildcards.Find).Count)) * each;
+            }
+            catch (InvalidRequestException)
+            {
+                return 1; // drawing it tells
+            }
+        }
+    }
+
+    /// <summary>The prompts with a choice made wherever there is one: all of them in turn, or another for each picture.</summary>
+    private (IReadOnlyList<string> Prompts, int Each) Chosen(int each)
+    {
+        if (!HasChoices) return (Settings.Prompts, each);
+        var templates = Settings.Prompts.Select(prompt => PromptTemplate.Parse(prompt, wildcards.Find)).ToList();
+        if (!templates.Exists(template => template.HasChoices)) return ([.. templates.Select(template => template.All(1)[0])], each);
+        if (Settings.AllChoices) return ([.. templates.SelectMany(template => template.All(limits.Images))], each);
+        if ((long)each * templates.Count > limits.Images) return ([.. templates.Select(template => template.Draw(Random.Shared))], each); // refused then
+        return ([.. Enumerable.Range(0, each).SelectMany(_ => templates.Select(template => template.Draw(Random.Shared)))], 1);
+    }
+
     private JobRequest Drawing(GrayImage? mask)
     {
+        var (prompts, each) = Chosen(Settings.Request.BatchCount);
         var size = Size;
         var turned = Knobs.All.Where(knob => !Applies(knob)).Aggregate(Settings.Request, (rest, knob) => knob.Set(rest, knob.Default));
-        var own = Settings.Styles.Intersect(styles.Own.Select(style => style.Name)).ToList(); // the server's are in the prompts already
+        var chosen = Styles.SelectMany(group => group.Styles).Select(style => style.Name).Where(Settings.Styles.Contains).ToList();
         var request = turned with
         {
-            Prompts = [.. Settings.Prompts.Select(prompt => styles.Apply(prompt, "", own).Prompt)],
-            NegativePrompt = styles.Apply("", Settings.NegativePrompt.Trim(), own).Negative,
+            Prompts = [.. prompts.Select(prompt => styles.Apply(prompt, "", chosen).Prompt)],
+            NegativePrompt = styles.Apply("", Settings.NegativePrompt.Trim(), chosen).Negative,
             Width = size?.Width,
             Height = size?.Height,
+            BatchCount = each,
             Controls = Controls,
         };
         if (Input is { } input) request = WithInput(request, input, mask);

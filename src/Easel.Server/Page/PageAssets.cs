@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Easel.Server.Errors;
 using Microsoft.Net.Http.Headers;
 
@@ -11,7 +12,23 @@ internal static class PageAssets
 {
     private static readonly Dictionary<string, Asset> All = Load();
 
-    private sealed record Asset(byte[] Bytes, string MediaType, string Tag);
+    private sealed record Asset(byte[] Bytes, string MediaType, string Tag)
+    {
+        // Made when first asked for, and kept: a file is sent to many.
+        private readonly Lazy<byte[]> _brotli = new(() => Small(Bytes, stream => new BrotliStream(stream, CompressionLevel.SmallestSize)));
+        private readonly Lazy<byte[]> _gzip = new(() => Small(Bytes, stream => new GZipStream(stream, CompressionLevel.SmallestSize)));
+
+        /// <summary>The bytes in the smallest form that a browser takes, and that form's name; null for them as they are.</summary>
+        public (byte[] Bytes, string? Encoding) For(string accepted) => accepted.Contains("br", StringComparison.OrdinalIgnoreCase) ? (_brotli.Value, "br")
+            : accepted.Contains("gzip", StringComparison.OrdinalIgnoreCase) ? (_gzip.Value, "gzip") : (Bytes, null);
+
+        private static byte[] Small(byte[] bytes, Func<Stream, Stream> form)
+        {
+            using var small = new MemoryStream();
+            using (var stream = form(small)) stream.Write(bytes);
+            return small.ToArray();
+        }
+    }
 
     /// <summary>The address of a file. It holds the file's hash, so that a browser may keep the file for good and yet never shows an old one.</summary>
     public static string AddressOf(string name) => $"/page/{name}?v={All[name].Tag}";
@@ -27,7 +44,10 @@ internal static class PageAssets
     {
         if (!All.TryGetValue(name, out var asset)) throw new ServerException(Status404NotFound, "There is no such file.");
         context.Response.Headers.CacheControl = context.Request.Query["v"] == asset.Tag ? "public, max-age=31536000, immutable" : "no-cache";
-        return Results.Bytes(asset.Bytes, asset.MediaType, entityTag: new EntityTagHeaderValue($"\"{asset.Tag}\""));
+        var (bytes, encoding) = asset.For(context.Request.Headers.AcceptEncoding.ToString());
+        context.Response.Headers.Vary = "Accept-Encoding";
+        if (encoding is not null) context.Response.Headers.ContentEncoding = encoding;
+        return Results.Bytes(bytes, asset.MediaType, entityTag: new EntityTagHeaderValue($"\"{asset.Tag}{(encoding is null ? "" : "-")}{encoding}\""));
     }
 
     private static Dictionary<string, Asset> Load()
@@ -51,6 +71,8 @@ internal static class PageAssets
         ".css" => "text/css; charset=utf-8",
         ".js" => "text/javascript; charset=utf-8",
         ".svg" => "image/svg+xml",
+        ".webmanifest" => "application/manifest+json",
+        ".png" => "image/png",
         _ => "application/octet-stream",
     };
 }

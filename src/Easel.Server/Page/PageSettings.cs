@@ -27,8 +27,14 @@ public sealed class PageSettings
     /// <summary>What to draw; one prompt, or one on each line.</summary>
     public string Prompt { get; set; } = "";
 
+    /// <summary>The example that was put in for somebody who had written nothing; it makes room for another when the model changes.</summary>
+    public string? Example { get; set; }
+
     /// <summary>Whether each line is a prompt of its own.</summary>
     public bool PromptPerLine { get; set; }
+
+    /// <summary>Whether the choices in a prompt, as {red|blue}, are drawn all, and not one for each picture.</summary>
+    public bool AllChoices { get; set; }
 
     /// <summary>Names of the styles whose words are added.</summary>
     public List<string> Styles { get; set; } = [];
@@ -65,7 +71,7 @@ public sealed class PageSettings
     /// <summary>How many times larger.</summary>
     public double Scale { get; set; } = 2;
 
-    /// <summary>The prompts, styles included.</summary>
+    /// <summary>The prompts, without the words of styles.</summary>
     [JsonIgnore]
     public IReadOnlyList<string> Prompts
     {
@@ -73,7 +79,7 @@ public sealed class PageSettings
         {
             var lines = PromptPerLine ? Prompt.ReplaceLineEndings("\n").Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
                 : [Prompt.Trim()];
-            return [.. (lines.Length == 0 ? [""] : lines).Select(line => PromptStyles.Apply(line, Styles))];
+            return lines.Length == 0 ? [""] : lines;
         }
     }
 

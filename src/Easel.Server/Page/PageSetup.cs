@@ -1,3 +1,7 @@
+using Easel.Imaging;
+using Easel.Server.Errors;
+using Easel.Server.Jobs;
+using Easel.Server.Library;
 using Microsoft.AspNetCore.DataProtection;
 
 namespace Easel.Server.Page;
@@ -12,12 +16,30 @@ internal static class PageSetup
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
         // it warns of keys on a disk, where none are kept
         services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error));
-        services.AddScoped<DrawState>().AddScoped<QueueView>().AddScoped<Browser>().AddScoped<Notices>();
+        services.AddScoped<DrawState>().AddScoped<QueueView>().AddScoped<Browser>().AddScoped<Notices>().AddScoped<Texts>();
     }
 
     public static void Map(IEndpointRouteBuilder app)
     {
         PageAssets.Map(app);
+        app.MapGet("/page/styles/{key}", (string key, StylePictures styles, HttpContext context) =>
+        {
+            var path = styles.Find(key) ?? throw new ServerException(Status404NotFound, "There is no such picture.");
+            context.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
+            return Results.File(path, "image/webp");
+        }).ExcludeFromDescription();
+        app.MapGet("/page/addons/{**name}", (string name, AddOns addOns, HttpContext context) =>
+        {
+            var path = addOns.PictureOf(name) ?? throw new ServerException(Status404NotFound, "There is no such picture.");
+            context.Response.Headers.CacheControl = "private, max-age=3600";
+            return Results.File(path, Path.GetExtension(path).ToLowerInvariant() switch { ".png" => "image/png", ".webp" => "image/webp", _ => "image/jpeg" });
+        }).ExcludeFromDescription();
+        app.MapGet("/page/previews/{job}", (string job, JobQueue queue, HttpContext context) =>
+        {
+            context.Response.Headers.CacheControl = "no-store";
+            if (queue.Preview(job) is not { } preview) return Results.NoContent(); // it is over, and its picture takes the place
+            return Results.Bytes(ImageFile.Encode(ImageFile.Load(new MemoryStream(preview), "preview"), ImageFormat.WebP, quality: 80), "image/webp");
+        }).ExcludeFromDescription();
         // No form is posted to the page: all goes through its socket, whose origin is checked like every request's.
         // Its own policy for frames would stand in the place of ours, which says more (SecurityHeaders).
         app.MapRazorComponents<Document>().AddInteractiveServerRenderMode(mode =>

@@ -6,14 +6,17 @@ namespace Easel.Server.Page;
 /// The queue as one open tab sees it: everybody's jobs, so that a reload or another browser shows the same. Told of everything, it says so at most every
 /// <see cref="Pause"/>, however fast the steps are.
 /// </summary>
-internal sealed class QueueView(JobQueue queue) : IAsyncDisposable
+internal sealed class QueueView(JobQueue queue, TimeProvider clock) : IAsyncDisposable
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(80);
+    private const int MostFailures = 20;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(80), KeepFailures = TimeSpan.FromHours(12);
 
     private readonly CancellationTokenSource _gone = new();
     private readonly Lock _lock = new();
     private Task? _watching;
     private bool _isTelling;
+    private double? _rate; // seconds for a step of a picture of 512 x 512, or what goes for one
 
     /// <summary>Those that run, then those that wait.</summary>
     public IReadOnlyList<Job> Active { get; private set; } = [];
@@ -24,8 +27,24 @@ internal sealed class QueueView(JobQueue queue) : IAsyncDisposable
     /// <summary>Those that wait, in the order in which they will be drawn.</summary>
     public IEnumerable<Job> Waiting => Active.Where(job => job.State == JobState.Queued);
 
-    /// <summary>The picture in the making, PNG; null before there is something to see.</summary>
-    public byte[]? Preview { get; private set; }
+    /// <summary>How many pictures in the making of the running job were seen; 0 before there is something to see.</summary>
+    public int Previews { get; private set; }
+
+    /// <summary>Jobs that failed lately and were neither tried again nor put away, the last first.</summary>
+    public IReadOnlyList<Job> Failures { get; private set; } = [];
+
+    /// <summary>Seconds until everything is drawn, judged by how long the last drawings took; null before there is something to judge by.</summary>
+    public double? SecondsLeft
+    {
+        get
+        {
+            var rate = _rate ?? (Running is { Started: { } began, Progress: { Share: > 0.05 and var share, Stage: JobStage.Sampling } } running
+                ? (clock.GetUtcNow() - began).TotalSeconds / (share * WorkOf(running)) : null);
+            if (rate is not { } seconds) return null;
+            var now = Running is { } job ? job.Progress?.SecondsLeft ?? seconds * WorkOf(job) : 0;
+            return now + Waiting.Sum(waiting => seconds * WorkOf(waiting));
+        }
+    }
 
     /// <summary>The last job that came to something, be it pictures or an error; from before the tab was opened only one with pictures.</summary>
     public Job? Latest { get; private set; }
@@ -39,11 +58,26 @@ internal sealed class QueueView(JobQueue queue) : IAsyncDisposable
         lock (_lock)
         {
             if (_watching is not null) return;
-            Latest = queue.Over(count: 5).FirstOrDefault(job => job.State == JobState.Done);
+            var over = queue.Over(count: 30);
+            Latest = over.Take(5).FirstOrDefault(job => job.State == JobState.Done);
+            Failures = [.. over.Where(job => job.State == JobState.Failed && clock.GetUtcNow() - job.Finished < KeepFailures)];
             Active = queue.Snapshot();
-            if (Running is { } running) Preview = queue.Preview(running.Id);
+            if (Running is { } running && queue.Preview(running.Id) is not null) Previews = 1;
             _watching = Task.Run(Watch);
         }
+    }
+
+    /// <summary>Puts a failure away.</summary>
+    public void Dismiss(Job failure)
+    {
+        lock (_lock) Failures = [.. Failures.Where(job => job.Id != failure.Id)];
+        Changed?.Invoke();
+    }
+
+    private static double WorkOf(Job job)
+    {
+        var request = job.Request.Request;
+        return Math.Max(1, job.PictureCount) * (request.Steps ?? 20) * ((request.Width ?? 512) / 512.0) * ((request.Height ?? 512) / 512.0);
     }
 
     public async ValueTask DisposeAsync()
@@ -74,8 +108,11 @@ internal sealed class QueueView(JobQueue queue) : IAsyncDisposable
         {
             var job = happened.Job;
             var isShown = Running is not { } running || running.Id == job.Id; // with a farm several run at a time
-            if (happened.Kind == JobEventKind.Preview && isShown) Preview = happened.Preview;
-            else if (isShown && (happened.Kind == JobEventKind.Started || job.IsOver)) Preview = null;
+            if (happened.Kind == JobEventKind.Preview && isShown) Previews++;
+            else if (isShown && (happened.Kind == JobEventKind.Started || job.IsOver)) Previews = 0;
+            if (happened.Kind == JobEventKind.Failed) Failures = [job, .. Failures.Take(MostFailures - 1)];
+            if (happened.Kind == JobEventKind.Done && job is { Started: { } began, Finished: { } ended, Request.Task: JobTask.Draw })
+                _rate = (ended - began).TotalSeconds / WorkOf(job);
             if (job.IsOver && (job.State == JobState.Failed || job.Pictures.Count > 0)) Latest = job;
             Active = happened.Kind is JobEventKind.Preview or JobEventKind.Step or JobEventKind.Picture
                 ? [.. Active.Select(other => other.Id == job.Id ? job : other)] : queue.Snapshot();

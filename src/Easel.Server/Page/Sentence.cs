@@ -24,8 +24,8 @@ internal static class Sentence
     }
 
     /// <summary>What a running job does: "Step 7 of 25 · 12 s left".</summary>
-    public static string Of(JobProgress? progress) =>
-        progress is null ? "Getting ready" : Stage(progress) + (progress.SecondsLeft is { } left and > 0.5 ? $" · {Duration(left)} left" : "");
+    public static string Of(JobProgress? progress, Texts texts) => progress is null ? texts["Getting ready"]
+        : Stage(progress, texts) + (progress.SecondsLeft is { } left and > 0.5 ? " · " + texts["{0} left", Duration(left)] : "");
 
     public static string Bytes(long bytes) => bytes switch
     {
@@ -46,17 +46,17 @@ internal static class Sentence
         return (first.Length == 0 ? "(no words)" : first) + (prompts.Count > 1 ? $" and {prompts.Count - 1} more" : "");
     }
 
-    private static string Stage(JobProgress progress)
+    private static string Stage(JobProgress progress, Texts texts)
     {
-        var picture = progress.BatchCount > 1 ? $"Picture {progress.Batch + 1} of {progress.BatchCount} · " : "";
+        var picture = progress.BatchCount > 1 ? texts["Picture {0} of {1}", progress.Batch + 1, progress.BatchCount] + " · " : "";
         return progress.Stage switch
         {
-            JobStage.Loading => "Loading the model",
-            JobStage.Encoding => picture + "Reading the words",
-            JobStage.Sampling => $"{picture}Step {progress.Step} of {progress.StepCount}",
-            JobStage.Decoding => picture + "Finishing",
-            JobStage.Enlarging => "Enlarging",
-            _ => "Saving",
+            JobStage.Loading => texts["Loading the model"],
+            JobStage.Encoding => picture + texts["Reading the words"],
+            JobStage.Sampling => picture + texts["Step {0} of {1}", progress.Step, progress.StepCount],
+            JobStage.Decoding => picture + texts["Finishing"],
+            JobStage.Enlarging => texts["Enlarging"],
+            _ => texts["Saving"],
         };
     }
 }

@@ -42,6 +42,7 @@ internal sealed class LoginCheck(RequestDelegate next, Credentials credentials, 
         }
     }
 
-    /// <summary>What tells nothing: whether the server is well, and the page to log in with.</summary>
-    private static bool IsOpen(PathString path) => path.StartsWithSegments("/health") || path == LoginPage.Path;
+    /// <summary>What tells nothing: whether the server is well, and the page to log in with, with what it is made up of.</summary>
+    private static bool IsOpen(PathString path) => path.StartsWithSegments("/health") || path == LoginPage.Path
+        || path == PlainPage.Styles || path == PlainPage.Icon || path == PlainPage.Theme;
 }

@@ -23,7 +23,9 @@ internal static class LoginPage
             var form = await FormOf(context);
             var (token, user, password) = (form["token"].ToString(), form["user"].ToString(), form["password"].ToString());
             if (attempts.Try(context, () => credentials.OfToken(token) ?? credentials.OfUser(user, password)) is null)
-                return Page(context, "<p role=\"alert\">That was not right.</p>" + Enter(credentials), Status401Unauthorized);
+                return Page(context, 
+                    $"<p class=\"refusal\" role=\"alert\">The {(credentials.UserName is not null ? "user or the password" : "token")} is wrong.</p>"
+                    + Enter(credentials, user), Status401Unauthorized);
             context.Response.Cookies.Append(CookieOf(context), sessions.New(), new CookieOptions
             {
                 HttpOnly = true,
@@ -60,33 +62,29 @@ internal static class LoginPage
     }
 
     private const string Leave = $"""
-        <p>You are logged in.</p><p><a href="/">To the page</a></p>
+        <h1>You are logged in</h1><p><a class="button primary" href="/">To the page</a></p>
         <form method="post" action="{Out}"><button>Log out here</button></form>
         <form method="post" action="{Out}/everywhere"><button>Log out everywhere</button></form>
         """;
 
-    private static string Enter(Credentials credentials)
+    private static string Enter(Credentials credentials, string user = "")
     {
-        const string User = """
-            <label>User <input name="user" autocomplete="username" required autofocus></label>
-            <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-            """;
-        const string Token = """<label>Token <input name="token" type="password" autocomplete="current-password" required autofocus></label>""";
-        return $"""<form method="post" action="{Path}">{(credentials.UserName is not null ? User : Token)}<button>Log in</button></form>""";
+        var fields = credentials.UserName is not null
+            ? $"""
+                <div class="field"><label for="user">User</label>
+                    <input id="user" name="user" autocomplete="username" required {(user.Length == 0 ? "autofocus" : "")}
+                        value="{HtmlEncoder.Default.Encode(user)}"></div>
+                <div class="field"><label for="password">Password</label>
+                    <input id="password" name="password" type="password" autocomplete="current-password" required {(user.Length == 0 ? "" : "autofocus")}></div>
+                """
+            : """
+                <div class="field"><label for="token">Token</label>
+                    <input id="token" name="token" type="password" autocomplete="current-password" required autofocus></div>
+                <p class="help">It was given to Easel when it was started (--token).</p>
+                """;
+        return $"""<h1>Log in</h1><form method="post" action="{Path}">{fields}<button class="primary big">Log in</button></form>""";
     }
 
-    private static IResult Page(HttpContext context, string content, int status = Status200OK) => Results.Content($$"""
-        <!doctype html>
-        <html lang="en">
-        <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>Easel: log in</title>
-        <style nonce="{{SecurityHeaders.NonceOf(context)}}">
-          :root { color-scheme: light dark } body { font: 1rem/1.5 system-ui, sans-serif; display: grid; place-content: center; min-height: 90vh }
-          form { display: grid; gap: 1rem; width: min(20rem, 90vw) } label { display: grid; gap: .25rem } input, button { font: inherit; padding: .5rem }
-          form + form { margin-top: 1rem }
-        </style>
-        <main><h1>Easel</h1>
-        {{content}}</main>
-        </html>
-        """, "text/html; charset=utf-8", statusCode: status);
+    private static IResult Page(HttpContext context, string content, int status = Status200OK) =>
+        Results.Content(PlainPage.Of("Easel: log in", content, PageNonce.Of(context)), "text/html; charset=utf-8", statusCode: status);
 }

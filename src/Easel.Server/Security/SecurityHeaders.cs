@@ -1,4 +1,5 @@
 using System.Text;
+using Easel.Server.Errors;
 
 namespace Easel.Server.Security;
 
@@ -6,14 +7,12 @@ namespace Easel.Server.Security;
 /// in nobody's frame.</summary>
 internal static class SecurityHeaders
 {
-    private const string Rest = "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'self'; "
-        + "frame-ancestors 'none'";
+    private const string Rest = "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'self'; "
+        + "form-action 'self'; frame-ancestors 'none'";
     private const string Docs = "/docs";
 
-    private static readonly object Nonce = new();
-
-    /// <summary>The word by which the page marks its own scripts in this answer; nobody can know it beforehand.</summary>
-    public static string NonceOf(HttpContext context) => (string)(context.Items[Nonce] ??= Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+    /// <inheritdoc cref="PageNonce.Of"/>
+    public static string NonceOf(HttpContext context) => PageNonce.Of(context);
 
     public static async Task Add(HttpContext context, RequestDelegate next)
     {

@@ -20,6 +20,7 @@ internal sealed class Database : IDisposable
           prompt TEXT NOT NULL, negative TEXT NOT NULL, seed INTEGER, steps INTEGER, sampler TEXT, model TEXT, parameters TEXT, deleted INTEGER) STRICT;
         CREATE INDEX IF NOT EXISTS pictures_by_age ON pictures (created, id);
         CREATE INDEX IF NOT EXISTS pictures_of_job ON pictures (job);
+        CREATE TABLE IF NOT EXISTS tags (picture TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (picture, tag)) STRICT;
         CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (prompt, negative, model, sampler, content='pictures', content_rowid='number');
         CREATE TRIGGER IF NOT EXISTS pictures_in AFTER INSERT ON pictures BEGIN
           INSERT INTO words (rowid, prompt, negative, model, sampler) VALUES (new.number, new.prompt, new.negative, new.model, new.sampler);

@@ -8,6 +8,8 @@ namespace Easel.Server.Storage;
 internal sealed class Gallery(Database database, PictureFolder folder, PictureReader pictures, TimeProvider clock) : IDisposable
 {
     private const string All = "id, job, file, created, width, height, prompt, negative, seed, steps, sampler, model, parameters, deleted";
+    private const string Tagged = All + ", (SELECT group_concat(tag, char(10)) FROM tags WHERE picture = pictures.id)";
+    private const int MostTags = 30, LongestTag = 60;
     private const int ThumbnailSide = 320;
 
     private readonly SemaphoreSlim _shrinking = new(2);
@@ -21,26 +23,29 @@ internal sealed class Gallery(Database database, PictureFolder folder, PictureRe
     public PicturePage List(PictureQuery query)
     {
         if (query.Count is < 1 or > 200) throw new ServerException(Status400BadRequest, $"The count is {query.Count}; it must be from 1 to 200.");
+        if (query.Skip < 0) throw new ServerException(Status400BadRequest, $"Pictures to skip are {query.Skip}; it must be 0 or more.");
         var (time, id) = PageMark(query.After);
         const string Wanted = """
             FROM pictures WHERE (deleted IS NOT NULL) = $deleted
               AND ($words IS NULL OR number IN (SELECT rowid FROM words WHERE words MATCH $words))
               AND ($model IS NULL OR model = $model) AND ($sampler IS NULL OR sampler = $sampler) AND ($seed IS NULL OR seed = $seed)
               AND ($steps IS NULL OR steps = $steps)
+              AND ($tag IS NULL OR id IN (SELECT picture FROM tags WHERE tag = $tag))
               AND ($width IS NULL OR width = $width) AND ($height IS NULL OR height = $height) AND ($job IS NULL OR job = $job)
             """;
         ReadOnlySpan<(string, object?)> values =
         [
             ("$deleted", query.Deleted), ("$words", MatchOf(query.Words)), ("$model", query.Model), ("$sampler", query.Sampler), ("$seed", query.Seed),
-            ("$steps", query.Steps), ("$width", query.Width), ("$height", query.Height), ("$job", query.Job), ("$time", time), ("$id", id),
-            ("$count", query.Count + 1),
+            ("$steps", query.Steps), ("$width", query.Width), ("$height", query.Height), ("$job", query.Job), ("$tag", query.Tag),
+            ("$time", time), ("$id", id), ("$count", query.Count + 1), ("$skip", query.Skip),
         ];
         var asked = values.ToArray();
         return database.Read(connection =>
         {
-            var total = Database.Query(connection, $"SELECT count(*) {Wanted}", row => row.GetInt32(0), asked.AsSpan(..^3))[0];
+            var total = Database.Query(connection, $"SELECT count(*) {Wanted}", row => row.GetInt32(0), asked.AsSpan(..^4))[0];
             var found = Database.Query(connection,
-                $"SELECT {All} {Wanted} AND ($time IS NULL OR (created, id) < ($time, $id)) ORDER BY created DESC, id DESC LIMIT $count", PictureOf, asked);
+                $"SELECT {Tagged} {Wanted} AND ($time IS NULL OR (created, id) < ($time, $id)) ORDER BY created DESC, id DESC LIMIT $count OFFSET $skip",
+                PictureOf, asked);
             var more = found.Count > query.Count;
             if (more) found.RemoveAt(query.Count);
             return new PicturePage(found, more ? string.Create(CultureInfo.InvariantCulture, $"{found[^1].Created.ToUnixTimeMilliseconds()}_{found[^1].Id}")
@@ -50,7 +55,7 @@ internal sealed class Gallery(Database database, PictureFolder folder, PictureRe
 
     /// <summary>A picture, deleted ones included; null where there is none.</summary>
     public Picture? Find(string id) => database.Read(connection =>
-        Database.Query(connection, $"SELECT {All} FROM pictures WHERE id = $id", PictureOf, ("$id", id)).FirstOrDefault());
+        Database.Query(connection, $"SELECT {Tagged} FROM pictures WHERE id = $id", PictureOf, ("$id", id)).FirstOrDefault());
 
     /// <summary>Where a picture's file lies now.</summary>
     public string PathOf(Picture picture) => picture.Deleted is null ? folder.PathOf(picture.File) : folder.TrashOf(picture.Id, picture.File);
@@ -79,30 +84,57 @@ internal sealed class Gallery(Database database, PictureFolder folder, PictureRe
         }
     }
 
-    /// <summary>Moves a picture to the trash, from where <see cref="Restore"/> brings it back until it is purged.</summary>
+    /// <summary>Moves pictures to the trash, from where <see cref="Restore"/> brings them back until they are purged.</summary>
     /// <exception cref="ServerException">There is no such picture (404).</exception>
-    public void Delete(string id)
+    public void Delete(params IReadOnlyList<string> ids)
     {
-        var picture = Known(id);
-        if (picture.Deleted is not null) return;
-        // The record first: on start a file whose record says that it is deleted is moved, so that ending between the two loses nothing.
-        Mark(id, clock.GetUtcNow());
-        MoveIfThere(folder.PathOf(picture.File), folder.TrashOf(id, picture.File));
+        foreach (var picture in ids.Select(Known).Where(picture => picture.Deleted is null).ToList())
+        {
+            // The record first: on start a file whose record says that it is deleted is moved, so that ending between the two loses nothing.
+            Mark(picture.Id, clock.GetUtcNow());
+            MoveIfThere(folder.PathOf(picture.File), folder.TrashOf(picture.Id, picture.File));
+        }
         Changed?.Invoke();
     }
 
-    /// <summary>Brings a deleted picture back.</summary>
-    /// <exception cref="ServerException">There is no such picture (404), or it is purged (410).</exception>
-    public void Restore(string id)
+    /// <summary>Brings deleted pictures back.</summary>
+    /// <exception cref="ServerException">There is no such picture (404), or one is purged (410).</exception>
+    public void Restore(params IReadOnlyList<string> ids)
     {
-        var picture = Known(id);
-        if (picture.Deleted is null) return;
-        var (trash, home) = (folder.TrashOf(id, picture.File), folder.PathOf(picture.File));
-        if (!File.Exists(trash) && !File.Exists(home)) throw Gone(id);
-        Mark(id, null);
-        MoveIfThere(trash, home);
+        foreach (var picture in ids.Select(Known).Where(picture => picture.Deleted is not null).ToList())
+        {
+            var (trash, home) = (folder.TrashOf(picture.Id, picture.File), folder.PathOf(picture.File));
+            if (!File.Exists(trash) && !File.Exists(home)) throw Gone(picture.Id);
+            Mark(picture.Id, null);
+            MoveIfThere(trash, home);
+        }
         Changed?.Invoke();
     }
+
+    /// <summary>Puts a tag on pictures, or takes it off.</summary>
+    /// <exception cref="ServerException">The tag is empty or too long, or a picture has too many (400).</exception>
+    public void Tag(IReadOnlyList<string> ids, string tag, bool isOn)
+    {
+        tag = tag.ReplaceLineEndings(" ").Trim();
+        if (tag.Length is 0 or > LongestTag)
+            throw new ServerException(Status400BadRequest, $"A tag is 1 to {LongestTag} characters long; this one has {tag.Length}.");
+        if (isOn && ids.Select(Known).FirstOrDefault(picture => picture.Tags.Count >= MostTags && !picture.Tags.Contains(tag)) is { } full)
+            throw new ServerException(Status400BadRequest, $"The picture {full.Id} has {MostTags} tags already, which is the most.");
+        database.Write(connection =>
+        {
+            foreach (var id in ids)
+            {
+                Database.Run(connection, isOn ? "INSERT OR IGNORE INTO tags (picture, tag) VALUES ($id, $tag)"
+                    : "DELETE FROM tags WHERE picture = $id AND tag = $tag", ("$id", id), ("$tag", tag));
+            }
+        });
+        Changed?.Invoke();
+    }
+
+    /// <summary>The tags in use, the commonest first.</summary>
+    public IReadOnlyList<string> Tags() => database.Read(connection => Database.Query(connection,
+        "SELECT tag FROM tags JOIN pictures ON id = picture WHERE deleted IS NULL GROUP BY tag ORDER BY count(*) DESC, tag LIMIT 200",
+        row => row.GetString(0)));
 
     /// <summary>Ends deleted pictures for good.</summary>
     public int Purge(DateTimeOffset before)
@@ -112,7 +144,11 @@ internal sealed class Gallery(Database database, PictureFolder folder, PictureRe
         {
             File.Delete(folder.TrashOf(picture.Id, picture.File));
             File.Delete(folder.ThumbnailOf(picture.Id));
-            database.Write(connection => Database.Run(connection, "DELETE FROM pictures WHERE id = $id", ("$id", picture.Id)));
+            database.Write(connection =>
+            {
+                Database.Run(connection, "DELETE FROM pictures WHERE id = $id", ("$id", picture.Id));
+                Database.Run(connection, "DELETE FROM tags WHERE picture = $id", ("$id", picture.Id));
+            });
         }
         return deleted.Count;
     }
@@ -132,7 +168,7 @@ internal sealed class Gallery(Database database, PictureFolder folder, PictureRe
     });
 
     public IReadOnlyList<Picture> Deleted() =>
-        database.Read(connection => Database.Query(connection, $"SELECT {All} FROM pictures WHERE deleted IS NOT NULL", PictureOf));
+        database.Read(connection => Database.Query(connection, $"SELECT {Tagged} FROM pictures WHERE deleted IS NOT NULL", PictureOf));
 
     /// <summary>Finishes what a sudden end may have left half done: moves to and from the trash.</summary>
     public void Reconcile()
@@ -219,5 +255,6 @@ internal sealed class Gallery(Database database, PictureFolder folder, PictureRe
         Model = row.TextOrNull(11),
         Parameters = row.TextOrNull(12),
         Deleted = row.TimeOrNull(13),
+        Tags = row.TextOrNull(14)?.Split('\n').Order(StringComparer.OrdinalIgnoreCase).ToArray() ?? [],
     };
 }

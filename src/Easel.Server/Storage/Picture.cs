@@ -45,6 +45,12 @@ public sealed record Picture
     /// <summary>The whole text inside it, AUTOMATIC1111's infotext; null where it has none.</summary>
     public string? Parameters { get; init; }
 
+    /// <summary>The tags that people put on it, in their order; <see cref="Favourite"/> among them.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>The tag of what people like best.</summary>
+    public const string Favourite = "favourite";
+
     /// <summary>When it was deleted; null while it is there.</summary>
     public DateTimeOffset? Deleted { get; init; }
 
@@ -91,11 +97,13 @@ public sealed record Picture
 /// <param name="Width">The width in pixels.</param>
 /// <param name="Height">The height in pixels.</param>
 /// <param name="Job">The job that made them.</param>
+/// <param name="Tag">A tag that they have.</param>
 /// <param name="Deleted">True for the deleted ones.</param>
 /// <param name="After">Where an earlier page ended: its <see cref="PicturePage.Next"/>; null for the first page.</param>
+/// <param name="Skip">How many to pass over, for whoever jumps to a place far down. Default 0.</param>
 /// <param name="Count">How many at most, 1 to 200. Default 50.</param>
 public sealed record PictureQuery(string? Words = null, string? Model = null, string? Sampler = null, long? Seed = null, int? Steps = null, int? Width = null,
-    int? Height = null, string? Job = null, bool Deleted = false, string? After = null, int Count = 50);
+    int? Height = null, string? Job = null, string? Tag = null, bool Deleted = false, string? After = null, int Skip = 0, int Count = 50);
 
 /// <summary>Some pictures, the youngest first.</summary>
 /// <param name="Pictures">The pictures.</param>

@@ -7,6 +7,10 @@ namespace Easel.Pipeline;
 /// outside the mask stays as it was, to the bit.</summary>
 internal sealed class Canvas
 {
+    private const int SmallestOfAPiece = 512; // pixels; models from here on hold larger pictures together
+
+    private const double MostTimes = 1.5; // how much larger than its own a side may be for a small model
+
     private RgbImage? _original;   // what the result is laid into
     private GrayImage? _paste;     // how much of the result covers it
     private ImageRegion _region;   // the part of it that was drawn
@@ -25,6 +29,9 @@ internal sealed class Canvas
     /// <summary>The picture to begin from, in the size that is drawn; null for text to image.</summary>
     public RgbImage? Picture { get; private init; }
 
+    /// <summary>Whether what is drawn is enlarged to the size of the result.</summary>
+    public bool Grows { get; private init; }
+
     /// <summary>What to draw anew (255) and what to keep (0), in that size; null for everything.</summary>
     public GrayImage? Mask { get; private init; }
 
@@ -34,7 +41,7 @@ internal sealed class Canvas
     /// <summary>Prepares the pictures of <paramref name="request"/> for a model of <paramref name="family"/>.</summary>
     public static Canvas For(GenerationRequest request, ModelFamily family)
     {
-        if (request.InitImage is not { } picture) return new Canvas(request.Width ?? family.NativeSize, request.Height ?? family.NativeSize);
+        if (request.InitImage is not { } picture) return Empty(request, family.NativeSize);
 
         if (family.Enlarges > 1) return Enlarged(request, picture, family.Enlarges);
         var mask = request.Mask is { } given && request.InvertMask ? MaskTools.Invert(given) : request.Mask;
@@ -63,10 +70,32 @@ internal sealed class Canvas
     /// <summary>What was drawn, laid into the original where there is one.</summary>
     public RgbImage Finish(RgbImage drawn)
     {
+        if (Grows) return drawn;
         if (_original is not { } original || _paste is not { } paste)
             return (drawn.Width, drawn.Height) == (ResultWidth, ResultHeight) ? drawn : drawn.Crop(new ImageRegion(0, 0, ResultWidth, ResultHeight));
         var part = _padded ? drawn.Crop(new ImageRegion(0, 0, _region.Width, _region.Height)) : Resampling.Resize(drawn, _region.Width, _region.Height);
         return MaskTools.Composite(original, original.Paste(part, _region.X, _region.Y), paste);
+    }
+
+    /// <summary>Whether a model of this size is too small to draw larger pictures of a piece.</summary>
+    public static bool IsSmall(int nativeSize) => nativeSize < SmallestOfAPiece;
+
+    /// <summary>The size that is asked for or, where that is beyond a small model, one of its shape that the model knows.</summary>
+    private static Canvas Empty(GenerationRequest request, int native)
+    {
+        var (width, height) = (request.Width ?? native, request.Height ?? native);
+        var times = Math.Sqrt((double)width * height) / native;
+        if (request.ExactSize || request.HasSecondPass || !IsSmall(native) || times < MostTimes) return new Canvas(width, height);
+        int Side(int asked) => Math.Clamp((int)Math.Round(asked / times / GenerationRequest.SideStep) * GenerationRequest.SideStep, 64, asked);
+        var (wide, high) = (Side(width), Side(height));
+        return new Canvas(wide, high)
+        {
+            ResultWidth = width,
+            ResultHeight = height,
+            Grows = true,
+            Remark = $"The model was made for pictures of {native}x{native}: it drew {wide}x{high}, which was enlarged to {width}x{height}. "
+                + "To have it draw that size itself, ask for the exact size.",
+        };
     }
 
     /// <summary>An upscaler's small picture, with its edges repeated up to multiples of 8; that margin is cut off the result.</summary>

@@ -2,34 +2,43 @@ using Easel.Imaging;
 
 namespace Easel.Pipeline;
 
-/// <summary>What stands between two passes: the first one's latents made larger, as latents or by way of pictures.</summary>
+/// <summary>What makes pictures larger: between two passes, as latents or by way of pictures, and after the only one of a model of small pictures.</summary>
 internal sealed class Enlargement : IDisposable
 {
     private readonly GenerationRequest _request;
+    private readonly string _name;
     private readonly IUpscaler? _network;
 
-    private Enlargement(GenerationRequest request, IUpscaler? network) => (_request, _network) = (request, network);
+    private Enlargement(GenerationRequest request, string name, IUpscaler? network) => (_request, _name, _network) = (request, name, network);
 
-    /// <summary>Makes ready what a request enlarges with; null where it has no second pass.</summary>
+    /// <summary>What enlarges, as requests name it.</summary>
+    public string Name => _name;
+
+    /// <summary>Makes ready what a run enlarges with; null where it enlarges nothing.</summary>
     /// <exception cref="InvalidRequestException">There is no upscaler of that name.</exception>
     public static Enlargement? For(GenerationRequest request, RunShape run, LoadOptions options)
     {
-        if (run.Second is not var (second, _)) return null;
-        var name = request.HiresUpscaler;
+        if (run.Second is null && !run.Canvas.Grows) return null;
+        var name = run.Canvas.Grows ? SecondPass.DefaultEnlarger : request.HiresUpscaler;
         if (SecondPass.IsBuiltIn(name))
         {
-            var times = Math.Max((double)second.Canvas.Width / run.Canvas.Width, (double)second.Canvas.Height / run.Canvas.Height);
-            return new Enlargement(request, Upscaler.LoadBuiltIn(times, options with { Precision = Precision.Auto }));
+            var (width, height) = run.Second is var (second, _) ? (second.Canvas.Width, second.Canvas.Height)
+                : (run.Canvas.ResultWidth, run.Canvas.ResultHeight);
+            var times = Math.Max((double)width / run.Canvas.Width, (double)height / run.Canvas.Height);
+            // A picture that is only made larger needs no network where there is none.
+            if (run.Canvas.Grows && BuiltInTool.Enlarger(times) is null) return new Enlargement(request, SecondPass.Plain, null);
+            return new Enlargement(request, BuiltInTool.Enlarger(times)?.Name ?? name,
+                Upscaler.LoadBuiltIn(times, options with { Precision = Precision.Auto }));
         }
-        if (SecondPass.Enlargers.Contains(name, StringComparer.OrdinalIgnoreCase)) return new Enlargement(request, null);
-        if (options.Upscalers is { } find) return new Enlargement(request, find(name));
+        if (SecondPass.Enlargers.Contains(name, StringComparer.OrdinalIgnoreCase)) return new Enlargement(request, name, null);
+        if (options.Upscalers is { } find) return new Enlargement(request, name, find(name));
         if (BuiltInTool.Find(name) is { Kind: ModelKind.Upscaler } tool) name = tool.Path;
         if (!File.Exists(name))
         {
             throw new InvalidRequestException(nameof(request.HiresUpscaler),
                 $"There is no upscaler \"{name}\"; choose one of {string.Join(", ", SecondPass.Enlargers)}, or the file of an upscaling network.");
         }
-        return new Enlargement(request, Upscaler.Load(name, options with { Precision = Precision.Auto }));
+        return new Enlargement(request, name, Upscaler.Load(name, options with { Precision = Precision.Auto }));
     }
 
     /// <summary>The latents that the second pass begins from, in its shape.</summary>
@@ -46,9 +55,10 @@ internal sealed class Enlargement : IDisposable
         return TaskInputs.Encode(pictures, model, tile, noise).MoveToOuterDisposeScope();
     }
 
-    public void Dispose() => _network?.Dispose();
-
-    private RgbImage Larger(RgbImage picture, int width, int height, CancellationToken cancel) => _network is { } network
+    /// <summary>A picture in a larger size.</summary>
+    public RgbImage Larger(RgbImage picture, int width, int height, CancellationToken cancel) => _network is { } network
         ? network.UpscaleTo(picture, width, height, ImageFit.Crop, cancel: cancel)
-        : Resampling.Fit(picture, width, height, ImageFit.Crop, SecondPass.FilterOf(_request.HiresUpscaler));
+        : Resampling.Fit(picture, width, height, ImageFit.Crop, SecondPass.FilterOf(_name));
+
+    public void Dispose() => _network?.Dispose();
 }

@@ -18,15 +18,18 @@ public sealed class ComponentTests : IDisposable
     {
         var settings = new PageSettings { Prompt = "a fox\n\n a cat ", PromptPerLine = true };
         var changes = 0;
-        _context.Services.AddSingleton(new StyleLibrary(new ServerOptions { StylesFile = null }));
-        var picker = _context.Render<StylePicker>(with => with.Add(p => p.Settings, settings).Add(p => p.OnChanged, () => changes++));
+        var styles = new StyleLibrary(new ServerOptions { StylesFile = null });
+        _context.Services.AddSingleton(new Texts());
+        var picker = _context.Render<StylePicker>(with => with.Add(p => p.Settings, settings).Add(p => p.Groups, PromptStyles.For(null))
+            .Add(p => p.OnChanged, () => changes++));
         var pastel = picker.FindAll("button.chip").Single(chip => chip.TextContent == "Pastel");
         Assert.Equal("false", pastel.GetAttribute("aria-pressed"));
         pastel.Click();
         Assert.Equal("true", picker.FindAll("button.chip").Single(chip => chip.TextContent == "Pastel").GetAttribute("aria-pressed"));
-        Assert.Equal(["a fox, pastel colours", "a cat, pastel colours"], settings.Prompts);
+        Assert.Equal(["a fox, pastel colours", "a cat, pastel colours"],
+            settings.Prompts.Select(prompt => styles.Apply(prompt, "", settings.Styles).Prompt));
         picker.Find("button.link").Click();
-        Assert.Equal(["a fox", "a cat"], settings.Prompts);
+        Assert.Empty(settings.Styles);
         Assert.Equal(2, changes);
     }
 

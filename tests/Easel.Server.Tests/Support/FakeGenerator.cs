@@ -19,6 +19,9 @@ internal sealed class FakeModels : IModelSource
         set => _stepMilliseconds = (int)value.TotalMilliseconds;
     }
 
+    /// <summary>Why every run fails; null where none does.</summary>
+    public string? Failure { get; set; }
+
     /// <summary>What every run remarks.</summary>
     public IReadOnlyList<string> Remarks { get; set; } = [];
 
@@ -76,6 +79,7 @@ internal sealed class FakeGenerator(FakeModels? models = null) : IImageGenerator
         Action<GeneratedImage>? onImage = null)
     {
         request.Validate();
+        if (_models.Failure is { } failure) throw new EaselException(failure);
         var asked = request;
         request = request.With(Model.Defaults).WithSeeds();
         var (small, low) = SizeOf(request);

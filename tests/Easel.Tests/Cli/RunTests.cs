@@ -69,7 +69,7 @@ public sealed class RunTests : IDisposable
         Assert.Null(ImageFile.ReadMetadata(lines[0].GetProperty("file").GetString()!).Parameters);
         Assert.Contains($"seed {lines[0].GetProperty("seed").GetInt64()}", error);
         Assert.Contains("step 1/1", error);
-        Assert.Contains("cannot carry the invisible watermark", error);
+        Assert.DoesNotContain("watermark", error); // a small picture carries none, which nobody asked about
     }
 
     [Fact]

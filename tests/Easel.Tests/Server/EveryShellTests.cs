@@ -102,13 +102,14 @@ public sealed class EveryShellTests : IDisposable
 
     private static async Task<byte[]> Page(RunningServer server, GenerationRequest request)
     {
-        var state = new DrawState(server.Service<ModelLibrary>(), server.Service<StyleLibrary>(), server.Service<JobQueue>(),
-            server.Service<Gallery>(), server.Service<PictureReader>(), new Browser(null!));
+        var state = new DrawState(server.Service<ModelLibrary>(), server.Service<StyleLibrary>(), server.Service<Wildcards>(), server.Service<JobQueue>(),
+            server.Service<Gallery>(), server.Service<PictureReader>(),
+            server.Service<Easel.Server.ServerLimits>(), new Browser(null!));
         state.Settings.Prompt = request.Prompt;
         state.Settings.SeedIsLocked = true;
         foreach (var knob in Knobs.All.Where(knob => knob.OnPage && knob.Kind != KnobKind.Texts && !knob.IsDefault(request)))
             state.Settings.Turn(knob, knob.Get(request));
-        var job = state.Draw(null, "page");
+        var job = await state.Draw(null, "page");
         Assert.True(job is not null, state.Refusal?.Message);
         return await Picture(server, job.Id);
     }

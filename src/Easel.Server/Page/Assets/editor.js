@@ -1,7 +1,7 @@
 // The canvas: a picture to paint a mask over, or to add room around. Strokes are kept as points and drawn anew when one is taken back, which costs no memory
-// however large the picture is.
+// however large the picture is. The brush is measured on the screen: what one sees is what one gets at any zoom.
 
-const smallest = 2, largest = 200, mostZoom = 16, mostMargin = 2048, grip = 22;
+const smallest = 2, largest = 200, mostZoom = 16, mostMargin = 2048, grip = 22, alike = 32;
 
 export class Editor {
   constructor(box, page) {
@@ -18,6 +18,7 @@ export class Editor {
     this.how = "whole";
     this.brushTool = "brush";
     this.size = 40;
+    this.soft = 0; // pixels of the picture over which the mask's edge fades
     this.held = null;
     this.undone = [];
     this.pointers = new Map();
@@ -30,12 +31,15 @@ export class Editor {
     on("pointerleave", () => { if (!this.stroke) { this.cursor = null; this.draw(); } });
     on("wheel", e => { if (this.how === "mask" && this.image) { e.preventDefault(); this.zoom(Math.exp(-e.deltaY / 400), this.at(e)); } }, { passive: false });
     on("keydown", e => this.key(e));
+    this.chosen = e => { if (e.target.matches?.("[data-mask]")) this.open(e.target); };
+    document.addEventListener("change", this.chosen);
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(box);
   }
 
   stop() {
     this.observer.disconnect();
+    document.removeEventListener("change", this.chosen);
     this.image?.close?.();
   }
 
@@ -68,6 +72,7 @@ export class Editor {
   }
 
   tool(name) { this.brushTool = name; this.draw(); }
+  feather(pixels) { this.soft = pixels; this.draw(); }
   brush(size) { this.size = Math.min(largest, Math.max(smallest, size)); this.draw(); }
 
   // --- the mask ---
@@ -104,6 +109,83 @@ export class Editor {
     this.draw();
   }
 
+  /** Masks what is transparent in the picture. */
+  transparency() {
+    if (!this.image) return;
+    const { data, width, height } = this.pixels();
+    const sheet = this.sheetOf(width, height, i => data[4 * i + 3] < 128);
+    if (sheet) this.put({ kind: "sheet", sheet });
+  }
+
+  /** Masks what is white, or opaque, in a file. */
+  async open(field) {
+    const [file] = field.files;
+    field.value = "";
+    const image = file && this.image ? await createImageBitmap(file).catch(() => null) : null;
+    if (!image) return;
+    const { width, height } = this.layer, sheet = document.createElement("canvas");
+    [sheet.width, sheet.height] = [width, height];
+    const paint = sheet.getContext("2d", { willReadFrequently: true });
+    paint.drawImage(image, 0, 0, width, height);
+    image.close();
+    const { data } = paint.getImageData(0, 0, width, height);
+    let clear = false;
+    for (let i = 3; i < data.length && !clear; i += 4) clear = data[i] < 250;
+    const light = i => 0.3 * data[4 * i] + 0.59 * data[4 * i + 1] + 0.11 * data[4 * i + 2] > 127;
+    const mask = this.sheetOf(width, height, i => clear ? data[4 * i + 3] > 127 : light(i));
+    if (mask) this.put({ kind: "sheet", sheet: mask });
+  }
+
+  /** Masks what hangs together with a point and is alike in colour. */
+  flood([x, y]) {
+    const { data, width, height } = this.pixels();
+    [x, y] = [Math.floor(x), Math.floor(y)];
+    if (x < 0 || y < 0 || x >= width || y >= height) return;
+    const at = 4 * (y * width + x), colour = [data[at], data[at + 1], data[at + 2], data[at + 3]];
+    const like = i => colour.every((value, c) => Math.abs(data[4 * i + c] - value) <= alike);
+    const inside = new Uint8Array(width * height), open = [y * width + x];
+    inside[open[0]] = 1;
+    while (open.length) {
+      const i = open.pop(), column = i % width;
+      for (const next of [column > 0 ? i - 1 : -1, column < width - 1 ? i + 1 : -1, i - width, i + width]) {
+        if (next < 0 || next >= inside.length || inside[next] || !like(next)) continue;
+        inside[next] = 1;
+        open.push(next);
+      }
+    }
+    const sheet = this.sheetOf(width, height, i => inside[i]);
+    if (sheet) this.put({ kind: "sheet", sheet });
+  }
+
+  pixels() {
+    const sheet = document.createElement("canvas");
+    [sheet.width, sheet.height] = [this.image.width, this.image.height];
+    const paint = sheet.getContext("2d", { willReadFrequently: true });
+    paint.drawImage(this.image, 0, 0);
+    return paint.getImageData(0, 0, sheet.width, sheet.height);
+  }
+
+  /** A white sheet of the pixels that are wanted; null where none is. */
+  sheetOf(width, height, wanted) {
+    const sheet = document.createElement("canvas");
+    [sheet.width, sheet.height] = [width, height];
+    const paint = sheet.getContext("2d"), image = paint.createImageData(width, height);
+    let any = false;
+    for (let i = 0; i < width * height; i++) {
+      if (!wanted(i)) continue;
+      any = true;
+      image.data.fill(255, 4 * i, 4 * i + 4);
+    }
+    paint.putImageData(image, 0, 0);
+    return any ? sheet : null;
+  }
+
+  put(stroke) {
+    this.add(stroke);
+    this.lay(stroke);
+    this.draw();
+  }
+
   replay() {
     this.layer.getContext("2d").clearRect(0, 0, this.layer.width, this.layer.height);
     for (const stroke of this.strokes) this.lay(stroke);
@@ -120,13 +202,26 @@ export class Editor {
       mask.globalCompositeOperation = "source-over";
       return;
     }
-    mask.globalCompositeOperation = stroke.kind === "eraser" ? "destination-out" : "source-over";
+    if (stroke.kind === "sheet") return mask.drawImage(stroke.sheet, 0, 0);
+    mask.globalCompositeOperation = stroke.kind === "eraser" || stroke.erases ? "destination-out" : "source-over";
     mask.strokeStyle = mask.fillStyle = "#fff";
     mask.lineWidth = stroke.size;
     mask.lineCap = mask.lineJoin = "round";
     const points = stroke.points.slice(Math.max(0, from - 1));
     mask.beginPath();
-    if (points.length === 1) {
+    if (stroke.kind === "rectangle" || stroke.kind === "lasso") {
+      this.outline(mask, stroke);
+      mask.fill();
+    } else if (stroke.pen) { // a pen that tells how hard it is pressed
+      for (let i = 0; i < points.length; i++) {
+        const [x, y, hard] = points[i], [fromX, fromY] = points[Math.max(0, i - 1)];
+        mask.lineWidth = stroke.size * (0.25 + 0.75 * hard);
+        mask.beginPath();
+        mask.moveTo(fromX, fromY);
+        mask.lineTo(x, y);
+        mask.stroke();
+      }
+    } else if (points.length === 1) {
       mask.arc(points[0][0], points[0][1], stroke.size / 2, 0, 2 * Math.PI);
       mask.fill();
     } else {
@@ -134,6 +229,14 @@ export class Editor {
       mask.stroke();
     }
     mask.globalCompositeOperation = "source-over";
+  }
+
+  /** The outline of a rectangle or a lasso as a path. */
+  outline(context, { kind, points }) {
+    const [first, last] = [points[0], points.at(-1)];
+    if (kind === "rectangle") context.rect(Math.min(first[0], last[0]), Math.min(first[1], last[1]), Math.abs(last[0] - first[0]), Math.abs(last[1] - first[1]));
+    else points.forEach(([x, y], i) => i ? context.lineTo(x, y) : context.moveTo(x, y));
+    context.closePath();
   }
 
   get isPainted() { return !!this.image && this.strokes.length > 0; }
@@ -159,7 +262,8 @@ export class Editor {
     const width = this.box.clientWidth;
     if (!width) return;
     const sheet = this.sheet();
-    const height = Math.round(Math.min(width * sheet.height / sheet.width, Math.max(220, innerHeight * 0.6)));
+    const isLarge = !!this.box.closest("dialog:modal");
+    const height = isLarge ? this.box.clientHeight : Math.round(Math.min(width * sheet.height / sheet.width, Math.max(220, innerHeight * 0.6)));
     const ratio = devicePixelRatio || 1;
     this.canvas.style.height = `${height}px`;
     this.canvas.width = Math.round(width * ratio);
@@ -227,11 +331,22 @@ export class Editor {
     paint.drawImage(image, 0, 0);
     if (this.how !== "mask") return;
     paint.globalAlpha = 0.55;
+    if (this.soft > 0) paint.filter = `blur(${this.soft * view.scale / 2}px)`;
     paint.drawImage(this.tinted(accent), 0, 0);
+    paint.filter = "none";
     paint.globalAlpha = 1;
-    if (!this.cursor) return;
+    if (this.shape) {
+      paint.beginPath();
+      this.outline(paint, this.shape);
+      paint.lineWidth = 1.5 * line;
+      paint.strokeStyle = accent;
+      paint.setLineDash([6 * line, 4 * line]);
+      paint.stroke();
+      paint.setLineDash([]);
+    }
+    if (!this.cursor || (this.brushTool !== "brush" && this.brushTool !== "eraser")) return;
     paint.beginPath();
-    paint.arc(this.cursor[0], this.cursor[1], this.size / 2, 0, 2 * Math.PI);
+    paint.arc(this.cursor[0], this.cursor[1], this.size * line / 2, 0, 2 * Math.PI);
     paint.lineWidth = 3 * line;
     paint.strokeStyle = "#0009";
     paint.stroke();
@@ -269,6 +384,9 @@ export class Editor {
     return [(x - this.view.x) / this.view.scale, (y - this.view.y) / this.view.scale];
   }
 
+  /** Where a pointer is, and how hard it is pressed. */
+  place(e) { return [...this.point(e), e.pressure || 0.5]; }
+
   down(e) {
     if (!this.image || (this.how !== "mask" && this.how !== "extend")) return;
     this.canvas.setPointerCapture(e.pointerId);
@@ -282,11 +400,18 @@ export class Editor {
     }
     if (this.pointers.size === 2 || e.button === 1) { // two fingers, or the middle button, move the picture
       if (this.stroke) { this.strokes.pop(); this.stroke = null; this.replay(); }
+      this.shape = null;
       this.panning = true;
       return this.draw();
     }
     if (e.button !== 0 || this.panning) return;
-    this.stroke = { kind: this.brushTool, size: this.size, points: [this.point(e)] };
+    if (this.brushTool === "fill") return this.flood(this.point(e));
+    if (this.brushTool === "rectangle" || this.brushTool === "lasso") {
+      this.shape = { kind: this.brushTool, erases: e.altKey, points: [this.point(e)] };
+      return;
+    }
+    const isPen = e.pointerType === "pen" && e.pressure > 0;
+    this.stroke = { kind: this.brushTool, size: this.size / this.view.scale, pen: isPen, points: [this.place(e)] };
     this.add(this.stroke);
     this.lay(this.stroke);
     this.cursor = this.point(e);
@@ -301,10 +426,14 @@ export class Editor {
     if (this.how !== "mask") return;
     if (this.panning && before) return this.pan(e.pointerId, before, now);
     this.cursor = this.point(e);
+    if (this.shape) {
+      this.shape.points.push(this.cursor);
+      return this.draw();
+    }
     if (this.stroke) {
       const from = this.stroke.points.length;
-      for (const one of e.getCoalescedEvents?.() ?? []) this.stroke.points.push(this.point(one));
-      if (this.stroke.points.length === from) this.stroke.points.push(this.cursor);
+      for (const one of e.getCoalescedEvents?.() ?? []) this.stroke.points.push(this.place(one));
+      if (this.stroke.points.length === from) this.stroke.points.push(this.place(e));
       this.lay(this.stroke, from);
     }
     this.draw();
@@ -314,6 +443,12 @@ export class Editor {
     this.pointers.delete(e.pointerId);
     if (this.pointers.size === 0) this.panning = false;
     this.stroke = null;
+    if (this.shape) {
+      const shape = this.shape;
+      this.shape = null;
+      if (shape.points.length > 1) this.put(shape);
+      else this.draw();
+    }
     if (this.sides?.length) {
       this.sides = null;
       const m = this.margin;
@@ -350,7 +485,8 @@ export class Editor {
     if (control && key === "z" && !e.shiftKey) this.undo();
     else if (control && (key === "y" || key === "z")) this.redo();
     else if (control || e.altKey) return;
-    else if (key === "b" || key === "e") this.choose(key === "b" ? "brush" : "eraser", this.size);
+    else if ({ b: "brush", e: "eraser", g: "fill", r: "rectangle", l: "lasso" }[key])
+      this.choose({ b: "brush", e: "eraser", g: "fill", r: "rectangle", l: "lasso" }[key], this.size);
     else if (key === "[" || key === "]") this.choose(this.brushTool, this.size * (key === "[" ? 0.8 : 1.25));
     else if (key === "+" || key === "=") this.zoom(1.25);
     else if (key === "-") this.zoom(0.8);
@@ -361,9 +497,8 @@ export class Editor {
       this.draw();
     } else if (key === " ") {
       this.cursor ??= [this.image.width / 2, this.image.height / 2];
-      this.add({ kind: this.brushTool, size: this.size, points: [this.cursor] });
-      this.lay(this.strokes.at(-1));
-      this.draw();
+      if (this.brushTool === "fill") this.flood(this.cursor);
+      else this.put({ kind: this.brushTool === "eraser" ? "eraser" : "brush", size: this.size / this.view.scale, points: [this.cursor] });
     } else return;
     e.preventDefault();
   }

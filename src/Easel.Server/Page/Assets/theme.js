@@ -18,6 +18,11 @@
     try { chosen ? localStorage.setItem("easel.theme", chosen) : localStorage.removeItem("easel.theme"); } catch { /* as above */ }
     show();
   });
+  document.addEventListener("easel-theme", e => {
+    chosen = e.detail === "light" || e.detail === "dark" ? e.detail : null;
+    try { chosen ? localStorage.setItem("easel.theme", chosen) : localStorage.removeItem("easel.theme"); } catch { /* as above */ }
+    show();
+  });
   // A server that was started anew knows nothing of this tab: begin again with it.
   document.addEventListener("components-reconnect-state-changed", e => {
     if (e.detail?.state === "rejected" || e.detail?.state === "resume-failed") location.reload();

@@ -1,0 +1,95 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using Easel.Server.Library;
+using Easel.Server.Page;
+using Easel.Server.Tests.Support;
+using Easel.Tests.Weights;
+using Microsoft.Playwright;
+using static Microsoft.Playwright.Assertions;
+
+namespace Easel.Server.Tests.Page;
+
+/// <summary>Guards that the page says everything in every language that it speaks, and that no text is too long for a phone.</summary>
+public sealed partial class TextsTests(Chromium chromium) : IDisposable
+{
+    /// <summary>Names, which are the same everywhere.</summary>
+    private static readonly string[] Names = ["ControlNet", "Ctrl + Enter", "Easel", "easel pull org/name", "easel serve --models PATH"];
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    public static TheoryData<string> Languages => [.. Texts.All.Where(tag => tag != "en")];
+
+    private static IEnumerable<string> Sources
+    {
+        get
+        {
+            var root = typeof(TextsTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "ServerSource").Value!;
+            return Directory.EnumerateFiles(Path.Combine(root, "Page")).Where(path => Path.GetExtension(path) is ".cs" or ".razor").Order(StringComparer.Ordinal);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Languages))]
+    public void EveryTextIsTranslated(string language)
+    {
+        var known = Texts.Of(language);
+        var said = Sources.SelectMany(path => Said().Matches(File.ReadAllText(path))).SelectMany(match => Quoted().Matches(match.Value))
+            .Select(match => Regex.Unescape(match.Groups[1].Value)).ToHashSet();
+        Assert.True(said.Count > 200, $"Only {said.Count} texts were found.");
+        var knobs = Knobs.All.Where(knob => knob.OnPage && knob.Kind is not (KnobKind.Picture or KnobKind.Margins)).ToList();
+        var missing = said.Concat(knobs.Select(knob => knob.Label)).Concat(knobs.Select(knob => Sentence.Capital(knob.Help) + "."))
+            .Concat(PromptStyles.OfSketch.Select(group => group.Group)).Where(text => !known.ContainsKey(text)).Distinct().ToList();
+        Assert.True(missing.Count == 0, $"{language} lacks:\n{string.Join('\n', missing)}");
+        Assert.All(known, pair => Assert.Equal(Places(pair.Key), Places(pair.Value)));
+    }
+
+    [Fact]
+    public void NoTextStandsInTheMarkupItself()
+    {
+        foreach (var path in Sources.Where(path => path.EndsWith(".razor", StringComparison.Ordinal)))
+        {
+            var markup = File.ReadAllText(path);
+            if (markup.IndexOf("@code {", StringComparison.Ordinal) is > 0 and var code) markup = markup[..code];
+            var bare = Bare().Matches(Comment().Replace(markup, "")).Select(match => match.Groups[1].Value.Trim()).Where(text => !Names.Contains(text)).ToList();
+            Assert.True(bare.Count == 0 || Path.GetFileName(path) == "Document.razor", $"{path} says in English only: {string.Join(" | ", bare)}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Languages))]
+    public async Task APhoneShowsItWithoutScrollingSideways(string language)
+    {
+        await using var server = await RunningServer.Start(_folder);
+        await server.Finished(await server.Submit(RunningServer.Cat()));
+        await using var tab = await chromium.Open(server, width: 390, height: 844);
+        await tab.Page.Context.AddCookiesAsync([new Cookie { Name = Texts.Cookie, Value = language, Url = server.Address }]);
+        var page = await tab.Go();
+        await Expect(page.Locator("html")).ToHaveAttributeAsync("lang", language);
+        await Expect(page.Locator("#draw")).ToHaveTextAsync(Texts.Of(language)["Draw"]);
+        foreach (var path in (string[])["/", "/gallery", "/models", "/settings"])
+        {
+            await tab.Go(path);
+            Assert.Equal(390, await page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
+        }
+    }
+
+    private static string Places(string text) => string.Join(' ', Place().Matches(text).Select(match => match.Value).Order(StringComparer.Ordinal));
+
+    /// <summary>What is looked up: T["..."], T[x ? "..." : "..."], T.Count(n, "...", "...").</summary>
+    [GeneratedRegex("""(?:\bT|\btexts|\b_texts)\["(?:[^"\\]|\\.)*"|\bT\.Count\([^;]*?"(?:[^"\\]|\\.)*",\s*"(?:[^"\\]|\\.)*"|\bthis\[count == 1[^;]*""")]
+    private static partial Regex Said();
+
+    [GeneratedRegex("\"((?:[^\"\\\\]|\\\\.)*)\"")]
+    private static partial Regex Quoted();
+
+    [GeneratedRegex("""[>]\s*([A-Z][A-Za-z][^<>@{}();="]*[a-z.])\s*[<]""")]
+    private static partial Regex Bare();
+
+    [GeneratedRegex("""@\*.*?\*@""", RegexOptions.Singleline)]
+    private static partial Regex Comment();
+
+    [GeneratedRegex("""\{\d\}""")]
+    private static partial Regex Place();
+}
