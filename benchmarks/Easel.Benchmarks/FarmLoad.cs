@@ -128,7 +128,7 @@ internal static class FarmLoad
             return Task.CompletedTask;
         }
 
-        public void Finish(string job, string? error, IReadOnlyList<string> remarks)
+        public void Finish(string job, string? problem, IReadOnlyList<string> remarks)
         {
             lock (_lock)
             {

@@ -57,7 +57,8 @@ internal sealed record Order(GenerationRequest Request, ImageFormat Format, IRea
                 continue;
             }
             var text = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
-            if (!knob.TryParse(text, out var parsed)) throw new InvalidRequestException(knob.Property, $"{knob.Property} is '{text}'; {knob.ValueKind} is expected.");
+            if (!knob.TryParse(text, out var parsed)) throw new InvalidRequestException(knob.Property,
+                $"{knob.Property} is '{text}'; {knob.ValueKind} is expected.");
             request = knob.Set(request, parsed);
         }
         return request;
@@ -103,7 +104,8 @@ internal sealed record Order(GenerationRequest Request, ImageFormat Format, IRea
                 if (alpha is not null && request.Mask is null) request = request with { Mask = MaskTools.Invert(alpha) };
             }
         }
-        if (passedOver > 0) remarks.Add(string.Create(CultureInfo.InvariantCulture, $"One picture is drawn over at a time; {passedOver} further were passed over."));
+        if (passedOver > 0) remarks.Add(
+            string.Create(CultureInfo.InvariantCulture, $"One picture is drawn over at a time; {passedOver} further were passed over."));
         return request;
     }
 }

@@ -1,5 +1,4 @@
 using NATS.Client.ObjectStore.Models;
-using NATS.Net;
 
 namespace Easel.Farm;
 

@@ -91,7 +91,7 @@ public sealed partial class FarmDispatcher
             {
                 var known = FarmErrors.Of(e, _options);
                 if (_connection!.IsUp) Amiss(known.Message);
-                _log.LogDebug(e, "{What} is begun again.", what);
+                if (_log.IsEnabled(LogLevel.Debug)) _log.LogDebug(e, "{What} is begun again.", what);
                 await Task.Delay(TimeSpan.FromMilliseconds(500), stop).ConfigureAwait(false);
                 if (FarmErrors.IsMissing(e) || e is NatsNoRespondersException or NatsJSException) await MendAsync(stop).ConfigureAwait(false);
             }
@@ -203,7 +203,7 @@ public sealed partial class FarmDispatcher
             using (var source = open()) await source.CopyToAsync(file, stop).ConfigureAwait(false);
             file.Position = 0;
             var input = new FarmInput(name, $"{order.Job}-{name}", Convert.ToHexStringLower(SHA256.HashData(file.GetBuffer().AsSpan(0, (int)file.Length))));
-            await _connection!.PutAsync(_connection.Names.Inputs, input.Object, file, stop).ConfigureAwait(false);
+            await _connection!.PutAsync(_connection.Names.Inputs, input.Stored, file, stop).ConfigureAwait(false);
             inputs.Add(input);
         }
         return inputs;

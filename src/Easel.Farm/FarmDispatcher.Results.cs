@@ -38,7 +38,7 @@ public sealed partial class FarmDispatcher
         {
             await kept.ConfigureAwait(false);
             await message.AckAsync(cancellationToken: stop).ConfigureAwait(false);
-            if (result.Object is { } large) await _connection!.RemoveAsync(_connection.Names.Pictures, large, stop).ConfigureAwait(false);
+            if (result.Stored is { } large) await _connection!.RemoveAsync(_connection.Names.Pictures, large, stop).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -99,7 +99,7 @@ public sealed partial class FarmDispatcher
     private async Task<byte[]> FileOfAsync(FarmResult result, ReadOnlyMemory<byte> rest, CancellationToken stop)
     {
         var file = rest.ToArray();
-        if (result.Object is { } large)
+        if (result.Stored is { } large)
         {
             using var content = new MemoryStream();
             try
@@ -178,7 +178,7 @@ public sealed partial class FarmDispatcher
     {
         try
         {
-            foreach (var input in inputs) await _connection!.RemoveAsync(_connection.Names.Inputs, input.Object, _stop.Token).ConfigureAwait(false);
+            foreach (var input in inputs) await _connection!.RemoveAsync(_connection.Names.Inputs, input.Stored, _stop.Token).ConfigureAwait(false);
         }
         catch (Exception e)
         {

@@ -42,8 +42,8 @@ public interface IFarmOwner
     Task KeepAsync(string job, int index, byte[] file);
 
     /// <summary>Told that a job is over, its pictures kept before.</summary>
-    /// <param name="error">Why it failed; null where it is done.</param>
-    void Finish(string job, string? error, IReadOnlyList<string> remarks);
+    /// <param name="problem">Why it failed; null where it is done.</param>
+    void Finish(string job, string? problem, IReadOnlyList<string> remarks);
 
     /// <summary>Told that there may be room for a job where there was none.</summary>
     void RoomChanged();

@@ -60,12 +60,12 @@ internal sealed class FarmPiece(FarmConnection connection, FarmFacts facts, IFar
         }
     }
 
-    public void Report(string stage, int step, int stepCount, double share, double? secondsLeft, byte[]? preview = null)
+    public void Report(string stage, int done, int stepCount, double share, double? secondsLeft, byte[]? preview = null)
     {
         var now = Stopwatch.GetTimestamp();
-        if (preview is null && _told != 0 && Stopwatch.GetElapsedTime(_told, now).TotalMilliseconds < 200 && step < stepCount) return;
+        if (preview is null && _told != 0 && Stopwatch.GetElapsedTime(_told, now).TotalMilliseconds < 200 && done < stepCount) return;
         _told = now;
-        Tell(new FarmProgress(_task.Job, _task.First, worker, stage, step, stepCount, share, secondsLeft), preview);
+        Tell(new FarmProgress(_task.Job, _task.First, worker, stage, done, stepCount, share, secondsLeft), preview);
     }
 
     public ValueTask PictureAsync(int index, byte[] file) => _drawn.Writer.WriteAsync((index, file));
@@ -133,7 +133,7 @@ internal sealed class FarmPiece(FarmConnection connection, FarmFacts facts, IFar
             using var content = new MemoryStream();
             try
             {
-                await connection.GetAsync(connection.Names.Inputs, input.Object, content, cancel).ConfigureAwait(false);
+                await connection.GetAsync(connection.Names.Inputs, input.Stored, content, cancel).ConfigureAwait(false);
             }
             catch (Exception e) when (e is not OperationCanceledException || !cancel.IsCancellationRequested)
             {
@@ -196,7 +196,7 @@ internal sealed class FarmPiece(FarmConnection connection, FarmFacts facts, IFar
                     // A store that is full may be emptied; one that is too small for the picture stays so.
                     if (++full >= 5) (result, picture, full) = (result with { Outcome = FarmOutcome.Failed, Error = known.Message, Index = null }, null, 0);
                 }
-                log.LogDebug(e, "A result of the job {Job} is sent again.", _task.Job);
+                if (log.IsEnabled(LogLevel.Debug)) log.LogDebug(e, "A result of the job {Job} is sent again.", _task.Job);
             }
             if (Stopwatch.GetElapsedTime(began) > Patience) throw new FarmException("What was drawn could not be sent.") { MayPass = true };
             await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(200, 800))).ConfigureAwait(false);
@@ -212,9 +212,9 @@ internal sealed class FarmPiece(FarmConnection connection, FarmFacts facts, IFar
             if (file.Length <= facts.InlineBytes) rest = file;
             else
             {
-                result = result with { Object = string.Create(CultureInfo.InvariantCulture, $"{_task.Job}-{index:0000}-{Guid.NewGuid():N}") };
+                result = result with { Stored = string.Create(CultureInfo.InvariantCulture, $"{_task.Job}-{index:0000}-{Guid.NewGuid():N}") };
                 using var content = new MemoryStream(file);
-                await connection.PutAsync(connection.Names.Pictures, result.Object, content, CancellationToken.None).ConfigureAwait(false);
+                await connection.PutAsync(connection.Names.Pictures, result.Stored, content, CancellationToken.None).ConfigureAwait(false);
             }
         }
         var ack = await connection.JetStream.PublishAsync(connection.Names.ResultsOf(_task.Job), FarmFrame.Write(result, rest.Span)).ConfigureAwait(false);

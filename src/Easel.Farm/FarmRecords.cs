@@ -86,9 +86,9 @@ public sealed record FarmTable(IReadOnlyList<FarmClass> Classes, int Workers);
 
 /// <summary>An input picture of a job.</summary>
 /// <param name="Name">What it is to the job: "init", "mask", "control0".</param>
-/// <param name="Object">Its name in the object store.</param>
+/// <param name="Stored">Its name in the object store.</param>
 /// <param name="Sha256">Its digest.</param>
-public sealed record FarmInput(string Name, string Object, string Sha256);
+public sealed record FarmInput(string Name, string Stored, string Sha256);
 
 /// <summary>A part of a job that is drawn on one machine: a whole batch.</summary>
 /// <param name="Job">The job.</param>
@@ -136,7 +136,7 @@ public sealed record FarmResult(string Job, int First, FarmOutcome Outcome, stri
     public int? Index { get; init; }
 
     /// <summary>Where the picture lies in the object store; null where it is in the message.</summary>
-    public string? Object { get; init; }
+    public string? Stored { get; init; }
 
     /// <summary>The picture's digest.</summary>
     public string? Sha256 { get; init; }

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Easel.Farm;
 
 /// <summary>
@@ -5,6 +7,7 @@ namespace Easel.Farm;
 /// go.
 /// What it does twice does no harm, so it never has to know whether somebody else did it too.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle nobody asks for holds nothing to dispose.")]
 public sealed class FarmWorker
 {
     /// <summary>How long a worker keeps to the model in its memory while others wait whose model nobody has in memory.</summary>

@@ -23,7 +23,7 @@ public interface IFarmCanvas
     bool WantsPreview { get; }
 
     /// <summary>Tells how far it has come; never waits.</summary>
-    void Report(string stage, int step, int stepCount, double share, double? secondsLeft, byte[]? preview = null);
+    void Report(string stage, int done, int stepCount, double share, double? secondsLeft, byte[]? preview = null);
 
     /// <summary>Hands a finished picture over; waits while several are on their way.</summary>
     /// <param name="index">Its place in the job.</param>

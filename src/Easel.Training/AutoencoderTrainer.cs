@@ -38,7 +38,8 @@ internal sealed class AutoencoderTrainer : Trainer
     {
         (_options, _pack) = (options, pack);
         NativeRuntime.Load();
-        var shape = new JsonObject { ["channels"] = new JsonArray([.. options.Channels.Select(c => JsonValue.Create(c))]), ["latent"] = options.LatentChannels, ["groups"] = Groups };
+        var shape = new JsonObject { ["channels"] = new JsonArray([.. options.Channels.Select(c => JsonValue.Create(c))]),
+            ["latent"] = options.LatentChannels, ["groups"] = Groups };
         Network = new Autoencoder(ShapeOf(shape));
         Weights = new FlatWeights([(Name, Network)], options.Seed);
         State = new TrainingState(Weights, weightDecay: 0, Averaging, shape);
@@ -68,7 +69,8 @@ internal sealed class AutoencoderTrainer : Trainer
     {
         using var scope = NewDisposeScope();
         var (pixels, noise) = Inputs(++State.Step);
-        return Learn((int)pixels.shape[0], rate, mine => Loss(pixels.index_select(0, mine), noise.index_select(0, mine)) * ((double)mine.shape[0] / pixels.shape[0])).Loss;
+        return Learn((int)pixels.shape[0], rate, mine => Loss(pixels.index_select(0, mine),
+            noise.index_select(0, mine)) * ((double)mine.shape[0] / pixels.shape[0])).Loss;
     }
 
     /// <summary>The batch of a step: parts of scenes, and the noise that their latents are given.</summary>
@@ -78,7 +80,8 @@ internal sealed class AutoencoderTrainer : Trainer
         var random = new Random(seed);
         using var generator = new Generator((ulong)seed, CPU);
         var most = Scene.Side - _options.Crop;
-        var parts = Enumerable.Range(0, _options.Batch).Select(_ => (random.Next(_pack.SceneCount), 8 * random.Next(most / 8 + 1), 8 * random.Next(most / 8 + 1))).ToList();
+        var parts = Enumerable.Range(0, _options.Batch).Select(_ => (random.Next(_pack.SceneCount), 8 * random.Next(most / 8 + 1),
+            8 * random.Next(most / 8 + 1))).ToList();
         var side = _options.Crop / Network.Config.Factor;
         return (Painted.Parts(_pack, parts, _options.Crop), randn([parts.Count, _options.LatentChannels, side, side], generator: generator));
     }
@@ -123,7 +126,8 @@ internal sealed class AutoencoderTrainer : Trainer
         if (!File.Exists(path)) throw new EaselException($"There is no autoencoder at {path}; easel train autoencoder --out {folder} makes one.");
         using var file = TensorFile.Open(path);
         var shape = JsonNode.Parse(file.Metadata.GetValueOrDefault("shape") ?? "{}")!.AsObject();
-        if (!file.Tensors.ContainsKey("average") || !shape.ContainsKey("channels")) throw new EaselException($"{path} is not the state of an autoencoder's training.");
+        if (!file.Tensors.ContainsKey("average") || !shape.ContainsKey("channels")) throw new EaselException(
+            $"{path} is not the state of an autoencoder's training.");
         var network = new Autoencoder(ShapeOf(shape));
         var weights = new FlatWeights([(Name, network)], 0);
         var state = new TrainingState(weights, 0, Averaging, shape);

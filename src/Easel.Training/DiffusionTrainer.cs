@@ -53,7 +53,8 @@ internal sealed class DiffusionTrainer : Trainer
         _words = new Words(pack.Tokens);
         // The latents' channels are the autoencoder's; before there is one, those that it has unless told otherwise.
         var hasAutoencoder = File.Exists(StateIn(options.Out, AutoencoderTrainer.Name));
-        var channels = hasAutoencoder ? AutoencoderTrainer.Finished(options.Out).Config.LatentChannels : new AutoencoderOptions { Data = "", Out = "" }.LatentChannels;
+        var channels = hasAutoencoder ? AutoencoderTrainer.Finished(options.Out).Config.LatentChannels
+            : new AutoencoderOptions { Data = "", Out = "" }.LatentChannels;
         _unet = new UNet(UNetShape(channels));
         _text = new ClipTextModel(TextShape()) { RunType = Format };
         Weights = new FlatWeights([("unet", _unet), ("text", _text)], options.Seed);
@@ -160,7 +161,8 @@ internal sealed class DiffusionTrainer : Trainer
         using var autoencoder = AutoencoderTrainer.Finished(_options.Out);
         var latents = Painted.Latents(Path.Combine(_options.Out, "latents.safetensors"), autoencoder, _pack, _scenes, onProgress);
         if (!State.Others.ContainsKey(CenterKey))
-            (State.Others[CenterKey], State.Others[SpreadKey]) = LatentScale.Of(latents.narrow(0, 0, Math.Min(ScaledBy, latents.shape[0])).to(ScalarType.Float32));
+            (State.Others[CenterKey], State.Others[SpreadKey]) = LatentScale.Of(latents.narrow(0, 0,
+                Math.Min(ScaledBy, latents.shape[0])).to(ScalarType.Float32));
         return ((latents.to(ScalarType.Float32) - State.Others[CenterKey].view(1, -1, 1, 1)) / State.Others[SpreadKey].view(1, -1, 1, 1)).to(ScalarType.Float16)
             .DetachFromDisposeScope();
     }

@@ -17,7 +17,8 @@ internal static class Painted
 
     public static Tensor Whole(Pack pack, IReadOnlyList<int> scenes) => Parts(pack, [.. scenes.Select(scene => (scene, 0, 0))], Scene.Side);
 
-    /// <summary>The first scenes' latents, [n, c, h, w], fp16, from a file if that was made of the same scenes by the same encoder; otherwise it is made.</summary>
+    /// <summary>The first scenes' latents, [n, c, h, w], fp16, from a file if that was made of the same scenes by the same encoder; otherwise it is
+    /// made.</summary>
     public static Tensor Latents(string path, Autoencoder network, Pack pack, int count, Action<double>? onProgress)
     {
         using var guard = no_grad();
@@ -38,7 +39,8 @@ internal static class Painted
         }
         var all = cat(parts).DetachFromDisposeScope();
         foreach (var part in parts) part.Dispose();
-        Weights.Formats.SafeTensorsWriter.Write(path, new Dictionary<string, Tensor> { ["latents"] = all }, metadata: new Dictionary<string, string> { ["origin"] = origin });
+        Weights.Formats.SafeTensorsWriter.Write(path, new Dictionary<string, Tensor> { ["latents"] = all }, metadata: new Dictionary<string,
+            string> { ["origin"] = origin });
         return all;
     }
 

@@ -15,7 +15,8 @@ internal sealed class RunClock(string folder, string log, TimeSpan? length, long
     /// <summary>Seconds of training, those before a resume with them.</summary>
     public double Seconds => before.Seconds + _watch.Elapsed.TotalSeconds;
 
-    /// <summary>The share of the whole way done, 0 to 1: by steps where their number is given (and the numbers are the same each time), else by the clock.</summary>
+    /// <summary>The share of the whole way done, 0 to 1: by steps where their number is given (and the numbers are the same each time), else by the
+    /// clock.</summary>
     public double Progress(long step) => steps is { } all ? Math.Min(1, (double)step / all)
         : length is { } time ? before.Progress + (until - before.Progress) * Math.Min(1, _watch.Elapsed / time) : before.Progress;
 

@@ -40,7 +40,8 @@ internal static class SketchFile
             ["modelspec.author"] = "The Easel authors",
             ["modelspec.license"] = "MIT",
             ["modelspec.description"] =
-                "Drawings of well-known things, alone and composed, trained by Easel from open emoji; see docs/training.md and THIRD-PARTY-NOTICES.md for data and credits.",
+                "Drawings of well-known things, alone and composed, trained by Easel from open emoji; see docs/training.md and THIRD-PARTY-NOTICES.md for "
+                    + "data and credits.",
             ["modelspec.prediction_type"] = "v",
             ["easel.guidance_scale"] = "3",
             ["modelspec.resolution"] = $"{Data.Scene.Side}x{Data.Scene.Side}",

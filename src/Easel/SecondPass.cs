@@ -84,7 +84,8 @@ internal static class SecondPass
     public static bool IsBuiltIn(string enlarger) => enlarger.Equals(DefaultEnlarger, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether pictures are enlarged without a network.</summary>
-    public static bool IsPlain(string enlarger) => !TakesLatents(enlarger) && !IsBuiltIn(enlarger) && Enlargers.Contains(enlarger, StringComparer.OrdinalIgnoreCase);
+    public static bool IsPlain(string enlarger) => !TakesLatents(enlarger) && !IsBuiltIn(enlarger)
+        && Enlargers.Contains(enlarger, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>How pictures are resampled.</summary>
     public static Imaging.ResampleFilter FilterOf(string enlarger) =>

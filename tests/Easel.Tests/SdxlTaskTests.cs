@@ -1,6 +1,5 @@
 using Easel.Cli;
 using Easel.Imaging;
-using Easel.Models;
 using Easel.Pipeline;
 using Easel.Sampling;
 using Easel.Tests.Cli;

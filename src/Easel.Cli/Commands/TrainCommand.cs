@@ -1,4 +1,3 @@
-using System.Globalization;
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
@@ -15,7 +14,8 @@ internal static class TrainCommand
     private const int DefaultScenes = 250_000;
 
     public static Command Create(Shell shell) => new PlainCommand("train", "train the small model that ships with Easel",
-        new HelpNotes("data|autoencoder|diffusion|model|evaluate|tools [flags]", ["easel train data --out sketch.data", "easel train autoencoder --data sketch.data --out run"]),
+        new HelpNotes("data|autoencoder|diffusion|model|evaluate|tools [flags]", ["easel train data --out sketch.data",
+            "easel train autoencoder --data sketch.data --out run"]),
         [Data(shell), Autoencoder(shell), Diffusion(shell), Model(shell), Evaluate(shell), Tools(shell)]);
 
     private static Command Data(Shell shell)
@@ -101,7 +101,8 @@ internal static class TrainCommand
             new HelpNotes("--data FILE --out DIR [flags]",
                 [
                     "easel train model --data sketch.data --out run",
-                    "easel train model --data sketch.data --out run --state run/few-steps-small.safetensors --title 'Easel Sketch 2 LCM' --model run/sketch-lcm.safetensors",
+                    "easel train model --data sketch.data --out run --state run/few-steps-small.safetensors --title 'Easel Sketch 2 LCM' --model "
+                        + "run/sketch-lcm.safetensors",
                 ]),
             [state, file, title, common.DataFile, common.OutFolder, common.Quiet], parsed =>
         {
@@ -202,7 +203,8 @@ internal static class TrainCommand
         public T Read<T>(ParseResult parsed, Option<string?> channels, T defaults) where T : TrainingOptions
         {
             var until = parsed.GetValue(_until) ?? 1;
-            if (until is not (> 0 and <= 1)) throw new UsageException($"--until takes a share above 0 and up to 1, not {until.ToString(CultureInfo.InvariantCulture)}.");
+            if (until is not (> 0 and <= 1)) throw new UsageException(
+                $"--until takes a share above 0 and up to 1, not {until.ToString(CultureInfo.InvariantCulture)}.");
             return (T)((TrainingOptions)defaults with
             {
                 Channels = parsed.GetValue(channels) is { } list ? Numbers(list) : defaults.Channels,

@@ -1,6 +1,5 @@
 using Easel.Cli.Options;
 using Easel.Cli.Terminal;
-using Easel.Farm;
 using Easel.Server;
 
 namespace Easel.Cli.Commands;

@@ -15,7 +15,8 @@ internal static class UpscalerRun
         using IUpscaler upscaler = Upscaler.Load(model, settings.Load);
         var times = settings.Times ?? upscaler.Scale;
         var enlarged = upscaler.UpscaleTo(picture, Side(picture.Width), Side(picture.Height),
-            onTile: (done, all) => progress.Working($"enlarging {times.ToString(CultureInfo.InvariantCulture)} times", (double)done / all), cancel: shell.Cancel);
+            onTile: (done, all) => progress.Working($"enlarging {times.ToString(CultureInfo.InvariantCulture)} times", (double)done / all),
+                cancel: shell.Cancel);
 
         var request = new GenerationRequest { InitImage = picture, Width = enlarged.Width, Height = enlarged.Height, Watermark = false };
         var made = new GeneratedImage(enlarged, request, "", Seed: 0, Index: 0, HasWatermark: false);

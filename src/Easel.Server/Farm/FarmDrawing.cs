@@ -108,9 +108,9 @@ internal sealed class FarmDrawing : IHostedService, IFarmOwner, IAsyncDisposable
         return _runs.TryGetValue(job, out run) ? _writer.AddFile(run, index, file) : Task.CompletedTask;
     }
 
-    public void Finish(string job, string? error, IReadOnlyList<string> remarks)
+    public void Finish(string job, string? problem, IReadOnlyList<string> remarks)
     {
-        if (_runs.TryRemove(job, out var run)) _writer.End(run, error is null ? JobState.Done : JobState.Failed, error, remarks);
+        if (_runs.TryRemove(job, out var run)) _writer.End(run, problem is null ? JobState.Done : JobState.Failed, problem, remarks);
     }
 
     public void RoomChanged() => _queue.Wake();
@@ -215,7 +215,10 @@ internal sealed class FarmDrawing : IHostedService, IFarmOwner, IAsyncDisposable
     {
         try
         {
-            await _own!.RunAsync(said => _log.LogInformation("This machine's worker: {Sentence}", said), _stop.Token);
+            await _own!.RunAsync(said =>
+            {
+                if (_log.IsEnabled(LogLevel.Information)) _log.LogInformation("This machine's worker: {Sentence}", said);
+            }, _stop.Token);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {

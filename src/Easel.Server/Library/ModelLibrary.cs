@@ -156,7 +156,8 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
     private IEnumerable<(string Folder, string Path)> Files()
     {
         var seen = new HashSet<string>();
-        foreach (var place in options.Models.Append(options.DefaultModel).Append(options.SpareModel).Concat(options.Tools).OfType<string>().Select(Path.GetFullPath))
+        foreach (var place in options.Models.Append(options.DefaultModel).Append(options.SpareModel).Concat(options.Tools).OfType<string>()
+            .Select(Path.GetFullPath))
         {
             if (File.Exists(place) || ModelPaths.IsDiffusers(place))
             {

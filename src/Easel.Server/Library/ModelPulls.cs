@@ -129,7 +129,7 @@ internal sealed class ModelPulls(ServerOptions options, ModelLibrary library, IL
             {
                 if (selection.Bytes > 0) Tell(pull, pull.Status with { Total = selection.Bytes });
             }, new Progress(this, pull), cancel);
-            log.LogInformation("Fetched {Name}: {Path}", pull.Name, path);
+            if (log.IsEnabled(LogLevel.Information)) log.LogInformation("Fetched {Name}: {Path}", pull.Name, path);
             library.Refresh();
             Tell(pull, pull.Status with { State = PullState.Done, Done = pull.Status.Total ?? pull.Status.Done });
         }

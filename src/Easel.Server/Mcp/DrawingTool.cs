@@ -19,7 +19,8 @@ internal sealed class DrawingTool : McpServerTool
     private DrawingTool(string name, string title, string description, bool edits)
     {
         _edits = edits;
-        var knobs = Knobs.All.Where(knob => knob.McpName is not null && (edits || knob.Kind != KnobKind.Picture && knob.Needs is KnobNeeds.Nothing or KnobNeeds.Detail)).ToList();
+        var knobs = Knobs.All.Where(knob => knob.McpName is not null && (edits || knob.Kind != KnobKind.Picture
+            && knob.Needs is KnobNeeds.Nothing or KnobNeeds.Detail)).ToList();
         var schema = KnobSchema.Of(knobs, knob => knob.McpName!, edits ? ["prompt", "image"] : ["prompt"]);
         var properties = schema["properties"]!.AsObject();
         properties[Count]!["maximum"] = MostPictures;

@@ -133,7 +133,8 @@ public sealed class PageSettings
         (Prompt, PromptPerLine, Styles) = (request.Prompt, false, []);
         var (width, height) = (Value(Knobs.Find(nameof(request.Width))!), Value(Knobs.Find(nameof(request.Height))!));
         foreach (var knob in Knobs.All
-            .Where(knob => knob is { OnPage: true, Kind: not (KnobKind.Picture or KnobKind.Texts or KnobKind.Margins) } && knob.Needs is KnobNeeds.Nothing or KnobNeeds.Detail))
+            .Where(knob => knob is { OnPage: true, Kind: not (KnobKind.Picture or KnobKind.Texts or KnobKind.Margins) }
+                && knob.Needs is KnobNeeds.Nothing or KnobNeeds.Detail))
             Turn(knob, knob.Get(request));
         if (request.Sampler is { } name)
         {

@@ -42,9 +42,11 @@ internal static class AlwaysOnScripts
         var units = args.OfType<JsonObject>().Where(unit => !IsOff(unit)).ToList();
         if (units.Count == 0) return body;
         if (units.FirstOrDefault(unit => $"{unit["ad_model"]}".Contains("face", StringComparison.OrdinalIgnoreCase)) is not { } faces)
-            throw Refused($"ADetailer's ad_model is \"{units[0]["ad_model"]}\"; Easel finds faces, so that it must be a model of faces such as face_yolov8n.pt.");
+            throw Refused($"ADetailer's ad_model is \"{units[0]["ad_model"]}\"; Easel finds faces, so that it must be a model of faces such as "
+                + $"face_yolov8n.pt.");
         if (units.Count > 1) body.Notes.Add("Of ADetailer's units the first that looks for faces was used; the others were passed over.");
-        body.Notes.Add("ADetailer was done as a detail pass, with Easel's own finder of faces: of its arguments model, prompt, confidence and denoising strength count.");
+        body.Notes.Add("ADetailer was done as a detail pass, with Easel's own finder of faces: of its arguments model, prompt, confidence and denoising "
+            + "strength count.");
         var request = body.Request;
         return body with
         {

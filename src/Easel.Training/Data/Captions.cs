@@ -43,7 +43,8 @@ internal static class Captions
     {
         var of = name.IndexOf(" of ", StringComparison.Ordinal);
         if (of > 0) return Plural(name[..of]) + name[of..];
-        if (name.EndsWith("fish", StringComparison.Ordinal) || name.EndsWith("sheep", StringComparison.Ordinal) || name.EndsWith("deer", StringComparison.Ordinal))
+        if (name.EndsWith("fish", StringComparison.Ordinal) || name.EndsWith("sheep", StringComparison.Ordinal)
+            || name.EndsWith("deer", StringComparison.Ordinal))
             return name;
         if (name.EndsWith("mouse", StringComparison.Ordinal)) return name[..^5] + "mice";
         if (name.EndsWith("man", StringComparison.Ordinal) && name is not "human") return name[..^3] + "men";

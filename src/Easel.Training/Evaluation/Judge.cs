@@ -78,7 +78,8 @@ internal sealed class Judge(Pack pack)
     {
         var features = Looks.Of(part);
         var known = _known.GetOrAdd(colour ?? "", _ => new(() => Known(colour))).Value;
-        return [.. known.AsParallel().WithDegreeOfParallelism(Math.Max(1, Environment.ProcessorCount)).Select(one => (one.Concept, Distance: Looks.Distance(one.Features, features)))
+        return [.. known.AsParallel().WithDegreeOfParallelism(Math.Max(1, Environment.ProcessorCount)).Select(one =>
+            (one.Concept, Distance: Looks.Distance(one.Features, features)))
             .ToArray().GroupBy(one => one.Concept).Select(group => (group.Key, Distance: group.Min(one => one.Distance))).OrderBy(group => group.Distance)
                 .Take(Near).Select(group => group.Key)];
     }

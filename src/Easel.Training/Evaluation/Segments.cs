@@ -61,7 +61,8 @@ internal sealed class Segments
         {
             var (from, to) = across ? (all.Left, all.Right) : (all.Top, all.Bottom);
             if (to - from < 8) continue;
-            var cut = Enumerable.Range(from + (to - from) * 3 / 10, Math.Max(1, (to - from) * 4 / 10)).MinBy(at => (Filled(all, across, at), Math.Abs(2 * at - from - to)));
+            var cut = Enumerable.Range(from + (to - from) * 3 / 10, Math.Max(1, (to - from) * 4 / 10)).MinBy(at =>
+                (Filled(all, across, at), Math.Abs(2 * at - from - to)));
             places.AddRange(new[]
             {
                 across ? all with { Right = cut } : all with { Bottom = cut },

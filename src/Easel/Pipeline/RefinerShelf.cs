@@ -1,4 +1,3 @@
-using Easel.Models;
 using Easel.Runtime;
 using Easel.Weights;
 

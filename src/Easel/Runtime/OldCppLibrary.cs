@@ -19,7 +19,8 @@ internal static partial class OldCppLibrary
     private const int SectionVersionNeeds = 0x6ffffffe; // SHT_GNU_verneed
     private const ushort WeakFlag = 0x2;                // VER_FLG_WEAK
 
-    /// <summary>The shim is asked for by whoever touches a tensor first, be it a program that uses TorchSharp beside Easel: so this is in place before any method of this
+    /// <summary>The shim is asked for by whoever touches a tensor first, be it a program that uses TorchSharp beside Easel: so this is in place before any
+    /// method of this
     /// assembly runs, and costs nothing until the system itself has refused the file.</summary>
     [ModuleInitializer]
     [SuppressMessage("Usage", "CA2255", Justification = "See above: no other moment is early enough for all callers.")]
@@ -44,7 +45,8 @@ internal static partial class OldCppLibrary
                     if (File.Exists(Path.Combine(folder, needed))) _ = NativeLibrary.TryLoad(Path.Combine(folder, needed), out _);
             return InMemory(file) ?? InFolder(file);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DllNotFoundException or BadImageFormatException or EntryPointNotFoundException)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or DllNotFoundException or BadImageFormatException or EntryPointNotFoundException)
         {
             return 0; // TorchSharp says that it found nothing, and NativeRuntime says it in one sentence
         }

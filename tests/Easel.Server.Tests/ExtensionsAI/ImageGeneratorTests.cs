@@ -6,7 +6,8 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Easel.Server.Tests.ExtensionsAI;
 
-/// <summary>Guards what a caller of Microsoft.Extensions.AI meets: settings reach the request, pictures come back as asked, and what is not honoured is told.</summary>
+/// <summary>Guards what a caller of Microsoft.Extensions.AI meets: settings reach the request, pictures come back as asked, and what is not honoured is
+/// told.</summary>
 public sealed class ImageGeneratorTests
 {
     [Fact]

@@ -7,7 +7,8 @@ using Easel.Tests.Weights;
 
 namespace Easel.Server.Tests.Hub;
 
-/// <summary>Guards that a running server fetches a model when somebody who may asks for it, tells how far it is, stops when told, and never does so by itself.</summary>
+/// <summary>Guards that a running server fetches a model when somebody who may asks for it, tells how far it is, stops when told, and never does so by
+/// itself.</summary>
 public sealed class PullsTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -27,7 +28,8 @@ public sealed class PullsTests : IDisposable
         Assert.Equal(("done", bytes.LongLength, bytes.LongLength),
             (status.GetProperty("state").GetString(), status.GetProperty("done").GetInt64(), status.GetProperty("total").GetInt64()));
         var models = await server.Client.GetFromJsonAsync<JsonElement>("api/models");
-        Assert.Contains(models.GetProperty("models").EnumerateArray(), model => model.GetProperty("name").GetString()!.StartsWith("org/model", StringComparison.Ordinal));
+        Assert.Contains(models.GetProperty("models").EnumerateArray(), model => model.GetProperty("name").GetString()!.StartsWith("org/model",
+            StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 
@@ -10,7 +9,7 @@ internal sealed class Broker : IDisposable
     private readonly string _store;
     private readonly string _words;
     private readonly string? _configuration;
-    private Process? _process;
+    private System.Diagnostics.Process? _process;
 
     private Broker(string store, int port, string words, string? configuration) => (_store, Port, _words, _configuration) = (store, port, words, configuration);
 
@@ -50,12 +49,12 @@ internal sealed class Broker : IDisposable
             File.WriteAllText(file, _configuration.Replace("STORE", _store, StringComparison.Ordinal));
             arguments += $" -c {file}";
         }
-        _process = Process.Start(new ProcessStartInfo(Program!, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        _process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(Program!, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         _process.ErrorDataReceived += (_, _) => { };
         _process.OutputDataReceived += (_, _) => { };
         _process.BeginErrorReadLine();
         _process.BeginOutputReadLine();
-        for (var patience = Stopwatch.StartNew(); ;)
+        for (var patience = System.Diagnostics.Stopwatch.StartNew(); ;)
         {
             try
             {

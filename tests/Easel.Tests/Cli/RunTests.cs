@@ -97,7 +97,8 @@ public sealed class RunTests : IDisposable
 
     /// <summary>What another program's picture was made with and does not say.</summary>
     [Theory]
-    [InlineData("""{"sui_image_params":{"prompt":"a cat","steps":1,"seed":5,"cfgscale":7,"width":64,"height":64,"model":"dream"}}""", "made with the model dream")]
+    [InlineData("""{"sui_image_params":{"prompt":"a cat","steps":1,"seed":5,"cfgscale":7,"width":64,"height":64,"model":"dream"}}""",
+        "made with the model dream")]
     [InlineData("""{"prompt":"a cat","base_model":"dream.safetensors","steps":1,"sampler":"euler","seed":5,"resolution":"(64, 64)","guidance_scale":4}""",
         "made with the model dream")]
     [InlineData("""{"sui_image_params":{"prompt":"a cat","steps":1,"width":64,"height":64}}""", "does not tell its seed and guidance scale")]

@@ -1,6 +1,5 @@
 using Easel.Cli;
 using Easel.Cli.Commands;
-using Easel.Cli.Options;
 using Easel.Cli.Terminal;
 using Easel.Hub;
 using Easel.Imaging;

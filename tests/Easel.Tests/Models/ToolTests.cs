@@ -75,7 +75,8 @@ public sealed class ToolTests : IDisposable
     public void Where_there_is_no_face_it_is_said()
     {
         using var generator = ImageGenerator.Load(LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full });
-        var request = new GenerationRequest { Prompt = "a cat", Width = 64, Height = 64, Steps = 1, Seed = 1, Detail = DetailKind.Faces, DetailConfidence = 0.9 };
+        var request = new GenerationRequest { Prompt = "a cat", Width = 64, Height = 64, Steps = 1, Seed = 1, Detail = DetailKind.Faces,
+            DetailConfidence = 0.9 };
         Assert.Contains("No face was found in picture 1, which is as it was drawn.", generator.Generate(request).Remarks);
         Assert.Contains(generator.Generate(request with { Detail = DetailKind.None }).Remarks, remark => remark.Contains("needs a detail pass"));
     }

@@ -49,7 +49,8 @@ public sealed class UpscalerMakesTests : IDisposable
         if (without is not null) network.Remove(without);
         var path = Written(network);
         Assert.False(Upscaler.IsIn(path));
-        Assert.Contains("but of a make that Easel does not read", Assert.Throws<CheckpointException>(() => UpscalerFile.Load(path, ScalarType.Float32, CPU)).Message);
+        Assert.Contains("but of a make that Easel does not read", Assert.Throws<CheckpointException>(() =>
+            UpscalerFile.Load(path, ScalarType.Float32, CPU)).Message);
     }
 
     private Dictionary<string, Tensor> Network(string kind) =>

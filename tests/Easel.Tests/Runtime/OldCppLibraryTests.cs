@@ -2,7 +2,8 @@ using Easel.Runtime;
 
 namespace Easel.Tests.Runtime;
 
-/// <summary>Guards what is done to TorchSharp's shim on systems with an older C++ library: one flag of the one need, and nothing in files that are damaged.</summary>
+/// <summary>Guards what is done to TorchSharp's shim on systems with an older C++ library: one flag of the one need, and nothing in files that are
+/// damaged.</summary>
 public sealed class OldCppLibraryTests
 {
     private const string Version = "GLIBCXX_3.4.32";

@@ -1,4 +1,3 @@
-using Easel.Training;
 using Easel.Training.Data;
 
 namespace Easel.Tests.Training;

@@ -5,7 +5,8 @@ using Easel.Training.Evaluation;
 
 namespace Easel.Tests.Training;
 
-/// <summary>Guards what is trained on and what is measured with: packing, composing, painting, the fixed prompts, and that the judge sees what is there.</summary>
+/// <summary>Guards what is trained on and what is measured with: packing, composing, painting, the fixed prompts, and that the judge sees what is
+/// there.</summary>
 public sealed class SceneTests
 {
     [Fact]

@@ -1,8 +1,6 @@
 using System.Diagnostics;
-using Easel.Models;
 using Easel.Tests.Weights;
 using Easel.Training;
-using Easel.Training.Data;
 using Easel.Weights.Formats;
 using static TorchSharp.torch;
 
@@ -133,7 +131,8 @@ public sealed class TrainerTests
         Assert.True((scaled.std([0, 2, 3]) - 1).abs().max().item<float>() < 1e-3);
     }
 
-    /// <summary>training/train.py check: the twin takes a step from a state, on a batch, and compares; it paints the same scenes and has the same captions.</summary>
+    /// <summary>training/train.py check: the twin takes a step from a state, on a batch, and compares; it paints the same scenes and has the same
+    /// captions.</summary>
     [Fact]
     public void ThePythonTwinTakesTheSameSteps()
     {
