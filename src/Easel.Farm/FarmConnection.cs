@@ -134,7 +134,8 @@ internal sealed class FarmConnection : IAsyncDisposable
         catch (Exception e) when (FarmErrors.IsMissing(e))
         {
             throw new FarmException($"There is no queue {Names.Queue} at {Options} yet: its server makes it (easel serve --farm {Options}).",
-                e) { MayPass = true };
+                e)
+            { MayPass = true };
         }
         catch (Exception e) when (e is not (FarmException or OperationCanceledException))
         {

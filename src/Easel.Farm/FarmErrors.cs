@@ -18,7 +18,8 @@ internal static class FarmErrors
             if (Known(cause, options, what) is { } found) return found;
         }
         return new FarmException($"The broker at {options} does not do what it is asked{(what is null ? "" : $" with {what}")}: {FirstLine(e)}",
-            e) { MayPass = true };
+            e)
+        { MayPass = true };
     }
 
     public static FarmException NoJetStream(FarmOptions options) => new($"JetStream is off at the broker {options}: start nats-server with -js, "
@@ -47,7 +48,8 @@ internal static class FarmErrors
         if (IsFull(e))
             return new($"The broker at {options} has no room{(what is null ? "" : $" for {what}")}: {FirstLine(e)}; "
                 + "give nats-server more disk (max_file_store) "
-                + "or the queue more room (--farm-store).", e) { MayPass = true };
+                + "or the queue more room (--farm-store).", e)
+            { MayPass = true };
         if (Has("tls", "certificate", "ssl"))
             return new($"The connection to {options} cannot be encrypted: {FirstLine(e)}; "
                 + "--farm-ca names the certificate of the authority that signed the broker's.", e);
@@ -55,7 +57,8 @@ internal static class FarmErrors
             return new($"JetStream does not answer at {options}: a cluster may have no leader just now, or JetStream is off.", e) { MayPass = true };
         if (e is NatsNoReplyException)
             return new($"The broker at {options} leaves a question without an answer; where it has permissions, docs/farm.md has those that are needed.",
-                e) { MayPass = true };
+                e)
+            { MayPass = true };
         return e is SocketException or TimeoutException || e is NatsException && Has("can not connect", "failed to connect", "connection", "timed out")
             ? new($"No broker answers at {options}: start nats-server there, or name another with --farm.", e) { MayPass = true } : null;
 

@@ -38,8 +38,12 @@ internal sealed class AutoencoderTrainer : Trainer
     {
         (_options, _pack) = (options, pack);
         NativeRuntime.Load();
-        var shape = new JsonObject { ["channels"] = new JsonArray([.. options.Channels.Select(c => JsonValue.Create(c))]),
-            ["latent"] = options.LatentChannels, ["groups"] = Groups };
+        var shape = new JsonObject
+        {
+            ["channels"] = new JsonArray([.. options.Channels.Select(c => JsonValue.Create(c))]),
+            ["latent"] = options.LatentChannels,
+            ["groups"] = Groups
+        };
         Network = new Autoencoder(ShapeOf(shape));
         Weights = new FlatWeights([(Name, Network)], options.Seed);
         State = new TrainingState(Weights, weightDecay: 0, Averaging, shape);

@@ -40,7 +40,8 @@ internal static class Painted
         var all = cat(parts).DetachFromDisposeScope();
         foreach (var part in parts) part.Dispose();
         Weights.Formats.SafeTensorsWriter.Write(path, new Dictionary<string, Tensor> { ["latents"] = all }, metadata: new Dictionary<string,
-            string> { ["origin"] = origin });
+            string>
+        { ["origin"] = origin });
         return all;
     }
 

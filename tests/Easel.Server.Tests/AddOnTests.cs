@@ -44,7 +44,12 @@ public sealed class AddOnTests : IDisposable
         {
             Name = "m",
             Path = "m",
-            Model = new ModelInfo { Family = "Stable Diffusion 1", Defaults = new(1, 1, "euler", null, 512), Watermark = Imaging.WatermarkMark.StableDiffusion1 },
+            Model = new ModelInfo
+            {
+                Family = "Stable Diffusion 1",
+                Defaults = new(1, 1, "euler", null, 512),
+                Watermark = Imaging.WatermarkMark.StableDiffusion1
+            },
         };
         Assert.Equal("The LoRA large is for Stable Diffusion XL, and m is Stable Diffusion 1.", Assert.Single(addOns.Wrong("<lora:large:1>", model)));
     }

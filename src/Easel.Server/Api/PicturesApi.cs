@@ -37,7 +37,8 @@ internal static class PicturesApi
             })
             .WithSummary("A small copy of the picture").Produces(Status200OK, contentType: "image/webp");
         pictures.MapPost("/zip", (ZipRequest wanted, Gallery gallery, HttpResponse response, CancellationToken cancel) =>
-            Zip([.. wanted.Ids], gallery, response, cancel)).WithSummary("Several pictures as a zip file").Produces(Status200OK, contentType: "application/zip");
+            Zip([.. wanted.Ids], gallery, response, cancel)).WithSummary("Several pictures as a zip file").Produces(Status200OK,
+                contentType: "application/zip");
         pictures.MapGet("/zip", (string ids, Gallery gallery, HttpResponse response, CancellationToken cancel) =>
             Zip(ids.Split(',', StringSplitOptions.RemoveEmptyEntries), gallery, response, cancel)).ExcludeFromDescription();
         pictures.MapGet("/tags", (Gallery gallery) => gallery.Tags()).WithSummary("The tags in use, the commonest first");

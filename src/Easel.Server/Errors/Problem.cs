@@ -164,7 +164,8 @@ internal sealed class ProblemMiddleware(RequestDelegate next, IDiscretion discre
         }
         if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0 } && context.Response.ContentType is null)
             await (Problem.OfStatus(context.Response.StatusCode) ?? Problem.Of(new ServerException(
-                context.Response.StatusCode, $"{(PlainPage.IsWanted(context.Request) ? "" : context.Request.Method + " ")}{context.Request.Path} leads nowhere.")))
+                context.Response.StatusCode, $"{(PlainPage.IsWanted(context.Request) ? "" : context.Request.Method + " ")}{context.Request.Path} leads "
+                    + $"nowhere.")))
                 .WriteAsync(context);
     }
 }

@@ -1,5 +1,4 @@
 using Easel.Metadata;
-using Easel.Server.Library;
 
 namespace Easel.Server.Page;
 

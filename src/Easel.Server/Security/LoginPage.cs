@@ -23,7 +23,7 @@ internal static class LoginPage
             var form = await FormOf(context);
             var (token, user, password) = (form["token"].ToString(), form["user"].ToString(), form["password"].ToString());
             if (attempts.Try(context, () => credentials.OfToken(token) ?? credentials.OfUser(user, password)) is null)
-                return Page(context, 
+                return Page(context,
                     $"<p class=\"refusal\" role=\"alert\">The {(credentials.UserName is not null ? "user or the password" : "token")} is wrong.</p>"
                     + Enter(credentials, user), Status401Unauthorized);
             context.Response.Cookies.Append(CookieOf(context), sessions.New(), new CookieOptions

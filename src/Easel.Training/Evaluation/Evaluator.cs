@@ -104,8 +104,13 @@ internal sealed class Evaluator(Pack pack)
         var numbers = Numbers(name);
         var number = numbers[random.Next(numbers.Count)];
         var size = count == 2 ? 112 : 108;
-        (int X, int Y)[] places = count switch { 2 => [(68, 128), (188, 128)], 3 => [(128, 68), (68, 188), (188, 188)], _ =>
-            [(68, 68), (188, 68), (68, 188), (188, 188)] };
+        (int X, int Y)[] places = count switch
+        {
+            2 => [(68, 128), (188, 128)],
+            3 => [(128, 68), (68, 188), (188, 188)],
+            _ =>
+            [(68, 68), (188, 68), (68, 188), (188, 188)]
+        };
         return new Scene((255, 255, 255), [.. places.Select(place => new Laid(number, place.X - size / 2, place.Y - size / 2, size, false, 0))], "");
     }
 

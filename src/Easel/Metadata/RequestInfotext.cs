@@ -30,7 +30,8 @@ internal static class RequestInfotext
     /// <summary>Names in such a text that are no knob's: they are read elsewhere, or say nothing that a picture could differ by.</summary>
     private static readonly HashSet<string> Facts =
     [
-        "Model", "Model hash", "VAE", "VAE hash", "Enlarged", "Version", "Precision", "Sized by", "Init image hash", "Mask hash", "Like", "Batch size", "Batch pos",
+        "Model", "Model hash", "VAE", "VAE hash", "Enlarged", "Version", "Precision", "Sized by", "Init image hash", "Mask hash", "Like", "Batch size",
+            "Batch pos",
             "Batch number", "Prompts",
         .. ControlInfotext.Names.Skip(1), "Lora hashes", "TI hashes", "Hashes", "User", "App", "Operations", "Backend", "Pipeline", "Created Date",
         "Safety filter", "Time taken", "Raw prompt", "Raw negative prompt", "Template", "Negative Template", "Job ID",

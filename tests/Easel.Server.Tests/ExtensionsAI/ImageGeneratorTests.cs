@@ -16,7 +16,10 @@ public sealed class ImageGeneratorTests
         using var generator = Fake();
         var response = await generator.GenerateAsync(new ImageGenerationRequest("a red apple"), new ImageGenerationOptions
         {
-            Count = 2, ImageSize = new(256, 320), MediaType = "image/webp", AdditionalProperties = new() { ["seed"] = 7, ["Steps"] = "3" },
+            Count = 2,
+            ImageSize = new(256, 320),
+            MediaType = "image/webp",
+            AdditionalProperties = new() { ["seed"] = 7, ["Steps"] = "3" },
         });
         var pictures = response.Contents.Cast<DataContent>().ToList();
         Assert.Equal(2, pictures.Count);

@@ -114,8 +114,14 @@ public sealed class FarmBrokerTests : IDisposable
         await Fields.Until(() => server.State().IsUp, "the queue is there");
         await using var connection = await FarmConnection.OpenAsync(options.Farm!, "test", default);
         var workers = await connection.Values.GetStoreAsync(connection.Names.Workers);
-        await workers.PutAsync("strange", FarmProtocol.Write(new FarmWorkerInfo { Id = "strange", Name = "strange", Version = 2, Models = [new FarmFile("a",
-            "b")] }));
+        await workers.PutAsync("strange", FarmProtocol.Write(new FarmWorkerInfo
+        {
+            Id = "strange",
+            Name = "strange",
+            Version = 2,
+            Models = [new FarmFile("a",
+            "b")]
+        }));
         await Fields.Until(() => server.State().Workers.Count == 1, "it is seen");
         Assert.Contains("version 2", Assert.Single(server.State().Workers).Problem);
         var id = await server.Submit(RunningServer.Cat());

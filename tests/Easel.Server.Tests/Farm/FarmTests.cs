@@ -24,8 +24,19 @@ public sealed class FarmTests : IDisposable
     public async Task ManyMachinesDrawOneOrderInOrderAndToTheBit()
     {
         using var broker = Fields.Broker(_folder);
-        object order = new { request = new { prompts = (string[])["a cat", "a dog", "a fox"], steps = 1, width = 64, height = 64, batchCount = 5, batchSize = 2,
-            seed = 7 } };
+        object order = new
+        {
+            request = new
+            {
+                prompts = (string[])["a cat", "a dog", "a fox"],
+                steps = 1,
+                width = 64,
+                height = 64,
+                batchCount = 5,
+                batchSize = 2,
+                seed = 7
+            }
+        };
         string[] alone, together;
         await using (var server = await RunningServer.Start(_alone)) alone = Fields.Pictures(await server.Done(await server.Submit(order)));
         await using (var server = await RunningServer.Start(Fields.Server(_folder, broker.Url)))

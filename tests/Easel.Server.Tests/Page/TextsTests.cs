@@ -26,7 +26,8 @@ public sealed partial class TextsTests(Chromium chromium) : IDisposable
         get
         {
             var root = typeof(TextsTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "ServerSource").Value!;
-            return Directory.EnumerateFiles(Path.Combine(root, "Page")).Where(path => Path.GetExtension(path) is ".cs" or ".razor").Order(StringComparer.Ordinal);
+            return Directory.EnumerateFiles(Path.Combine(root, "Page")).Where(path => Path.GetExtension(path) is ".cs" or ".razor").Order(
+                StringComparer.Ordinal);
         }
     }
 
@@ -52,7 +53,8 @@ public sealed partial class TextsTests(Chromium chromium) : IDisposable
         {
             var markup = File.ReadAllText(path);
             if (markup.IndexOf("@code {", StringComparison.Ordinal) is > 0 and var code) markup = markup[..code];
-            var bare = Bare().Matches(Comment().Replace(markup, "")).Select(match => match.Groups[1].Value.Trim()).Where(text => !Names.Contains(text)).ToList();
+            var bare = Bare().Matches(Comment().Replace(markup, "")).Select(match => match.Groups[1].Value.Trim()).Where(text =>
+                !Names.Contains(text)).ToList();
             Assert.True(bare.Count == 0 || Path.GetFileName(path) == "Document.razor", $"{path} says in English only: {string.Join(" | ", bare)}");
         }
     }

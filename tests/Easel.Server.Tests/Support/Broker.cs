@@ -49,7 +49,11 @@ internal sealed class Broker : IDisposable
             File.WriteAllText(file, _configuration.Replace("STORE", _store, StringComparison.Ordinal));
             arguments += $" -c {file}";
         }
-        _process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(Program!, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        _process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(Program!, arguments)
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true
+        })!;
         _process.ErrorDataReceived += (_, _) => { };
         _process.OutputDataReceived += (_, _) => { };
         _process.BeginErrorReadLine();

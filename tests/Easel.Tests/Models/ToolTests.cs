@@ -75,8 +75,16 @@ public sealed class ToolTests : IDisposable
     public void Where_there_is_no_face_it_is_said()
     {
         using var generator = ImageGenerator.Load(LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full });
-        var request = new GenerationRequest { Prompt = "a cat", Width = 64, Height = 64, Steps = 1, Seed = 1, Detail = DetailKind.Faces,
-            DetailConfidence = 0.9 };
+        var request = new GenerationRequest
+        {
+            Prompt = "a cat",
+            Width = 64,
+            Height = 64,
+            Steps = 1,
+            Seed = 1,
+            Detail = DetailKind.Faces,
+            DetailConfidence = 0.9
+        };
         Assert.Contains("No face was found in picture 1, which is as it was drawn.", generator.Generate(request).Remarks);
         Assert.Contains(generator.Generate(request with { Detail = DetailKind.None }).Remarks, remark => remark.Contains("needs a detail pass"));
     }
@@ -115,7 +123,15 @@ public sealed class ToolTests : IDisposable
         for (var y = 0; y < 16; y++) mask.Pixels.AsSpan(y * 304, 16).Fill(255);
         return new GenerationRequest
         {
-            Prompt = "a cat", Steps = 2, Seed = 5, Sampler = "euler", Watermark = false, InitImage = picture, Mask = mask, MaskBlur = 0, DetailStrength = 0.5,
+            Prompt = "a cat",
+            Steps = 2,
+            Seed = 5,
+            Sampler = "euler",
+            Watermark = false,
+            InitImage = picture,
+            Mask = mask,
+            MaskBlur = 0,
+            DetailStrength = 0.5,
         };
     }
 

@@ -60,8 +60,13 @@ public sealed class WordTests
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var pack = ToyData.Make(folder.Path("toy.data"));
-        var network = new AutoencoderTrainer(new AutoencoderOptions { Data = "", Out = folder.Path("run"), Channels = [16, 16, 16, 16],
-            FullPrecision = true }, pack).Network;
+        var network = new AutoencoderTrainer(new AutoencoderOptions
+        {
+            Data = "",
+            Out = folder.Path("run"),
+            Channels = [16, 16, 16, 16],
+            FullPrecision = true
+        }, pack).Network;
         var file = folder.Path("latents.safetensors");
         float[] Kept() => Painted.Latents(file, network, pack, 4, null).to(ScalarType.Float32).data<float>().ToArray();
         var made = Kept();
