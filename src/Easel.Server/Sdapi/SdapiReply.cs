@@ -47,9 +47,11 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
     {
         var sent = JsonSerializer.SerializeToNode(body, body.GetType(), SdapiJson.Options)!.AsObject();
         var request = Asked(body, first);
-        foreach (var knob in Knobs.All.Where(knob => knob.SdapiName is not null))
+        sent["refiner_switch_at"] = null; // as there, where no refiner is named
+        foreach (var knob in Knobs.All.Where(knob => knob.SdapiName is not null && (knob.Needs != KnobNeeds.Refiner || request.Refiner is not null)))
             if (body is ImageToImageBody ? !knob.Property.StartsWith("Hires", StringComparison.Ordinal)
-                : knob.Needs is KnobNeeds.Nothing or KnobNeeds.Start or KnobNeeds.SecondPass or KnobNeeds.Detail)
+                : knob.Needs is KnobNeeds.Nothing or KnobNeeds.Start or KnobNeeds.SecondPass or KnobNeeds.Detail
+                    or KnobNeeds.Refiner)
                 sent[knob.SdapiName!] = KnobJson.Write(knob, request);
         if (body is not ImageToImageBody image) return sent;
         sent.Remove("include_init_images");

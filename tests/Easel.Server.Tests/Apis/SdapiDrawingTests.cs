@@ -87,16 +87,19 @@ public sealed class SdapiDrawingTests : IDisposable
              "order":null, "rho":null, "sigma_min":null, "sigma_max":null, "override_settings":null,
              "override_settings_restore_afterwards":true, "refiner_checkpoint":null, "refiner_switch_at":null, "disable_extra_networks":false,
              "firstpass_image":null, "comments":null, "clip_skip":1, "few_steps":null, "detail":"none", "detail_prompt":null, "detail_strength":0.4,
-             "detail_confidence":0.3,
-             "fast":"exact", "literal":false, "watermark":true, "script_name":null, "script_args":[],
+             "detail_confidence":0.3, "exact_size":false, "fast":"exact", "literal":false, "watermark":true, "script_name":null, "script_args":[],
              "send_images":true, "save_images":false, "alwayson_scripts":{"ControlNet":{"args":[]}}, "force_task_id":null, "infotext":null, "enable_hr":false,
              "firstphase_width":0, "firstphase_height":0, "hr_scale":2, "hr_upscaler":"Latent", "hr_second_pass_steps":0, "hr_resize_x":0,
              "hr_resize_y":0, "hr_checkpoint_name":null, "hr_sampler_name":null, "hr_scheduler":null, "hr_prompt":null,
              "hr_negative_prompt":null, "hr_cfg":null}
             """).RootElement;
-        foreach (var member in expected.EnumerateObject()) Assert.True(JsonElement.DeepEquals(member.Value, parameters.GetProperty(member.Name)),
-            $"{member.Name}: {parameters.GetProperty(member.Name)}");
-        Assert.Equal(expected.EnumerateObject().Count(), parameters.EnumerateObject().Count());
+        var (wanted, there) = (expected.EnumerateObject().Select(member => member.Name).ToList(), parameters.EnumerateObject().Select(member => member.Name));
+        Assert.Equal("", string.Join(' ', wanted.Except(there).Select(name => "-" + name).Concat(there.Except(wanted).Select(name => "+" + name))));
+        foreach (var member in expected.EnumerateObject())
+        {
+            var told = parameters.GetProperty(member.Name);
+            Assert.True(JsonElement.DeepEquals(member.Value, told), $"{member.Name}: {told}");
+        }
     }
 
     [Fact]
