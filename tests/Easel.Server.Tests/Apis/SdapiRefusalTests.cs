@@ -25,7 +25,7 @@ public sealed class SdapiRefusalTests : IDisposable
         await Refused("""{"prompt": {"a": 1}}""", 422, "prompt");
         await Refused("""{"override_settings": {"s_churn": "much"}}""", 422, "s_churn");
         await Refused("""{"override_settings": {"sigma_min": 2000}}""", 422, "The option sigma_min is 2000");
-        await Refused("""{"alwayson_scripts": {"ADetailer": {"args": [true, false, {"ad_model": "face_yolov8n.pt"}]}}}""", 422, "ADetailer");
+        await Refused("""{"alwayson_scripts": {"ADetailer": {"args": [true, false, {"ad_model": "hand_yolov8n.pt"}]}}}""", 422, "ADetailer");
         await Refused("""{"alwayson_scripts": {"Refiner": {"args": [true, "other", 0.8]}}}""", 422, "to refine with");
         await Refused("""{"s_churn": -5}""", 422, "s_churn is -5; it must be from 0 to 100.");
         await Refused("""{"refiner_checkpoint": "x", "refiner_switch_at": 0.8}""", 422, "to refine with");
