@@ -163,7 +163,7 @@ public sealed record FarmResult(string Job, int First, FarmOutcome Outcome, stri
 /// <param name="StepCount">Steps in all.</param>
 /// <param name="Share">The share that is done, 0 to 1.</param>
 /// <param name="SecondsLeft">Seconds that the rest of the part will take; null before that can be told.</param>
-public sealed record FarmProgress(string Job, int First, string Worker, string Stage, int Step, int StepCount, double Share, double? SecondsLeft)
+public sealed record FarmProgress(string Job, int First, string Worker, string Stage, int Step, int StepCount, double Share, double? SecondsLeft = null)
 {
     /// <summary>What went wrong on this try, after which another is made; null where nothing did.</summary>
     public string? Trouble { get; init; }
