@@ -19,7 +19,7 @@ if (name === 'a1111-webui-api') await api.setModel(model.model_name)
 else await api.setOptions({ sd_model_checkpoint: model.title }) // its setModel looks for a member that no server sends
 let refused
 try {
-  await api.txt2img({ prompt: 'a face', width: 64, height: 64, alwayson_scripts: { ADetailer: { args: [true] } } })
+  await api.txt2img({ prompt: 'a face', width: 64, height: 64, alwayson_scripts: { ADetailer: { args: [true, false, { ad_model: 'hand_yolov8n.pt' }] } } })
 } catch (error) {
   refused = error.response.data.detail
 }

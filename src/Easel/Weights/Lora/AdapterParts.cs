@@ -19,10 +19,18 @@ internal sealed class AdapterParts(TensorFile file, string layer, IReadOnlyDicti
     /// <exception cref="CheckpointException">It is more than one.</exception>
     public double? Number(string part)
     {
+        CheckNumber(part);
         if (!keys.TryGetValue(part, out var key)) return null;
         using var scope = NewDisposeScope();
-        if (file.Tensors[key].ElementCount != 1) throw new CheckpointException($"{file.Path} is damaged: {Quoted.Name(key)} is not one number.");
         return file.View(key).to(ScalarType.Float64).item<double>();
+    }
+
+    /// <summary>That a part, where it is there, is one number.</summary>
+    /// <exception cref="CheckpointException">It is more than one.</exception>
+    public void CheckNumber(string part)
+    {
+        if (keys.TryGetValue(part, out var key) && file.Tensors[key].ElementCount != 1)
+            throw new CheckpointException($"{file.Path} is damaged: {Quoted.Name(key)} is not one number.");
     }
 
     /// <summary>The values of a part in fp32.</summary>

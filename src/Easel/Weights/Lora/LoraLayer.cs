@@ -5,8 +5,8 @@ internal sealed class LoraLayer
 {
     private readonly AdapterMake _make;
     private readonly AdapterParts _parts;
-    private readonly double _scale;
-    private readonly bool _decomposes;
+    private readonly Lazy<(double Value, bool CountsTwice)> _scale; // numbers are read when they are wanted: whoever lists files does without libtorch
+    private readonly bool _decomposes, _mayCountTwice;
 
     /// <param name="settings">The scale where no tensor tells it; null for one.</param>
     /// <exception cref="CheckpointException">The parts do not go together.</exception>
@@ -15,17 +15,22 @@ internal sealed class LoraLayer
         (Place, Layer, _make, _parts) = (place, layer, make, parts);
         Shape = make.Shape(parts) ?? throw parts.Misshaped();
         _decomposes = make.May.Contains("dora_scale") && (parts.Has("dora_scale") || parts.Has("lora_magnitude_vector"));
-        _scale = ScaleOf(make, parts, settings, twice: false);
-        if (!make.ScalesTwice || !file.IsBare) return;
-        var once = _scale;
-        _scale = ScaleOf(make, parts, settings, twice: true);
-        CountsTwice = Math.Abs(_scale - once) > 1e-6 * Math.Abs(once);
+        if (make.May.Contains("scale"))
+            foreach (var part in (string[])["scale", "alpha", "scalar"]) parts.CheckNumber(part);
+        _mayCountTwice = make.ScalesTwice && file.IsBare;
+        _scale = new(() =>
+        {
+            var once = ScaleOf(make, parts, settings, twice: false);
+            if (!_mayCountTwice) return (once, false);
+            var scale = ScaleOf(make, parts, settings, twice: true);
+            return (scale, Math.Abs(scale - once) > 1e-6 * Math.Abs(once));
+        });
     }
 
     public LoraPlace Place { get; }
 
     /// <summary>Whether its scale counts twice, and that makes a difference: see <see cref="LoraFile.IsBare"/>.</summary>
-    public bool CountsTwice { get; }
+    public bool CountsTwice => _mayCountTwice && _scale.Value.CountsTwice;
 
     /// <summary>The layer's name, "_" for "."; diffusers' names or the original's.</summary>
     public string Layer { get; }
@@ -61,10 +66,10 @@ internal sealed class LoraLayer
         var values = new AdapterValues(_parts, parameter.device);
         if (_make.Turns is { } turn)
         {
-            parameter.add_(turn(values, original, _scale, strength).reshape(parameter.shape));
+            parameter.add_(turn(values, original, _scale.Value.Value, strength).reshape(parameter.shape));
             return;
         }
-        var change = _make.Adds!(values, rank) * _scale;
+        var change = _make.Adds!(values, rank) * _scale.Value.Value;
         if (_decomposes) parameter.add_(AdapterMath.Decomposed(values, original, change.reshape(parameter.shape), strength));
         else if (SeesMore(parameter.shape)) parameter.narrow(1, 0, Shape[1]).add_(change.reshape(Shape), strength);
         else parameter.add_(change.reshape(parameter.shape), strength);
