@@ -20,14 +20,12 @@ internal static partial class OldCppLibrary
     private const ushort WeakFlag = 0x2;                // VER_FLG_WEAK
 
     /// <summary>The shim is asked for by whoever touches a tensor first, be it a program that uses TorchSharp beside Easel: so this is in place before any
-    /// method of this
-    /// assembly runs, and costs nothing until the system itself has refused the file.</summary>
+    /// method of this assembly runs, and costs nothing until the system itself has refused the file.</summary>
     [ModuleInitializer]
     [SuppressMessage("Usage", "CA2255", Justification = "See above: no other moment is early enough for all callers.")]
     internal static void Watch()
     {
-        if (OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64)
-            AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) => name == Shim ? Load() : 0;
+        if (OperatingSystem.IsLinux()) AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) => name == Shim ? Load() : 0;
     }
 
     private static nint Load()

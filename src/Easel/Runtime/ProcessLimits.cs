@@ -6,6 +6,7 @@ namespace Easel.Runtime;
 internal static class ProcessLimits
 {
     private const long LeastFiles = 128, LeastAddresses = 6L << 30;
+    private const int TooManyFiles = 24; // EMFILE
     private const string File = "/proc/self/limits";
 
     /// <summary>Bytes that the managed heap was limited to by whoever started the process; null where nobody did.</summary>
@@ -14,8 +15,16 @@ internal static class ProcessLimits
     /// <summary>A limit with which nothing can be drawn, as a sentence; null where there is none that is known.</summary>
     public static string? Shortage()
     {
-        if (Limit("Max open files") is { } files and < LeastFiles)
-            return $"This process may have {files} files open at once, and needs {LeastFiles}: 'ulimit -n' says how many a shell allows.";
+        const string how = "'ulimit -n' says how many a shell allows.";
+        try
+        {
+            if (Limit("Max open files") is { } files and < LeastFiles)
+                return $"This process may have {files} files open at once, and needs {LeastFiles}: {how}";
+        }
+        catch (IOException e) when (e.HResult == TooManyFiles)
+        {
+            return $"This process has as many files open at once as it may, and needs {LeastFiles}: {how}"; // so few that the limit cannot be read
+        }
         if (Limit("Max address space") is { } addresses and < LeastAddresses)
             return $"This process may take {addresses >> 20} MB of addresses, and needs {LeastAddresses >> 20}, most of which stay unused: "
                 + "'ulimit -v' says how many kilobytes a shell allows.";
@@ -33,10 +42,14 @@ internal static class ProcessLimits
     {
         try
         {
-            return !OperatingSystem.IsLinux() ? null : System.IO.File.ReadLines(File).FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?
-                [name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
+            if (!OperatingSystem.IsLinux()) return null;
+            // By what .NET has loaded at the start: each further assembly is a file, of which there may be one too many.
+            var limits = System.IO.File.ReadAllText(File);
+            if (limits.IndexOf(name, StringComparison.Ordinal) is not (>= 0 and var at)) return null;
+            var told = limits[(at + name.Length)..].TrimStart(' ');
+            return told[..told.IndexOf(' ', StringComparison.Ordinal)];
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException { HResult: not TooManyFiles } or UnauthorizedAccessException)
         {
             return null;
         }
