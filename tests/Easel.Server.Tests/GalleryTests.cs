@@ -106,7 +106,8 @@ public sealed class GalleryTests : IDisposable
         JsonElement before;
         string waiting;
         var options = RunningServer.OptionsFor(_folder) with { StopPatience = TimeSpan.Zero };
-        await using (var server = await RunningServer.Start(options, stepTime: TimeSpan.FromMilliseconds(20)))
+        // Steps so slow that the long job has no picture yet, however busy the machine is.
+        await using (var server = await RunningServer.Start(options, stepTime: TimeSpan.FromMilliseconds(200)))
         {
             await Draw(server, "a", "b", "c");
             before = await server.Get("api/pictures");
@@ -131,7 +132,7 @@ public sealed class GalleryTests : IDisposable
         Assert.Contains("broken.png", Assert.Single(outcome.Unreadable));
         Assert.Equal(damaged, outcome.SetAside is not null);
 
-        await using (var server = await RunningServer.Start(_folder, stepTime: TimeSpan.FromMilliseconds(20)))
+        await using (var server = await RunningServer.Start(_folder, stepTime: TimeSpan.FromSeconds(1)))
         {
             var after = await server.Get("api/pictures");
             Assert.Equal(4, after.GetProperty("total").GetInt32());
