@@ -136,14 +136,8 @@ public sealed partial record ModelFile
             Vectors = known?.Kind == ModelKind.Embedding ? TextualInversion.SizeIn(file) : null,
             Remarks = file.Remarks,
             Texts = file.Metadata,
-            For = known?.Kind == ModelKind.Lora ? FamilyOf(file.Path) : null,
+            For = known?.Kind == ModelKind.Lora ? LoraFile.FamilyIn(file) : null,
         };
-    }
-
-    private static string? FamilyOf(string lora)
-    {
-        using var file = LoraFile.Open(lora);
-        return file.Family;
     }
 
     private static IEnumerable<StoredTensor> TensorsOf(TensorFile file) =>

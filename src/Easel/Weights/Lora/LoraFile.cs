@@ -11,6 +11,7 @@ internal sealed class LoraFile : IDisposable
         [(768, "Stable Diffusion 1"), (1024, "Stable Diffusion 2"), (2048, "Stable Diffusion XL"), (1280, "the refiner of Stable Diffusion XL")];
 
     private readonly TensorFile _file;
+    private string? _leftAside;
 
     private LoraFile(TensorFile file) => _file = file;
 
@@ -28,8 +29,17 @@ internal sealed class LoraFile : IDisposable
     /// <summary>The words that it brings along ("pivotal tuning"): the names of embeddings.</summary>
     public IReadOnlyList<string> Words { get; private set; } = [];
 
-    /// <summary>What was knowingly left aside.</summary>
-    public IReadOnlyList<string> Remarks { get; private set; } = [];
+    /// <summary>What is to be told of it: that its scale counts twice, and what was knowingly left aside.</summary>
+    public IEnumerable<string> Remarks
+    {
+        get
+        {
+            if (Layers.Any(change => change.CountsTwice))
+                yield return $"{Name}: no trainer is named in it, so that alpha / rank counts twice, as where LyCORIS merges such a file itself; "
+                    + "stored in fp16, or with a trainer's metadata, it counts once.";
+            if (_leftAside is { } sentence) yield return sentence;
+        }
+    }
 
     /// <summary>The name that it was trained under, by which prompts may call it too (AUTOMATIC1111's alias); null where it says none.</summary>
     public string? Alias => AliasIn(_file);
@@ -61,6 +71,16 @@ internal sealed class LoraFile : IDisposable
 
     /// <summary>The name that the file of a LoRA was trained under; null where it says none.</summary>
     public static string? AliasIn(TensorFile file) => file.Metadata.GetValueOrDefault("ss_output_name") is { Length: > 0 } name ? name : null;
+
+    /// <summary>The family of models that a LoRA is for; null where nothing tells.</summary>
+    /// <param name="file">Its file, which stays open.</param>
+    /// <exception cref="CheckpointException">It is no LoRA, or damaged.</exception>
+    public static string? FamilyIn(TensorFile file)
+    {
+        var lora = new LoraFile(file);
+        lora.Read();
+        return lora.Family;
+    }
 
     /// <summary>The hash of a LoRA's file; null where it is none that can be read.</summary>
     /// <param name="hash">Makes it, given the one that the file itself says, if it does.</param>
@@ -125,13 +145,10 @@ internal sealed class LoraFile : IDisposable
             .Select(key => key[LoraKeys.Embedding.Length..].Split('.')[0]).Where(name => name.Length > 0).Distinct()];
         if (changes.Count == 0) throw FileKind.IsNo(_file, "LoRA", ModelKind.Lora);
         (Layers, Family) = (changes, FamilyOf(changes));
-        if (changes.Any(change => change.CountsTwice))
-            Remarks = [$"{Name}: no trainer is named in it, so that alpha / rank counts twice, as where LyCORIS merges such a file itself; "
-                + "stored in fp16, or with a trainer's metadata, it counts once."];
         if (unknown.Count == 0) return;
         var more = unknown.Count > 3 ? ", ..." : "";
-        Remarks = [.. Remarks, $"{Name}: {unknown.Count} tensors are no part of a LoRA and were left aside "
-            + $"({string.Join(", ", unknown.Take(3).Select(Quoted.Name))}{more})"];
+        _leftAside = $"{Name}: {unknown.Count} tensors are no part of a LoRA and were left aside "
+            + $"({string.Join(", ", unknown.Take(3).Select(Quoted.Name))}{more})";
     }
 
     private static string? FamilyOf(List<LoraLayer> layers)

@@ -5,32 +5,26 @@ internal sealed class LoraLayer
 {
     private readonly AdapterMake _make;
     private readonly AdapterParts _parts;
-    private readonly Lazy<(double Value, bool CountsTwice)> _scale; // numbers are read when they are wanted: whoever lists files does without libtorch
+    private readonly SettingsScale? _settings;
     private readonly bool _decomposes, _mayCountTwice;
+    private double? _scale;
 
     /// <param name="settings">The scale where no tensor tells it; null for one.</param>
     /// <exception cref="CheckpointException">The parts do not go together.</exception>
     public LoraLayer(LoraFile file, LoraPlace place, string layer, AdapterMake make, AdapterParts parts, SettingsScale? settings)
     {
-        (Place, Layer, _make, _parts) = (place, layer, make, parts);
+        (Place, Layer, _make, _parts, _settings) = (place, layer, make, parts, settings);
         Shape = make.Shape(parts) ?? throw parts.Misshaped();
         _decomposes = make.May.Contains("dora_scale") && (parts.Has("dora_scale") || parts.Has("lora_magnitude_vector"));
         if (make.May.Contains("scale"))
             foreach (var part in (string[])["scale", "alpha", "scalar"]) parts.CheckNumber(part);
         _mayCountTwice = make.ScalesTwice && file.IsBare;
-        _scale = new(() =>
-        {
-            var once = ScaleOf(make, parts, settings, twice: false);
-            if (!_mayCountTwice) return (once, false);
-            var scale = ScaleOf(make, parts, settings, twice: true);
-            return (scale, Math.Abs(scale - once) > 1e-6 * Math.Abs(once));
-        });
     }
 
     public LoraPlace Place { get; }
 
     /// <summary>Whether its scale counts twice, and that makes a difference: see <see cref="LoraFile.IsBare"/>.</summary>
-    public bool CountsTwice => _mayCountTwice && _scale.Value.CountsTwice;
+    public bool CountsTwice => _mayCountTwice && ScaleOf(twice: false) is var once && Math.Abs(Scale - once) > 1e-6 * Math.Abs(once);
 
     /// <summary>The layer's name, "_" for "."; diffusers' names or the original's.</summary>
     public string Layer { get; }
@@ -66,10 +60,10 @@ internal sealed class LoraLayer
         var values = new AdapterValues(_parts, parameter.device);
         if (_make.Turns is { } turn)
         {
-            parameter.add_(turn(values, original, _scale.Value.Value, strength).reshape(parameter.shape));
+            parameter.add_(turn(values, original, Scale, strength).reshape(parameter.shape));
             return;
         }
-        var change = _make.Adds!(values, rank) * _scale.Value.Value;
+        var change = _make.Adds!(values, rank) * Scale;
         if (_decomposes) parameter.add_(AdapterMath.Decomposed(values, original, change.reshape(parameter.shape), strength));
         else if (SeesMore(parameter.shape)) parameter.narrow(1, 0, Shape[1]).add_(change.reshape(Shape), strength);
         else parameter.add_(change.reshape(parameter.shape), strength);
@@ -80,12 +74,15 @@ internal sealed class LoraLayer
 
     private bool SeesMore(long[] own) => Shape is [var outputs, 4, _, _] && own is [var all, > 4, _, _] && outputs == all && !LooksAtOriginal;
 
-    private static double ScaleOf(AdapterMake make, AdapterParts parts, SettingsScale? settings, bool twice)
+    /// <summary>What the change is multiplied by. It is read when it is wanted: whoever lists files does without libtorch.</summary>
+    private double Scale => _scale ??= ScaleOf(_mayCountTwice);
+
+    private double ScaleOf(bool twice)
     {
-        if (!make.May.Contains("scale")) return 1;
-        var scale = parts.Number("scale");
-        if (scale is null && make.Rank(parts) is { } rank)
-            scale = parts.Number("alpha") is { } alpha ? alpha / rank : settings?.For(rank) ?? 1;
-        return (scale ?? 1) * (twice ? scale ?? 1 : 1) * (parts.Number("scalar") ?? 1);
+        if (!_make.May.Contains("scale")) return 1;
+        var scale = _parts.Number("scale");
+        if (scale is null && _make.Rank(_parts) is { } rank)
+            scale = _parts.Number("alpha") is { } alpha ? alpha / rank : _settings?.For(rank) ?? 1;
+        return (scale ?? 1) * (twice ? scale ?? 1 : 1) * (_parts.Number("scalar") ?? 1);
     }
 }
