@@ -19,7 +19,15 @@ public enum KnownUse
 /// <param name="Use">What it is for.</param>
 /// <param name="Licence">Its licence, in words.</param>
 /// <param name="Selection">Where it is, and what of it is fetched.</param>
-public sealed record KnownModel(string Name, string Title, KnownUse Use, string Licence, HubSelection Selection);
+public sealed record KnownModel(string Name, string Title, KnownUse Use, string Licence, HubSelection Selection)
+{
+    /// <summary>Whether all of it is in the cache, as it would be fetched.</summary>
+    public bool IsIn(HubCache cache)
+    {
+        ArgumentNullException.ThrowIfNull(cache);
+        return Selection.Files.All(file => cache.Find(Selection.Repository, Selection.Revision, file.Path) is not null);
+    }
+}
 
 /// <summary>
 /// The models that can be fetched by one word. Where a file's fingerprint is written here, no other file is taken; where none is, the hub's own is compared.

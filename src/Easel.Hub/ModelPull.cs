@@ -60,14 +60,6 @@ public sealed record ModelPull
                 : Path.GetDirectoryName(paths[0])!;
     }
 
-    /// <summary>Where it is in the cache already; null where it is not, or was not put there.</summary>
-    public string? Find(HubCache cache)
-    {
-        ArgumentNullException.ThrowIfNull(cache);
-        return Known is { Selection: { } selection } && selection.Files.All(file => cache.Find(selection.Repository, selection.Revision, file.Path) is not null)
-            ? cache.Find(selection.Repository, selection.Revision, selection.Files.Count == 1 ? selection.Files[0].Path : null) : null;
-    }
-
     private async Task<HubSelection> ChooseAsync(HubClient client, HubReference reference, CancellationToken cancel)
     {
         var repository = reference.Repository!;

@@ -133,8 +133,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         request.Validate();
         (_, request, var said) = Model.Decide(request, _options.LoraFolder);
         request = request.WithSeeds();
-        RunOutput? output = null;
-        output = new RunOutput(onImage, image => Finished(image, output!));
+        var output = new RunOutput(onImage, Finished);
         output.Remark(said);
         _turn.Wait(cancel);
         try

@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using Easel.Imaging;
 using Easel.Server.Storage;
+using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 
 namespace Easel.Server.Tests;
@@ -16,7 +16,7 @@ public sealed class RebuildTests : IDisposable
 
     public void Dispose()
     {
-        foreach (var place in _mounted) Run("umount", place);
+        foreach (var place in _mounted) OtherProgram.Does("umount", place);
         _folder.Dispose();
     }
 
@@ -70,7 +70,7 @@ public sealed class RebuildTests : IDisposable
 
         void Close(bool isClosed)
         {
-            if (isMounted) Assert.True(Run("mount", "-o", "remount," + (isClosed ? "ro" : "rw"), root));
+            if (isMounted) Assert.True(OtherProgram.Does("mount", "-o", "remount," + (isClosed ? "ro" : "rw"), root));
             else if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(hidden, UnixFileMode.UserRead | UnixFileMode.UserExecute
                 | (isClosed ? UnixFileMode.None : UnixFileMode.UserWrite));
         }
@@ -108,22 +108,8 @@ public sealed class RebuildTests : IDisposable
 
     private bool Mount(string place, string options)
     {
-        if (!OperatingSystem.IsLinux() || !Run("mount", "-t", "tmpfs", "-o", options, "tmpfs", place)) return false;
+        if (!OtherProgram.Does("mount", "-t", "tmpfs", "-o", options, "tmpfs", place)) return false;
         _mounted.Add(place);
         return true;
-    }
-
-    private static bool Run(string program, params string[] words)
-    {
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo(program, words) { RedirectStandardError = true })!;
-            process.WaitForExit();
-            return process.ExitCode == 0;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return false;
-        }
     }
 }

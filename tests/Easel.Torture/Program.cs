@@ -62,7 +62,7 @@ try
     await new Ordeal(Path.Combine(root, "kills"), seed).Kills(kills, jobs);
     Console.WriteLine($"{kills} kills over {jobs} jobs: each done once, no file half there; {watch.Elapsed.TotalSeconds:f0} s");
     var small = Directory.CreateDirectory(Path.Combine(root, "small")).FullName;
-    if (Run("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", small))
+    if (OtherProgram.Does("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", small))
     {
         try
         {
@@ -71,7 +71,7 @@ try
         }
         finally
         {
-            Run("umount", small);
+            OtherProgram.Does("umount", small);
         }
     }
     else Console.WriteLine("a full disk: not tried, for no small disk can be mounted here");
@@ -85,18 +85,3 @@ catch (InvalidOperationException e)
 }
 
 int Number(int place, int otherwise) => args.Length > place ? int.Parse(args[place], CultureInfo.InvariantCulture) : otherwise;
-
-static bool Run(string program, params string[] words)
-{
-    if (!OperatingSystem.IsLinux()) return false;
-    try
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, words) { RedirectStandardError = true })!;
-        process.WaitForExit();
-        return process.ExitCode == 0;
-    }
-    catch (System.ComponentModel.Win32Exception)
-    {
-        return false;
-    }
-}

@@ -66,13 +66,11 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
         writer.Complete();
     }
 
-    private Task Errand(Action work)
+    private Task Errand(Action work) => Do(() =>
     {
-        var errand = new Task(work, TaskCreationOptions.RunContinuationsAsynchronously);
-        _errands.Enqueue(errand);
-        queue.Wake();
-        return errand;
-    }
+        work();
+        return true;
+    });
 
     private void Work()
     {

@@ -56,7 +56,7 @@ internal sealed class ModelPulls(ServerOptions options, ModelLibrary library, IL
         [
             .. KnownModels.All.Where(model => model.Use == KnownUse.Checkpoint).Select(model => new KnownModelEntry(model.Name, model.Title, model.Licence,
                 model.Selection.Repository, model.Selection.Bytes > 0 ? model.Selection.Bytes : null,
-                cache is not null && ModelPull.Of(model.Name, options.Hub!.Endpoint, "")!.Find(cache) is not null)),
+                cache is not null && model.IsIn(cache))),
         ];
     }
 

@@ -6,17 +6,13 @@ internal sealed class Wildcards(ServerOptions options)
     private const int MostBytes = 4 << 20;
 
     /// <summary>The names there are.</summary>
-    public IReadOnlyList<string> Names => options.WildcardsFolder is { } folder && Directory.Exists(folder)
-        ? [.. Directory.EnumerateFiles(folder, "*.txt", Deep).Select(path => NameOf(folder, path)).Order(StringComparer.OrdinalIgnoreCase)] : [];
-
-    private static EnumerationOptions Deep => new() { RecurseSubdirectories = true, IgnoreInaccessible = true, MaxRecursionDepth = 8 };
+    public IReadOnlyList<string> Names => [.. Lists().Select(list => list.Name).Order(StringComparer.OrdinalIgnoreCase)];
 
     /// <summary>The lines of a list; null where there is none of that name.</summary>
     public IReadOnlyList<string>? Find(string name)
     {
         // The name is looked for among those there are, so that it never leads out of the folder.
-        if (options.WildcardsFolder is not { } folder || !Names.Contains(name, StringComparer.OrdinalIgnoreCase)) return null;
-        var file = Directory.EnumerateFiles(folder, "*.txt", Deep).First(path => NameOf(folder, path).Equals(name, StringComparison.OrdinalIgnoreCase));
+        if (Lists().FirstOrDefault(list => list.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) is not { Path: { } file }) return null;
         try
         {
             return new FileInfo(file).Length > MostBytes ? [] : [.. File.ReadLines(file).Where(line => !line.StartsWith('#'))];
@@ -27,5 +23,11 @@ internal sealed class Wildcards(ServerOptions options)
         }
     }
 
-    private static string NameOf(string folder, string path) => Path.ChangeExtension(Path.GetRelativePath(folder, path), null).Replace('\\', '/');
+    private IEnumerable<(string Name, string Path)> Lists()
+    {
+        if (options.WildcardsFolder is not { } folder || !Directory.Exists(folder)) return [];
+        var deep = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, MaxRecursionDepth = 8 };
+        return Directory.EnumerateFiles(folder, "*.txt", deep)
+            .Select(path => (Path.ChangeExtension(Path.GetRelativePath(folder, path), null).Replace('\\', '/'), path));
+    }
 }

@@ -6,13 +6,12 @@ namespace Easel.Pipeline;
 internal sealed class Enlargement : IDisposable
 {
     private readonly GenerationRequest _request;
-    private readonly string _name;
     private readonly IUpscaler? _network;
 
-    private Enlargement(GenerationRequest request, string name, IUpscaler? network) => (_request, _name, _network) = (request, name, network);
+    private Enlargement(GenerationRequest request, string name, IUpscaler? network) => (_request, Name, _network) = (request, name, network);
 
     /// <summary>What enlarges, as requests name it.</summary>
-    public string Name => _name;
+    public string Name { get; }
 
     /// <summary>Makes ready what a run enlarges with; null where it enlarges nothing.</summary>
     /// <exception cref="InvalidRequestException">There is no upscaler of that name.</exception>
@@ -25,10 +24,10 @@ internal sealed class Enlargement : IDisposable
             var (width, height) = run.Second is var (second, _) ? (second.Canvas.Width, second.Canvas.Height)
                 : (run.Canvas.ResultWidth, run.Canvas.ResultHeight);
             var times = Math.Max((double)width / run.Canvas.Width, (double)height / run.Canvas.Height);
+            var fitting = BuiltInTool.Enlarger(times);
             // A picture that is only made larger needs no network where there is none.
-            if (run.Canvas.Grows && BuiltInTool.Enlarger(times) is null) return new Enlargement(request, SecondPass.Plain, null);
-            return new Enlargement(request, BuiltInTool.Enlarger(times)?.Name ?? name,
-                Upscaler.LoadBuiltIn(times, options with { Precision = Precision.Auto }));
+            if (run.Canvas.Grows && fitting is null) return new Enlargement(request, SecondPass.Plain, null);
+            return new Enlargement(request, fitting?.Name ?? name, Upscaler.LoadBuiltIn(times, options with { Precision = Precision.Auto }));
         }
         if (SecondPass.Enlargers.Contains(name, StringComparer.OrdinalIgnoreCase)) return new Enlargement(request, name, null);
         if (options.Upscalers is { } find) return new Enlargement(request, name, find(name));
@@ -58,7 +57,7 @@ internal sealed class Enlargement : IDisposable
     /// <summary>A picture in a larger size.</summary>
     public RgbImage Larger(RgbImage picture, int width, int height, CancellationToken cancel) => _network is { } network
         ? network.UpscaleTo(picture, width, height, ImageFit.Crop, cancel: cancel)
-        : Resampling.Fit(picture, width, height, ImageFit.Crop, SecondPass.FilterOf(_name));
+        : Resampling.Fit(picture, width, height, ImageFit.Crop, SecondPass.FilterOf(Name));
 
     public void Dispose() => _network?.Dispose();
 }

@@ -3,8 +3,8 @@ using Easel.Imaging;
 namespace Easel.Pipeline;
 
 /// <summary>What a run has made and found worth saying, kept when it is begun anew.</summary>
-/// <param name="finish">What is done to each picture before it is given out; null for nothing.</param>
-internal sealed class RunOutput(Action<GeneratedImage>? onImage, Func<GeneratedImage, GeneratedImage>? finish = null)
+/// <param name="finish">What is done to each picture before it is given out, and may be remarked here; null for nothing.</param>
+internal sealed class RunOutput(Action<GeneratedImage>? onImage, Func<GeneratedImage, RunOutput, GeneratedImage>? finish = null)
 {
     private readonly List<GeneratedImage> _images = [];
     private readonly List<string> _remarks = [];
@@ -15,7 +15,7 @@ internal sealed class RunOutput(Action<GeneratedImage>? onImage, Func<GeneratedI
 
     public void Add(GeneratedImage image)
     {
-        if (finish is not null) image = finish(image);
+        if (finish is not null) image = finish(image, this);
         _images.Add(image);
         onImage?.Invoke(image);
     }
