@@ -9,14 +9,11 @@ namespace Easel.Extensions.AI;
 /// </summary>
 /// <remarks>
 /// <para>A picture among <see cref="ImageGenerationRequest.OriginalImages"/> is drawn over (<see cref="GenerationRequest.Strength"/> says how much); where
-/// it is
-/// transparent, or white in a second picture named "mask", only there.</para>
+/// it is transparent, or white in a second picture named "mask", only there.</para>
 /// <para>Every setting of <see cref="GenerationRequest"/> is reached by <see cref="ImageGenerationOptions.RawRepresentationFactory"/>, which gives the
-/// request to
-/// start from, or by its name in <see cref="ImageGenerationOptions.AdditionalProperties"/>, such as "Seed" or "GuidanceScale".</para>
+/// request to start from, or by its name in <see cref="ImageGenerationOptions.AdditionalProperties"/>, such as "Seed" or "GuidanceScale".</para>
 /// <para>A picture has its seed and its infotext in <see cref="AIContent.AdditionalProperties"/> as "seed" and "parameters", and the infotext in its file,
-/// as on
-/// every other way. <see cref="ImageGenerationResponse.RawRepresentation"/> is the <see cref="GenerationResult"/> with its remarks.</para>
+/// as on every other way. <see cref="ImageGenerationResponse.RawRepresentation"/> is the <see cref="GenerationResult"/> with its remarks.</para>
 /// </remarks>
 public sealed class EaselImageGenerator : IAIImageGenerator
 {
@@ -67,8 +64,7 @@ public sealed class EaselImageGenerator : IAIImageGenerator
     }
 
     /// <summary>Draws, and gives pictures while they become: for each batch as many in between as <see cref="ImageGenerationOptions.StreamingCount"/> says,
-    /// then
-    /// the finished ones.</summary>
+    /// then the finished ones.</summary>
     /// <inheritdoc cref="GenerateAsync"/>
     /// <returns>Pictures; "partial" in <see cref="AIContent.AdditionalProperties"/> is true for one that is not finished, and "share", 0 to 1, says how far it
     /// is.</returns>

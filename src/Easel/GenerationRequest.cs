@@ -82,8 +82,7 @@ public sealed record Margins(int Left = 0, int Top = 0, int Right = 0, int Botto
 
 /// <summary>
 /// Everything that decides a picture, beside the model. Immutable; what to do follows from what is set: a picture in <see cref="InitImage"/> makes it image to
-/// image,
-/// a <see cref="Mask"/> inpainting.
+/// image, a <see cref="Mask"/> inpainting.
 /// </summary>
 public sealed record GenerationRequest
 {
@@ -130,8 +129,7 @@ public sealed record GenerationRequest
 
     /// <summary>
     /// How far guidance is brought back to the spread of the answer to the prompt, against the glare of a high scale, 0 to 1 ("Common Diffusion Noise Schedules
-    /// and Sample Steps are
-    /// Flawed", arXiv 2305.08891, section 3.4). Default 0.
+    /// and Sample Steps are Flawed", arXiv 2305.08891, section 3.4). Default 0.
     /// </summary>
     public double GuidanceRescale { get; init; }
 
@@ -424,8 +422,7 @@ public sealed record GenerationRequest
 
     /// <summary>
     /// The request as runs of one batch each, which may be drawn apart, on several machines too: the same pictures to the bit, since each has noise of its own
-    /// and
-    /// is drawn together with the same others. A single run where one stream of noise serves all batches, or where there is no more than one.
+    /// and is drawn together with the same others. A single run where one stream of noise serves all batches, or where there is no more than one.
     /// </summary>
     /// <returns>Each run with the place of its first picture among all.</returns>
     public IReadOnlyList<(int First, GenerationRequest Run)> Apart()

@@ -123,8 +123,7 @@ public sealed record KnobChoice(object Value, string Word, string Aliases = "", 
 
 /// <summary>
 /// A row of the table of <see cref="Knobs"/>: all that any shell has to know of one setting of a <see cref="GenerationRequest"/>. Flags, help, completion, the
-/// text in pictures, the
-/// bodies of the APIs and the fields of the page are made from it.
+/// text in pictures, the bodies of the APIs and the fields of the page are made from it.
 /// </summary>
 public sealed class Knob
 {

@@ -7,8 +7,7 @@ namespace Easel;
 
 /// <summary>
 /// The table of knobs: a row for each property of <see cref="GenerationRequest"/>. To add a knob, add the property, its use, and a row here; every shell has it
-/// then. What is special
-/// about a knob stands in its row. The order is that of the text in pictures.
+/// then. What is special about a knob stands in its row. The order is that of the text in pictures.
 /// </summary>
 public static partial class Knobs
 {

@@ -40,8 +40,7 @@ public sealed record LoadOptions
 
     /// <summary>
     /// Bytes of memory that the model and its runs may take together; null for what the system has free. Where it is short, networks are let go when their part
-    /// is done, and pictures
-    /// are decoded in tiles.
+    /// is done, and pictures are decoded in tiles.
     /// </summary>
     public long? MemoryLimit { get; init; }
 

@@ -5,8 +5,7 @@ using Easel.Runtime;
 namespace Easel;
 
 /// <summary>What Easel meets on this machine and what it uses of it, for a person who reports a fault or wonders at a speed. Nothing in it is secret but the
-/// names
-/// of folders.</summary>
+/// names of folders.</summary>
 public sealed record MachineInfo
 {
     private MachineInfo() { }
@@ -72,8 +71,7 @@ public sealed record MachineInfo
     public static string ProcessorName => Easel.Processor.Name;
 
     /// <summary>A limit of this process with which nothing can be drawn, as a sentence; null where there is none. Asked first, it is the true cause of what
-    /// would
-    /// fail later and elsewhere.</summary>
+    /// would fail later and elsewhere.</summary>
     public static string? Shortage() => ProcessLimits.Shortage();
 
     private static IEnumerable<string> VectorsHere()

@@ -58,7 +58,7 @@ public sealed record ModelInfo
     /// <summary>The space it draws in.</summary>
     internal LatentSpace Latent { get; init; } = LatentSpace.StableDiffusion;
 
-    /// <summary>Whether it is shown a mask, a depth map or a small picture beside the latents.</summary>
+    /// <summary>What it is shown beside the latents: a mask, a depth map, a small picture.</summary>
     internal IReadOnlyList<BesideInput> Beside { get; init; } = [];
 
     /// <summary>Width of the vectors of a prompt that its UNet attends to, by which what belongs to another model is told apart.</summary>

@@ -1,12 +1,14 @@
 using System.Buffers;
+
 namespace Easel.Metadata;
 
 /// <summary>Reads <see cref="Infotext"/>, in a few passes over the text, since it may come from anybody. Original: <c>parse_generation_parameters</c> in
 /// modules/infotext_utils.py of AUTOMATIC1111/stable-diffusion-webui.</summary>
 internal static class InfotextReader
 {
-    private static readonly SearchValues<char> OfNumbers = SearchValues.Create("0123456789.,-+ ");
     public const string NegativeMark = "Negative prompt:";
+
+    private static readonly SearchValues<char> OfNumbers = SearchValues.Create("0123456789.,-+ ");
 
     private const string StepsMark = "Steps:", PromptMark = "Prompt:";
 

@@ -34,8 +34,8 @@ internal static class UpscalerFile
         return tensors;
     }
 
-    private static UpscalerSpec? Recognised(StateDict tensors, string path) => Makes.Select(make => make(tensors, path)).FirstOrDefault(spec =>
-        spec is not null);
+    private static UpscalerSpec? Recognised(StateDict tensors, string path) =>
+        Makes.Select(make => make(tensors, path)).FirstOrDefault(spec => spec is not null);
 
     /// <summary>ESRGAN's, under BasicSR's names or the older ones, of any depth and scale.</summary>
     private static UpscalerSpec? Rrdb(StateDict tensors, string path)
@@ -81,8 +81,8 @@ internal static class UpscalerFile
     /// <summary>PLKSR and RealPLKSR, but for the kinds whose kernels cannot be told and those that end in DySample.</summary>
     private static UpscalerSpec? Plksr(StateDict tensors, string path)
     {
-        if (tensors.Shape("feats.0.weight") is not [var features, 3, 3, 3] || tensors.Shape("feats.1.lk.conv.weight") is not [var seen, _, var kernel,
-            _]) return null;
+        if (tensors.Shape("feats.0.weight") is not [var features, 3, 3, 3]) return null;
+        if (tensors.Shape("feats.1.lk.conv.weight") is not [var seen, _, var kernel, _]) return null;
         var isReal = tensors.Shape("feats.1.channel_mixer.0.weight") is not null;
         var mixer = isReal ? "feats.1.channel_mixer" : "feats.1.channe_mixer";
         if (tensors.Shape(mixer + ".0.weight") is not [_, _, var first, _] || tensors.Shape(mixer + ".2.weight") is not [_, _, var second, _]) return null;

@@ -61,8 +61,7 @@ internal sealed class FaceFinder(TinyFaceNet network) : IDisposable
     public void Dispose() => network.Dispose();
 
     /// <summary>The picture as the network wants it: made square with black at the right or bottom, and resized as TensorFlow does, whose pixels are
-    /// corners and
-    /// not squares.</summary>
+    /// corners and not squares.</summary>
     internal static Tensor Input(RgbImage picture)
     {
         using var scope = NewDisposeScope();
@@ -79,8 +78,8 @@ internal sealed class FaceFinder(TinyFaceNet network) : IDisposable
         var places = Enumerable.Range(0, Side).Select(i => (float)i * from / Side).ToArray();
         var first = places.Select(place => (long)place).ToArray();
         var share = tensor(places.Zip(first, (place, whole) => place - whole).ToArray()).reshape(dimension == 2 ? [1, 1, -1, 1] : [1, 1, 1, -1]);
-        var (before, after) = (x.index_select(dimension, tensor(first)), x.index_select(dimension,
-            tensor(first.Select(i => Math.Min(i + 1, from - 1)).ToArray())));
+        var before = x.index_select(dimension, tensor(first));
+        var after = x.index_select(dimension, tensor(first.Select(i => Math.Min(i + 1, from - 1)).ToArray()));
         return before + (after - before) * share;
     }
 

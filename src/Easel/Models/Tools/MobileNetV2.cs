@@ -1,15 +1,14 @@
 namespace Easel.Models.Tools;
 
 /// <summary>MobileNetV2 with three layers behind it that tell classes apart, as nsfwjs trained it. "MobileNetV2: Inverted Residuals and Linear
-/// Bottlenecks", arXiv
-/// 1801.04381; laid out and padded as Keras' application of that name.</summary>
+/// Bottlenecks", arXiv 1801.04381; laid out and padded as Keras' application of that name.</summary>
 internal sealed class MobileNetV2 : Module<Tensor, Tensor>
 {
     private const double Epsilon = 1e-3;
 
     /// <summary>Channels, how many blocks, step of the first of them.</summary>
-    private static readonly (long Channels, int Count, int Stride)[] Stages = [(16, 1, 1), (24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2),
-        (320, 1, 1)];
+    private static readonly (long Channels, int Count, int Stride)[] Stages =
+        [(16, 1, 1), (24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1)];
 
     private readonly ConvNorm first;
     private readonly ModuleList<InvertedResidual> blocks = new();

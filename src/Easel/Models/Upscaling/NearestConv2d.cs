@@ -1,8 +1,7 @@
 namespace Easel.Models.Upscaling;
 
 /// <summary>An enlargement to the nearest pixel and a 3x3 convolution of what comes of it, computed as one convolution of the small picture: of the pixels
-/// under
-/// the kernel many are the same one, so that their weights add up, and nothing is ever as large as the enlarged picture with all its channels.</summary>
+/// under the kernel many are the same one, so that their weights add up, and nothing is ever as large as the enlarged picture with all its channels.</summary>
 internal sealed class NearestConv2d : Layer
 {
     private readonly int _scale;

@@ -1,8 +1,7 @@
 namespace Easel.Weights.Formats;
 
 /// <summary>A file whose numbers are stored as bytes, as the tools that come with Easel are: beside "X", whose values are unsigned bytes, lies "X.range"
-/// with the
-/// width of a step and the least number. What is read is bytes times step plus least, in fp32, as TensorFlow.js has it.</summary>
+/// with the width of a step and the least number. What is read is bytes times step plus least, in fp32, as TensorFlow.js has it.</summary>
 internal sealed class EightBitTensors : TensorFile
 {
     /// <summary>What follows a tensor's name in that of its step and least number.</summary>
