@@ -125,11 +125,19 @@ public sealed partial record ModelFile
     private static ModelFile Of(TensorFile file, string notCheckpoint)
     {
         var known = FileKind.Of(file) is { Kind: not ModelKind.Checkpoint } found ? found : null;
-        if (known is { Kind: ModelKind.Upscaler } && !UpscalerFile.IsIn(file)) known = null;
+        var refused = (string?)null;
+        try
+        {
+            if (known is { Kind: ModelKind.Upscaler } && !UpscalerFile.IsIn(file)) known = null;
+        }
+        catch (CheckpointException why)
+        {
+            (known, refused) = (null, why.Message);
+        }
         return new ModelFile(file.Path, known?.Kind ?? ModelKind.Other)
         {
             Description = known?.What,
-            Problem = known is null ? notCheckpoint : known.Kind == ModelKind.Other ? $"it is {known.What}." : null,
+            Problem = known is null ? refused ?? notCheckpoint : known.Kind == ModelKind.Other ? $"it is {known.What}." : null,
             Formats = [.. file.Tensors.Values.Select(tensor => tensor.Stored).Distinct()],
             Values = file.Tensors.Values.Sum(tensor => tensor.ElementCount),
             Tensors = [.. TensorsOf(file)],

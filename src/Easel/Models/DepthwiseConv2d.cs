@@ -1,22 +1,24 @@
 namespace Easel.Models;
 
-/// <summary>A convolution of each channel by itself, without a bias.</summary>
+/// <summary>A convolution of each channel by itself.</summary>
 internal sealed class DepthwiseConv2d : Layer
 {
     private readonly long _stride, _padding;
     private Parameter weight; // [channels, 1, kernel, kernel]
+    private Parameter? bias;
 
-    public DepthwiseConv2d(long channels, long kernel, long stride = 1, long padding = 0) : base(nameof(DepthwiseConv2d))
+    public DepthwiseConv2d(long channels, long kernel, long stride = 1, long padding = 0, bool hasBias = false) : base(nameof(DepthwiseConv2d))
     {
         (_stride, _padding) = (stride, padding);
         weight = Shaped(channels, 1, kernel, kernel);
+        bias = hasBias ? Shaped(channels) : null;
         RegisterComponents();
     }
 
     public override Tensor forward(Tensor x) =>
-        functional.conv2d(x, As(weight, x)!, null, [_stride, _stride], [_padding, _padding], [1, 1], groups: weight.shape[0]);
+        functional.conv2d(x, As(weight, x)!, As(bias, x), [_stride, _stride], [_padding, _padding], [1, 1], groups: weight.shape[0]);
 
-    private protected override void Adopt(string name, Parameter value) => weight = value;
+    private protected override void Adopt(string name, Parameter value) => _ = name == nameof(weight) ? weight = value : bias = value;
 }
 
 /// <summary>A batch norm whose mean and variance are those that training left.</summary>

@@ -64,13 +64,13 @@ internal sealed record FileKind(ModelKind Kind, string What)
         (ModelKind.Other, "a face restorer (GFPGAN), which Easel does not use", ["stylegan_decoder."]),
         (ModelKind.Other, "a face restorer (CodeFormer), which Easel does not use", ["idx_pred_layer.", "fuse_convs_dict."]),
         (ModelKind.Other, "a face detector (RetinaFace)", ["ClassHead.0.", "BboxHead.0."]),
-        (ModelKind.Other, "an upscaler of the kind HAT, which Easel does not use", [".residual_group.overlap_attn."]),
+        (ModelKind.Upscaler, "an upscaler of the kind HAT", [".residual_group.overlap_attn."]),
         (ModelKind.Other, "an upscaler of the kind Swin2SR, which Easel does not use", [".residual_group.&cpb_mlp."]),
-        (ModelKind.Other, "an upscaler of the kind SwinIR, which Easel does not use", [".residual_group.blocks.0."]),
-        (ModelKind.Other, "an upscaler of the kind DAT, which Easel does not use",
+        (ModelKind.Upscaler, "an upscaler of the kind SwinIR", [".residual_group.blocks.0."]),
+        (ModelKind.Upscaler, "an upscaler of the kind DAT",
             ["layers.0.blocks.0.attn.attns.", "attn.attn_mask_0", "layers.0.blocks.0.ffn.sg."]),
         (ModelKind.Upscaler, "an upscaler of the kind SPAN", ["block_1.c1_r."]),
-        (ModelKind.Other, "an upscaler of the kind RealCUGAN, which Easel does not use", ["unet1.conv1.conv."]),
+        (ModelKind.Upscaler, "an upscaler of the kind Real-CUGAN", ["unet1.conv1.conv."]),
         (ModelKind.Upscaler, "an upscaler of the kind PLKSR",
             ["^feats.0.&feats.1.lk.", "^feats.1.channe_mixer.", "^feats.1.channel_mixer."]),
         (ModelKind.Other, "an upscaler of the kind OmniSR, which Easel does not use", ["residual_layer.0.residual_layer."]),
@@ -99,8 +99,24 @@ internal sealed record FileKind(ModelKind Kind, string What)
         (ModelKind.Other, "a UNet of a layout that Easel does not know", ["down_blocks.", "input_blocks."]),
     ];
 
+    /// <summary>What programs that train networks for pictures put before the names of all tensors.</summary>
+    public static readonly IReadOnlyList<string> Wrappers =
+        ["params_ema.", "params-ema.", "params.", "model_state_dict.", "state_dict.", "model.", "net.", "module.", "netG."];
+
     /// <summary>What the file is; null where nothing in it is known.</summary>
-    public static FileKind? Of(TensorFile file) => Of((IReadOnlyCollection<string>)[.. file.Tensors.Keys]);
+    public static FileKind? Of(TensorFile file) =>
+        Unwrapped(file).Select(keys => Of((IReadOnlyCollection<string>)[.. keys.Select(key => key.Name)])).FirstOrDefault(found => found is not null);
+
+    /// <summary>The tensors of a file as they are called, and then without each of the wrappers that there are: the names, and the file's own.</summary>
+    public static IEnumerable<IReadOnlyList<(string Name, string Key)>> Unwrapped(TensorFile file)
+    {
+        yield return [.. file.Tensors.Keys.Select(key => (key, key))];
+        foreach (var wrapper in Wrappers)
+        {
+            var within = file.Tensors.Keys.Where(key => key.StartsWith(wrapper, StringComparison.Ordinal)).Select(key => (key[wrapper.Length..], key)).ToList();
+            if (within.Count > 0) yield return within;
+        }
+    }
 
     public static FileKind? Of(IReadOnlyCollection<string> names)
     {

@@ -90,9 +90,11 @@ internal sealed class StateDict
     /// <exception cref="CheckpointException">The tensors do not fit the network, or a file is damaged.</exception>
     public void Load(Module network, string what, ScalarType type, Device device, Action? onTensor = null, bool packs = false)
     {
-        var layers = network.named_modules().Where(m => m.module is Layer).Select(m => (m.name, Layer: (Layer)m.module)).ToList();
-        var wanted = layers.SelectMany(l => l.Layer.named_parameters().Select(p =>
-            (Name: $"{l.name}.{p.name}", l.Layer, Own: p.name, Shape: p.parameter.shape))).ToList();
+        // A layer may have others within it, and the whole network may be one.
+        var layers = network.named_modules().Append((name: "", module: network)).Where(m => m.module is Layer).DistinctBy(m => m.module)
+            .Select(m => (m.name, Layer: (Layer)m.module)).ToList();
+        var wanted = layers.SelectMany(l => l.Layer.named_parameters(recurse: false).Select(p =>
+            (Name: l.name.Length == 0 ? p.name : $"{l.name}.{p.name}", l.Layer, Own: p.name, Shape: p.parameter.shape))).ToList();
         Check(what, wanted.Select(w => (w.Name, w.Shape)));
 
         foreach (var (name, layer, own, shape) in wanted)

@@ -8,15 +8,15 @@ namespace Easel.Weights;
 internal static class UpscalerFile
 {
     /// <summary>The makes that are known, each read off the shapes of a file's tensors; null for what is no such network.</summary>
-    private static readonly Func<StateDict, string, UpscalerSpec?>[] Makes = [Rrdb, ResidualDense, Span, Plksr, Compact];
+    private static readonly Func<StateDict, string, UpscalerSpec?>[] Makes =
+        [Rrdb, ResidualDense, Span, Plksr, Compact, TransformerUpscalers.SwinIr, TransformerUpscalers.Hat, TransformerUpscalers.Dat, Cugan];
 
-    /// <summary>Loads a network of any of the makes; bare or inside <c>params_ema</c> or <c>params</c>.</summary>
+    /// <summary>Loads a network of any of the makes; bare or inside one of <see cref="FileKind.Wrappers"/>.</summary>
     /// <param name="path">A <c>.pth</c> or <c>.safetensors</c> file.</param>
     public static TiledUpscaler Load(string path, ScalarType type, Device device)
     {
         using var file = TensorFile.Open(path);
-        var tensors = Read(file);
-        var spec = Recognised(tensors, path) ?? throw FileKind.IsNo(file, "upscaler of a kind that Easel knows", ModelKind.Upscaler);
+        var (tensors, spec) = Recognised(file) ?? throw FileKind.IsNo(file, "upscaler of a kind that Easel knows", ModelKind.Upscaler);
         var network = spec.Build();
         tensors.Load(network, "upscaler", type, device);
         return new TiledUpscaler(network, spec, type, device);
@@ -24,18 +24,19 @@ internal static class UpscalerFile
 
     /// <summary>Whether a file holds such a network.</summary>
     /// <exception cref="CheckpointException">It holds one of a kind that Easel does not know.</exception>
-    public static bool IsIn(TensorFile file) => Recognised(Read(file), file.Path) is not null;
+    public static bool IsIn(TensorFile file) => Recognised(file) is not null;
 
-    private static StateDict Read(TensorFile file)
+    private static (StateDict Tensors, UpscalerSpec Spec)? Recognised(TensorFile file)
     {
-        var names = EsrganNames.Of([.. file.Tensors.Keys]);
-        var tensors = new StateDict();
-        foreach (var key in file.Tensors.Keys) tensors.Add(names, key, file, key);
-        return tensors;
+        foreach (var keys in FileKind.Unwrapped(file))
+        {
+            var names = EsrganNames.Of([.. keys.Select(key => key.Name)]);
+            var tensors = new StateDict();
+            foreach (var (name, key) in keys) tensors.Add(names, name, file, key);
+            if (Makes.Select(make => make(tensors, file.Path)).FirstOrDefault(spec => spec is not null) is { } spec) return (tensors, spec);
+        }
+        return null;
     }
-
-    private static UpscalerSpec? Recognised(StateDict tensors, string path) =>
-        Makes.Select(make => make(tensors, path)).FirstOrDefault(spec => spec is not null);
 
     /// <summary>ESRGAN's, under BasicSR's names or the older ones, of any depth and scale.</summary>
     private static UpscalerSpec? Rrdb(StateDict tensors, string path)
@@ -93,9 +94,21 @@ internal static class UpscalerFile
         return new UpscalerSpec(() => new PlksrNet(config), scale);
     }
 
+    /// <summary>Real-CUGAN's, for any of its scales, "pro" or not.</summary>
+    private static UpscalerSpec? Cugan(StateDict tensors, string path)
+    {
+        if (tensors.Shape("unet1.conv1.conv.0.weight") is not [var width, var inputs, 3, 3]) return null;
+        if (tensors.Shape("unet1.conv_bottom.weight") is not [_, _, var kernel, _]) return null;
+        var ends = tensors.Shape("conv_final.weight");
+        var isFast = ends is not null && inputs == 12;
+        if (inputs != (isFast ? 12 : 3) || ends is not null and not [12, ..]) return null;
+        var config = new CuganConfig(ends is null ? kernel == 5 ? 3 : 2 : isFast ? 2 : 4, width, tensors.Shape("pro") is not null, isFast);
+        return new UpscalerSpec(() => new CuganNet(config), config.Scale);
+    }
+
     /// <summary>The scale of a network whose last convolution gives all the pixels of which one becomes several as channels; null where they are
     /// none.</summary>
-    private static int? Scale(long channels)
+    internal static int? Scale(long channels)
     {
         var scale = (int)Math.Round(Math.Sqrt(channels / 3.0));
         return scale is > 0 and <= 16 && channels == 3L * scale * scale ? scale : null;

@@ -29,6 +29,7 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
         FuzzedReader.Of("parts", [Samples.Parts], (damage, sound) => damage.Bytes(sound), bytes => Opened(Written(bytes), bytes.Length % 4)),
         FuzzedReader.Of("adapter", Adapters, (damage, sound) => damage.Bytes(sound), bytes => Merged(Written(bytes))),
         FuzzedReader.Of("tool", [Samples.Tool], (damage, sound) => damage.Bytes(sound), bytes => Viewed(Written(bytes))),
+        FuzzedReader.Of("upscaler", Samples.Upscalers, (damage, sound) => damage.Bytes(sound), bytes => Enlarging(Written(bytes))),
         new("control", _ => _networks.Value.Next(), bytes => ShapeMutations.Survives(Written(bytes))),
         FuzzedReader.Of("picture", Pictures, (damage, sound) => damage.Picture(sound), bytes => ImageFile.Load(new MemoryStream(bytes), "case")),
         FuzzedReader.Of("metadata", Pictures, (damage, sound) => damage.Picture(sound),
@@ -94,6 +95,13 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
         _ = UpscalerFile.IsIn(file);
         foreach (var (name, info) in file.Tensors)
             if (info.ElementCount < 10_000) _ = file.View(name);
+    }
+
+    /// <summary>A damaged file as an upscaler, of which most of the tensors are missing.</summary>
+    private static void Enlarging(string path)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = UpscalerFile.Load(path, ScalarType.Float32, CPU);
     }
 
     /// <summary>A damaged file as a model, or as one of the parts that are named apart.</summary>

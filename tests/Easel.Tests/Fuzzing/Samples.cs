@@ -61,6 +61,22 @@ internal static class Samples
         ("blocks.0.fuse.weight", "F16", [4, 6, 1, 1], new byte[48]), ("up3.weight", "F16", [12, 2, 3, 3], new byte[432]),
     ]);
 
+    /// <summary>The smallest upscalers of the makes that are told by many shapes at once: SwinIR, HAT, DAT and Real-CUGAN.</summary>
+    public static IReadOnlyList<byte[]> Upscalers { get; } =
+    [
+        SafeTensors(("conv_first.weight", [4, 3, 3, 3]), ("layers.0.residual_group.blocks.0.attn.relative_position_bias_table", [9, 2]),
+            ("layers.0.residual_group.blocks.0.mlp.fc1.weight", [8, 4]), ("conv_before_upsample.0.weight", [2, 4, 3, 3]),
+            ("upsample.0.weight", [8, 2, 3, 3]), ("conv_last.weight", [3, 2, 3, 3])),
+        SafeTensors(("conv_first.weight", [4, 3, 3, 3]), ("layers.0.residual_group.blocks.0.attn.relative_position_bias_table", [9, 2]),
+            ("layers.0.residual_group.overlap_attn.relative_position_bias_table", [25, 2]), ("layers.0.residual_group.blocks.0.mlp.fc1.weight", [8, 4]),
+            ("layers.0.residual_group.blocks.0.conv_block.cab.0.weight", [2, 4, 3, 3]),
+            ("layers.0.residual_group.blocks.0.conv_block.cab.3.attention.1.weight", [1, 4, 1, 1]), ("upsample.0.weight", [12, 4, 3, 3])),
+        SafeTensors(("conv_first.weight", [4, 3, 3, 3]), ("before_RG.1.weight", [4]), ("layers.0.blocks.0.attn.attns.0.pos.pos3.2.weight", [1, 1]),
+            ("layers.0.blocks.0.attn.attns.0.rpe_biases", [1, 2]), ("layers.0.blocks.1.attn.temperature", [2, 1, 1]),
+            ("layers.0.blocks.0.ffn.fc1.weight", [8, 4]), ("upsample.0.weight", [12, 4, 3, 3])),
+        SafeTensors(("unet1.conv1.conv.0.weight", [4, 3, 3, 3]), ("unet1.conv_bottom.weight", [8, 3, 5, 5])),
+    ];
+
     private static byte[] Written(IReadOnlyList<(string Name, string Type, long[] Shape, byte[] Values)> tensors)
     {
         var (entries, end) = (new List<string>(), 0);

@@ -86,14 +86,14 @@ internal sealed class MidasBlock : Module<Tensor, Tensor>
     private readonly LayerNorm norm1;
     private readonly MidasAttention attn;
     private readonly LayerNorm norm2;
-    private readonly MidasFeedForward mlp;
+    private readonly GeluMlp mlp;
 
     public MidasBlock(long width) : base(nameof(MidasBlock))
     {
         norm1 = new LayerNorm(width, 1e-6);
         attn = new MidasAttention(width);
         norm2 = new LayerNorm(width, 1e-6);
-        mlp = new MidasFeedForward(width);
+        mlp = new GeluMlp(width, 4 * width);
         RegisterComponents();
     }
 
@@ -123,23 +123,5 @@ internal sealed class MidasAttention : Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         var parts = qkv.call(x).chunk(3, dim: -1);
         return proj.call(Attention.MultiHead(parts[0], parts[1], parts[2], x.shape[2] / 64)).MoveToOuterDisposeScope();
-    }
-}
-
-internal sealed class MidasFeedForward : Module<Tensor, Tensor>
-{
-    private readonly Linear fc1, fc2;
-
-    public MidasFeedForward(long width) : base(nameof(MidasFeedForward))
-    {
-        fc1 = new Linear(width, 4 * width);
-        fc2 = new Linear(4 * width, width);
-        RegisterComponents();
-    }
-
-    public override Tensor forward(Tensor x)
-    {
-        using var scope = NewDisposeScope();
-        return fc2.call(functional.gelu(fc1.call(x))).MoveToOuterDisposeScope();
     }
 }

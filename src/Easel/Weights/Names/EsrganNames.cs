@@ -12,6 +12,7 @@ internal static class EsrganNames
         List<NameRow> rows =
         [
             new("model.0", "conv_first"), new("trunk_conv", "conv_body"), new("upconv1", "conv_up1"), new("upconv2", "conv_up2"), new("HRconv", "conv_hr"),
+            new("conv_first.1", "conv_first"), // SwinIR's, behind pixels that are stacked as channels
         ];
         for (var block = 0; block < Math.Max(NameTable.Count(names, OldBlocks), NameTable.Count(names, MiddleBlocks)); block++)
         {
