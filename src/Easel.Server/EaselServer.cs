@@ -34,7 +34,7 @@ public static class EaselServer
     internal static WebApplication Build(ServerOptions options, IModelSource source, TimeProvider? clock = null)
     {
         options.Validate();
-        options = options.WithControlFolder();
+        options = options.WithFolders();
         var pictures = new PictureReader(options.Limits);
         // Neither configuration files nor variables: what the server does is what its command line says.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
@@ -53,7 +53,8 @@ public static class EaselServer
             kestrel.Limits.RequestHeadersTimeout = options.Limits.HeaderPatience;
             kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(options.Limits.BodyRate, TimeSpan.FromSeconds(5));
             kestrel.Limits.MinResponseDataRate = new MinDataRate(240, TimeSpan.FromSeconds(10));
-            kestrel.Listen(options.Address, options.Port);
+            if (options.UnixSocket is { } socket) kestrel.ListenUnixSocket(Path.GetFullPath(socket));
+            else kestrel.Listen(options.Address, options.Port);
         });
         // systemd's journal knows the time and the weight of a line by itself.
         if (SystemdHelpers.IsSystemdService()) builder.Logging.AddSystemdConsole();
@@ -97,7 +98,8 @@ public static class EaselServer
         }
         // Whoever watches would hold the stop up, for the web server waits for its last answer.
         app.Lifetime.ApplicationStopping.Register(app.Services.GetRequiredService<JobQueue>().EndWatching);
-        if (options.Proxies.Count > 0) app.UseForwardedHeaders(Forwarded(options.Proxies));
+        if (options.Proxies.Count > 0 || options.UnixSocket is not null) app.UseForwardedHeaders(Forwarded(options.Proxies));
+        app.Use(BasePath.Of(options.BasePath));
         app.Use(SecurityHeaders.Add);
         app.UseMiddleware<ProblemMiddleware>();
         app.UseMiddleware<HostCheck>();
@@ -135,6 +137,7 @@ public static class EaselServer
             stop.Cancel();
         });
         await using var app = Build(options);
+        if (options.UnixSocket is { } prepared) UnixSocket.Prepare(Path.GetFullPath(prepared));
         var systemd = new SystemdNotifier();
         try
         {
@@ -150,9 +153,10 @@ public static class EaselServer
         }
         catch (SocketException e)
         {
-            throw new EaselException($"The server cannot listen on {options.Address}, port {options.Port}: {e.Message}", e);
+            throw new EaselException($"The server cannot listen on {options.UnixSocket ?? $"{options.Address}, port {options.Port}"}: {e.Message}", e);
         }
-        onReady(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        if (options.UnixSocket is { } socket) UnixSocket.Open(Path.GetFullPath(socket), options.UnixSocketMode);
+        onReady(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First() + options.BasePath);
         systemd.Notify(ServiceState.Ready); // does nothing where systemd did not start us
         app.Lifetime.ApplicationStopping.Register(() => systemd.Notify(ServiceState.Stopping));
         await app.WaitForShutdownAsync(stop.Token);
@@ -171,13 +175,13 @@ public static class EaselServer
         }
     }
 
-    /// <summary>Only the proxies that were named are believed, not even those of this machine otherwise.</summary>
+    /// <summary>Only the proxies that were named are believed, not even those of this machine otherwise, and who writes to the socket.</summary>
     private static ForwardedHeadersOptions Forwarded(IReadOnlyList<System.Net.IPAddress> proxies)
     {
         var forwarded = new ForwardedHeadersOptions
         {
-            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto,
-            ForwardLimit = proxies.Count,
+            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedPrefix,
+            ForwardLimit = Math.Max(1, proxies.Count),
         };
         forwarded.KnownIPNetworks.Clear();
         forwarded.KnownProxies.Clear();

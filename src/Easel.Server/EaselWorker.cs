@@ -30,7 +30,7 @@ public static class EaselWorker
             signal.Cancel = true;
             stop.Cancel();
         });
-        options = options.WithControlFolder();
+        options = options.WithFolders();
         var library = new ModelLibrary(options);
         using var metrics = new ServerMetrics();
         using var stamps = new FileStamps(library, options, logs.CreateLogger<FileStamps>());

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Easel.Farm;
 using Easel.Hub;
 using Easel.Server.Library;
@@ -17,10 +18,20 @@ public sealed record ServerOptions
     /// <summary>The port; 0 for any that is free. Default <see cref="DefaultPort"/>.</summary>
     public int Port { get; init; } = DefaultPort;
 
+    /// <summary>The path of a Unix socket to listen on in place of <see cref="Address"/> and <see cref="Port"/>; null for those. Default null.</summary>
+    public string? UnixSocket { get; init; }
+
+    /// <summary>Who may use the <see cref="UnixSocket"/>, besides what its folder allows. Default the user who runs the server.</summary>
+    public UnixFileMode UnixSocketMode { get; init; } = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>The path below which a proxy passes requests on, as "/easel", whether it takes it off or not; null for none. Default null.</summary>
+    public string? BasePath { get; init; }
+
     /// <summary>The folder of the pictures; what the server keeps beside them is in its subfolder <c>.easel</c>. Default "outputs".</summary>
     public string OutputFolder { get; init; } = "outputs";
 
-    /// <summary>Folders with models, searched with their subfolders, and single model files. The first folder is where a person is told to put one.</summary>
+    /// <summary>Where models are, as <see cref="ModelFolders"/> takes it: folders, searched with their subfolders, among them those of AUTOMATIC1111 and
+    /// ComfyUI and the Hugging Face cache; files <c>extra_model_paths.yaml</c>; single models. The first folder is where a person is told to put one.</summary>
     public IReadOnlyList<string> Models { get; init; } = ["models"];
 
     /// <summary>The model to draw with where a request names none: its name or path; null for the first that is found.</summary>
@@ -63,8 +74,9 @@ public sealed record ServerOptions
     /// <summary>Origins such as <c>https://example.org</c> whose pages may use the APIs. None by default; there is no wildcard.</summary>
     public IReadOnlyList<string> Cors { get; init; } = [];
 
-    /// <summary>Addresses of proxies that are believed when they say for whom a request is and whether it came encrypted (<c>X-Forwarded-For</c>,
-    /// <c>X-Forwarded-Proto</c>). None by default.</summary>
+    /// <summary>Addresses of proxies that are believed when they say for whom a request is, whether it came encrypted, and below which path
+    /// (<c>X-Forwarded-For</c>, <c>X-Forwarded-Proto</c>, <c>X-Forwarded-Prefix</c>). None by default; what comes through a
+    /// <see cref="UnixSocket"/> is believed as such.</summary>
     public IReadOnlyList<IPAddress> Proxies { get; init; } = [];
 
     /// <summary>Names beside localhost, this machine's own and plain addresses by which the server may be called.</summary>
@@ -86,11 +98,27 @@ public sealed record ServerOptions
     public bool NeedsLogin => Token is not null || User is not null;
 
     /// <summary>The address alone: secrets do not belong into logs.</summary>
-    public override string ToString() => $"{Address}:{Port}";
+    public override string ToString() => UnixSocket ?? $"{Address}:{Port}";
 
-    /// <summary>The options with the folder of control networks filled in, where one lies beside the models.</summary>
-    internal ServerOptions WithControlFolder() =>
-        this with { Load = Load with { ControlFolder = Load.ControlFolder ?? ModelLibrary.ControlFolderAmong(Models) } };
+    /// <summary>The folder that a person is told to put models into.</summary>
+    public string ModelFolder => Models.FirstOrDefault(place => !File.Exists(place)) ?? "models";
+
+    /// <summary>The options with the folders of LoRAs, embeddings and networks of control that lie among the models, where none are named.</summary>
+    /// <exception cref="CheckpointException">A file extra_model_paths.yaml cannot be read.</exception>
+    internal ServerOptions WithFolders()
+    {
+        if (Load is { LoraFolders.Count: > 0, EmbeddingFolders.Count: > 0, ControlFolders.Count: > 0 }) return this;
+        var found = new ModelFolders(Models);
+        return this with
+        {
+            Load = Load with
+            {
+                LoraFolders = Load.LoraFolders is { Count: > 0 } loras ? loras : found.Of(ModelPurpose.Lora),
+                EmbeddingFolders = Load.EmbeddingFolders is { Count: > 0 } embeddings ? embeddings : found.Of(ModelPurpose.Embedding),
+                ControlFolders = Load.ControlFolders is { Count: > 0 } controls ? controls : found.Of(ModelPurpose.Control),
+            },
+        };
+    }
 
     /// <summary>Checks what can be wrong before anything is started.</summary>
     /// <exception cref="EaselException">It cannot be run so.</exception>
@@ -103,7 +131,11 @@ public sealed record ServerOptions
         if (Token is { Length: 0 } || User is { Length: 0 } || Password is { Length: 0 })
             throw new EaselException("A token, user or password may not be empty.");
         if (User?.Contains(':') == true) throw new EaselException("A user's name may not hold a colon, by which HTTP parts it from the password.");
-        if (!IPAddress.IsLoopback(Address) && !NeedsLogin)
+        if (UnixSocket is { } socket && Encoding.UTF8.GetByteCount(Path.GetFullPath(socket)) > Server.UnixSocket.MostBytes)
+            throw new EaselException($"The path of the socket, {Path.GetFullPath(socket)}, is too long; it may have {Server.UnixSocket.MostBytes} bytes.");
+        if (BasePath is { } path && !Security.BasePath.IsOne(path))
+            throw new EaselException($"The base path is \"{path}\"; it must look like /easel, without a slash at its end.");
+        if (UnixSocket is null && !IPAddress.IsLoopback(Address) && !NeedsLogin)
             throw new EaselException($"Whoever reaches {Address} could use the server: give a --token, or a --user and a --password.");
         foreach (var origin in Cors)
         {

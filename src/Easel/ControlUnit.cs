@@ -24,7 +24,8 @@ public sealed record ControlUnit
     /// <summary>The most units that a request may have.</summary>
     public const int Most = 10;
 
-    /// <summary>The network: the name of a file in <see cref="LoadOptions.ControlFolder"/>, without its ending, or the path of a file or folder.</summary>
+    /// <summary>The network: the name of a file in one of <see cref="LoadOptions.ControlFolders"/>, without its ending, or the path of a file or
+    /// folder.</summary>
     public string Network { get; init; } = "";
 
     /// <summary>The picture, of any size; null for <see cref="GenerationRequest.InitImage"/>.</summary>

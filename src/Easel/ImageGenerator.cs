@@ -30,7 +30,7 @@ public sealed partial class ImageGenerator : IImageGenerator
     private readonly string _path;
     private readonly LoadOptions _options;
     private readonly ClipTokenizer _tokenizer = new();
-    private readonly EmbeddingFolder _embeddings;
+    private readonly EmbeddingShelf _embeddings;
     private readonly LoraShelf _loras;
     private readonly ControlShelf _controls;
     private readonly RefinerShelf _refiners = new();
@@ -41,9 +41,9 @@ public sealed partial class ImageGenerator : IImageGenerator
     private ImageGenerator(string path, LoadOptions options, MachineSpeed speed, LoadedNetworks model)
     {
         (_path, _options, _speed, _model) = (path, options, speed, model);
-        _embeddings = new EmbeddingFolder(options.EmbeddingFolder);
-        _loras = new LoraShelf(options.LoraFolder);
-        _controls = new ControlShelf(options.ControlFolder);
+        _embeddings = new EmbeddingShelf(options.EmbeddingFolders);
+        _loras = new LoraShelf(options.LoraFolders);
+        _controls = new ControlShelf(options.ControlFolders);
         _safety = options.Safety == SafetyAction.Off ? null : ToolFile.Safety();
     }
 
@@ -110,7 +110,7 @@ public sealed partial class ImageGenerator : IImageGenerator
     public RunPlan Plan(GenerationRequest request)
     {
         request.Validate();
-        request = Model.Decide(request, _options.LoraFolder).Request;
+        request = Model.Decide(request, _options.LoraFolders).Request;
         var shape = RunShape.Of(request, Family, _model.Noise);
         var controls = _controls.Open(request.Controls, _model.Checkpoint);
         var size = ModelSize.Of(_model.Checkpoint).With(controls);
@@ -131,7 +131,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         Action<GeneratedImage>? onImage = null)
     {
         request.Validate();
-        (_, request, var said) = Model.Decide(request, _options.LoraFolder);
+        (_, request, var said) = Model.Decide(request, _options.LoraFolders);
         request = request.WithSeeds();
         var output = new RunOutput(onImage, Finished);
         output.Remark(said);

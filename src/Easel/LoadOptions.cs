@@ -65,11 +65,12 @@ public sealed record LoadOptions
     /// <summary>From which share on a picture is taken for explicit: for tests.</summary>
     internal double SafetyShare { get; init; } = Models.Tools.SafetyVerdict.Least;
 
-    /// <summary>A folder of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; null for none.</summary>
-    public string? LoraFolder { get; init; }
+    /// <summary>Folders of LoRAs, which prompts call as <c>&lt;lora:name:0.8&gt;</c>; of two of one name that of the folder named before counts. Default
+    /// none.</summary>
+    public IReadOnlyList<string> LoraFolders { get; init; } = [];
 
-    /// <summary>A folder of networks of control (ControlNets, T2I-Adapters, IP-Adapters), which requests call by name; null for none.</summary>
-    public string? ControlFolder { get; init; }
+    /// <summary>Folders of networks of control (ControlNets, T2I-Adapters, IP-Adapters), which requests call by name. Default none.</summary>
+    public IReadOnlyList<string> ControlFolders { get; init; } = [];
 
     /// <summary>A file or folder with CLIP's vision tower, which IP-Adapters look at pictures with; null for the folder image_encoder beside the
     /// adapter.</summary>
@@ -86,6 +87,6 @@ public sealed record LoadOptions
     /// <summary>The families that a model may be of, those with the rarer signs first.</summary>
     internal IReadOnlyList<ModelFamily> Families { get; init; } = ModelFamily.All;
 
-    /// <summary>A folder of textual-inversion embeddings, which prompts call by name; null for none.</summary>
-    public string? EmbeddingFolder { get; init; }
+    /// <summary>Folders of textual-inversion embeddings, which prompts call by name. Default none.</summary>
+    public IReadOnlyList<string> EmbeddingFolders { get; init; } = [];
 }

@@ -136,15 +136,14 @@ public sealed partial record ModelFile
     /// <param name="options">Where the LoRAs are, and where fingerprints are remembered.</param>
     public static PictureSettings WithLorasOf(PictureSettings told, LoadOptions options)
     {
-        if (options.LoraFolder is not { } folder || told.Text["Lora hashes"] is not { } hashes) return told;
-        var (files, prompt) = (NamedFiles.Loras(folder), told.Text.Prompt);
+        if (options.LoraFolders.Count == 0 || told.Text["Lora hashes"] is not { } hashes) return told;
+        var (files, prompt) = (NamedFiles.Loras(options.LoraFolders), told.Text.Prompt);
         foreach (var pair in hashes.Split(','))
         {
             if (pair.Split(':', StringSplitOptions.TrimEntries) is not [var name, var hash] || hash.Length < 8 || files.FindAll(name).Count > 0) continue;
             if (files.Files().FirstOrDefault(path => LoraFile.HashOf(path, stored => ModelHashes.In(options.CacheFolder).OfLora(path, stored))
                 ?.StartsWith(hash, StringComparison.OrdinalIgnoreCase) == true) is not { } file) continue;
-            var own = System.IO.Path.ChangeExtension(System.IO.Path.GetRelativePath(folder, file), null).Replace('\\', '/');
-            prompt = prompt.Replace($"<lora:{name}:", $"<lora:{own}:", StringComparison.Ordinal);
+            prompt = prompt.Replace($"<lora:{name}:", $"<lora:{files.Own(file)}:", StringComparison.Ordinal);
         }
         return told with { Text = told.Text with { Prompt = prompt } };
     }

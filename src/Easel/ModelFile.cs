@@ -79,18 +79,18 @@ public sealed partial record ModelFile
         }
     }
 
-    /// <summary>The LoRAs that prompts can call out of a folder (<see cref="LoadOptions.LoraFolder"/>): name and path of each, by name.</summary>
-    /// <param name="folder">The folder; one that does not exist is an empty one.</param>
-    public static IReadOnlyList<KeyValuePair<string, string>> LorasIn(string folder) => NamedFiles.Loras(folder).All;
+    /// <summary>The LoRAs that prompts can call out of folders (<see cref="LoadOptions.LoraFolders"/>): name and path of each, by name.</summary>
+    /// <param name="folders">The folders; one that does not exist is an empty one.</param>
+    public static IReadOnlyList<KeyValuePair<string, string>> LorasIn(IReadOnlyList<string> folders) => NamedFiles.Loras(folders).All;
 
-    /// <summary>The textual inversions that prompts can call out of a folder (<see cref="LoadOptions.EmbeddingFolder"/>): name and path of each, by
+    /// <summary>The textual inversions that prompts can call out of folders (<see cref="LoadOptions.EmbeddingFolders"/>): name and path of each, by
     /// name.</summary>
-    /// <param name="folder">The folder; one that does not exist is an empty one.</param>
-    public static IReadOnlyList<KeyValuePair<string, string>> EmbeddingsIn(string folder) => NamedFiles.Embeddings(folder).All;
+    /// <param name="folders">The folders; one that does not exist is an empty one.</param>
+    public static IReadOnlyList<KeyValuePair<string, string>> EmbeddingsIn(IReadOnlyList<string> folders) => NamedFiles.Embeddings(folders).All;
 
-    /// <summary>The networks of control in a folder (<see cref="LoadOptions.ControlFolder"/>): name and path of each, by name.</summary>
-    /// <param name="folder">The folder; one that does not exist is an empty one.</param>
-    public static IReadOnlyList<KeyValuePair<string, string>> ControlsIn(string folder) => NamedFiles.Controls(folder).All;
+    /// <summary>The networks of control in folders (<see cref="LoadOptions.ControlFolders"/>): name and path of each, by name.</summary>
+    /// <param name="folders">The folders; one that does not exist is an empty one.</param>
+    public static IReadOnlyList<KeyValuePair<string, string>> ControlsIn(IReadOnlyList<string> folders) => NamedFiles.Controls(folders).All;
 
     /// <summary>The formats that <see cref="Convert"/> can store numbers in, by name; all but "fp32", "fp16" and "bf16" are ggml's, which GGUF alone
     /// holds.</summary>

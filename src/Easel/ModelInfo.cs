@@ -72,9 +72,9 @@ public sealed record ModelInfo
 
     /// <summary>What is decided about a request that says nothing of it: by the model, or by a LoRA for few steps.</summary>
     /// <param name="request">What is asked for.</param>
-    /// <param name="loraFolder">The folder of LoRAs (<see cref="LoadOptions.LoraFolder"/>); null for none.</param>
+    /// <param name="loraFolders">The folders of LoRAs (<see cref="LoadOptions.LoraFolders"/>); null for none.</param>
     /// <exception cref="InvalidRequestException">Few steps are asked for, and there is no LoRA for them.</exception>
-    public ModelDefaults DefaultsFor(GenerationRequest request, string? loraFolder = null) => Decide(request, loraFolder).Defaults;
+    public ModelDefaults DefaultsFor(GenerationRequest request, IReadOnlyList<string>? loraFolders = null) => Decide(request, loraFolders ?? []).Defaults;
 
     /// <summary>Whether it can do the last steps of what another model began.</summary>
     /// <param name="begun">The other model.</param>
@@ -89,15 +89,15 @@ public sealed record ModelInfo
 
     /// <summary>Fills in what is decided about a request that says nothing of it.</summary>
     /// <returns>What is decided; the request with it, the call of a LoRA for few steps included; and a sentence where few steps are.</returns>
-    internal (ModelDefaults Defaults, GenerationRequest Request, string? Said) Decide(GenerationRequest request, string? loraFolder)
+    internal (ModelDefaults Defaults, GenerationRequest Request, string? Said) Decide(GenerationRequest request, IReadOnlyList<string> loraFolders)
     {
         var (defaults, whose, asked) = (Defaults, FewSteps is null ? null : $"The model is of the kind {FewSteps}", request);
-        var lora = FewStepLoras.In(request, loraFolder);
+        var lora = FewStepLoras.In(request, loraFolders);
         if (request.Few is { } few)
         {
             if (lora is null && FewSteps is null)
             {
-                var found = FewStepLoras.For(request, loraFolder, ContextWidth, few);
+                var found = FewStepLoras.For(request, loraFolders, ContextWidth, few);
                 request = request with { Prompts = [.. request.Prompts.Select(prompt => $"{prompt} <lora:{found.Name}:1>")] };
                 lora = found;
             }

@@ -18,10 +18,10 @@ public enum ModelKind
     /// <summary>It tells how near each point of a picture is: <see cref="LoadOptions.DepthModel"/>.</summary>
     DepthEstimator,
 
-    /// <summary>A LoRA, which prompts call out of <see cref="LoadOptions.LoraFolder"/>.</summary>
+    /// <summary>A LoRA, which prompts call out of <see cref="LoadOptions.LoraFolders"/>.</summary>
     Lora,
 
-    /// <summary>A textual inversion, which prompts call out of <see cref="LoadOptions.EmbeddingFolder"/>.</summary>
+    /// <summary>A textual inversion, which prompts call out of <see cref="LoadOptions.EmbeddingFolders"/>.</summary>
     Embedding,
 
     /// <summary>It steers drawing by a picture (ControlNet, T2I-Adapter, IP-Adapter): <see cref="ControlUnit"/>.</summary>

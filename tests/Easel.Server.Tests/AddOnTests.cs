@@ -25,7 +25,7 @@ public sealed class AddOnTests : IDisposable
     {
         Lora("style", """{"modelspec.trigger_phrase":"in the style of x","ss_output_name":"other name"}""");
         File.WriteAllText(_folder.Path("style.json"), """{"activation text":"xstyle","preferred weight":0.7,"notes":"mine"}""");
-        var addOns = new AddOns(new ServerOptions { Load = new LoadOptions { LoraFolder = _folder.Path() } });
+        var addOns = new AddOns(new ServerOptions { Load = new LoadOptions { LoraFolders = [_folder.Path()] } });
         var lora = Assert.Single(addOns.Loras);
         Assert.Equal(("style", "mine", 0.7), (lora.Name, lora.Notes, lora.Weight));
         Assert.Equal(["xstyle"], lora.Words);
@@ -39,7 +39,7 @@ public sealed class AddOnTests : IDisposable
     public void ALoraOfAnotherFamilyIsTold()
     {
         Lora("large", "{}", context: 2048);
-        var addOns = new AddOns(new ServerOptions { Load = new LoadOptions { LoraFolder = _folder.Path() } });
+        var addOns = new AddOns(new ServerOptions { Load = new LoadOptions { LoraFolders = [_folder.Path()] } });
         var model = new ModelEntry
         {
             Name = "m",

@@ -178,7 +178,7 @@ public sealed class ControlRunTests : IClassFixture<ControlRunTests.Loaded>
             File.Copy(Goldens.Unpacked("control/original.fp16.pth"), Network);
             Hint = new RgbImage(64, 64);
             for (var i = 0; i < Hint.Pixels.Length; i++) Hint.Pixels[i] = (byte)((i / 3 % 64 / 16 + i / 3 / 64 / 16) % 2 * 255);
-            Generator = ImageGenerator.Load(Model, new LoadOptions { Precision = Precision.Full, ControlFolder = Path.GetDirectoryName(Network) });
+            Generator = ImageGenerator.Load(Model, new LoadOptions { Precision = Precision.Full, ControlFolders = [Path.GetDirectoryName(Network)!] });
         }
 
         public string Model { get; }

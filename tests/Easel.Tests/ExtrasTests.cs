@@ -35,7 +35,8 @@ public sealed class ExtrasTests : IDisposable
     public void ALoraDrawsAsWeightsMergedByHand()
     {
         var words = $"a house<lora:{Lora}:0.8>";
-        var drawn = BothWays.Draw(Diffusers, new LoadOptions { LoraFolder = Layouts }, Plain with { Prompt = words }, [.. Line(words), "--lora-dir", Layouts]);
+        var drawn = BothWays.Draw(Diffusers, new LoadOptions { LoraFolders = [Layouts] }, Plain with { Prompt = words },
+            [.. Line(words), "--lora-dir", Layouts]);
 
         var lora = Goldens.Tensors($"layouts/{Lora}.safetensors");
         var merged = 0;
@@ -60,7 +61,7 @@ public sealed class ExtrasTests : IDisposable
     [Fact]
     public void ALoraLeavesNoTraceInTheNextPicture()
     {
-        using var generator = ImageGenerator.Load(Diffusers, new LoadOptions { Precision = Precision.Full, LoraFolder = Layouts });
+        using var generator = ImageGenerator.Load(Diffusers, new LoadOptions { Precision = Precision.Full, LoraFolders = [Layouts] });
         var before = generator.Generate(Plain).Images[0].Image.Pixels;
         generator.Generate(Plain with { Prompt = $"a house<lora:{Lora}:0.8>" });
         Assert.Equal(before, generator.Generate(Plain).Images[0].Image.Pixels);
@@ -81,7 +82,7 @@ public sealed class ExtrasTests : IDisposable
         SafeTensorsWriter.Write(_folder.Path("people", "renamed.safetensors"), tensors,
             metadata: new Dictionary<string, string> { ["ss_output_name"] = "neko" });
         File.Copy(_folder.Path("people", "renamed.safetensors"), _folder.Path("people", "old", "renamed.safetensors"));
-        using var generator = ImageGenerator.Load(Diffusers, new LoadOptions { Precision = Precision.Full, LoraFolder = _folder.Path() });
+        using var generator = ImageGenerator.Load(Diffusers, new LoadOptions { Precision = Precision.Full, LoraFolders = [_folder.Path()] });
         var (plain, expected) = (generator.Generate(Plain).Images[0].Image.Pixels, (byte[]?)null);
         foreach (var name in (string[])["people/renamed", "neko", " Renamed ", "people/old/renamed.safetensors"])
         {
@@ -103,9 +104,9 @@ public sealed class ExtrasTests : IDisposable
         SafeTensorsWriter.Write(_folder.Path("mycat.safetensors"), new Dictionary<string, Tensor> { ["emb_params"] = vectors });
         string Words(double strength) => $"a mycat<lora:bundled:{strength}>";
 
-        using var inside = ImageGenerator.Load(Diffusers, new LoadOptions { Precision = Precision.Full, LoraFolder = _folder.Path() });
+        using var inside = ImageGenerator.Load(Diffusers, new LoadOptions { Precision = Precision.Full, LoraFolders = [_folder.Path()] });
         using var beside = ImageGenerator.Load(Diffusers,
-            new LoadOptions { Precision = Precision.Full, LoraFolder = Layouts, EmbeddingFolder = _folder.Path() });
+            new LoadOptions { Precision = Precision.Full, LoraFolders = [Layouts], EmbeddingFolders = [_folder.Path()] });
         var drawn = inside.Generate(Plain with { Prompt = Words(0.8) });
         Assert.Empty(drawn.Remarks);
         // AUTOMATIC1111's hash of a LoRA is that of what lies behind the header.
@@ -116,7 +117,7 @@ public sealed class ExtrasTests : IDisposable
         // Where a file is called otherwise, the hash tells which it is.
         Directory.CreateDirectory(_folder.Path("elsewhere", "new"));
         File.Copy(_folder.Path("bundled.safetensors"), _folder.Path("elsewhere", "new", "name.safetensors"));
-        var told = ModelFile.WithLorasOf(new PictureSettings("Easel", text), new LoadOptions { LoraFolder = _folder.Path("elsewhere") });
+        var told = ModelFile.WithLorasOf(new PictureSettings("Easel", text), new LoadOptions { LoraFolders = [_folder.Path("elsewhere")] });
         Assert.Equal("a mycat<lora:new/name:0.8>", told.Text.Prompt);
         Assert.Equal(beside.Generate(Plain with { Prompt = $"a mycat<lora:{Lora}:0.8>" }).Images[0].Image.Pixels, drawn.Images[0].Image.Pixels);
         Assert.NotEqual(inside.Generate(Plain with { Prompt = "a mycat" }).Images[0].Image.Pixels,
@@ -127,7 +128,7 @@ public sealed class ExtrasTests : IDisposable
     [Fact]
     public void ALoraActsInSomeOfTheSteps()
     {
-        using var generator = ImageGenerator.Load(Diffusers, new LoadOptions { Precision = Precision.Full, LoraFolder = Layouts });
+        using var generator = ImageGenerator.Load(Diffusers, new LoadOptions { Precision = Precision.Full, LoraFolders = [Layouts] });
         byte[] Draw(string arguments, int steps = 4) =>
             generator.Generate(Plain with { Prompt = $"a house<lora:{Lora}:{arguments}>", Steps = steps, Sampler = "euler" }).Images[0].Image.Pixels;
 
@@ -146,7 +147,7 @@ public sealed class ExtrasTests : IDisposable
     public void ALearnedWordDrawsAsWordsOfTheVocabulary()
     {
         const string Words = "a house in My-Style.A1111 at night"; // in whatever case
-        var drawn = BothWays.Draw(Diffusers, new LoadOptions { EmbeddingFolder = Layouts }, Plain with { Prompt = Words },
+        var drawn = BothWays.Draw(Diffusers, new LoadOptions { EmbeddingFolders = [Layouts] }, Plain with { Prompt = Words },
             [.. Line(Words), "--embeddings-dir", Layouts]);
 
         string[] others = ["zebra", "violin", "kiwi"];

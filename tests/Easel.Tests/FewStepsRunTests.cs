@@ -21,7 +21,7 @@ public sealed class FewStepsRunTests : IDisposable
     public void ALoraForFewStepsDecidesAndFewFindsIt()
     {
         Lora("lcm-lora-micro");
-        using var generator = ImageGenerator.Load(Model("micro"), new LoadOptions { Precision = Precision.Full, LoraFolder = _folder.Path("loras") });
+        using var generator = ImageGenerator.Load(Model("micro"), new LoadOptions { Precision = Precision.Full, LoraFolders = [_folder.Path("loras")] });
         var request = new GenerationRequest { Prompt = "a cat", Width = 64, Height = 64, Seed = 1, Few = 2 };
         var few = generator.Generate(request);
         var drawn = few.Images[0];
@@ -37,7 +37,7 @@ public sealed class FewStepsRunTests : IDisposable
     [Fact]
     public void WithoutSuchALoraOneSentenceSaysSo()
     {
-        using var generator = ImageGenerator.Load(Model("micro"), new LoadOptions { Precision = Precision.Full, LoraFolder = _folder.Path("loras") });
+        using var generator = ImageGenerator.Load(Model("micro"), new LoadOptions { Precision = Precision.Full, LoraFolders = [_folder.Path("loras")] });
         Directory.CreateDirectory(_folder.Path("loras"));
         var refused = Assert.Throws<InvalidRequestException>(() => generator.Generate(new GenerationRequest { Prompt = "a cat", Few = 4 }));
         Assert.Equal(nameof(GenerationRequest.Few), refused.Field);

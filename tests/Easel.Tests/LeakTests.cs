@@ -88,7 +88,7 @@ public sealed class LeakTests
             var options = new LoadOptions
             {
                 Precision = Precision.Full,
-                LoraFolder = Goldens.Path("layouts"),
+                LoraFolders = [Goldens.Path("layouts")],
                 TinyVae = area == "sd1" ? Goldens.Unpacked("layouts/taesd_decoder.fp16.pth") : null,
             };
             var generator = ImageGenerator.Load(area is null ? Goldens.Path("layouts/diffusers-sd1-micro") : LoadedModel.Path(area), options);

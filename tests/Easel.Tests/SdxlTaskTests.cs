@@ -111,7 +111,7 @@ public sealed class SdxlTaskTests : IDisposable
                 ["clip_g"] = Row(BigG + "token_embedding.weight"),
             });
         }
-        using var generator = ImageGenerator.Load(Model, new LoadOptions { Precision = Precision.Full, EmbeddingFolder = _folder.Path() });
+        using var generator = ImageGenerator.Load(Model, new LoadOptions { Precision = Precision.Full, EmbeddingFolders = [_folder.Path()] });
         Assert.Equal(Drawn(generator, Plain).Pixels, Drawn(generator, Plain with { Prompt = Plain.Prompt.Replace("horse", "nag") }).Pixels);
         Assert.NotEqual(Drawn(generator, Plain).Pixels, Drawn(generator, Plain with { Prompt = Plain.Prompt.Replace("horse", "") }).Pixels);
     }
@@ -203,7 +203,7 @@ public sealed class SdxlTaskTests : IDisposable
     {
         File.Copy(Kohya, _folder.Path("ink.safetensors"));
         File.Copy(Goldens.Path("layouts/lora-kohya.fp16.safetensors"), _folder.Path("old.safetensors"));
-        using var generator = ImageGenerator.Load(Model, new LoadOptions { Precision = Precision.Full, LoraFolder = _folder.Path() });
+        using var generator = ImageGenerator.Load(Model, new LoadOptions { Precision = Precision.Full, LoraFolders = [_folder.Path()] });
         using var baked = Load(Baked(Kohya));
         GeneratorTests.AssertSame(Drawn(baked, Plain), Drawn(generator, Plain with { Prompt = Plain.Prompt + " <lora:ink:0.9>" }), "the LoRA");
         GeneratorTests.AssertSame(Drawn(Load(Model), Plain), Drawn(generator, Plain), "without it");

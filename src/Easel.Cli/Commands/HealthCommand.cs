@@ -24,10 +24,10 @@ internal static class HealthCommand
     {
         var address = new Argument<string?>("address") { Arity = ArgumentArity.ZeroOrOne };
         return new PlainCommand("health", "ask a running server whether it can work",
-            new HelpNotes("[ADDRESS]", ["easel health", "easel health http://127.0.0.1:7861"]), [address], parsed =>
+            new HelpNotes("[ADDRESS]", ["easel health", "easel health http://127.0.0.1:7861", "easel health unix:/run/easel/easel.sock"]), [address], parsed =>
         {
             var asked = (parsed.GetValue(address) ?? DefaultAddress).TrimEnd('/');
-            if (!Uri.TryCreate(asked, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
+            if (SocketOf(asked) is null && (!Uri.TryCreate(asked, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")))
                 throw new UsageException($"\"{asked}\" is no address of a server; those look like {DefaultAddress}.");
             var health = Ask(asked, shell.Cancel);
             if (health != Health.Well)
@@ -43,13 +43,27 @@ internal static class HealthCommand
         });
     }
 
+    /// <summary>The path of a Unix socket in an address, as ASP.NET writes it; null for any other address.</summary>
+    private static string? SocketOf(string address) => ((string[])["http://unix:", "unix://", "unix:"])
+        .Where(start => address.StartsWith(start, StringComparison.Ordinal)).Select(start => address[start.Length..]).FirstOrDefault();
+
     /// <summary>Asks; needs no login, since health is no secret.</summary>
     public static Health Ask(string address, CancellationToken cancel)
     {
-        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = Patience };
+        using var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false };
+        if (SocketOf(address) is { } path)
+        {
+            handler.ConnectCallback = async (_, stop) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), stop).ConfigureAwait(false);
+                return new NetworkStream(socket, ownsSocket: true);
+            };
+        }
+        using var client = new HttpClient(handler) { Timeout = Patience };
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, address + "/health/ready");
+            using var request = new HttpRequestMessage(HttpMethod.Get, (SocketOf(address) is null ? address : "http://localhost") + "/health/ready");
             using var answer = client.Send(request, HttpCompletionOption.ResponseHeadersRead, cancel);
             if (answer.StatusCode == HttpStatusCode.ServiceUnavailable) return Health.Busy;
             if (!answer.IsSuccessStatusCode || answer.Content.Headers.ContentLength is > 64) return Health.Stranger;

@@ -29,9 +29,7 @@ internal static class ModelsCommand
 
     private static void List(Shell shell, bool isJson)
     {
-        var rows = ModelPlaces.Folders(shell).All().Prepend(new FoundModel("sketch", BuiltInModel.Path))
-            .Concat(BuiltInTool.All.Select(tool => new FoundModel(tool.Name, tool.Path)))
-            .Where(model => File.Exists(model.Path) || Directory.Exists(model.Path)).Select(model => (Found: model, Facts: FactsOf(model.Path))).ToList();
+        var rows = ModelPlaces.Folders(shell).All().Select(model => (Found: model, Facts: FactsOf(model.Path))).ToList();
         if (isJson)
         {
             shell.Out.WriteLine(JsonLines.Document(rows.Select(row => new
@@ -68,6 +66,8 @@ internal static class ModelsCommand
     private static void Remove(string name, Shell shell)
     {
         var path = ModelPlaces.Folders(shell).Find(name);
+        if (path == BuiltInModel.Path || BuiltInTool.All.Any(tool => tool.Path == path))
+            throw new UsageException($"{name} comes with Easel and stays: {path}.");
         if (HubCache.NameOf(path) is { } cached)
         {
             // The cache holds the bytes beside the snapshot; the whole repository goes, as the hub's own tools do it.

@@ -63,8 +63,8 @@ internal static class PullCommand
         foreach (var model in KnownModels.All)
         {
             var bytes = model.Selection.Bytes > 0 ? $" ({Readable.Gigabytes(model.Selection.Bytes)})" : "";
-            shell.Out.WriteLine($"{model.Name,-20} {model.Title}{bytes}");
-            shell.Out.WriteLine($"{"",-20} {model.Licence}");
+            shell.Out.WriteLine($"{model.Name,-26} {model.Title}{bytes}");
+            shell.Out.WriteLine($"{"",-26} {model.Licence}");
         }
     }
 

@@ -28,9 +28,14 @@ internal static class ServeCommand
         var draw = new DrawFlags();
         var host = Flags.Text("ADDRESS", "the address to listen on; any but this machine's own demands a login (default 127.0.0.1)", "--host", "--listen");
         var port = Flags.Whole($"the port (default {ServerOptions.DefaultPort})", "--port");
+        var socket = Flags.Text("PATH", "listen on this Unix socket in place of an address and a port", "--unix-socket");
+        var mode = Flags.Valued<UnixFileMode?>("OCTAL", "who may use the socket, as for chmod (default 600: you alone)", ["--socket-mode"], ModeOf,
+            "an octal number up to 777");
+        var basePath = Flags.Text("PATH", "the path below which a proxy passes requests on, as /easel", "--base-path", "--subpath");
         var output = Flags.Text("DIR", $"the folder of the pictures (default {pictures})", "--output", "-o", "--outdir");
-        var models = Flags.Texts("DIR", $"a folder with models, or a model; may be given several times (default {modelFolder})", "--models",
-            "--ckpt-dir");
+        var models = Flags.Texts("DIR",
+            $"a folder with models, a model or ComfyUI's extra_model_paths.yaml; may be given several times (default {modelFolder})",
+            "--models", "--ckpt-dir", "--extra-model-paths-config");
         var token = Flags.Text("SECRET", "ask callers for this token (default $EASEL_TOKEN)", "--token", "--api-key");
         var tokenFile = Flags.Text("FILE", "a file that holds the token, as services keep secrets (default $EASEL_TOKEN_FILE)", "--token-file");
         var user = Flags.Text("NAME", "ask callers for this user and the password", "--user");
@@ -56,24 +61,34 @@ internal static class ServeCommand
         var store = Flags.Whole("megabytes that the farm's pictures on their way may take (default: what the NATS server allows)", "--farm-store");
         return new PlainCommand(name, help, new HelpNotes("[flags]", examples),
             [
-                host, port, output, models, draw.Model, draw.Loras, draw.Embeddings, draw.Controls, draw.ImageEncoder, draw.TinyVae, draw.DepthModel,
+                host, port, .. isStart ? (Option[])[] : [socket, mode, basePath], output, models,
+                draw.Model, draw.Loras, draw.Embeddings, draw.Controls, draw.ImageEncoder, draw.TinyVae, draw.DepthModel,
                 draw.Precision, draw.Device, draw.Threads, draw.LowPriority, draw.Safe, token, tokenFile, user, password, cors, names, proxies, unload, steps,
                 images, side, queued, queuedSize, styles, wildcards, log, open, .. isStart ? [] : farm.All, .. isStart ? (Option[])[] : [noDraw, store],
             ], parsed =>
         {
             var limits = new ServerLimits(); // not before: it is in the server's assembly
             var largest = parsed.GetValue(side);
+            var places = ModelFolders(parsed.GetValue(models), modelFolder, shell);
+            if (parsed.GetValue(socket) is not null && (parsed.GetValue(host) is not null || parsed.GetValue(port) is not null))
+                throw new UsageException("--unix-socket stands in place of --host and --port.");
+            if (parsed.GetValue(socket) is not null && parsed.GetValue(open))
+                throw new UsageException("--open goes with a port: no browser opens what --unix-socket names.");
+            if (parsed.GetValue(socket) is null && parsed.GetValue(mode) is not null) throw new UsageException("--socket-mode goes with --unix-socket.");
             var options = new ServerOptions
             {
+                UnixSocket = parsed.GetValue(socket),
+                UnixSocketMode = parsed.GetValue(mode) ?? UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                BasePath = parsed.GetValue(basePath) is { } below && below.Trim('/') is { Length: > 0 } trimmed ? "/" + trimmed : null,
                 Address = AddressOf(parsed.GetValue(host), "--host"),
                 Port = parsed.GetValue(port) ?? ServerOptions.DefaultPort,
                 OutputFolder = parsed.GetValue(output) ?? pictures,
-                Models = ModelFolders(parsed.GetValue(models), modelFolder, shell),
+                Models = places,
                 Hub = ModelPlaces.Hub(shell),
                 Farm = isStart ? null : FarmOf(farm, parsed.GetValue(store), parsed, shell),
                 Draws = isStart || !parsed.GetValue(noDraw),
                 DefaultModel = parsed.GetValue(draw.Model) is { } model ? ModelChoice.Find(model, shell) : Variable(shell, "EASEL_MODEL"),
-                Load = ModelChoice.Options(draw.Load(parsed), shell),
+                Load = ModelChoice.Options(draw.Load(parsed), shell, places),
                 StylesFile = parsed.GetValue(styles) ?? "styles.csv",
                 WildcardsFolder = parsed.GetValue(wildcards) ?? "wildcards",
                 Token = Secret(parsed.GetValue(token), parsed.GetValue(tokenFile), shell),
@@ -94,6 +109,14 @@ internal static class ServeCommand
                     QueuedBytes = Math.Max(limits.QueuedBytes, (long)(parsed.GetValue(queuedSize) ?? 0) << 20),
                 },
             };
+            try
+            {
+                options.Validate();
+            }
+            catch (EaselException e) when (e is not UsageException)
+            {
+                throw new UsageException(e.Message, e); // what was asked for cannot be done as it stands
+            }
             if (isStart) Start(options, shell);
             else Run(options, parsed.GetValue(open), shell);
         });
@@ -120,11 +143,11 @@ internal static class ServeCommand
                 options = options with { Port = 0 };
                 break;
         }
-        Directory.CreateDirectory(options.Models[0]);
+        Directory.CreateDirectory(options.ModelFolder);
         Run(options, open: true, shell, _ =>
         {
             shell.Out.WriteLine($"Pictures are kept in {Path.GetFullPath(options.OutputFolder)}");
-            shell.Out.WriteLine($"Models are looked for in {Path.GetFullPath(options.Models[0])}");
+            shell.Out.WriteLine($"Models are looked for in {Path.GetFullPath(options.ModelFolder)}");
             shell.Out.WriteLine("Keep this window open while you draw. To stop: press Ctrl and C, or close it.");
         });
     }
@@ -140,6 +163,9 @@ internal static class ServeCommand
             shell.Error.WriteLine("easel: no browser could be opened; the address is above.");
         }
     }
+
+    private static UnixFileMode? ModeOf(string text) =>
+        text.Length is > 0 and < 5 && text.All(c => c is >= '0' and <= '7') && Convert.ToInt32(text, 8) is <= 0x1ff and var mode ? (UnixFileMode)mode : null;
 
     private static IPAddress AddressOf(string? text, string flag)
     {
@@ -165,7 +191,7 @@ internal static class ServeCommand
 
     /// <summary>The folder that is told to people first, and behind it the others in which models are looked for by name.</summary>
     private static IReadOnlyList<string> Default(string first, Shell shell) =>
-        [first, .. ModelPlaces.Places(shell).Where(folder => folder != first && Directory.Exists(folder)), ModelPlaces.Hub(shell).CacheFolder];
+        [first, .. ModelPlaces.Places(shell).Where(place => place != first && Path.Exists(place))];
 
     private static string Existing(string path) =>
         File.Exists(path) || Directory.Exists(path) ? path : throw new UsageException($"There is no model or folder at {path}.");

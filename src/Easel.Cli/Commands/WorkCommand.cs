@@ -12,7 +12,8 @@ internal static class WorkCommand
         var draw = new DrawFlags();
         var farm = new FarmFlags();
         var name = Flags.Text("NAME", "what this worker is called (default: the machine's name)", "--name");
-        var models = Flags.Texts("DIR", "a folder with models, or a model; may be given several times (default models)", "--models", "--ckpt-dir");
+        var models = Flags.Texts("DIR", "a folder with models, a model or ComfyUI's extra_model_paths.yaml; may be given several times (default models)",
+            "--models", "--ckpt-dir", "--extra-model-paths-config");
         var unload = Flags.Number("let the model go after so many minutes without work", "--unload-after");
         var noFetch = Flags.Switch("do not fetch models that are handed out with easel farm push", "--no-fetch");
         return new PlainCommand("work", "draw for a server on another machine",
@@ -23,14 +24,15 @@ internal static class WorkCommand
                 draw.Device, draw.Threads, draw.LowPriority, unload, noFetch,
             ], parsed =>
         {
+            var places = ServeCommand.ModelFolders(parsed.GetValue(models), "models", shell);
             var options = new ServerOptions
             {
                 Farm = farm.Required(parsed, shell),
-                Models = ServeCommand.ModelFolders(parsed.GetValue(models), "models", shell),
-                Load = Runs.ModelChoice.Options(draw.Load(parsed), shell),
+                Models = places,
+                Load = Runs.ModelChoice.Options(draw.Load(parsed), shell, places),
                 UnloadAfter = ServeCommand.Minutes(parsed.GetValue(unload)),
             };
-            EaselWorker.RunAsync(options, parsed.GetValue(name), parsed.GetValue(noFetch) ? null : options.Models[0],
+            EaselWorker.RunAsync(options, parsed.GetValue(name), parsed.GetValue(noFetch) ? null : options.ModelFolder,
                 sentence => shell.Error.WriteLine("easel: " + sentence), shell.Cancel).GetAwaiter().GetResult();
         });
     }

@@ -21,15 +21,18 @@ internal sealed class DrawFlags
         Flags.Text("FILE", "the checkpoint or diffusers folder (default $EASEL_MODEL, else the small one inside)", "--model", "-m", "--ckpt");
     public readonly Option<string?> Config = Flags.Text("FILE", "the original YAML configuration; hardly ever needed", "--config");
     public readonly Option<string?> TextEncoder = Flags.Text("FILE", "another text encoder (CLIP), a file or a folder", "--text-encoder", "--clip_l");
-    public readonly Option<string?> Vae = Flags.Text("FILE", "another autoencoder", "--vae");
+    public readonly Option<string?> Vae = Flags.Text("FILE", "another autoencoder, a file or a name", "--vae");
     public readonly Option<string?> TinyVae = Flags.Text("FILE", "the tiny autoencoder (TAESD) to decode with: faster, a little coarser",
         "--tiny-vae", "--taesd");
     public readonly Option<string?> DepthModel = Flags.Text("FILE", "the depth estimator (MiDaS) for a depth model that lacks it", "--depth-model");
-    public readonly Option<string?> Loras = Flags.Text("DIR", "LoRAs, called in prompts as <lora:name:0.8> (default $EASEL_LORAS)",
+    public readonly Option<string[]?> Loras = Flags.Texts("DIR",
+        "LoRAs, called in prompts as <lora:name:0.8>; may be given several times (default $EASEL_LORAS, else what lies among the models)",
         "--lora-dir", "--lora-model-dir");
-    public readonly Option<string?> Embeddings = Flags.Text("DIR", "textual inversions, called by name (default $EASEL_EMBEDDINGS)",
+    public readonly Option<string[]?> Embeddings = Flags.Texts("DIR",
+        "textual inversions, called by name; may be given several times (default $EASEL_EMBEDDINGS, else what lies among the models)",
         "--embeddings-dir", "--embd-dir");
-    public readonly Option<string?> Controls = Flags.Text("DIR", "ControlNets and the like, called by name (default $EASEL_CONTROLS)",
+    public readonly Option<string[]?> Controls = Flags.Texts("DIR",
+        "ControlNets and the like, called by name; may be given several times (default $EASEL_CONTROLS, else what lies among the models)",
         "--control-dir", "--controlnet-dir");
     public readonly Option<string?> ImageEncoder = Flags.Text("FILE", "CLIP's vision tower, for IP-Adapters (default: image_encoder beside them)",
         "--image-encoder");
@@ -93,12 +96,12 @@ internal sealed class DrawFlags
         Vae = parsed.GetValue(Vae),
         TinyVae = parsed.GetValue(TinyVae),
         DepthModel = parsed.GetValue(DepthModel),
-        LoraFolder = parsed.GetValue(Loras),
-        EmbeddingFolder = parsed.GetValue(Embeddings),
+        LoraFolders = parsed.GetValue(Loras) ?? [],
+        EmbeddingFolders = parsed.GetValue(Embeddings) ?? [],
         Threads = parsed.GetValue(Threads),
         Safety = parsed.GetValue(Safe) ?? SafetyAction.Off,
         LowPriority = parsed.GetValue(LowPriority),
-        ControlFolder = parsed.GetValue(Controls),
+        ControlFolders = parsed.GetValue(Controls) ?? [],
         ImageEncoder = parsed.GetValue(ImageEncoder),
     };
 

@@ -42,60 +42,67 @@ internal static class ModelChoice
         return Find(bracket > 0 ? named[..bracket] : named, shell, "");
     }
 
-    private static string Find(string path, Shell shell, string whence)
+    private static string Find(string path, Shell shell, string whence, ModelPurpose purpose = ModelPurpose.Checkpoint, string what = "checkpoint")
     {
-        if (File.Exists(path) || Directory.Exists(path)) return path;
-        // What looks like a path is one; anything else may be a name.
-        var isPath = Path.IsPathRooted(path) || path.StartsWith('.') || ModelPaths.Endings.Contains(Path.GetExtension(path));
-        if (!isPath) return ModelPlaces.Folders(shell).Find(path);
-        throw new UsageException($"There is no checkpoint at {path}{whence}.");
+        if (Path.Exists(path)) return path;
+        // What looks like a path is one; a file's name may be that of a file among the models, and anything else may be any name.
+        var isPath = Path.IsPathRooted(path) || path.StartsWith('.');
+        var isFile = ModelPaths.Endings.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
+        if (!isPath && !isFile) return ModelPlaces.Folders(shell).Find(path, purpose);
+        if (!isPath && ModelPlaces.Folders(shell).Exact(path, purpose) is { } found) return found;
+        throw new UsageException($"There is no {what} at {path}{whence}.");
     }
+
+    /// <summary>A part of a model that is named apart, by path or by name.</summary>
+    private static string? Part(string? named, string what, ModelPurpose purpose, Shell shell) =>
+        named is null ? null : Find(named, shell, "", purpose, what);
 
     /// <summary>The upscaler named, by path or by name, or that of EASEL_MODEL where it enlarges, or of those that come with Easel the one that enlarges so
     /// much.</summary>
     public static string FindUpscaler(string? named, double? times, Shell shell)
     {
-        if (named is not null) return BuiltInTool.Find(named) is { Kind: ModelKind.Upscaler } tool ? tool.Path : Find(named, shell);
+        if (named is not null) return BuiltInTool.Find(named) is { Kind: ModelKind.Upscaler } tool ? tool.Path
+            : Find(named, shell, "", ModelPurpose.Upscaler);
         if (BuiltInTool.Enlarger(times ?? double.PositiveInfinity) is not { } own) return Find(null, shell);
         return shell.Variable("EASEL_MODEL") is { Length: > 0 } && Find(null, shell) is var path
             && ModelFile.Read(path) is { Kind: ModelKind.Upscaler } or { Model.Enlarges: > 1 } ? path : own.Path;
     }
 
-    /// <summary>How to load it: what is asked for, with the folders that the variables name and a place for what is learnt of this machine's speed.</summary>
-    public static LoadOptions Options(LoadOptions asked, Shell shell)
+    /// <summary>How to load it: what is asked for, with the folders that the variables name, or else those among the models, and a place for what is learnt of
+    /// this machine's speed.</summary>
+    /// <param name="places">Where models are looked for; null for the places of this person.</param>
+    public static LoadOptions Options(LoadOptions asked, Shell shell, IReadOnlyList<string>? places = null)
     {
-        Existing(asked.TextEncoder, "text encoder");
-        Existing(asked.Vae, "autoencoder");
-        Existing(asked.TinyVae, "tiny autoencoder");
-        Existing(asked.DepthModel, "depth estimator");
-        Existing(asked.ImageEncoder, "vision tower");
+        var folders = new Lazy<ModelFolders>(() => places is null ? ModelPlaces.Folders(shell) : new ModelFolders(places));
         var options = asked with
         {
-            LoraFolder = Folder(asked.LoraFolder, "EASEL_LORAS", shell),
-            ControlFolder = Folder(asked.ControlFolder, "EASEL_CONTROLS", shell),
-            EmbeddingFolder = Folder(asked.EmbeddingFolder, "EASEL_EMBEDDINGS", shell),
+            TextEncoder = Part(asked.TextEncoder, "text encoder", ModelPurpose.TextEncoder, shell),
+            Vae = Part(asked.Vae, "autoencoder", ModelPurpose.Vae, shell),
+            TinyVae = Part(asked.TinyVae, "tiny autoencoder", ModelPurpose.Vae, shell),
+            DepthModel = Part(asked.DepthModel, "depth estimator", ModelPurpose.Other, shell),
+            ImageEncoder = Part(asked.ImageEncoder, "vision tower", ModelPurpose.ImageEncoder, shell),
+            LoraFolders = Folders(asked.LoraFolders, "EASEL_LORAS", ModelPurpose.Lora),
+            ControlFolders = Folders(asked.ControlFolders, "EASEL_CONTROLS", ModelPurpose.Control),
+            EmbeddingFolders = Folders(asked.EmbeddingFolders, "EASEL_EMBEDDINGS", ModelPurpose.Embedding),
             CacheFolder = CacheFolder(shell),
             Refiners = name => Refiner(name, shell),
+            Upscalers = name => Upscaler.Load(FindUpscaler(name, null, shell), asked with { Precision = Precision.Auto }),
         };
         if (asked.Config is not { } config || File.Exists(config)) return options;
         if (KnownConfigs.TryGetValue(Path.GetFileName(config), out var prediction))
             return options with { Config = null, Prediction = asked.Prediction ?? prediction };
         throw new UsageException($"There is no configuration at {config}; most models need none.");
+
+        IReadOnlyList<string> Folders(IReadOnlyList<string> named, string variable, ModelPurpose purpose)
+        {
+            var whence = named.Count > 0 ? "" : $", which {variable} names";
+            if (named.Count == 0) named = ModelPlaces.Listed(shell, variable);
+            if (named.FirstOrDefault(path => !Directory.Exists(path)) is { } missing) throw new UsageException($"There is no folder {missing}{whence}.");
+            return named.Count > 0 ? named : folders.Value.Of(purpose);
+        }
     }
 
     /// <summary>Where Easel remembers what it measured: in the folder that the shell names for such things, or the customary one.</summary>
     public static string CacheFolder(Shell shell) =>
         shell.Variable("XDG_CACHE_HOME") is { Length: > 0 } cache ? Path.Combine(cache, "easel") : LoadOptions.UserCacheFolder;
-
-    private static void Existing(string? path, string what)
-    {
-        if (path is not null && !File.Exists(path) && !Directory.Exists(path)) throw new UsageException($"There is no {what} at {path}.");
-    }
-
-    private static string? Folder(string? named, string variable, Shell shell)
-    {
-        var path = named ?? (shell.Variable(variable) is { Length: > 0 } value ? value : null);
-        if (path is null || Directory.Exists(path)) return path;
-        throw new UsageException($"There is no folder {path}{(named is null ? $", which {variable} names" : "")}.");
-    }
 }

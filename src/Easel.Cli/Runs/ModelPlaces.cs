@@ -7,13 +7,12 @@ internal static class ModelPlaces
 {
     public static HubSettings Hub(Shell shell) => HubSettings.Of(shell.Variable);
 
-    public static ModelFolders Folders(Shell shell) => new(Places(shell), new HubCache(Hub(shell).CacheFolder));
+    public static ModelFolders Folders(Shell shell) => new(Places(shell));
 
-    /// <summary>The folders in which models are looked for by name, those that are named first.</summary>
-    public static IReadOnlyList<string> Places(Shell shell) =>
-    [
-        .. (shell.Variable("EASEL_MODELS") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
-        "models",
-        UserFolders.Models,
-    ];
+    /// <summary>The places in which models are looked for by name, those that are named first.</summary>
+    public static IReadOnlyList<string> Places(Shell shell) => [.. Listed(shell, "EASEL_MODELS"), "models", UserFolders.Models, Hub(shell).CacheFolder];
+
+    /// <summary>The folders that a variable lists, parted as in PATH.</summary>
+    public static IReadOnlyList<string> Listed(Shell shell, string variable) =>
+        (shell.Variable(variable) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

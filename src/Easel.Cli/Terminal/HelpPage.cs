@@ -53,8 +53,9 @@ internal static class HelpPage
         page.AppendLine();
         page.AppendLine("Variables:");
         Row(page, "EASEL_MODEL", "the checkpoint to use where none is named; without it the small model inside draws");
-        Row(page, "EASEL_LORAS", "the folder of LoRAs");
-        Row(page, "EASEL_EMBEDDINGS", "the folder of textual inversions");
+        Row(page, "EASEL_MODELS", "where models are found by name: folders, also those of other programs, parted as in PATH");
+        Row(page, "EASEL_LORAS", "the folders of LoRAs, in place of those among the models");
+        Row(page, "EASEL_EMBEDDINGS", "the folders of textual inversions, likewise");
         Row(page, "EASEL_DEBUG=1", "show where an error came from");
         page.AppendLine();
         WriteExitCodes(page);

@@ -10,12 +10,12 @@ internal static class Documentation
 {
     public static void Add(IServiceCollection services) => services.AddOpenApi(openApi =>
     {
-        openApi.AddDocumentTransformer((document, _, _) =>
+        openApi.AddDocumentTransformer((document, context, _) =>
         {
             document.Info.Title = "Easel";
             document.Info.Description = "Pictures from words, on your own computer. Submit a job, watch its events, fetch its pictures. "
                 + "Errors are problem+json with one sentence.";
-            document.Servers = [];
+            document.Servers = context.ApplicationServices.GetRequiredService<ServerOptions>().BasePath is { } path ? [new OpenApiServer { Url = path }] : [];
             return Task.CompletedTask;
         });
         openApi.AddSchemaTransformer((schema, context, _) =>

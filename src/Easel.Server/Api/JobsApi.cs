@@ -16,7 +16,7 @@ internal static class JobsApi
         jobs.MapPost("", (JobRequest request, HttpContext context, JobQueue queue) =>
         {
             var job = queue.Submit(request, Caller.Of(context));
-            return TypedResults.Created($"/api/jobs/{job.Id}", MachinePaths.Told(context, job));
+            return TypedResults.Created($"{context.Request.PathBase}/api/jobs/{job.Id}", MachinePaths.Told(context, job));
         }).WithSummary("Submit a job: the library's request is its body")
             .ProducesProblem(Status422UnprocessableEntity).ProducesProblem(Status429TooManyRequests);
         jobs.MapGet("", (JobQueue queue, HttpContext context, string? before, int? count) => new JobList(MachinePaths.Told(context, queue.Snapshot()),
@@ -35,7 +35,7 @@ internal static class JobsApi
         jobs.MapPost("/{id}/retry", (string id, HttpContext context, JobQueue queue) =>
         {
             var job = queue.Retry(id, Caller.Of(context));
-            return TypedResults.Created($"/api/jobs/{job.Id}", MachinePaths.Told(context, job));
+            return TypedResults.Created($"{context.Request.PathBase}/api/jobs/{job.Id}", MachinePaths.Told(context, job));
         }).WithSummary("Ask once more for a job that failed or was cancelled");
         jobs.MapGet("/{id}/events", (string id, JobQueue queue, HttpContext context, CancellationToken cancel) =>
             Stream(queue.Watch(id, cancel), context, cancel))

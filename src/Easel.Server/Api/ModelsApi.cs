@@ -24,7 +24,7 @@ internal static class ModelsApi
         {
             MayFetch(context);
             var status = pulls.Start(body.Name is { Length: > 0 } name ? name : throw ServerException.Refused("name is missing: the model to fetch."));
-            return Results.Accepted("/api/models/pulls", status);
+            return Results.Accepted(context.Request.PathBase + "/api/models/pulls", status);
         }).WithSummary("Fetch a model: for whoever is logged in or sits at the machine");
         api.MapDelete("/models/pulls/{**name}", (string name, ModelPulls pulls, HttpContext context) =>
         {

@@ -11,18 +11,18 @@ internal static class PlainPage
         && request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase) && request.Headers["Sec-Fetch-Dest"] != "empty";
 
     /// <summary>The page.</summary>
-    /// <param name="content">HTML.</param>
-    /// <param name="nonce">The word by which this answer's scripts are known.</param>
-    public static string Of(string title, string content, string nonce) => $"""
+    /// <param name="content">HTML, whose addresses are relative to the server's base.</param>
+    public static string Of(HttpContext context, string title, string content) => $"""
         <!doctype html>
         <html lang="en">
         <head>
             <meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
+            <base href="{HtmlEncoder.Default.Encode(context.Request.PathBase + "/")}">
             <title>{HtmlEncoder.Default.Encode(title)}</title>
-            <link rel="icon" type="image/svg+xml" href="{Icon}">
-            <link rel="stylesheet" href="{Styles}">
-            <script nonce="{nonce}" src="{Theme}"></script>
+            <link rel="icon" type="image/svg+xml" href="{Icon[1..]}">
+            <link rel="stylesheet" href="{Styles[1..]}">
+            <script nonce="{PageNonce.Of(context)}" src="{Theme[1..]}"></script>
         </head>
         <body class="plain">
         <main class="card">

@@ -58,9 +58,9 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         if (PlainPage.IsWanted(context.Request) && challenge is null)
         {
             var content = $"<h1>{HtmlEncoder.Default.Encode(Title)}</h1><p>{HtmlEncoder.Default.Encode(Detail)}</p>"
-                + "<p><a class=\"button primary\" href=\"/\">To the drawing page</a></p>";
+                + "<p><a class=\"button primary\" href=\"./\">To the drawing page</a></p>";
             context.Response.ContentType = "text/html; charset=utf-8";
-            return context.Response.WriteAsync(PlainPage.Of($"Easel: {Title}", content, PageNonce.Of(context)), context.RequestAborted);
+            return context.Response.WriteAsync(PlainPage.Of(context, $"Easel: {Title}", content), context.RequestAborted);
         }
         var problem = new { type = "about:blank", Title, Status, Detail, Field };
         return context.Response.WriteAsJsonAsync(problem, Json, "application/problem+json", context.RequestAborted);

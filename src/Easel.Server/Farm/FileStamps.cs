@@ -94,9 +94,9 @@ internal sealed class FileStamps(ModelLibrary library, ServerOptions options, IL
         var entries = library.Entries.Where(entry => entry.Use != ModelUse.None).OrderBy(entry => entry.Bytes).ToList();
         var files = new List<(string Name, string Path, int Kind)>();
         foreach (var entry in entries) files.Add((entry.Name, entry.Path, entry.Use == ModelUse.Vae ? 1 : 0));
-        Add(options.Load.LoraFolder, ModelFile.LorasIn, 2);
-        Add(options.Load.EmbeddingFolder, ModelFile.EmbeddingsIn, 3);
-        Add(options.Load.ControlFolder, ModelFile.ControlsIn, 4);
+        Add(ModelFile.LorasIn(options.Load.LoraFolders), 2);
+        Add(ModelFile.EmbeddingsIn(options.Load.EmbeddingFolders), 3);
+        Add(ModelFile.ControlsIn(options.Load.ControlFolders), 4);
         // The smallest first: whoever has one of those can begin.
         foreach (var (_, path, _) in files.OrderBy(file => file.Kind == 0 ? 0 : 1))
         {
@@ -115,10 +115,7 @@ internal sealed class FileStamps(ModelLibrary library, ServerOptions options, IL
         }
         Show();
 
-        void Add(string? folder, Func<string, IReadOnlyList<KeyValuePair<string, string>>> list, int kind)
-        {
-            if (folder is not null) files.AddRange(list(folder).Select(file => (file.Key, file.Value, kind)));
-        }
+        void Add(IReadOnlyList<KeyValuePair<string, string>> found, int kind) => files.AddRange(found.Select(file => (file.Key, file.Value, kind)));
 
         void Show()
         {

@@ -28,7 +28,7 @@ internal sealed class StylePictures(PictureFolder folder, JobQueue queue)
         var prompt = PromptStyle.Merge(style.Words, Thing);
         var text = string.Create(CultureInfo.InvariantCulture, $"{model.Path}\n{model.Bytes}\n{prompt}\n{Side}");
         var key = Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)).AsSpan(0, 12));
-        if (File.Exists(PathOf(key))) return $"/page/styles/{key}";
+        if (File.Exists(PathOf(key))) return $"page/styles/{key}";
         lock (_lock)
         {
             if (!_asked.Add(key)) return null;

@@ -67,10 +67,10 @@ internal sealed partial class AddOns(ServerOptions options)
         lock (_turn)
         {
             if (_read is { } read && Stopwatch.GetElapsedTime(_readAt) < AtOnce) return read;
-            var (loras, embeddings) = (options.Load.LoraFolder, options.Load.EmbeddingFolder);
-            var found = (Loras: loras is null ? [] : (IReadOnlyList<AddOn>)[.. ModelFile.LorasIn(loras).Select(file => Of(file.Key, file.Value, isLora: true))],
-                Embeddings: embeddings is null ? []
-                    : (IReadOnlyList<AddOn>)[.. ModelFile.EmbeddingsIn(embeddings).Select(file => Of(file.Key, file.Value, isLora: false))]);
+            var found = (
+                Loras: (IReadOnlyList<AddOn>)[.. ModelFile.LorasIn(options.Load.LoraFolders).Select(file => Of(file.Key, file.Value, isLora: true))],
+                Embeddings: (IReadOnlyList<AddOn>)
+                    [.. ModelFile.EmbeddingsIn(options.Load.EmbeddingFolders).Select(file => Of(file.Key, file.Value, isLora: false))]);
             (_read, _readAt) = (found, Stopwatch.GetTimestamp());
             return found;
         }

@@ -31,23 +31,16 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
         : Checkpoints.FirstOrDefault(entry => entry.Model is { Enlarges: 1, TakesDepth: false, TakesMask: false }) ?? Checkpoints.FirstOrDefault();
 
     /// <summary>What a model, or a LoRA that the prompts call, decides about a request that says nothing of it.</summary>
-    public ModelDefaults DefaultsFor(ModelEntry model, GenerationRequest request) => model.Model!.DefaultsFor(request, options.Load.LoraFolder);
+    public ModelDefaults DefaultsFor(ModelEntry model, GenerationRequest request) => model.Model!.DefaultsFor(request, options.Load.LoraFolders);
 
     /// <summary>The LoRAs that prompts can call by name.</summary>
-    public IReadOnlyList<string> Loras => options.Load.LoraFolder is { } folder ? [.. ModelFile.LorasIn(folder).Select(file => file.Key)] : [];
+    public IReadOnlyList<string> Loras => [.. ModelFile.LorasIn(options.Load.LoraFolders).Select(file => file.Key)];
 
     /// <summary>The textual inversions that prompts can call by name.</summary>
-    public IReadOnlyList<string> Embeddings => options.Load.EmbeddingFolder is { } folder ? [.. ModelFile.EmbeddingsIn(folder).Select(file => file.Key)] : [];
+    public IReadOnlyList<string> Embeddings => [.. ModelFile.EmbeddingsIn(options.Load.EmbeddingFolders).Select(file => file.Key)];
 
     /// <summary>The networks that steer drawing, by name.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>> Controls => options.Load.ControlFolder is { } folder ? ModelFile.ControlsIn(folder) : [];
-
-    /// <summary>The folder of networks that steer drawing where none is named: one called ControlNet in or beside a folder of models; null where there is
-    /// none.</summary>
-    public static string? ControlFolderAmong(IEnumerable<string> models) => models.Select(Path.GetFullPath)
-        .SelectMany(folder => (string?[])[folder, Path.GetDirectoryName(folder)]).OfType<string>().Where(Directory.Exists)
-        .SelectMany(folder => Directory.EnumerateDirectories(folder, "*", new EnumerationOptions { IgnoreInaccessible = true }))
-        .FirstOrDefault(folder => Path.GetFileName(folder).Equals("ControlNet", StringComparison.OrdinalIgnoreCase));
+    public IReadOnlyList<KeyValuePair<string, string>> Controls => ModelFile.ControlsIn(options.Load.ControlFolders);
 
     /// <summary>Reads the folders again; files that did not change are not opened again.</summary>
     public IReadOnlyList<ModelEntry> Refresh()
@@ -56,7 +49,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
         {
             _read = Stopwatch.GetTimestamp();
             _leftOut.Clear();
-            var files = Files().ToList();
+            var files = Files();
             var names = Names(files);
             var entries = files.Select(file => Describe(file.Path) with
             {
@@ -88,7 +81,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
         {
             return Fresh(() => Default) ?? throw ServerException.Refused(options.DefaultModel is { } wanted
                 ? $"The model {wanted}, which the server was started with, is not there."
-                : $"There is no model yet: put a Stable Diffusion checkpoint into {Path.GetFullPath((options.Models is [var first, ..] ? first : "models"))}.");
+                : $"There is no model yet: put a Stable Diffusion checkpoint into {Path.GetFullPath(options.ModelFolder)}.");
         }
         return Fresh(() => Find(name, ModelUse.Checkpoint)) ?? throw Missing("model", name, ModelUse.Checkpoint);
     }
@@ -125,7 +118,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
         var names = known.Select(file => file.Key).Take(20).ToList();
         throw ServerException.Refused(names.Count == 0
             ? $"There is no network of control \"{name}\", and no other either: start the server with --control-dir, "
-                + "or make a folder ControlNet among the models."
+                + "or put it into a folder ControlNet among the models."
             : $"There is no network of control \"{name}\"; there are {string.Join(", ", names)}.");
     }
 
@@ -153,36 +146,31 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
                 : $"There is no {what} \"{name}\"; there are {string.Join(", ", names)}.");
     }
 
-    private IEnumerable<(string Folder, string Path)> Files()
+    /// <summary>What is in the places and is no part or companion of a model, each once; of what comes with Easel no copies.</summary>
+    private List<FoundModel> Files()
     {
-        var seen = new HashSet<string>();
-        foreach (var place in options.Models.Append(options.DefaultModel).Append(options.SpareModel).Concat(options.Tools).OfType<string>()
-            .Select(Path.GetFullPath))
-        {
-            if (File.Exists(place) || ModelPaths.IsDiffusers(place))
-            {
-                if (seen.Add(place)) yield return (Path.GetDirectoryName(place)!, place);
-            }
-            else if (Directory.Exists(place))
-            {
-                foreach (var path in ModelPaths.In(place, ModelPaths.Endings, (left, why) => _leftOut[left] = why))
-                    if (seen.Add(path)) yield return (place, path);
-            }
-        }
+        var own = options.Tools.Append(options.SpareModel).OfType<string>().Where(File.Exists).Select(Path.GetFullPath).ToList();
+        IEnumerable<string> places = [.. options.Models, .. options.DefaultModel is { } named && Path.Exists(named) ? (string[])[named] : [], .. own];
+        return
+        [
+            .. new ModelFolders(places).Found(ModelPaths.Endings, (left, why) => _leftOut[left] = why)
+                .Where(file => file.Purpose is null or ModelPurpose.Checkpoint or ModelPurpose.Vae or ModelPurpose.Upscaler)
+                .Where(file => own.Contains(file.Path) || !own.Exists(one => ModelPaths.IsCopyOf(file.Path, one))),
+        ];
     }
 
     /// <summary>For each path the shortest name that no other has: the file's, with its folders', with its ending.</summary>
-    private static Dictionary<string, string> Names(List<(string Folder, string Path)> files)
+    private static Dictionary<string, string> Names(List<FoundModel> files)
     {
-        var names = files.ToDictionary(file => file.Path, file => HubCache.NameOf(file.Path) ?? ModelStamp.NameOf(file.Path));
-        foreach (var longer in (Func<(string Folder, string Path), string>[])[file => WithoutEnding(Relative(file)), Relative, file => file.Path])
+        var names = files.ToDictionary(file => file.Path, file => file.Name);
+        foreach (var longer in (Func<FoundModel, string>[])[file => WithoutEnding(Relative(file)), Relative, file => file.Path])
         {
             foreach (var twice in files.GroupBy(file => names[file.Path], StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1).ToList())
                 foreach (var file in twice) names[file.Path] = longer(file);
         }
         return names;
 
-        static string Relative((string Folder, string Path) file) => Path.GetRelativePath(file.Folder, file.Path).Replace('\\', '/');
+        static string Relative(FoundModel file) => Path.GetRelativePath(file.Place, file.Path).Replace('\\', '/');
 
         static string WithoutEnding(string name)
         {

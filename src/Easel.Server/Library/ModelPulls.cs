@@ -51,12 +51,12 @@ internal sealed class ModelPulls(ServerOptions options, ModelLibrary library, IL
     /// <summary>The models of the built-in list that draw or decode, and whether each is there.</summary>
     public IReadOnlyList<KnownModelEntry> Known()
     {
-        var cache = options.Hub is { } hub ? new HubCache(hub.CacheFolder) : null;
+        var folders = new ModelFolders(options.Hub is { } hub ? [.. options.Models, hub.CacheFolder] : options.Models);
         return
         [
-            .. KnownModels.All.Where(model => model.Use == KnownUse.Checkpoint).Select(model => new KnownModelEntry(model.Name, model.Title, model.Licence,
+            .. KnownModels.All.Where(model => model.Use == ModelPurpose.Checkpoint).Select(model => new KnownModelEntry(model.Name, model.Title, model.Licence,
                 model.Selection.Repository, model.Selection.Bytes > 0 ? model.Selection.Bytes : null,
-                cache is not null && model.IsIn(cache))),
+                folders.PathOf(model) is not null)),
         ];
     }
 
@@ -67,7 +67,7 @@ internal sealed class ModelPulls(ServerOptions options, ModelLibrary library, IL
     {
         if (options.Hub is not { } hub) throw new ServerException(Status403Forbidden, "This server fetches no models.");
         if (hub.IsOffline) throw new ServerException(Status403Forbidden, "This server fetches no models: HF_HUB_OFFLINE is set where it runs.");
-        if (ModelPull.Of(name, hub.Endpoint, options.Models is [var first, ..] ? first : "models") is not { } order)
+        if (ModelPull.Of(name, hub.Endpoint, options.ModelFolder) is not { } order)
         {
             var near = Similar.To(name, KnownModels.All.Select(model => model.Name));
             throw ServerException.Refused($"\"{name}\" is no model to fetch{(near is null ? "" : $"; did you mean {near}?")}: it is one of "

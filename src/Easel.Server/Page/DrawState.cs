@@ -236,7 +236,7 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, Wildc
     {
         TakeInput(Path.GetFileName(picture.File), gallery.Read(picture.Id));
         Input = Input! with { Settings = null }; // to use these is a button of the gallery
-        await browser.Call("hold", $"/api/pictures/{picture.Id}/file");
+        await browser.Call("hold", $"api/pictures/{picture.Id}/file");
     }
 
     public async Task DropInput()

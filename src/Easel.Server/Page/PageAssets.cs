@@ -30,8 +30,9 @@ internal static class PageAssets
         }
     }
 
-    /// <summary>The address of a file. It holds the file's hash, so that a browser may keep the file for good and yet never shows an old one.</summary>
-    public static string AddressOf(string name) => $"/page/{name}?v={All[name].Tag}";
+    /// <summary>The address of a file, from the page's base. It holds the file's hash, so that a browser may keep the file for good and yet never shows an old
+    /// one.</summary>
+    public static string AddressOf(string name) => $"./page/{name}?v={All[name].Tag}";
 
     public static void Map(IEndpointRouteBuilder app)
     {

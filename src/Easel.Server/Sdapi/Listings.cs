@@ -56,23 +56,16 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server, IHttp
     /// <summary>The scripts that a body may name: all of them are always on.</summary>
     public static object Scripts() => new { txt2img = AlwaysOnScripts.Names, img2img = AlwaysOnScripts.Names };
 
-    public object Loras()
-    {
-        if (server.Load.LoraFolder is not { } folder) return Array.Empty<object>();
-        return ModelFile.LorasIn(folder)
-            .Select(lora => new { name = lora.Key, alias = lora.Key, path = Shown(lora.Value), metadata = new Dictionary<string, string>() });
-    }
+    public object Loras() => ModelFile.LorasIn(server.Load.LoraFolders)
+        .Select(lora => new { name = lora.Key, alias = lora.Key, path = Shown(lora.Value), metadata = new Dictionary<string, string>() });
 
     public object Embeddings()
     {
         var loaded = new Dictionary<string, object>();
-        if (server.Load.EmbeddingFolder is { } folder)
+        foreach (var (name, path) in ModelFile.EmbeddingsIn(server.Load.EmbeddingFolders))
         {
-            foreach (var (name, path) in ModelFile.EmbeddingsIn(folder))
-            {
-                if (Measured(path) is var (count, width))
-                    loaded[name] = new { step = (int?)null, sd_checkpoint = (string?)null, sd_checkpoint_name = (string?)null, shape = width, vectors = count };
-            }
+            if (Measured(path) is var (count, width))
+                loaded[name] = new { step = (int?)null, sd_checkpoint = (string?)null, sd_checkpoint_name = (string?)null, shape = width, vectors = count };
         }
         return new { loaded, skipped = new Dictionary<string, object>() };
     }
@@ -95,9 +88,9 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server, IHttp
         cors_allow_origins = server.Cors.Count > 0 ? string.Join(',', server.Cors) : null,
         data_dir = Shown(Path.GetFullPath(server.OutputFolder)),
         ckpt = Shown(server.DefaultModel),
-        ckpt_dir = server.Models.Count > 0 ? Shown(Path.GetFullPath(server.Models[0])) : null,
-        lora_dir = Shown(server.Load.LoraFolder),
-        embeddings_dir = Shown(server.Load.EmbeddingFolder),
+        ckpt_dir = server.Models.Count > 0 ? Shown(Path.GetFullPath(server.ModelFolder)) : null,
+        lora_dir = Shown(server.Load.LoraFolders.FirstOrDefault()),
+        embeddings_dir = Shown(server.Load.EmbeddingFolders.FirstOrDefault()),
         no_half = server.Load.Precision == Precision.Full,
     };
 

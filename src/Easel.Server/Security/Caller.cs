@@ -13,10 +13,9 @@ internal static class Caller
     public static string OfPage(HttpContext context) => Of(context) + " (page)";
 
     /// <summary>Whether the caller may know where things lie on this machine: who is logged in, and who sits at it. A request that a proxy passed on, or
-    /// another
-    /// origin's page sent, is nobody who sits here.</summary>
+    /// another origin's page sent, or that came through a socket, behind which a proxy stands, is nobody who sits here.</summary>
     public static bool MaySeePaths(HttpContext context) => context.User.Identity?.IsAuthenticated == true
-        || IPAddress.IsLoopback(context.Connection.RemoteIpAddress ?? IPAddress.Loopback)
+        || context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address)
             && !context.Request.Headers.ContainsKey("X-Forwarded-For") && !context.Request.Headers.ContainsKey("Forwarded")
             && !OriginCheck.IsForeign(context.Request);
 }

@@ -19,7 +19,7 @@ internal sealed class LoginCheck(RequestDelegate next, Credentials credentials, 
         // A cookie cannot be guessed, so a right one never waits for the failures of others; a wrong one is an attempt like any other.
         var isSession = cookie is null ? false : sessions.IsOne(cookie);
         var user = isSession == true ? credentials.UserName ?? "page" : null;
-        if (user is null && cookie is not null) context.Response.Cookies.Delete(LoginPage.CookieOf(context));
+        if (user is null && cookie is not null) LoginPage.Forget(context);
         if (user is null && (authorization is not null || cookie is not null && isSession == false))
             user = attempts.Try(context, () => credentials.OfHeader(authorization));
         if (user is not null)
@@ -31,7 +31,7 @@ internal sealed class LoginCheck(RequestDelegate next, Credentials credentials, 
         }
         else if (HttpMethods.IsGet(request.Method) && request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase))
         {
-            context.Response.Redirect(LoginPage.Path);
+            context.Response.Redirect(request.PathBase + LoginPage.Path);
         }
         else
         {

@@ -15,7 +15,7 @@ internal static class LoginPage
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapGet(Path, (HttpContext context, Credentials credentials, Sessions sessions) => !credentials.AreNeeded ? Results.Redirect("/")
+        app.MapGet(Path, (HttpContext context, Credentials credentials, Sessions sessions) => !credentials.AreNeeded ? Results.Redirect(Home(context))
             : Page(context, context.Request.Cookies[CookieOf(context)] is { } cookie && sessions.IsOne(cookie) == true ? Leave : Enter(credentials)))
             .ExcludeFromDescription();
         app.MapPost(Path, async (HttpContext context, Credentials credentials, Sessions sessions, LoginAttempts attempts) =>
@@ -32,21 +32,27 @@ internal static class LoginPage
                 SameSite = SameSiteMode.Lax,
                 Secure = context.Request.IsHttps,
                 MaxAge = Sessions.Age,
+                Path = Home(context),
             });
-            return Results.Redirect("/");
+            return Results.Redirect(Home(context));
         }).DisableAntiforgery().ExcludeFromDescription();
         app.MapPost(Out, (HttpContext context) =>
         {
-            context.Response.Cookies.Delete(CookieOf(context));
-            return Results.Redirect(Path);
+            Forget(context);
+            return Results.Redirect(context.Request.PathBase + Path);
         }).DisableAntiforgery().ExcludeFromDescription();
         app.MapPost(Out + "/everywhere", (HttpContext context, Sessions sessions) =>
         {
             sessions.EndAll();
-            context.Response.Cookies.Delete(CookieOf(context));
-            return Results.Redirect(Path);
+            Forget(context);
+            return Results.Redirect(context.Request.PathBase + Path);
         }).DisableAntiforgery().ExcludeFromDescription();
     }
+
+    /// <summary>Takes the cookie back.</summary>
+    public static void Forget(HttpContext context) => context.Response.Cookies.Delete(CookieOf(context), new CookieOptions { Path = Home(context) });
+
+    private static string Home(HttpContext context) => context.Request.PathBase + "/";
 
     private static async Task<IFormCollection> FormOf(HttpContext context)
     {
@@ -62,9 +68,9 @@ internal static class LoginPage
     }
 
     private const string Leave = $"""
-        <h1>You are logged in</h1><p><a class="button primary" href="/">To the page</a></p>
-        <form method="post" action="{Out}"><button>Log out here</button></form>
-        <form method="post" action="{Out}/everywhere"><button>Log out everywhere</button></form>
+        <h1>You are logged in</h1><p><a class="button primary" href="./">To the page</a></p>
+        <form method="post" action=".{Out}"><button>Log out here</button></form>
+        <form method="post" action=".{Out}/everywhere"><button>Log out everywhere</button></form>
         """;
 
     private static string Enter(Credentials credentials, string user = "")
@@ -82,9 +88,9 @@ internal static class LoginPage
                     <input id="token" name="token" type="password" autocomplete="current-password" required autofocus></div>
                 <p class="help">It was given to Easel when it was started (--token).</p>
                 """;
-        return $"""<h1>Log in</h1><form method="post" action="{Path}">{fields}<button class="primary big">Log in</button></form>""";
+        return $"""<h1>Log in</h1><form method="post" action=".{Path}">{fields}<button class="primary big">Log in</button></form>""";
     }
 
     private static IResult Page(HttpContext context, string content, int status = Status200OK) =>
-        Results.Content(PlainPage.Of("Easel: log in", content, PageNonce.Of(context)), "text/html; charset=utf-8", statusCode: status);
+        Results.Content(PlainPage.Of(context, "Easel: log in", content), "text/html; charset=utf-8", statusCode: status);
 }

@@ -14,9 +14,10 @@ internal sealed partial class MachinePaths(ServerOptions options) : IDiscretion
     [
         .. new[]
         {
-            options.OutputFolder, options.Load.LoraFolder, options.Load.EmbeddingFolder, options.Load.ControlFolder,
-            AppContext.BaseDirectory, Path.GetTempPath(), Environment.CurrentDirectory, Environment.GetFolderPath(Environment.SpecialFolder.UserProfile),
-        }.Concat(options.Models.Select(model => File.Exists(model) ? Path.GetDirectoryName(Path.GetFullPath(model)) : model))
+            options.OutputFolder, AppContext.BaseDirectory, Path.GetTempPath(), Environment.CurrentDirectory,
+            Environment.GetFolderPath(Environment.SpecialFolder.UserProfile),
+        }.Concat(options.Load.LoraFolders).Concat(options.Load.EmbeddingFolders).Concat(options.Load.ControlFolders)
+            .Concat(options.Models.Select(model => File.Exists(model) ? Path.GetDirectoryName(Path.GetFullPath(model)) : model))
             .Where(folder => !string.IsNullOrEmpty(folder)).Select(folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder!)))
             .Where(folder => Path.GetFileName(folder).Length > 0).Distinct().OrderByDescending(folder => folder.Length),
     ];

@@ -1,4 +1,5 @@
 using Easel.Imaging;
+using Easel.Weights.Names;
 
 namespace Easel.Metadata;
 
@@ -14,11 +15,7 @@ public sealed record ModelStamp(string Path, LoadOptions Options, Precision Prec
     public static string NameOf(string path)
     {
         var whole = System.IO.Path.TrimEndingDirectorySeparator(path);
-        if (System.IO.Path.GetDirectoryName(whole) is { } above && System.IO.Path.GetFileName(above) == "snapshots"
-            && System.IO.Path.GetFileName(System.IO.Path.GetDirectoryName(above)) is { } repository
-            && repository.StartsWith("models--", StringComparison.Ordinal))
-            return repository[(repository.LastIndexOf("--", StringComparison.Ordinal) + 2)..];
-        return System.IO.Path.GetFileNameWithoutExtension(whole);
+        return CachedRepository.NameOf(whole) ?? System.IO.Path.GetFileNameWithoutExtension(whole);
     }
 
     /// <summary>What is to be said of a loaded model. Its file is hashed meanwhile, once: fingerprints are remembered between runs.</summary>

@@ -7,7 +7,7 @@ namespace Easel.Pipeline;
 
 /// <summary>Turns prompts into the vectors that the UNet attends to. Literally, as the original scripts do: 75 tokens and no more. Or in AUTOMATIC1111's
 /// language: weights, chunks of 75, parts that change on the way, several prompts joined by AND, learned words by name.</summary>
-internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer, EmbeddingFolder? embeddings)
+internal sealed class Conditioning(LoadedNetworks model, ClipTokenizer tokenizer, EmbeddingShelf? embeddings)
 {
     private readonly Dictionary<string, EncodedPrompt> _encoded = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Text, double? Weight), Condition> _conditions = [];

@@ -5,10 +5,10 @@ using Easel.Weights.Names;
 namespace Easel.Pipeline;
 
 /// <summary>The networks of control that the latest run asked for, open; those of a run before are let go.</summary>
-/// <param name="folder">The folder whose files may be called by name; null where none was named.</param>
-internal sealed class ControlShelf(string? folder) : IDisposable
+/// <param name="folders">The folders whose files may be called by name; none where none was named.</param>
+internal sealed class ControlShelf(IReadOnlyList<string> folders) : IDisposable
 {
-    private readonly NamedFiles? _files = folder is null ? null : NamedFiles.Controls(folder);
+    private readonly NamedFiles _files = NamedFiles.Controls(folders);
     private readonly Dictionary<string, ControlFile> _open = new(StringComparer.Ordinal);
     private LoadedNetworks? _model;
 
@@ -52,10 +52,10 @@ internal sealed class ControlShelf(string? folder) : IDisposable
 
     private string Find(string name)
     {
-        if (_files?.Find(name) is { } named) return named;
+        if (_files.Find(name) is { } named) return named;
         if (File.Exists(name) || Directory.Exists(name)) return name;
-        var there = _files is null ? "and no folder of such networks was named when the model was loaded"
-            : _files.Names.Count == 0 ? $"and there are none in {_files.Folder}" : $"and {_files.Folder} holds {string.Join(", ", _files.Names.Take(20))}";
+        var there = _files.IsNowhere ? "and no folder of such networks was named when the model was loaded"
+            : _files.Names.Count == 0 ? $"and there are none in {_files.Where}" : $"and in {_files.Where} there are {string.Join(", ", _files.Names.Take(20))}";
         throw new InvalidRequestException(nameof(GenerationRequest.Controls), $"There is no network of control {name}, {there}.");
     }
 }

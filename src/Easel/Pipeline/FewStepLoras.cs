@@ -5,29 +5,30 @@ using Easel.Weights.Names;
 
 namespace Easel.Pipeline;
 
-/// <summary>The LoRAs of a folder that were made for few steps.</summary>
+/// <summary>The LoRAs of folders that were made for few steps.</summary>
 internal static class FewStepLoras
 {
     /// <summary>The one that prompts call, if they call one; a weight of 0 calls none.</summary>
-    public static (string Name, FewSteps Way)? In(GenerationRequest request, string? folder)
+    public static (string Name, FewSteps Way)? In(GenerationRequest request, IReadOnlyList<string> folders)
     {
-        if (folder is null || request.Literal) return null;
+        if (folders.Count == 0 || request.Literal) return null;
         var tags = request.Prompts.SelectMany(prompt => PromptParser.ExtractLoras(prompt).Loras).Where(tag => tag.UNetWeight != 0).DistinctBy(tag => tag.Name);
         NamedFiles? files = null;
         foreach (var tag in tags)
-            if ((files ??= NamedFiles.Loras(folder)).FindAll(tag.Name) is [var path, ..] && Read(path) is { Way: { } way }) return (tag.Name, way);
+            if ((files ??= NamedFiles.Loras(folders)).FindAll(tag.Name) is [var path, ..] && Read(path) is { Way: { } way }) return (tag.Name, way);
         return null;
     }
 
     /// <summary>The best one for a model and a number of steps: made for that number, or for one near it.</summary>
     /// <param name="contextWidth">The width of the vectors that the model's UNet attends to, by which a LoRA for it is known.</param>
     /// <exception cref="InvalidRequestException">There is none.</exception>
-    public static (string Name, FewSteps Way) For(GenerationRequest request, string? folder, int contextWidth, int steps)
+    public static (string Name, FewSteps Way) For(GenerationRequest request, IReadOnlyList<string> folders, int contextWidth, int steps)
     {
         const string Needs = "Few steps need a LoRA made for them (LCM, Hyper, Lightning, TCD or DMD2)";
         if (request.Literal) throw Refused($"{Needs}, which a prompt that is taken literally cannot call.");
-        if (folder is null) throw Refused($"{Needs}, and no folder of LoRAs was named when the model was loaded.");
-        var all = NamedFiles.Loras(folder).All.Select(file => (Name: file.Key, Read: Read(file.Value))).Where(lora => lora.Read.Way is not null).ToList();
+        if (folders.Count == 0) throw Refused($"{Needs}, and no folder of LoRAs was named when the model was loaded.");
+        var files = NamedFiles.Loras(folders);
+        var all = files.All.Select(file => (Name: file.Key, Read: Read(file.Value))).Where(lora => lora.Read.Way is not null).ToList();
         var fitting = all.FindAll(lora => lora.Read.ContextWidth is null || lora.Read.ContextWidth == contextWidth);
         if (fitting.Count > 0)
         {
@@ -36,8 +37,8 @@ internal static class FewStepLoras
             return (best.Name, best.Read.Way!);
         }
         throw Refused(all.Count > 0
-            ? $"{Needs}, and those in {folder} are made for other models than this one: {string.Join(", ", all.Take(5).Select(lora => lora.Name))}."
-            : $"{Needs}, and there is none in {folder}; they are called, for example, lcm-lora-sdv1-5 or Hyper-SD15-8steps-lora.");
+            ? $"{Needs}, and those in {files.Where} are made for other models than this one: {string.Join(", ", all.Take(5).Select(lora => lora.Name))}."
+            : $"{Needs}, and there is none in {files.Where}; they are called, for example, lcm-lora-sdv1-5 or Hyper-SD15-8steps-lora.");
 
         static InvalidRequestException Refused(string why) => new(nameof(GenerationRequest.Few), why);
     }

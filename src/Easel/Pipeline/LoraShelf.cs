@@ -6,12 +6,12 @@ using Easel.Weights.Names;
 
 namespace Easel.Pipeline;
 
-/// <summary>The LoRAs of a folder, opened when a prompt asks for one: by the name of its file, with the folders it lies in or without, or by the name that it
+/// <summary>The LoRAs of folders, opened when a prompt asks for one: by the name of its file, with the folders it lies in or without, or by the name that it
 /// was trained under.</summary>
-/// <param name="folder">The folder; null where none was named.</param>
-internal sealed class LoraShelf(string? folder) : IDisposable
+/// <param name="folders">The folders; none where none was named.</param>
+internal sealed class LoraShelf(IReadOnlyList<string> folders) : IDisposable
 {
-    private readonly NamedFiles? _files = folder is null ? null : NamedFiles.Loras(folder);
+    private readonly NamedFiles _files = NamedFiles.Loras(folders);
     private readonly Dictionary<string, LoraFile> _open = new(StringComparer.Ordinal);
     private readonly List<LoraFile> _outdated = []; // a model may still hold their changes
     private readonly Dictionary<string, (DateTime Changed, string? Alias)> _aliases = new(StringComparer.Ordinal);
@@ -60,7 +60,7 @@ internal sealed class LoraShelf(string? folder) : IDisposable
 
     private string? PathOf(string name, List<string> remarks)
     {
-        if (_files is null)
+        if (_files.IsNowhere)
         {
             remarks.Add($"The prompt asks for the LoRA \"{name}\", but no folder of LoRAs was named; the picture is drawn without it.");
             return null;
@@ -70,16 +70,14 @@ internal sealed class LoraShelf(string? folder) : IDisposable
         if (found.Count == 0)
         {
             var there = _files.Names.Count == 0 ? "none" : string.Join(", ", _files.Names.Take(20));
-            remarks.Add($"The prompt asks for the LoRA \"{name}\", which is not in {_files.Folder}, so that the picture is drawn without it; "
+            remarks.Add($"The prompt asks for the LoRA \"{name}\", which is not in {_files.Where}, so that the picture is drawn without it; "
                 + $"there are {there}.");
             return null;
         }
         if (found.Count > 1)
-            remarks.Add($"The name \"{name}\" is that of {found.Count} LoRAs; {Short(found[0])} is used, "
-                + $"not {string.Join(", ", found.Skip(1).Take(3).Select(Short))}.");
+            remarks.Add($"The name \"{name}\" is that of {found.Count} LoRAs; {_files.Relative(found[0])} is used, "
+                + $"not {string.Join(", ", found.Skip(1).Take(3).Select(_files.Relative))}.");
         return found[0];
-
-        string Short(string path) => Path.GetRelativePath(_files.Folder, path);
     }
 
     /// <summary>The name that a file was trained under; null for one without, or that cannot be read.</summary>

@@ -24,7 +24,7 @@ internal sealed class Refinement(LoadedNetworks main, LoadedNetworks model, Gene
     public int FirstStep(int steps) => (int)Math.Ceiling(request.RefinerAt * steps - 1e-9);
 
     /// <summary>Words to its vectors, LoRAs to its weights, where they are for models of its kind.</summary>
-    public Guidance Encode(ClipTokenizer tokenizer, EmbeddingFolder embeddings, IReadOnlyList<string> prompts, GenerationRequest asked, LoraRun loras,
+    public Guidance Encode(ClipTokenizer tokenizer, EmbeddingShelf embeddings, IReadOnlyList<string> prompts, GenerationRequest asked, LoraRun loras,
         RunShape run, RunOutput output)
     {
         if (takesTurns) main.Park();

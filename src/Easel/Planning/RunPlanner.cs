@@ -15,8 +15,8 @@ internal static class RunPlanner
         NativeRuntime.Load();
         checkpoint.RequireBase();
         request.Validate();
-        request = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction).Decide(request, options.LoraFolder).Request;
-        using var shelf = new ControlShelf(options.ControlFolder);
+        request = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction).Decide(request, options.LoraFolders).Request;
+        using var shelf = new ControlShelf(options.ControlFolders);
         var controls = shelf.Open(request.Controls, checkpoint);
         var (device, size) = (Hardware.Device(options.Device), ModelSize.Of(checkpoint).With(controls));
         foreach (var file in controls) file.Dispose();

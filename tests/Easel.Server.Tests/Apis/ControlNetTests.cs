@@ -30,7 +30,7 @@ public sealed class ControlNetTests : IDisposable
     private string Sent => Convert.ToBase64String(ImageFile.Encode(_picture, ImageFormat.Png));
 
     private ServerOptions Options => RunningServer.OptionsFor(_folder) is var options
-        ? options with { Load = options.Load with { ControlFolder = _folder.Path("controls") } } : null!;
+        ? options with { Load = options.Load with { ControlFolders = [_folder.Path("controls")] } } : null!;
 
     [Fact]
     public async Task UnitsSayWhatTheExtensionsSay()

@@ -106,7 +106,7 @@ public sealed class SdapiListTests : IDisposable
         await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with
         {
             Models = [RunningServer.Model, _folder.Path("loras")],
-            Load = new LoadOptions { Precision = Precision.Full, LoraFolder = _folder.Path("loras") },
+            Load = new LoadOptions { Precision = Precision.Full, LoraFolders = [_folder.Path("loras")] },
         });
         Assert.Equal("aliases,name,options", await Names("samplers"));
         Assert.Contains((await server.Get("sdapi/v1/samplers")).EnumerateArray(), sampler => sampler.GetProperty("name").GetString() == "DPM++ 2M");

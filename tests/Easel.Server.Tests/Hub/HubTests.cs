@@ -243,7 +243,7 @@ public sealed class HubTests : IAsyncLifetime
         var snapshot = Path.Combine(_folder, "models--org--pipe", "snapshots", FakeHub.Commit);
         Directory.CreateDirectory(snapshot);
         File.WriteAllText(Path.Combine(snapshot, "model_index.json"), "{}");
-        var found = new ModelFolders([models], new HubCache(_folder));
+        var found = new ModelFolders([models, _folder]);
         Assert.EndsWith("dreamy_8.safetensors", found.Find("dreamy_8"));
         Assert.EndsWith("dreamy_8.safetensors", found.Find("y_8"));
         Assert.Equal(snapshot, found.Find("org/pipe"));

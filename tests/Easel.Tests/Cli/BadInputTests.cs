@@ -45,6 +45,11 @@ public sealed class BadInputTests
     [InlineData("needs a model", "convert")]
     [InlineData(".safetensors", "convert", "a.ckpt", "b.ckpt")]
     [InlineData("bash, zsh, fish, pwsh", "completion", "tcsh")]
+    [InlineData("from 0 to 65535", "serve", "--port", "99999")]
+    [InlineData("give a --token", "serve", "--host", "0.0.0.0")]
+    [InlineData("in place of --host and --port", "serve", "--unix-socket", "x", "--port", "1")]
+    [InlineData("an octal number", "serve", "--unix-socket", "x", "--socket-mode", "999")]
+    [InlineData("must look like /easel", "serve", "--base-path", "a b")]
     public void IsToldInOneSentence(string told, params string[] args)
     {
         var (code, output, error) = Command.Run(args);

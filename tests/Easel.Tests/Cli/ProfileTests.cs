@@ -77,7 +77,8 @@ public sealed class ProfileTests
             (settings.Load.Precision, settings.Load.Device, settings.Load.Config, settings.Load.Vae, settings.Load.Prediction, settings.Load.Ema));
         Assert.Equal((false, true, true, true, true, true, true),
             (request.Watermark, settings.NoMetadata, settings.Show, settings.Quiet, settings.Json, settings.Force, settings.Grid));
-        Assert.Equal(("l", "e", "t", "dm"), (settings.Load.LoraFolder, settings.Load.EmbeddingFolder, settings.Load.TinyVae, settings.Load.DepthModel));
+        Assert.Equal(("l", "e", "t", "dm"), (settings.Load.LoraFolders.Single(), settings.Load.EmbeddingFolders.Single(), settings.Load.TinyVae,
+            settings.Load.DepthModel));
     }
 
     [Theory]

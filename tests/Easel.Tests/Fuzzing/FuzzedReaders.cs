@@ -1,5 +1,6 @@
 using System.Text;
 using Easel.Farm;
+using Easel.Hub;
 using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Tests.Weights;
@@ -43,6 +44,8 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
         FuzzedReader.Of("comfy", Utf8(Samples.Graphs), (damage, sound) => damage.Json(sound, Samples.GraphWords),
             bytes => Graphed(Encoding.UTF8.GetString(bytes))),
         FuzzedReader.Of("yaml", Utf8(Samples.Yamls), (damage, sound) => damage.Utf8(sound, Samples.YamlWords), bytes => SettingsFile.Yaml(Written(bytes))),
+        FuzzedReader.Of("paths", Utf8([.. Samples.Yamls, Samples.ExtraPaths]), (damage, sound) => damage.Utf8(sound, Samples.PathWords),
+            bytes => ExtraModelPaths.Read(Written(bytes))),
         FuzzedReader.Of("config", Utf8(Samples.Configs), (damage, sound) =>
             damage.Random.Next(2) == 0 ? damage.Utf8(sound, Samples.JsonWords) : damage.Json(sound, Samples.ConfigNames), Configured),
         FuzzedReader.Of("prompt", Utf8(Samples.Prompts), (damage, sound) => damage.Utf8(sound, Samples.PromptWords),

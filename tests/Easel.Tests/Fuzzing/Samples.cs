@@ -128,6 +128,13 @@ internal static class Samples
         ["&a ", "*a", "<<: ", "[", "{", "- ", "? ", ": ", "\n", "\"\\ud800\"", "\"\\U0001F600\"", "|\n ", ">-\n", "!!binary ", "%TAG ! x",
         "---\n", "nan", "1e999", "~", "\t"];
 
+    /// <summary>ComfyUI's file of other programs' folders.</summary>
+    public const string ExtraPaths = "a111:\n  base_path: ~/webui/\n  is_default: true\n  checkpoints: models/Stable-diffusion\n  loras: |\n    models/Lora\n"
+        + "    models/LyCORIS\n  embeddings: [embeddings, ${HOME}/more]\nnothing:\nb: {vae: /srv/vae}\n";
+
+    public static IReadOnlyList<string> PathWords { get; } =
+        [.. YamlWords, "base_path: ", "is_default: ", "loras: ", "~", "$", "${", "}", "%PATH%", "../", "/", "\\", "\0"];
+
     /// <summary>The settings of the parts of a model, all in one.</summary>
     public static IReadOnlyList<string> Configs { get; } =
     [

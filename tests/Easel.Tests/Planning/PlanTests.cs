@@ -52,7 +52,7 @@ public sealed class PlanTests
         var model = LoadedModel.Path("sd1"); // which, unlike the smallest, would show a time embedding that did not come back
         using var folder = new TemporaryFolder();
         WriteLora(folder.Path("style.safetensors"), model);
-        var options = new LoadOptions { Precision = Precision.Full, Device = "cpu", LoraFolder = folder.Path() };
+        var options = new LoadOptions { Precision = Precision.Full, Device = "cpu", LoraFolders = [folder.Path()] };
         GenerationRequest[] requests = [Plain with { Prompt = "a house <lora:style:1>" }, Plain,
             Plain with { Prompt = "<lora:style:1>", InitImage = new RgbImage(64, 64), BatchCount = 2 }];
         List<RgbImage> expected;

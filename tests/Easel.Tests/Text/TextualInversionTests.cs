@@ -94,7 +94,7 @@ public sealed class TextualInversionTests : IDisposable
     [Fact]
     public void Finds_embeddings_by_name_in_a_folder()
     {
-        using var folder = new EmbeddingFolder(_folder);
+        using var folder = new EmbeddingShelf([_folder]);
         Assert.Null(folder.Find("my-style"));
         Directory.CreateDirectory(Path.Combine(_folder, "styles"));
         File.Copy(Goldens.Path("layouts/my-style.a1111.pt"), Path.Combine(_folder, "styles", "My-Style.pt")); // added while the program runs
@@ -104,7 +104,7 @@ public sealed class TextualInversionTests : IDisposable
         Assert.Equal(3, folder.Find("my-style")!.Count);
         Assert.Same(folder.Find("my-style"), folder.Find("MY-STYLE"));
         Assert.Null(folder.Find("notes"));
-        using var nowhere = new EmbeddingFolder(Path.Combine(_folder, "nowhere"));
+        using var nowhere = new EmbeddingShelf([Path.Combine(_folder, "nowhere")]);
         Assert.Empty(nowhere.Names);
     }
 
@@ -120,7 +120,7 @@ public sealed class TextualInversionTests : IDisposable
     {
         Write("my-style", ("emb_params", ones(2, 8)));
         Write("my-style-two", ("emb_params", ones(2, 8)));
-        using var folder = new EmbeddingFolder(_folder);
+        using var folder = new EmbeddingShelf([_folder]);
         Assert.Equal(expected, string.Join('|', folder.Split(prompt).Select(part => part.Embedding is null ? part.Text : $"[{part.Text}]")));
     }
 

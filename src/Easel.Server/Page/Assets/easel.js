@@ -437,5 +437,5 @@ export function done(title, text) {
       tone.stop(sound.currentTime + 0.9);
     });
   } catch { /* a browser without sound */ }
-  if (document.hidden && "Notification" in window && Notification.permission === "granted") new Notification(title, { body: text, icon: "/page/icon.svg" });
+  if (document.hidden && "Notification" in window && Notification.permission === "granted") new Notification(title, { body: text, icon: "page/icon.svg" });
 }

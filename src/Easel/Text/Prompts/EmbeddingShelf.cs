@@ -8,26 +8,26 @@ namespace Easel.Text.Prompts;
 /// <param name="Embedding">The learned word; null for text.</param>
 internal readonly record struct PromptPart(string Text, TextualInversion? Embedding);
 
-/// <summary>The textual-inversion embeddings of a folder, found by name and read when a prompt first uses them.</summary>
-/// <param name="folder">The folder; one that does not exist is an empty one, and so is null.</param>
-internal sealed class EmbeddingFolder(string? folder) : IDisposable
+/// <summary>The textual-inversion embeddings of folders, found by name and read when a prompt first uses them.</summary>
+/// <param name="folders">The folders; one that does not exist is an empty one.</param>
+internal sealed class EmbeddingShelf(IReadOnlyList<string> folders) : IDisposable
 {
-    private readonly NamedFiles? _files = folder is null ? null : NamedFiles.Embeddings(folder);
+    private readonly NamedFiles _files = NamedFiles.Embeddings(folders);
     private readonly Dictionary<string, TextualInversion> _read = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Embeddings that serve beside those of the folder for now, such as a LoRA brings along; they belong to who lends them.</summary>
+    /// <summary>Embeddings that serve beside those of the folders for now, such as a LoRA brings along; they belong to who lends them.</summary>
     public IReadOnlyList<TextualInversion> Lent { get; set; } = [];
 
-    /// <summary>What there is in the folder, in alphabetical order.</summary>
-    public IReadOnlyList<string> Names => _files?.Names ?? [];
+    /// <summary>What there is in the folders, in alphabetical order.</summary>
+    public IReadOnlyList<string> Names => _files.Names;
 
-    /// <summary>The embedding called <paramref name="name"/>, in capitals or not; null where there is none. It belongs to the folder, whose own come before
+    /// <summary>The embedding called <paramref name="name"/>, in capitals or not; null where there is none. It belongs to the shelf, whose own come before
     /// those that are lent.</summary>
     /// <exception cref="CheckpointException">The file of that name is no embedding.</exception>
     public TextualInversion? Find(string name)
     {
         if (_read.TryGetValue(name, out var known)) return known;
-        if (_files?.Find(name) is { } path) return _read[name] = TextualInversion.Read(path);
+        if (_files.Find(name) is { } path) return _read[name] = TextualInversion.Read(path);
         return Lent.FirstOrDefault(lent => lent.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
     }
 
