@@ -111,6 +111,7 @@ public static class EaselServer
         Operations.Map(app);
         Documentation.Map(app);
         JobsApi.Map(app);
+        GridsApi.Map(app);
         PicturesApi.Map(app);
         ModelsApi.Map(app);
         FarmApi.Map(app);
@@ -202,5 +203,6 @@ public static class EaselServer
         .AddSingleton<JobRules>()
         .AddSingleton<JobQueue>().AddSingleton<PictureWriter>().AddSingleton<LoadedModel>().AddSingleton<StylePictures>()
         .AddSingleton<JobPainter>().AddSingleton<ModelThread>()
-        .AddHostedService(s => s.GetRequiredService<ModelThread>()).AddSingleton<IHostLifetime, SilentLifetime>().AddHostedService<Housekeeping>();
+        .AddHostedService(s => s.GetRequiredService<ModelThread>()).AddHostedService<SheetMaker>()
+        .AddSingleton<IHostLifetime, SilentLifetime>().AddHostedService<Housekeeping>();
 }

@@ -186,6 +186,9 @@ public sealed record ServerLimits
     /// <summary>Pixels of a picture that is enlarged. Default 8192 x 4096.</summary>
     public long EnlargedPixels { get; init; } = 8192 * 4096;
 
+    /// <summary>Pixels of a sheet with many pictures. Default 8192 x 8192.</summary>
+    public long SheetPixels { get; init; } = Imaging.GridSheet.MostPixels;
+
     /// <summary>Sampling steps. Default 200.</summary>
     public int Steps { get; init; } = DefaultSteps;
 

@@ -60,6 +60,28 @@ public sealed class GalleryTests : IDisposable
     }
 
     [Fact]
+    public async Task PicturesAreHandedOutInOtherForms()
+    {
+        await using var server = await RunningServer.Start(_folder);
+        await Draw(server, "a");
+        var id = (await server.Get("api/pictures")).GetProperty("pictures")[0].GetProperty("id").GetString()!;
+        var jpeg = await server.Client.GetAsync($"api/pictures/{id}/file?format=jpeg&quality=80");
+        Assert.Equal(("image/jpeg", $"{id}.jpg"), (jpeg.Content.Headers.ContentType!.MediaType, jpeg.Content.Headers.ContentDisposition!.FileName));
+        Assert.StartsWith("a\nSteps: ", ImageFile.ReadMetadata(await jpeg.Content.ReadAsStreamAsync(), "picture").Parameters);
+        var bare = await server.Client.GetByteArrayAsync($"api/pictures/{id}/file?metadata=false");
+        Assert.Null(ImageFile.ReadMetadata(new MemoryStream(bare), "picture").Parameters);
+        foreach (var wrong in (string[])["format=bmp", "format=jpeg&quality=0", "quality=101", "metadata=perhaps"])
+            Assert.Equal(HttpStatusCode.BadRequest, (await server.Client.GetAsync($"api/pictures/{id}/file?{wrong}")).StatusCode);
+
+        // As the page's own downloads, by the browser's cookie; what is shown stays what it is.
+        server.Client.DefaultRequestHeaders.Add("Cookie", "easel-download=webp-70-bare");
+        Assert.Equal("image/webp", (await server.Client.GetAsync($"api/pictures/{id}/file?download=true")).Content.Headers.ContentType!.MediaType);
+        Assert.Equal("image/png", (await server.Client.GetAsync($"api/pictures/{id}/file")).Content.Headers.ContentType!.MediaType);
+        using var zip = new System.IO.Compression.ZipArchive(new MemoryStream(await server.Client.GetByteArrayAsync($"api/pictures/zip?ids={id}")));
+        Assert.Equal($"{id}.webp", Assert.Single(zip.Entries).Name);
+    }
+
+    [Fact]
     public async Task DeletedPicturesComeBackUntilTheyArePurged()
     {
         await using var server = await RunningServer.Start(_folder);

@@ -54,6 +54,21 @@ public sealed class QueueTests : IDisposable
     }
 
     [Fact]
+    public void AScriptOfTheSameMachineNeitherLocksThePageOutNorKeepsItWaiting()
+    {
+        var caller = new Microsoft.AspNetCore.Http.DefaultHttpContext();
+        caller.Connection.RemoteIpAddress = System.Net.IPAddress.Loopback;
+        var (script, page) = (Security.Caller.Of(caller), Security.Caller.OfPage(caller));
+        var queue = Open(new ServerLimits { QueuedPerClient = 4 });
+        foreach (var prompt in (string[])["s1", "s2", "s3", "s4"]) Submit(queue, script, prompt);
+        Assert.Equal(429, Assert.Throws<ServerException>(() => Submit(queue, script, "s5")).Status);
+        queue.Take(TimeSpan.Zero, () => false);
+        Submit(queue, page, "p1");
+        Submit(queue, page, "p2");
+        Assert.Equal("s1 p1 s2 p2 s3 s4", Order(queue));
+    }
+
+    [Fact]
     public void ClientsTakeTurns()
     {
         var queue = Open();

@@ -51,6 +51,14 @@ internal sealed class DrawFlags
     public readonly Option<int?> Threads = Flags.Whole("threads that compute (default: as many as pay, of the processors there are)", "--threads", "-t");
     public readonly Option<bool> LowPriority = Flags.Switch("give way to every other program", "--low-priority");
 
+    // Many at once
+    public readonly Option<string?> X = Flags.Text("AXIS=VALUES", "draw a plot: what changes from column to column, as steps=10,20,30 or sampler=*", "--x");
+    public readonly Option<string?> Y = Flags.Text("AXIS=VALUES", "what changes from row to row, as guidance=3-9 (+2)", "--y");
+    public readonly Option<string?> Z = Flags.Text("AXIS=VALUES", "what changes from sheet to sheet, as \"Prompt S/R=red,blue\"", "--z");
+    public readonly Option<bool> Matrix = Flags.Switch("draw all combinations of the prompt's parts: \"a house | at night | in snow\"", "--matrix");
+    public readonly Option<int?> Margin = Flags.Whole("white pixels between the pictures of a plot (default 0)", "--margin");
+    public readonly Option<bool> NoLegend = Flags.Switch("write no labels on a plot", "--no-legend");
+
     // Of upscale alone
     public readonly Option<double?> Times =
         Flags.Number("with upscale: how many times as wide and high the picture becomes (default: as many as the network does)", "--times");
@@ -123,6 +131,7 @@ internal sealed class DrawFlags
         new("Model", Model, TextEncoder, Vae, TinyVae, DepthModel, Loras, Embeddings, Controls, ImageEncoder, Precision, Device, Threads, LowPriority,
             Prediction, Ema, Config, Safe),
         new("How", [.. Rest(KnobNeeds.Nothing), Count]),
+        new("Many on a labelled sheet", X, Y, Z, Matrix, Margin, NoLegend),
         new("Larger in a second pass", [.. Of("HiresScale", "HiresWidth", "HiresHeight"), .. Rest(KnobNeeds.SecondPass)]),
         new("Finished by another model", [.. Of("Refiner"), .. Rest(KnobNeeds.Refiner)]),
         new("Faces drawn anew", [.. Of("Detail"), .. Rest(KnobNeeds.Detail)]),

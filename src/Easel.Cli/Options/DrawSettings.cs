@@ -29,6 +29,36 @@ internal sealed record DrawSettings(ParseResult Parsed, DrawFlags Flags)
     public double? Times => Parsed.GetValue(Flags.Times) is not { } times ? null : times is > 0 and <= 16 ? times
         : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--times is {times}; it must be above 0 and at most 16."));
 
+    /// <summary>The axes of a plot, or the parts of the prompt that are combined; null where a plain run is asked for.</summary>
+    /// <exception cref="EaselException">They cannot be read.</exception>
+    public PictureGrid? Plot
+    {
+        get
+        {
+            var axes = new[] { Flags.X, Flags.Y, Flags.Z }.Select(flag => Parsed.GetValue(flag)).ToList();
+            var isMatrix = Parsed.GetValue(Flags.Matrix);
+            if (axes.All(axis => axis is null) && !isMatrix)
+            {
+                return Parsed.GetValue(Flags.NoLegend) || Parsed.GetValue(Flags.Margin) is not null
+                    ? throw new UsageException("--margin and --no-legend are about the sheet of a plot: give --x, --y, --z or --matrix too.") : null;
+            }
+            if (isMatrix && axes.Exists(axis => axis is not null)) throw new UsageException("--matrix and axes were both given; give one of them.");
+            return isMatrix ? PictureGrid.OfPromptMatrix(Prompt ?? "") : new PictureGrid(Axis("--x", axes[0]), Axis("--y", axes[1]), Axis("--z", axes[2]));
+        }
+    }
+
+    /// <summary>The sheet of a plot, as the flags want it.</summary>
+    public GridSheet SheetOf(PictureGrid plot) =>
+        plot.Sheet with { HasLegend = !Parsed.GetValue(Flags.NoLegend), Margin = Parsed.GetValue(Flags.Margin) ?? 0 };
+
+    private static GridAxis Axis(string flag, string? text)
+    {
+        if (text is null) return GridAxis.Nothing;
+        var equals = text.IndexOf('=');
+        return equals > 0 ? GridAxis.Parse(text[..equals], text[(equals + 1)..])
+            : throw new UsageException($"{flag} takes what changes and its values, as {flag} steps=10,20,30, not '{text}'.");
+    }
+
     public string? FromFile => Parsed.GetValue(Flags.FromFile);
     public int? Repeat => Parsed.GetValue(Flags.Repeat);
     public int? Count => Parsed.GetValue(Flags.Count);

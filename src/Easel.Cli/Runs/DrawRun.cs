@@ -8,7 +8,7 @@ using Easel.Metadata;
 namespace Easel.Cli.Runs;
 
 /// <summary>One drawing run: from a command line to files.</summary>
-internal sealed class DrawRun(DrawSettings settings, Shell shell)
+internal sealed partial class DrawRun(DrawSettings settings, Shell shell)
 {
     private readonly List<string> _saved = [];
 
@@ -28,6 +28,11 @@ internal sealed class DrawRun(DrawSettings settings, Shell shell)
             : ModelChoice.Find(settings.Model, shell);
         var options = ModelChoice.Options(settings.Load, shell);
         if (Again is not null) Again = ModelFile.WithLorasOf(Again, options);
+        if (settings.Plot is { } plot)
+        {
+            ExecutePlot(plot, path, options, profile, request, inputs);
+            return;
+        }
         if (settings.Plan)
         {
             TellPlan(path, options, inputs);

@@ -90,9 +90,10 @@ internal sealed partial class OutputFiles
     public static bool HasLost(string path) => ImageFile.FormatOf(path) != ImageFormat.Png && Watermark.Detect(ImageFile.Load(path)) is null;
 
     /// <summary>Saves the sheet with all pictures.</summary>
-    public string SaveGrid(RgbImage grid, ImageMetadata? metadata)
+    /// <param name="isFirst">Whether it is what --output names, and not a companion of that.</param>
+    public string SaveGrid(RgbImage grid, ImageMetadata? metadata, bool isFirst = false)
     {
-        if (_settings.Output is { } output) return Write(Beside(output, "-grid"), grid, metadata);
+        if (_settings.Output is { } output) return Write(isFirst ? Named(0) : Beside(output, "-grid"), grid, metadata);
         // The scripts count what is in the folder, less the folder of samples.
         var first = _profile.Naming == Naming.Samples ? Math.Max(0, Directory.EnumerateFileSystemEntries(Folder).Count() - 1) : 0;
         for (var number = first; ; number++)

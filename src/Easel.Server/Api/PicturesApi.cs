@@ -18,17 +18,21 @@ internal static class PicturesApi
         pictures.MapGet("", ([AsParameters] PictureQuery query, Gallery gallery) => gallery.List(query))
             .WithSummary("Find pictures by words and settings, the youngest first");
         pictures.MapGet("/{id}", (string id, Gallery gallery) => TypedResults.Ok(Find(gallery, id))).WithSummary("A picture and its settings");
-        pictures.MapGet("/{id}/file", (string id, bool? download, Gallery gallery, HttpContext context) =>
+        pictures.MapGet("/{id}/file", IResult (string id, bool? download, string? format, int? quality, bool? metadata, Gallery gallery,
+            HttpContext context) =>
         {
             var picture = Find(gallery, id);
             var path = gallery.PathOf(picture);
             if (!File.Exists(path)) throw new ServerException(Status410Gone, $"The file of the picture {id} is no longer there.");
+            if ((PictureForm.Of(format, quality, metadata) ?? (download == true ? PictureForm.OfCookie(context.Request) : null)) is { } form)
+                return TypedResults.Bytes(form.Make(path), MediaTypeOf(form.Ending), picture.Id + form.Ending);
             // What an id names never changes, so it may be kept a while and shown again without asking.
             context.Response.Headers.CacheControl = Unchanging;
             return TypedResults.PhysicalFile(path, MediaTypeOf(path), download == true ? picture.Id + Path.GetExtension(path)
                 : null, File.GetLastWriteTimeUtc(path),
                 new EntityTagHeaderValue($"\"{picture.Id}\""), enableRangeProcessing: true);
-        }).WithSummary("The picture's file").Produces(Status200OK, contentType: "image/png");
+        }).WithSummary("The picture's file; with format (png, jpeg, webp), quality and metadata=false in another form")
+            .Produces(Status200OK, contentType: "image/png");
         pictures.MapGet("/{id}/thumbnail", async (string id, Gallery gallery, HttpContext context, CancellationToken cancel) =>
             {
                 var small = await gallery.ThumbnailAsync(id, cancel);
@@ -37,10 +41,12 @@ internal static class PicturesApi
             })
             .WithSummary("A small copy of the picture").Produces(Status200OK, contentType: "image/webp");
         pictures.MapPost("/zip", (ZipRequest wanted, Gallery gallery, HttpResponse response, CancellationToken cancel) =>
-            Zip([.. wanted.Ids], gallery, response, cancel)).WithSummary("Several pictures as a zip file").Produces(Status200OK,
+            Zip([.. wanted.Ids], PictureForm.Of(wanted.Format, wanted.Quality, wanted.Metadata), gallery, response, cancel))
+            .WithSummary("Several pictures as a zip file").Produces(Status200OK,
                 contentType: "application/zip");
         pictures.MapGet("/zip", (string ids, Gallery gallery, HttpResponse response, CancellationToken cancel) =>
-            Zip(ids.Split(',', StringSplitOptions.RemoveEmptyEntries), gallery, response, cancel)).ExcludeFromDescription();
+            Zip(ids.Split(',', StringSplitOptions.RemoveEmptyEntries), PictureForm.OfCookie(response.HttpContext.Request), gallery, response,
+                cancel)).ExcludeFromDescription();
         pictures.MapGet("/tags", (Gallery gallery) => gallery.Tags()).WithSummary("The tags in use, the commonest first");
         pictures.MapPut("/{id}/tags/{tag}", (string id, string tag, Gallery gallery) =>
         {
@@ -65,7 +71,7 @@ internal static class PicturesApi
     }
 
     /// <summary>Pictures as a zip file, as they lie on disk: what is inside is compressed already.</summary>
-    private static async Task Zip(string[] ids, Gallery gallery, HttpResponse response, CancellationToken cancel)
+    private static async Task Zip(string[] ids, PictureForm? form, Gallery gallery, HttpResponse response, CancellationToken cancel)
     {
         if (ids.Length is 0 or > MostZipped)
             throw new ServerException(Status400BadRequest, $"{ids.Length} pictures are asked for; a zip file takes 1 to {MostZipped}.");
@@ -78,8 +84,13 @@ internal static class PicturesApi
         foreach (var picture in pictures)
         {
             if (gallery.PathOf(picture) is var path && !File.Exists(path)) continue;
-            var entry = zip.CreateEntry(picture.Id + Path.GetExtension(path), CompressionLevel.NoCompression);
+            var entry = zip.CreateEntry(picture.Id + (form?.Ending ?? Path.GetExtension(path)), CompressionLevel.NoCompression);
             await using var to = await entry.OpenAsync(cancel);
+            if (form is not null)
+            {
+                await to.WriteAsync(form.Make(path), cancel);
+                continue;
+            }
             await using var from = File.OpenRead(path);
             await from.CopyToAsync(to, cancel);
         }
@@ -97,4 +108,7 @@ internal static class PicturesApi
 
 /// <summary>Which pictures go into a zip file.</summary>
 /// <param name="Ids">Their ids.</param>
-public sealed record ZipRequest(IReadOnlyList<string> Ids);
+/// <param name="Format">png, jpeg or webp; null for the files as they lie there.</param>
+/// <param name="Quality">Of JPEG and WebP, 1 to 100; null for 95.</param>
+/// <param name="Metadata">False to leave the settings out of them.</param>
+public sealed record ZipRequest(IReadOnlyList<string> Ids, string? Format = null, int? Quality = null, bool? Metadata = null);

@@ -28,11 +28,13 @@ internal sealed class JobOrder(int mostPerClient, int most, long bytesPerClient 
 
     /// <summary>Why a client may have no further job waiting; null where it may.</summary>
     /// <param name="bytes">What the further job takes.</param>
-    public string? WhyFull(string client, long bytes = 0)
+    /// <param name="more">How many further jobs there are, where they come together.</param>
+    public string? WhyFull(string client, long bytes = 0, int more = 1)
     {
         var own = _waiting.Where(entry => entry.Client == client).ToList();
-        if (own.Count >= mostPerClient) return $"{own.Count} of your jobs wait already; this server allows {mostPerClient}.";
-        if (_waiting.Count >= most) return $"{_waiting.Count} jobs wait already; this server allows {most}.";
+        var (many, them) = more > 1 ? ($"This is {more} jobs, and ", "") : ("", " already");
+        if (own.Count + more > mostPerClient) return $"{many}{own.Count} of your jobs wait{them}; this server allows {mostPerClient}.";
+        if (_waiting.Count + more > most) return $"{many}{_waiting.Count} jobs wait{them}; this server allows {most}.";
         if (own.Sum(entry => entry.Bytes) + bytes > bytesPerClient)
             return $"Your jobs that wait, with their pictures, would take more than the {bytesPerClient >> 20} MB that this server allows.";
         return _waiting.Sum(entry => entry.Bytes) + bytes > bytesInAll

@@ -48,6 +48,44 @@ internal sealed class JobQueue
     {
         request = _rules.Check(request);
         lock (_lock) CheckRoom(client); // again below, when the pictures are kept
+        return Keep(request, client);
+    }
+
+    /// <summary>Takes in what is to be drawn at the places of a grid, a job or more for each, and the job that lays their pictures out when they are over.
+    /// All or nothing: what is wrong with one of them is told before the first begins.</summary>
+    /// <param name="places">The jobs at each place, in the order of the sheet.</param>
+    /// <param name="sheet">The sheet; its places are filled in.</param>
+    /// <returns>The job of the sheet. To cancel it is to cancel what is left of the others.</returns>
+    /// <exception cref="InvalidRequestException">A setting is out of its range, or the grid is beyond this server's limits.</exception>
+    /// <exception cref="ServerException">There is no such model (422), or too many jobs wait already (429).</exception>
+    public Job SubmitGrid(IReadOnlyList<IReadOnlyList<JobRequest>> places, SheetRequest sheet, string client)
+    {
+        places = [.. places.Select(jobs => jobs.Select(_rules.Check).ToList())];
+        _rules.CheckGrid(places, sheet.Layout);
+        lock (_lock) CheckRoom(client, more: places.Sum(jobs => jobs.Count) + 1);
+        // A model is loaded once for all that it draws.
+        var models = places.SelectMany(jobs => jobs).Select(job => (job.Model, job.Vae)).Distinct().ToList();
+        var ids = places.Select(jobs => new string[jobs.Count]).ToArray();
+        var order = places.SelectMany((jobs, place) => jobs.Select((job, at) => (job, place, at))).OrderBy(one => models.IndexOf((one.job.Model, one.job.Vae)));
+        try
+        {
+            foreach (var (job, place, at) in order) ids[place][at] = Keep(job, client).Id;
+            return Keep(new JobRequest
+            {
+                Task = JobTask.Sheet,
+                Sheet = sheet with { Places = ids },
+                Request = new GenerationRequest { Prompts = places[0][0].Request.Prompts },
+            }, client);
+        }
+        catch
+        {
+            foreach (var id in ids.SelectMany(each => each).OfType<string>().Reverse()) Cancel(id);
+            throw;
+        }
+    }
+
+    private Job Keep(JobRequest request, string client)
+    {
         var (files, written) = _inputs.Save(request.Request); // large pictures take their time, in which nobody else should wait
         var job = new Job
         {
@@ -76,7 +114,11 @@ internal sealed class JobQueue
         var job = Find(id) ?? throw new ServerException(Status404NotFound, "There is no such job.");
         if (job.State is not (JobState.Failed or JobState.Cancelled))
             throw new ServerException(Status409Conflict, $"The job is {job.State.ToString().ToLowerInvariant()}; only one that failed is tried again.");
-        return Submit(job.Request with { Request = _inputs.Load(job) }, client);
+        if (job.Request.Sheet is not { } sheet) return Submit(job.Request with { Request = _inputs.Load(job) }, client);
+        // What of it came to nothing is drawn once more.
+        var places = sheet.Places.Select(jobs => (IReadOnlyList<string>)[.. jobs.Select(each => Find(each) is { State: JobState.Failed or JobState.Cancelled }
+            ? Retry(each, client).Id : each)]).ToList();
+        return Keep(job.Request with { Sheet = sheet with { Places = places } }, client);
     }
 
     /// <summary>A job as it stands; null where there is none of that id.</summary>
@@ -113,10 +155,18 @@ internal sealed class JobQueue
         lock (_lock)
         {
             if (_running.TryGetValue(id, out var run)) run.Cancel();
-            else if (_waiting.TryGetValue(id, out var waiting)) Drop([waiting]);
+            else if (_waiting.TryGetValue(id, out var waiting)) Drop([.. Waiting(waiting), waiting]);
             else return !_over.ContainsKey(id) && _store.CancelStrange(id, _clock.GetUtcNow());
             return true;
         }
+    }
+
+    /// <summary>What of a sheet's pictures is still to be drawn; what is being drawn of them ends.</summary>
+    private List<Job> Waiting(Job sheet)
+    {
+        var members = sheet.Request.Sheet?.Places.SelectMany(jobs => jobs).ToList() ?? [];
+        foreach (var member in members) if (_running.TryGetValue(member, out var run)) run.Cancel();
+        return [.. members.Select(member => _waiting.GetValueOrDefault(member)).OfType<Job>()];
     }
 
     /// <param name="client">Only this client's; null for everybody's.</param>
@@ -141,11 +191,31 @@ internal sealed class JobQueue
         {
             var from = _order.PlaceOf(id);
             if (from < 0) throw NotWaiting(id);
+            var isGrid = MoveMembers(_waiting[id], from, ref place);
+            from = _order.PlaceOf(id);
             (place, var changed) = _order.Move(from, place);
             _store.Place(changed);
-            for (var i = Math.Min(from, place); i <= Math.Max(from, place); i++) Tell(JobEventKind.Queued, Placed(_order.Waiting[i].Id)!);
+            var (first, last) = isGrid ? (0, _order.Waiting.Count - 1) : (Math.Min(from, place), Math.Max(from, place));
+            for (var i = first; i <= last; i++) Tell(JobEventKind.Queued, Placed(_order.Waiting[i].Id)!);
             return Placed(id)!;
         }
+    }
+
+    /// <summary>Moves what is still to be drawn of a sheet along with it, to the places before it.</summary>
+    /// <returns>Whether there is any.</returns>
+    private bool MoveMembers(Job sheet, int from, ref int place)
+    {
+        var members = sheet.Request.Sheet is null ? [] : _order.Waiting.Select(entry => entry.Id)
+            .Intersect(sheet.Request.Sheet.Places.SelectMany(jobs => jobs)).ToList();
+        if (members.Count == 0) return false;
+        if (place > from) // the sheet itself is the last of them
+        {
+            foreach (var member in members) _store.Place(_order.Move(_order.PlaceOf(member), place).Changed);
+            return true;
+        }
+        foreach (var (i, member) in members.Index()) _store.Place(_order.Move(_order.PlaceOf(member), place + i).Changed);
+        place += members.Count;
+        return true;
     }
 
     /// <summary>What happens to a job, beginning with how it stands, until it is over. A slow watcher is spared steps and previews.</summary>
@@ -185,14 +255,22 @@ internal sealed class JobQueue
     /// <param name="otherWork">Whether something else is to be done; asked again after <see cref="Wake"/>.</param>
     /// <param name="may">Which jobs may begin now; asked again after <see cref="Wake"/>, and within the queue's lock. Null for all.</param>
     /// <returns>The next job, begun; null after the time, or when there is other work.</returns>
-    public JobRun? Take(TimeSpan idle, Func<bool> otherWork, Func<Job, bool>? may = null)
+    public JobRun? Take(TimeSpan idle, Func<bool> otherWork, Func<Job, bool>? may = null) =>
+        TakeAny(idle, otherWork, job => job.Request.Sheet is null && (may is null || may(job)));
+
+    /// <summary>Waits for a sheet whose pictures are all over and takes it.</summary>
+    /// <param name="isOver">Whether to wait no more; asked again after <see cref="Wake"/>.</param>
+    public JobRun? TakeSheet(Func<bool> isOver) => TakeAny(Timeout.InfiniteTimeSpan, isOver, job => job.Request.Sheet is { } sheet
+        && !sheet.Places.SelectMany(jobs => jobs).Any(id => _waiting.ContainsKey(id) || _running.ContainsKey(id)));
+
+    private JobRun? TakeAny(TimeSpan idle, Func<bool> otherWork, Func<Job, bool> may)
     {
         var until = idle == Timeout.InfiniteTimeSpan ? (DateTimeOffset?)null : _clock.GetUtcNow() + idle;
         lock (_lock)
         {
             while (!otherWork())
             {
-                if (_order.Begin(may is null ? null : entry => may(_waiting[entry.Id])) is { } next)
+                if (_order.Begin(entry => may(_waiting[entry.Id])) is { } next)
                 {
                     _waiting.Remove(next.Id, out var job);
                     job = job! with { State = JobState.Running, Started = _clock.GetUtcNow(), Position = null, Progress = new JobProgress(JobStage.Loading) };
@@ -272,6 +350,7 @@ internal sealed class JobQueue
             _running.Remove(over.Id);
             _order.End(over.Id);
             Remember(over);
+            Monitor.PulseAll(_lock); // it may have been the last that a sheet waited for
         }
         run.Dispose();
     }
@@ -342,9 +421,9 @@ internal sealed class JobQueue
     /// <summary>What a waiting job takes: its text twice, in memory and on disk, and its pictures.</summary>
     private long BytesOf(Job job) => 4L * JobStore.Text(job.Request).Length + _inputs.BytesOf(job);
 
-    private void CheckRoom(string client, long bytes = 0)
+    private void CheckRoom(string client, long bytes = 0, int more = 1)
     {
-        if (_order.WhyFull(client, bytes) is { } full) throw new ServerException(Status429TooManyRequests, full);
+        if (_order.WhyFull(client, bytes, more) is { } full) throw new ServerException(Status429TooManyRequests, full);
     }
 
     private void Drop(IReadOnlyList<Job> waiting)
@@ -358,6 +437,7 @@ internal sealed class JobQueue
             _order.Remove(job.Id);
             Remember(job);
         }
+        Monitor.PulseAll(_lock);
     }
 
     /// <summary>Keeps how a job ended at hand, and tells of it.</summary>

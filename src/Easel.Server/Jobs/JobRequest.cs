@@ -1,3 +1,5 @@
+using Easel.Imaging;
+
 namespace Easel.Server.Jobs;
 
 /// <summary>What is to be done.</summary>
@@ -8,6 +10,9 @@ public enum JobTask
 
     /// <summary>Enlarge <see cref="GenerationRequest.InitImage"/> with an ESRGAN network or by plain resampling; prompt and seed do not matter.</summary>
     Enlarge,
+
+    /// <summary>Lay the pictures of other jobs out on a sheet; a grid (POST /api/grids) ends with one.</summary>
+    Sheet,
 }
 
 /// <summary>A job as it is asked for: the library's request, and what to carry it out with.</summary>
@@ -35,4 +40,25 @@ public sealed record JobRequest
 
     /// <summary>The request itself.</summary>
     public GenerationRequest Request { get; init; } = new();
+
+    /// <summary>For <see cref="JobTask.Sheet"/>: what lies where; null for everything else.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public SheetRequest? Sheet { get; init; }
+}
+
+/// <summary>A sheet of the pictures of other jobs.</summary>
+public sealed record SheetRequest
+{
+    /// <summary>The ids of the jobs whose pictures lie at each place, in the order of the sheet; several pictures at one place are laid out in a
+    /// square.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> Places { get; init; } = [];
+
+    /// <summary>The labels, and what stands between the pictures.</summary>
+    public GridSheet Layout { get; init; } = new();
+
+    /// <summary>Whether each layer is kept as a picture of its own too.</summary>
+    public bool HasParts { get; init; }
+
+    /// <summary>What the text in the sheet says beside the settings of its first picture.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Told { get; init; } = [];
 }

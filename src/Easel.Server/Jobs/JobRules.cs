@@ -9,6 +9,7 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
     /// <returns>The request with its model's name and a seed filled in, so that it says all that decides its pictures.</returns>
     public JobRequest Check(JobRequest job)
     {
+        if (job.Task == JobTask.Sheet || job.Sheet is not null) throw Refused("Task", "A sheet is not asked for by itself: POST /api/grids draws one.");
         CheckLengths(job.Request);
         // The server's own limits first, which may be narrower than the library's.
         if (job.Request.Steps is { } steps && steps > limits.Steps)
@@ -24,8 +25,48 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
     public static int PicturesOf(JobRequest job)
     {
         if (job.Task == JobTask.Enlarge) return 1;
+        if (job.Sheet is { } sheet) return 1 + (sheet.HasParts ? sheet.Layout.Layers.Count : 0);
         var request = job.Request;
         return (int)Math.Min(int.MaxValue, (long)request.BatchCount * (request.Prompts.Count == 1 ? request.BatchSize : request.Prompts.Count));
+    }
+
+    /// <summary>Refuses a grid with more pictures, or a larger sheet, than this server allows.</summary>
+    /// <param name="places">The checked jobs at each place.</param>
+    public void CheckGrid(IReadOnlyList<IReadOnlyList<JobRequest>> places, GridSheet sheet)
+    {
+        CheckGrid(sheet, places.Max(jobs => jobs.Sum(PicturesOf)));
+        var (width, height) = (0, 0);
+        foreach (var jobs in places)
+        {
+            var sizes = jobs.Select(SizeOf).ToList();
+            var (across, down) = SheetMaker.Square(jobs.Sum(PicturesOf));
+            (width, height) = (Math.Max(width, across * sizes.Max(size => size.Width)), Math.Max(height, down * sizes.Max(size => size.Height)));
+        }
+        sheet.Validate(width, height, limits.SheetPixels);
+    }
+
+    /// <summary>Refuses a grid that is for too many pictures.</summary>
+    /// <param name="each">How many pictures lie at each place.</param>
+    public void CheckGrid(GridSheet sheet, int each = 1)
+    {
+        var count = (long)sheet.Columns.Count * sheet.Rows.Count * sheet.Layers.Count * each;
+        if (count > limits.Images)
+        {
+            throw Refused("Grid", $"The grid has {sheet.Columns.Count} x {sheet.Rows.Count} x {sheet.Layers.Count} places"
+                + $"{(each > 1 ? $" of {each} pictures each" : "")}, {count} pictures; this server allows {limits.Images}.");
+        }
+    }
+
+    /// <summary>The size of a checked job's pictures; with a network that enlarges, what it will be is not known, and that of the picture stands for
+    /// it.</summary>
+    private (int Width, int Height) SizeOf(JobRequest job)
+    {
+        var (request, model) = (job.Request, library.Checkpoint(job.Model).Model!);
+        if (request.InitImage is { } init && (request.Mask is not null || request.Extend.Any))
+            return (init.Width + request.Extend.Left + request.Extend.Right, init.Height + request.Extend.Top + request.Extend.Bottom);
+        var (wide, high) = (request.Width ?? request.InitImage?.Width ?? model.Defaults.Size,
+            request.Height ?? request.InitImage?.Height ?? model.Defaults.Size);
+        return model.Enlarges > 1 ? (model.Enlarges * wide, model.Enlarges * high) : request.SizeOfSecondPass(wide, high) ?? (wide, high);
     }
 
     private JobRequest Drawing(JobRequest job)

@@ -1,46 +1,19 @@
 using Easel.Server.Jobs;
 using Easel.Server.Json;
-using ModelContextProtocol;
-using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 
 namespace Easel.Server.Mcp;
 
 /// <summary>A tool that draws: its arguments are the knobs that assistants may turn.</summary>
-internal sealed class DrawingTool : McpServerTool
+internal sealed class DrawingTool : JobTool
 {
     private const int MostPictures = 4;
 
     private static readonly string Count = Knobs.Find(nameof(GenerationRequest.BatchCount))!.McpName!;
 
     private readonly bool _edits;
-    private readonly HashSet<string> _names;
 
-    private DrawingTool(string name, string title, string description, bool edits)
-    {
-        _edits = edits;
-        var knobs = Knobs.All.Where(knob => knob.McpName is not null && (edits || knob.Kind != KnobKind.Picture
-            && knob.Needs is KnobNeeds.Nothing or KnobNeeds.Detail)).ToList();
-        var schema = KnobSchema.Of(knobs, knob => knob.McpName!, edits ? ["prompt", "image"] : ["prompt"]);
-        var properties = schema["properties"]!.AsObject();
-        properties[Count]!["maximum"] = MostPictures;
-        properties["model"] = new JsonObject { ["type"] = "string", ["description"] = "A name that list_models gives; the default model if left out." };
-        if (edits)
-        {
-            properties["image"]!["description"] = "The picture: an id that another tool gave, or base64 of a PNG, JPEG or WebP file.";
-            properties["mask"]!["description"] =
-                "Base64 of a picture as large as the first; white is drawn anew, black is kept. The whole picture if left out.";
-        }
-        _names = [.. properties.Select(property => property.Key)];
-        ProtocolTool = new Tool
-        {
-            Name = name,
-            Title = title,
-            Description = description,
-            InputSchema = JsonSerializer.SerializeToElement(schema),
-            Annotations = new ToolAnnotations { DestructiveHint = false, OpenWorldHint = false, ReadOnlyHint = false, Title = title },
-        };
-    }
+    private DrawingTool(string name, string title, string description, bool edits) : base(name, title, description, Schema(edits)) => _edits = edits;
 
     public static IEnumerable<McpServerTool> All { get; } =
     [
@@ -49,56 +22,39 @@ internal sealed class DrawingTool : McpServerTool
             + "Short English phrases parted by commas work best.", edits: false),
         new DrawingTool("edit", "Draw on a picture", "Draws a picture anew from words, beginning from another one; with a mask only the white part of it.",
             edits: true),
+        new EnlargingTool(),
     ];
 
-    public override Tool ProtocolTool { get; }
-    public override IReadOnlyList<object> Metadata => [];
-
-    public override async ValueTask<CallToolResult> InvokeAsync(RequestContext<CallToolRequestParams> call, CancellationToken cancel = default)
+    private static JsonObject Schema(bool edits)
     {
-        var jobs = call.Services!.GetRequiredService<McpJobs>();
-        var arguments = new JsonObject();
-        try
-        {
-            foreach (var (name, value) in call.Params?.Arguments ?? new Dictionary<string, JsonElement>())
-                JsonBody.Check(arguments[name] = JsonNode.Parse(value.GetRawText()));
-            var unknown = arguments.Select(argument => argument.Key).Where(name => !_names.Contains(name)).ToList();
-            var result = await jobs.RunAsync(() => Request(jobs, arguments), new Told(call), cancel);
-            foreach (var name in unknown)
-                result.Content.Add(new TextContentBlock { Text = $"\"{name}\" is not something that {ProtocolTool.Name} takes; it was passed over." });
-            return result;
-        }
-        catch (Exception e) when (e is McpException or JsonException)
-        {
-            return new CallToolResult { IsError = true, Content = [new TextContentBlock { Text = e.Message }] };
-        }
+        var knobs = Knobs.All.Where(knob => knob.McpName is not null && (edits || knob.Kind != KnobKind.Picture
+            && knob.Needs is KnobNeeds.Nothing or KnobNeeds.Detail)).ToList();
+        var schema = KnobSchema.Of(knobs, knob => knob.McpName!, edits ? ["prompt", "image"] : ["prompt"]);
+        var properties = schema["properties"]!.AsObject();
+        properties[Count]!["maximum"] = MostPictures;
+        properties["model"] = new JsonObject { ["type"] = "string", ["description"] = "A name that list_models gives; the default model if left out." };
+        if (!edits) return schema;
+        properties["image"]!["description"] = "The picture: an id that another tool gave, or base64 of a PNG, JPEG or WebP file.";
+        properties["mask"]!["description"] = "Base64 of a picture as large as the first; white is drawn anew, black is kept. The whole picture if left out.";
+        return schema;
     }
 
-    private JobRequest Request(McpJobs jobs, JsonObject arguments)
+    protected override JobRequest Request(McpJobs jobs, JsonObject arguments)
     {
-        if (Text("prompt") is null) throw new EaselException("prompt is missing: say what the picture shows.");
+        if (Text(arguments, "prompt") is null) throw new EaselException("prompt is missing: say what the picture shows.");
         var request = new GenerationRequest();
         if (_edits)
         {
-            var image = Text("image") ?? throw new EaselException("image is missing: give an id that another tool gave, or base64 of a picture.");
+            var image = Text(arguments, "image") ?? throw new EaselException("image is missing: give an id that another tool gave, or base64 of a picture.");
             request = request with
             {
                 InitImage = jobs.Pictures.Load(jobs.Open(image), "the picture"),
-                Mask = Text("mask") is { } mask ? jobs.Pictures.LoadMask(new MemoryStream(Base64Picture.Decode(mask, "the mask")), "the mask") : null,
+                Mask = Text(arguments, "mask") is { } mask
+                    ? jobs.Pictures.LoadMask(new MemoryStream(Base64Picture.Decode(mask, "the mask")), "the mask") : null,
             };
         }
-        request = KnobJson.Take(arguments, request, knob => knob.McpName is { } name && _names.Contains(name) ? name : null);
+        request = KnobJson.Take(arguments, request, knob => knob.McpName is { } name && Names.Contains(name) ? name : null);
         if (request.BatchCount is < 1 or > MostPictures) throw new EaselException($"{Count} is {request.BatchCount}; it must be from 1 to {MostPictures}.");
-        return new JobRequest { Model = Text("model"), Request = request };
-
-        string? Text(string name) => arguments[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
-    }
-
-    private sealed class Told(RequestContext<CallToolRequestParams> call) : IProgress<ProgressNotificationValue>
-    {
-        public void Report(ProgressNotificationValue value)
-        {
-            if (call.Params?.ProgressToken is { } token) _ = call.Server.NotifyProgressAsync(token, value);
-        }
+        return new JobRequest { Model = Text(arguments, "model"), Request = request };
     }
 }

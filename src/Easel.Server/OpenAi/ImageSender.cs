@@ -25,14 +25,19 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
             if (await KeepAlive.WaitAsync(over, Patience, aborted)) return Results.Json(Answer(order, await over, context), OpenAiErrors.Json);
             return new LateAnswer(context, async () =>
             {
-                await KeepAlive.WaitAsync(over, Patience, aborted, () => context.Response.WriteAsync(" \n", aborted));
                 try
                 {
+                    await KeepAlive.WaitAsync(over, Patience, aborted, () => context.Response.WriteAsync(" \n", aborted));
                     return JsonSerializer.Serialize(Answer(order, await over, context), OpenAiErrors.Json);
                 }
                 catch (EaselException e)
                 {
                     return OpenAiErrors.Body(e, context); // its status has gone ahead
+                }
+                catch (OperationCanceledException)
+                {
+                    queue.Cancel(job.Id);
+                    throw;
                 }
             });
         }

@@ -24,8 +24,8 @@ public sealed record InputPicture(string Name, RgbImage Image, PictureSettings? 
 }
 
 /// <summary>What one open tab is about to draw: its settings and its input picture, which outlive a visit to another page of it.</summary>
-internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, Wildcards wildcards, JobQueue queue, Gallery gallery, PictureReader pictures,
-    ServerLimits limits, Browser browser)
+internal sealed partial class DrawState(ModelLibrary library, StyleLibrary styles, Wildcards wildcards, JobQueue queue, Gallery gallery,
+    PictureReader pictures, ServerLimits limits, JobRules rules, Browser browser)
 {
     private const string Key = "easel.draw", HistoryKey = "easel.history";
     private const int MostHistory = 60;
@@ -272,7 +272,8 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, Wildc
                 throw new InvalidRequestException(
                     nameof(GenerationRequest.InitImage), $"{Model!.Name} begins from a picture: open one, paste it, or drop it here.");
             var asked = Settings.Use == InputUse.Enlarge && Input is not null ? Enlargement(Input, Settings.Upscaler, Settings.Scale) : Drawing(mask);
-            var job = await Task.Run(() => queue.Submit(asked, client)); // the pictures it begins from are written meanwhile; the page goes on
+            // The pictures it begins from are written meanwhile; the page goes on.
+            var job = await Task.Run(() => PlotOf(asked) is { } plot ? plot.Submit(queue, rules, client) : queue.Submit(asked, client));
             Shown = null;
             return job;
         }
@@ -328,7 +329,7 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, Wildc
     {
         get
         {
-            var each = Math.Max(1, Settings.Request.BatchCount);
+            var each = Math.Max(1, Settings.Request.BatchCount) * PlacesOfPlot;
             if (!Settings.AllChoices || !HasChoices) return (long)Settings.Prompts.Count * each;
             try
             {
@@ -360,7 +361,7 @@ internal sealed class DrawState(ModelLibrary library, StyleLibrary styles, Wildc
         var chosen = Styles.SelectMany(group => group.Styles).Select(style => style.Name).Where(Settings.Styles.Contains).ToList();
         var request = turned with
         {
-            Prompts = [.. prompts.Select(prompt => styles.Apply(prompt, "", chosen).Prompt)],
+            Prompts = [.. prompts.Select(prompt => Styled(prompt, chosen))],
             NegativePrompt = styles.Apply("", Settings.NegativePrompt.Trim(), chosen).Negative,
             Width = size?.Width,
             Height = size?.Height,

@@ -64,6 +64,9 @@ public sealed class PageSettings
     /// <summary>What happens to the input picture.</summary>
     public InputUse Use { get; set; }
 
+    /// <summary>The plot that is drawn in place of a single run.</summary>
+    public PlotSettings Plot { get; set; } = new();
+
     /// <summary>What enlarges: an upscaler's name, "lanczos" or "nearest"; null for the server's choice.</summary>
     public string? Upscaler { get; set; }
 
@@ -117,7 +120,8 @@ public sealed class PageSettings
         try
         {
             var read = json is null ? null : JsonSerializer.Deserialize<PageSettings>(json, Json);
-            return read is { Prompt: not null, Styles: not null, Turned: not null } && !read.Turned.ContainsValue(null!) ? read : new PageSettings();
+            return read is { Prompt: not null, Styles: not null, Turned: not null, Plot: { X: not null, Y: not null, Z: not null } }
+                && !read.Turned.ContainsValue(null!) ? read : new PageSettings();
         }
         catch (JsonException)
         {
@@ -189,4 +193,39 @@ public sealed class PageSettings
             return $"Its sampler was left as it is here. {unknown.Message}";
         }
     }
+}
+
+/// <summary>Many pictures by one order, as the page's fields change it.</summary>
+public sealed class PlotSettings
+{
+    /// <summary>Whether one is drawn.</summary>
+    public bool IsOn { get; set; }
+
+    /// <summary>Whether the parts of the prompt are combined, in place of axes.</summary>
+    public bool IsMatrix { get; set; }
+
+    /// <summary>What changes from column to column.</summary>
+    public PlotAxis X { get; set; } = new() { Axis = "Steps" };
+
+    /// <summary>What changes from row to row.</summary>
+    public PlotAxis Y { get; set; } = new();
+
+    /// <summary>What changes from sheet to sheet.</summary>
+    public PlotAxis Z { get; set; } = new();
+
+    /// <summary>Whether the sheet has labels.</summary>
+    public bool HasLegend { get; set; } = true;
+
+    /// <summary>White pixels between two pictures.</summary>
+    public int Margin { get; set; }
+}
+
+/// <summary>An axis of a plot.</summary>
+public sealed class PlotAxis
+{
+    /// <summary>What changes; empty for nothing.</summary>
+    public string Axis { get; set; } = "";
+
+    /// <summary>Its values.</summary>
+    public string Values { get; set; } = "";
 }

@@ -27,6 +27,27 @@ internal sealed class QueueView(JobQueue queue, TimeProvider clock) : IAsyncDisp
     /// <summary>Those that wait, in the order in which they will be drawn.</summary>
     public IEnumerable<Job> Waiting => Active.Where(job => job.State == JobState.Queued);
 
+    /// <summary>What waits as a person sees it: a grid is one row, from the first of its pictures that wait to its sheet.</summary>
+    /// <param name="Job">The job that the row stands for; of a grid that of its sheet.</param>
+    /// <param name="First">Its first place in the queue.</param>
+    /// <param name="Last">Its last.</param>
+    /// <param name="Left">How many of its jobs wait beside the sheet.</param>
+    public sealed record Row(Job Job, int First, int Last, int Left);
+
+    /// <summary>The rows of what waits, in the order in which they will be drawn.</summary>
+    public IReadOnlyList<Row> Rows
+    {
+        get
+        {
+            var waiting = Waiting.ToList();
+            var sheets = waiting.Where(job => job.Request.Sheet is not null)
+                .SelectMany(sheet => sheet.Request.Sheet!.Places.SelectMany(ids => ids).Select(id => (id, sheet)))
+                .ToDictionary(pair => pair.id, pair => pair.sheet);
+            return [.. waiting.Index().GroupBy(one => (sheets.GetValueOrDefault(one.Item.Id) ?? one.Item).Id).Select(group =>
+                new Row(sheets.GetValueOrDefault(group.First().Item.Id) ?? group.First().Item, group.First().Index, group.Last().Index, group.Count() - 1))];
+        }
+    }
+
     /// <summary>How many pictures in the making of the running job were seen; 0 before there is something to see.</summary>
     public int Previews { get; private set; }
 
@@ -76,6 +97,7 @@ internal sealed class QueueView(JobQueue queue, TimeProvider clock) : IAsyncDisp
 
     private static double WorkOf(Job job)
     {
+        if (job.Request.Sheet is not null) return 0;
         var request = job.Request.Request;
         return Math.Max(1, job.PictureCount) * (request.Steps ?? 20) * ((request.Width ?? 512) / 512.0) * ((request.Height ?? 512) / 512.0);
     }

@@ -43,6 +43,7 @@ internal static class Sentence
         if (request.Task == JobTask.Enlarge) return $"Enlarge with {request.Model}";
         var prompts = request.Request.Prompts;
         var first = prompts[0].Trim();
+        if (request.Sheet is { } sheet) return $"{sheet.Places.Count} × {(first.Length == 0 ? "(no words)" : first)}";
         return (first.Length == 0 ? "(no words)" : first) + (prompts.Count > 1 ? $" and {prompts.Count - 1} more" : "");
     }
 

@@ -26,6 +26,10 @@ internal abstract record DrawingBody
     [JsonIgnore]
     public List<string> Notes { get; init; } = [];
 
+    /// <summary>The grid that the body's script asks for; null where it names none. Known once its jobs are.</summary>
+    [JsonIgnore]
+    public ScriptGrid? Grid { get; set; }
+
     public IReadOnlyList<string> Styles { get; init; } = [];
     public bool? RestoreFaces { get; init; }
     public bool DoNotSaveSamples { get; init; }

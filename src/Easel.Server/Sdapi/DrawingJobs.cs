@@ -8,7 +8,7 @@ using static Easel.Server.Errors.ServerException;
 namespace Easel.Server.Sdapi;
 
 /// <summary>What a body asks for, as one job for each batch. What Easel does not do is refused: another picture than was meant would be worse.</summary>
-internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, ServerOptions server, PictureReader pictures)
+internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, ServerOptions server, PictureReader pictures, JobRules rules)
 {
     public IReadOnlyList<JobRequest> Of(ref TextToImageBody body)
     {
@@ -106,12 +106,33 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
         }
         var count = (long)styled.BatchSize * styled.BatchCount * begun.Count;
         if (count > server.Limits.Images) throw Refused($"The number of pictures is {count}; this server allows {server.Limits.Images}.");
-        var job = new JobRequest { Model = options.Checkpoint(overrides), Vae = options.Vae(overrides), Request = styled with { BatchCount = 1 } };
+        var job = new JobRequest { Model = options.Checkpoint(overrides), Vae = options.Vae(overrides), Request = styled };
+        if (ScriptGrid.Of(body, styled, styles) is not { } script) return Split(job, begun);
+        rules.CheckGrid(script.Layout, script.IsMatrix ? 1 : (int)count);
+        if (script.IsMatrix) job = job with { Request = styled with { BatchSize = 1, BatchCount = 1 } };
+        var cells = script.Grid.Cells(new GridCell(job.Request, job.Model, job.Vae));
+        var draws = script.HasOwnSeeds && request.Seed is null; // "keep -1 for seeds"
+        body.Grid = script with
+        {
+            Places = [.. cells.Select(cell => Split(new JobRequest
+            {
+                Model = cell.Model,
+                Vae = cell.Vae,
+                Request = draws ? (cell.Request with { Seed = null }).WithSeeds() : cell.Request,
+            }, begun))],
+        };
+        return [.. body.Grid.Places.SelectMany(jobs => jobs)];
+    }
+
+    /// <summary>A job for each batch.</summary>
+    private static List<JobRequest> Split(JobRequest job, IReadOnlyList<Func<GenerationRequest, GenerationRequest>?> begun)
+    {
+        var (whole, single) = (job.Request, job.Request with { BatchCount = 1 });
         return
         [
-            .. Enumerable.Range(0, styled.BatchCount).SelectMany(number => begun.Select((picture, place) =>
+            .. Enumerable.Range(0, whole.BatchCount).SelectMany(number => begun.Select((picture, place) =>
             {
-                var one = Shifted(job.Request, (long)number * styled.BatchSize * begun.Count + place);
+                var one = Shifted(single, (long)number * whole.BatchSize * begun.Count + place);
                 return job with { Request = picture?.Invoke(one) ?? one };
             })),
         ];
@@ -133,8 +154,8 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
         body = body with { Request = body.Request with { Refiner = Given(body.Request.Refiner) } };
         if (body.DisableExtraNetworks && body.Request.Prompt.Contains("<lora:", StringComparison.OrdinalIgnoreCase))
             throw Refused("disable_extra_networks is set, but the prompt calls a LoRA; take the one or the other out.");
-        if (body.ScriptName is { Length: > 0 } script && !script.Equals("None", StringComparison.OrdinalIgnoreCase))
-            throw Refused($"Script '{script}' not found: Easel has no such script.");
+        if (body.ScriptName is { Length: > 0 } script && !script.Equals("None", StringComparison.OrdinalIgnoreCase) && !ScriptGrid.Is(script))
+            throw Refused($"Script '{script}' not found: Easel has {string.Join(" and ", ScriptGrid.Names)}.");
         return InfotextFields.Apply(body);
     }
 

@@ -53,8 +53,21 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server, IHttp
             }));
     }
 
-    /// <summary>The scripts that a body may name: all of them are always on.</summary>
-    public static object Scripts() => new { txt2img = AlwaysOnScripts.Names, img2img = AlwaysOnScripts.Names };
+    /// <summary>The scripts that a body may name: those that are always on, and those that draw grids.</summary>
+    public static object Scripts()
+    {
+        string[] names = [.. AlwaysOnScripts.Names.Concat(ScriptGrid.Names).Order(StringComparer.Ordinal)];
+        return new { txt2img = names, img2img = names };
+    }
+
+    /// <summary>The arguments of the scripts that draw grids, for text to image and then for image to image, as there.</summary>
+    public static object ScriptInfo() => ((bool[])[false, true]).SelectMany(isImage => ScriptGrid.Names.Select(name => new
+    {
+        name,
+        is_alwayson = false,
+        is_img2img = isImage,
+        args = ScriptGrid.ArgumentsOf(name, isImage),
+    }));
 
     public object Loras() => ModelFile.LorasIn(server.Load.LoraFolders)
         .Select(lora => new { name = lora.Key, alias = lora.Key, path = Shown(lora.Value), metadata = new Dictionary<string, string>() });

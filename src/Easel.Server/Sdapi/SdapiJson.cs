@@ -15,11 +15,15 @@ internal static class SdapiJson
     private static readonly JsonSerializerOptions Lax = LaxOptions();
 
     private static readonly Dictionary<Type, IReadOnlySet<string>> Members = new[] { typeof(TextToImageBody), typeof(ImageToImageBody) }
-        .ToDictionary(type => type, type => (IReadOnlySet<string>)Lax.GetTypeInfo(type).Properties.Select(property => property.Name).ToHashSet());
+        .ToDictionary(type => type, type => (IReadOnlySet<string>)MembersOf(type).Select(property => property.Name).ToHashSet());
 
     /// <summary>Members that others' servers know and that decide nothing here.</summary>
     private static readonly HashSet<string> Elsewhere =
         ["sampler_index", "distilled_cfg_scale", "hr_distilled_cfg", "hr_additional_modules", "forge_preset"];
+
+    /// <summary>The members of a body, by the names that it has for them.</summary>
+    public static IEnumerable<System.Text.Json.Serialization.Metadata.JsonPropertyInfo> MembersOf(Type body) =>
+        Lax.GetTypeInfo(body).Properties.Where(property => property is { Get: not null, Set: not null });
 
     /// <summary>The body of a request.</summary>
     /// <exception cref="JsonException">It is no JSON object, or a member is of the wrong kind.</exception>

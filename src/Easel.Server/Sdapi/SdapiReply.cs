@@ -13,7 +13,8 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
     /// <summary>The answer to txt2img and img2img.</summary>
     public IResult Of(DrawingBody body, IReadOnlyList<JobRequest> requests, IReadOnlyList<Job> jobs, DateTimeOffset started)
     {
-        var pictures = jobs.SelectMany(job => job.Pictures).Select(gallery.Find).OfType<Picture>().ToList();
+        var shown = body.Grid is { HasPictures: false } ? jobs.Take(1) : jobs;
+        var pictures = shown.SelectMany(job => job.Pictures).Select(gallery.Find).OfType<Picture>().ToList();
         var overrides = DrawingJobs.Overrides(body);
         return SdapiJson.Answer(new
         {
@@ -29,7 +30,8 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         MachinePaths.Told(http.HttpContext!, jobs).SelectMany(job => job.Remarks).Distinct();
 
     /// <summary>The hints that units of ControlNets were given, which follow the pictures.</summary>
-    private IEnumerable<string> Hints(DrawingBody body, IReadOnlyList<JobRequest> requests, List<Picture> pictures) => pictures is not [var first, ..] ? []
+    private IEnumerable<string> Hints(DrawingBody body, IReadOnlyList<JobRequest> requests, List<Picture> pictures) =>
+        body.Grid is not null || pictures is not [var first, ..] ? []
         : ControlScript.Maps(body, requests[0].Request, first.Width, first.Height, server.Load.DepthModel)
             .Select(hint => Encode(ImageFile.Encode(hint, ImageFormat.Png), DrawingJobs.Overrides(body)));
 
@@ -71,14 +73,17 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         var (seed, subseed) = (first.Request.Seed!.Value, first.Request.VariationSeed ?? Random.Shared.NextInt64(1L << 32));
         var varies = first.Request.VariationStrength > 0; // pictures share the seed then
         var (model, request) = (ModelOf(first), Asked(body, first));
+        if (body.Grid is not null) count = pictures.Count;
         return new
         {
             prompt = request.Prompt,
-            all_prompts = Enumerable.Repeat(request.Prompt, count),
+            all_prompts = body.Grid is null ? Enumerable.Repeat(request.Prompt, count) : pictures.Select(picture => picture.Prompt),
             negative_prompt = request.NegativePrompt,
-            all_negative_prompts = Enumerable.Repeat(request.NegativePrompt, count),
+            all_negative_prompts = body.Grid is null ? Enumerable.Repeat(request.NegativePrompt, count)
+                : pictures.Select(picture => picture.NegativePrompt),
             seed,
-            all_seeds = Enumerable.Range(0, count).Select(i => varies ? seed : unchecked(seed + i)),
+            all_seeds = body.Grid is null ? Enumerable.Range(0, count).Select(i => varies ? seed : unchecked(seed + i))
+                : pictures.Select(picture => picture.Seed ?? seed),
             subseed,
             all_subseeds = Enumerable.Range(0, count).Select(i => unchecked(subseed + i)),
             subseed_strength = first.Request.VariationStrength,
@@ -99,7 +104,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             denoising_strength = body is ImageToImageBody or TextToImageBody { EnableHr: true } ? request.Strength : (double?)null,
             comments = string.Join('\n', comments),
             extra_generation_params = new Dictionary<string, string>(),
-            index_of_first_image = 0,
+            index_of_first_image = body.Grid is null ? 0 : 1,
             infotexts = pictures.Select(picture => picture.Parameters ?? ""),
             styles = body.Styles,
             job_timestamp = SdapiTasks.Timestamp(started),

@@ -21,6 +21,7 @@ internal static class SdapiRoutes
         MapControl(api);
         MapLists(api);
         MapWhatIsNotDone(api);
+        app.MapGet("/openapi.json", (EndpointDataSource source) => SdapiJson.Answer(SdapiDocument.Of(source))).ExcludeFromDescription();
     }
 
     private static void MapDrawing(RouteGroupBuilder api)
@@ -32,24 +33,28 @@ internal static class SdapiRoutes
             var body = await SdapiJson.ReadDrawingAsync<TextToImageBody>(context);
             var requests = drawing.Of(ref body);
             var hires = OtherModelPass.Of(body, requests[0], library, server.Limits);
+            if (hires is not null && body.Grid is not null)
+                throw ServerException.Refused("hr_checkpoint_name names another model, which does not go with a script that draws a grid.");
             using var task = Begin(context, body, "txt2img", tasks, options);
-            var jobs = hires is null ? await task.RunAsync(requests, context.RequestAborted)
+            var jobs = body.Grid is { } grid ? await task.RunGridAsync(grid, context.RequestAborted)
+                : hires is null ? await task.RunAsync(requests, context.RequestAborted)
                 : await hires.RunAsync(task, requests, gallery, context.RequestAborted);
             return reply.Of(body, requests, jobs, task.Started);
-        });
+        }).WithMetadata(new SdapiTakes(typeof(TextToImageBody), "StableDiffusionProcessingTxt2Img"));
         api.MapPost("/img2img", async (HttpContext context, DrawingJobs drawing, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
         {
             var body = await SdapiJson.ReadDrawingAsync<ImageToImageBody>(context);
             var requests = drawing.Of(ref body);
             using var task = Begin(context, body, "img2img", tasks, options);
-            return reply.Of(body, requests, await task.RunAsync(requests, context.RequestAborted), task.Started);
-        });
+            var jobs = body.Grid is { } grid ? await task.RunGridAsync(grid, context.RequestAborted) : await task.RunAsync(requests, context.RequestAborted);
+            return reply.Of(body, requests, jobs, task.Started);
+        }).WithMetadata(new SdapiTakes(typeof(ImageToImageBody), "StableDiffusionProcessingImg2Img"));
         api.MapPost("/extra-single-image", async (HttpContext context, Extras extras, SdapiReply reply) =>
         {
             var body = await SdapiJson.ReadAsync<ExtrasImageBody>(context);
             var png = await extras.EnlargeAsync(body, body.Image, Caller.Of(context), context.RequestAborted);
             return new { html_info = "", image = reply.Encode(png, []) };
-        });
+        }).WithMetadata(new SdapiTakes(typeof(ExtrasImageBody), "ExtrasSingleImageRequest"));
         api.MapPost("/extra-batch-images", async (HttpContext context, Extras extras, SdapiReply reply) =>
         {
             var body = await SdapiJson.ReadAsync<ExtrasImagesBody>(context);
@@ -57,8 +62,8 @@ internal static class SdapiRoutes
             foreach (var file in body.Files())
                 images.Add(reply.Encode(await extras.EnlargeAsync(body, file.Data, Caller.Of(context), context.RequestAborted), []));
             return new { html_info = "", images };
-        });
-        api.MapPost("/png-info", (Delegate)PngInfo.AnswerAsync);
+        }).WithMetadata(new SdapiTakes(typeof(ExtrasImagesBody), "ExtrasBatchImagesRequest"));
+        api.MapPost("/png-info", (Delegate)PngInfo.AnswerAsync).WithMetadata(new SdapiTakes(typeof(PngInfoBody), "PNGInfoRequest"));
     }
 
     private static SdapiTask Begin(HttpContext context, DrawingBody body, string name, SdapiTasks tasks, SdapiOptions options)
@@ -127,7 +132,8 @@ internal static class SdapiRoutes
             styles.All.Select(style => new { name = style.Name, prompt = style.Words, negative_prompt = style.Negative }));
         api.MapGet("/latent-upscale-modes", () => GenerationRequest.LatentEnlargers.Select(name => new { name }));
         api.MapGet("/sd-modules", (Listings lists) => lists.Vaes());
-        foreach (var nothing in (string[])["script-info", "hypernetworks", "face-restorers", "realesrgan-models", "extensions"])
+        api.MapGet("/script-info", Listings.ScriptInfo);
+        foreach (var nothing in (string[])["hypernetworks", "face-restorers", "realesrgan-models", "extensions"])
             api.MapGet("/" + nothing, () => Array.Empty<string>());
     }
 

@@ -153,6 +153,27 @@ internal sealed class SdapiTask(JobQueue queue, string name, string client, bool
         }
     }
 
+    /// <summary>Has a grid drawn and waits for its sheet.</summary>
+    /// <returns>The sheet's job, over, and those of its pictures in their order.</returns>
+    public async Task<IReadOnlyList<Job>> RunGridAsync(ScriptGrid grid, CancellationToken aborted)
+    {
+        try
+        {
+            var sheet = queue.SubmitGrid(grid.Places, grid.Sheet, client);
+            var members = sheet.Request.Sheet!.Places.SelectMany(jobs => jobs).ToList();
+            _jobs = [.. members, sheet.Id];
+            if (_interrupted) Cancel();
+            sheet = await queue.WaitAsync(sheet.Id, aborted);
+            if (sheet is { State: JobState.Failed, Error: var error }) throw ServerException.Refused(error ?? "The pictures could not be drawn.");
+            return [sheet, .. members.Select(queue.Find).OfType<Job>()];
+        }
+        catch (Exception e)
+        {
+            if (e is not OperationCanceledException || !alone) Cancel();
+            throw;
+        }
+    }
+
     public void Interrupt()
     {
         _interrupted = true;

@@ -52,6 +52,11 @@ public sealed class McpTests : IDisposable
         await Refused("draw", "count is 5", ("prompt", "x"), ("count", 5));
         await Refused("edit", "base64", ("prompt", "x"), ("image", "@@"));
         await Refused("upscale", "no upscaler", ("image", id), ("upscaler", "none"));
+        await Refused("draw", "prompt is missing");
+        await Refused("upscale", "image is missing");
+        await Refused("upscale", "scale is \"much\"", ("image", id), ("scale", "much"));
+        var strange = await Call("upscale", ("image", id), ("scale", 2), ("sharpness", 3));
+        Assert.Contains(strange.Content.OfType<TextContentBlock>(), block => block.Text.StartsWith("\"sharpness\" is not something", StringComparison.Ordinal));
 
         async Task<CallToolResult> Call(string tool, params (string Name, object? Value)[] arguments)
         {
@@ -65,6 +70,51 @@ public sealed class McpTests : IDisposable
             var result = await client.CallToolAsync(tool, arguments.ToDictionary(argument => argument.Name, argument => argument.Value));
             Assert.True(result.IsError);
             Assert.Contains(part, result.Content.OfType<TextContentBlock>().Single().Text);
+        }
+    }
+
+    [Fact]
+    public async Task AJobThatWaitsKeepsItsCallersClockAlive()
+    {
+        var clock = new Ticking();
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder), TimeSpan.FromMilliseconds(20), clock: clock);
+        await server.Submit(RunningServer.Cat(steps: 200));
+        var transport = new HttpClientTransport(new HttpClientTransportOptions { Endpoint = new Uri(server.Address + "/mcp") });
+        await using var client = await McpClient.CreateAsync(transport);
+        var told = new List<ProgressNotificationValue>();
+        var cat = new Dictionary<string, object?> { ["prompt"] = "a cat", ["width"] = 64, ["height"] = 64, ["steps"] = 1 };
+        var drawing = client.CallToolAsync("draw", cat, new Told(told)).AsTask();
+        while (Messages().Count(message => message.StartsWith("Waiting, ", StringComparison.Ordinal)) < 3)
+        {
+            clock.Tick();
+            await Task.Delay(5);
+        }
+        await server.Client.DeleteAsync($"api/jobs/{(await server.Get("api/jobs")).GetProperty("active")[0].GetProperty("id").GetString()}");
+        Assert.NotEqual(true, (await drawing).IsError);
+        lock (told) Assert.Equal(told.Count, told.Select(value => value.Progress).Distinct().Count());
+
+        List<string> Messages()
+        {
+            lock (told) return [.. told.Select(value => value.Message ?? "")];
+        }
+    }
+
+    /// <summary>The system's clock, whose timers of ten seconds ring when they are told to.</summary>
+    private sealed class Ticking : TimeProvider
+    {
+        private readonly List<Action> _ring = [];
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            if (period == Easel.Server.Mcp.McpJobs.Patience) lock (_ring) _ring.Add(() => callback(state));
+            return base.CreateTimer(callback, state, dueTime, period);
+        }
+
+        public void Tick()
+        {
+            Action[] all;
+            lock (_ring) all = [.. _ring];
+            foreach (var ring in all) ring();
         }
     }
 

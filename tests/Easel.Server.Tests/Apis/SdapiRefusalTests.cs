@@ -30,7 +30,6 @@ public sealed class SdapiRefusalTests : IDisposable
         await Refused("""{"s_churn": -5}""", 422, "s_churn is -5; it must be from 0 to 100.");
         await Refused("""{"refiner_checkpoint": "x", "refiner_switch_at": 0.8}""", 422, "to refine with");
         await Refused("""{"refiner_checkpoint": "x", "refiner_switch_at": 1.5}""", 422, "refiner_switch_at is 1.5; it must be from 0 to 1.");
-        await Refused("""{"script_name": "X/Y/Z plot"}""", 422, "X/Y/Z plot");
         await Refused("""{"alwayson_scripts": {"controlnet": {"args": [{"enabled": true}]}}}""", 422, "controlnet");
         await Refused("""{"sampler_name": "Eulr"}""", 400, "Sampler not found");
         await Refused("""{"scheduler": "Karas"}""", 400, "schedule");

@@ -41,9 +41,23 @@ public sealed partial class TextsTests(Chromium chromium) : IDisposable
         Assert.True(said.Count > 200, $"Only {said.Count} texts were found.");
         var knobs = Knobs.All.Where(knob => knob.OnPage && knob.Kind is not (KnobKind.Picture or KnobKind.Margins)).ToList();
         var missing = said.Concat(knobs.Select(knob => knob.Label)).Concat(knobs.Select(knob => Sentence.Capital(knob.Help) + "."))
-            .Concat(PromptStyles.OfSketch.Select(group => group.Group)).Where(text => !known.ContainsKey(text)).Distinct().ToList();
+            .Concat(Refusals.All).Concat(PromptStyles.OfSketch.Select(group => group.Group)).Where(text => !known.ContainsKey(text)).Distinct().ToList();
         Assert.True(missing.Count == 0, $"{language} lacks:\n{string.Join('\n', missing)}");
         Assert.All(known, pair => Assert.Equal(Places(pair.Key), Places(pair.Value)));
+    }
+
+    [Fact]
+    public void RefusalsAreSaidInTheLanguageOfThePage()
+    {
+        var texts = new Texts { Language = "de" };
+        var steps = Assert.Throws<InvalidRequestException>(() => new GenerationRequest { Steps = 2000 }.Validate());
+        Assert.Equal("Schritte ist 2000; möglich ist 1 bis 1000.", Refusals.Said(Sentence.Of(steps), texts));
+        var width = Assert.Throws<InvalidRequestException>(() => new GenerationRequest { Width = 65 }.Validate());
+        Assert.Equal("Breite ist 65, kein Vielfaches von 8; am nächsten liegen 64 und 72.", Refusals.Said(Sentence.Of(width), texts));
+        Assert.Equal("Auf das Blatt kam nichts: Die Liste „x“ ist leer.", Refusals.Said("Nothing came to lie on the sheet: The list \"x\" is empty.", texts));
+        Assert.Equal("Of no kind.", Refusals.Said("Of no kind.", texts));
+        texts.Language = "en";
+        Assert.Equal(Sentence.Of(steps), Refusals.Said(Sentence.Of(steps), texts));
     }
 
     [Fact]

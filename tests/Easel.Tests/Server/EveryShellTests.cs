@@ -104,7 +104,7 @@ public sealed class EveryShellTests : IDisposable
     {
         var state = new DrawState(server.Service<ModelLibrary>(), server.Service<StyleLibrary>(), server.Service<Wildcards>(), server.Service<JobQueue>(),
             server.Service<Gallery>(), server.Service<PictureReader>(),
-            server.Service<Easel.Server.ServerLimits>(), new Browser(null!));
+            server.Service<Easel.Server.ServerLimits>(), server.Service<JobRules>(), new Browser(null!));
         state.Settings.Prompt = request.Prompt;
         state.Settings.SeedIsLocked = true;
         foreach (var knob in Knobs.All.Where(knob => knob.OnPage && knob.Kind != KnobKind.Texts && !knob.IsDefault(request)))

@@ -64,6 +64,11 @@ export function language(tag) {
   location.reload();
 }
 
+export function downloads(form) {
+  if (form !== undefined) document.cookie = `easel-download=${form}; path=/; max-age=31536000; samesite=lax`;
+  return /(?:^|; )easel-download=([^;]*)/.exec(document.cookie)?.[1] ?? null;
+}
+
 export function theme(name) {
   document.dispatchEvent(new CustomEvent("easel-theme", { detail: name }));
 }

@@ -1,0 +1,69 @@
+using System.Text.RegularExpressions;
+
+namespace Easel.Server.Page;
+
+/// <summary>Sentences of the library and the server that people meet on the page, in the language of whoever reads them. Each is known by its English with
+/// places for what changes in it; what is of no kind that stands here is said in English.</summary>
+internal static class Refusals
+{
+    /// <summary>The kinds there are; of two that fit the first counts.</summary>
+    public static IReadOnlyList<string> All { get; } =
+    [
+        "{0} is {1}; it must be from {2} to {3} pixels.",
+        "{0} is {1}; it must be from {2} to {3}.",
+        "{0} is {1}, which is not a multiple of {2}; the nearest are {3} and {4}.",
+        "{0} is \"{1}\"; it must be a whole number, or empty for a new one each time.",
+        "{0} is \"{1}\"; it must be a whole number from {2} to {3}.",
+        "{0} is \"{1}\"; it must be a number from {2} to {3}.",
+        "The number of pictures is {0}; this server allows {1}.",
+        "The number of pixels is {0}; this server allows {1}.",
+        "The number of pixels of the second pass is {0}; this server allows {1}.",
+        "The number of pixels of the enlarged picture is {0}; this server allows {1}.",
+        "The number of pixels of the input picture is {0}; this server allows {1}.",
+        "The number of characters of the prompt is {0}; this server allows {1}.",
+        "The number of prompts is {0}; this server allows {1}.",
+        "{0} of your jobs wait already; this server allows {1}.",
+        "{0} jobs wait already; this server allows {1}.",
+        "{0} is {1}; this server allows {2}.",
+        "The grid has {0} x {1} x {2} places, {3} pictures; this server allows {4}.",
+        "A grid needs an axis: say in x what changes, and its values.",
+        "The axis {0} has no values; give some, parted by commas.",
+        "Prompt S/R did not find \"{0}\" in the prompt or the negative prompt.",
+        "There is nothing to combine: the prompt of a matrix has parts after bars, as \"a house | at night | in snow\".",
+        "{0} begins from a picture: open one, paste it, or drop it here.",
+        "Nothing is painted yet: paint over what is to be drawn anew.",
+        "Nothing is added to the picture yet: drag an edge outwards, or write how many pixels.",
+        "The prompt asks for the list \"{0}\", which is not there.",
+        "The list \"{0}\" is empty.",
+        "The choices in the prompt make {0} prompts; at most {1} are possible.",
+        "'{0}' is not a picture that can be read ({1}).",
+        "'{0}' is empty.",
+        "Memory ran out; a smaller picture, fewer pictures at once or weights in half the memory (fp16) may fit, and so may closing other programs.",
+        "Something unforeseen happened; the server's log has it.",
+        "The text in this picture does not tell how it was made.",
+        "The job is {0} and waits no more.",
+        "There is no such job.",
+        "There is no such picture.",
+        "Nothing came to lie on the sheet: {0}",
+    ];
+
+    private static readonly Lazy<IReadOnlyList<(string Sentence, Regex Form)>> Forms = new(() => [.. All.Select(sentence => (sentence, FormOf(sentence)))]);
+
+    /// <summary>A sentence in a language.</summary>
+    /// <param name="english">The sentence.</param>
+    public static string Said(string english, Texts texts)
+    {
+        if (texts.Language == "en") return english;
+        foreach (var (sentence, form) in Forms.Value)
+        {
+            if (form.Match(english) is not { Success: true } match) continue;
+            // Names of fields are texts of the page too, and a reason within a sentence is a sentence.
+            object?[] values = [.. match.Groups.Values.Skip(1).Select(group => (object?)Said(texts[group.Value], texts))];
+            return texts[sentence, values];
+        }
+        return english;
+    }
+
+    private static Regex FormOf(string sentence) => new("\\A" + Regex.Replace(Regex.Escape(sentence), @"\\\{(\d)}", "(.+?)") + "\\z",
+        RegexOptions.CultureInvariant | RegexOptions.Singleline, TimeSpan.FromMilliseconds(100));
+}
