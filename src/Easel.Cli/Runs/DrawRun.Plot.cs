@@ -20,6 +20,7 @@ internal sealed partial class DrawRun
         var cells = plot.Cells(new GridCell(request));
         foreach (var cell in cells) cell.Request.Validate();
         var models = cells.Select(cell => cell.Model).Distinct().ToDictionary(name => name ?? "", name => name is null ? path : ModelChoice.Find(name, shell));
+        var vaes = cells.Select(cell => cell.Vae).OfType<string>().Distinct().ToDictionary(name => name, name => ModelChoice.Vae(name, shell));
         var own = ModelFile.Read(path, options).Model?.Defaults.Size ?? 512;
         var sizes = cells.Select(cell => SizeOf(cell.Request, inputs, own)).ToList();
         sheet.Validate(sizes.Max(size => size.Width), sizes.Max(size => size.Height));
@@ -36,7 +37,7 @@ internal sealed partial class DrawRun
             ImageMetadata? text = null;
             foreach (var group in cells.Index().GroupBy(cell => (cell.Item.Model, cell.Item.Vae)))
             {
-                var (model, how) = (models[group.Key.Model ?? ""], group.Key.Vae is { } vae ? options with { Vae = vae } : options);
+                var (model, how) = (models[group.Key.Model ?? ""], group.Key.Vae is { } vae ? options with { Vae = vaes[vae] } : options);
                 var label = $"loading {Path.GetFileName(model)}";
                 using var generator = ImageGenerator.Load(model, how, share => progress.Working(label, share), shell.Cancel);
                 CheckModel(generator.Model, model);

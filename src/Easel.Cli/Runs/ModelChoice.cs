@@ -102,6 +102,9 @@ internal static class ModelChoice
         }
     }
 
+    /// <summary>An autoencoder, by path or by name.</summary>
+    public static string Vae(string named, Shell shell) => Part(named, "autoencoder", ModelPurpose.Vae, shell)!;
+
     /// <summary>Where Easel remembers what it measured: in the folder that the shell names for such things, or the customary one.</summary>
     public static string CacheFolder(Shell shell) =>
         shell.Variable("XDG_CACHE_HOME") is { Length: > 0 } cache ? Path.Combine(cache, "easel") : LoadOptions.UserCacheFolder;
