@@ -2,6 +2,7 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
+using Easel.Server.Json;
 using Easel.Server.Security;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -13,9 +14,9 @@ internal static class JobsApi
     public static void Map(IEndpointRouteBuilder app)
     {
         var jobs = app.MapGroup("/api/jobs").WithTags("Jobs").ProducesProblem(Status400BadRequest).ProducesProblem(Status404NotFound);
-        jobs.MapPost("", (JobRequest request, HttpContext context, JobQueue queue) =>
+        jobs.MapPost("", (Body<JobRequest> request, HttpContext context, JobQueue queue) =>
         {
-            var job = queue.Submit(request, Caller.Of(context));
+            var job = queue.Submit(request.Value, Caller.Of(context));
             return TypedResults.Created($"{context.Request.PathBase}/api/jobs/{job.Id}", MachinePaths.Told(context, job));
         }).WithSummary("Submit a job: the library's request is its body")
             .ProducesProblem(Status422UnprocessableEntity).ProducesProblem(Status429TooManyRequests);
@@ -29,8 +30,8 @@ internal static class JobsApi
             .WithSummary("Cancel a job: a waiting one at once, a running one within a step");
         jobs.MapDelete("", (JobQueue queue) => new StoppedJobs(queue.StopAll()))
             .WithSummary("Cancel all that runs and waits");
-        jobs.MapPost("/{id}/move", (string id, MoveRequest move, JobQueue queue, HttpContext context) =>
-            MachinePaths.Told(context, queue.Move(id, move.Position)))
+        jobs.MapPost("/{id}/move", (string id, Body<MoveRequest> move, JobQueue queue, HttpContext context) =>
+            MachinePaths.Told(context, queue.Move(id, move.Value.Position)))
             .WithSummary("Put a waiting job at another place in the queue");
         jobs.MapPost("/{id}/retry", (string id, HttpContext context, JobQueue queue) =>
         {

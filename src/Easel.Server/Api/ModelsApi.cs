@@ -1,4 +1,5 @@
 using Easel.Server.Errors;
+using Easel.Server.Json;
 using Easel.Server.Library;
 using Easel.Server.Security;
 
@@ -20,10 +21,10 @@ internal static class ModelsApi
         api.MapGet("/models/known", (ModelPulls pulls) => pulls.Known()).WithSummary("The models that can be fetched by one word");
         api.MapGet("/models/pulls", (ModelPulls pulls, HttpContext context) => MachinePaths.Told(context, pulls.All))
             .WithSummary("The models that are, or were, fetched since the server started");
-        api.MapPost("/models/pulls", (PullBody body, ModelPulls pulls, HttpContext context) =>
+        api.MapPost("/models/pulls", (Body<PullBody> body, ModelPulls pulls, HttpContext context) =>
         {
             MayFetch(context);
-            var status = pulls.Start(body.Name is { Length: > 0 } name ? name : throw ServerException.Refused("name is missing: the model to fetch."));
+            var status = pulls.Start(body.Value.Name is { Length: > 0 } name ? name : throw ServerException.Refused("name is missing: the model to fetch."));
             return Results.Accepted(context.Request.PathBase + "/api/models/pulls", status);
         }).WithSummary("Fetch a model: for whoever is logged in or sits at the machine");
         api.MapDelete("/models/pulls/{**name}", (string name, ModelPulls pulls, HttpContext context) =>

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using Easel.Server.Errors;
+using Easel.Server.Json;
 using Easel.Server.Storage;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
@@ -40,8 +41,8 @@ internal static class PicturesApi
                 return TypedResults.Bytes(small, "image/webp", entityTag: new EntityTagHeaderValue($"\"{id}\""));
             })
             .WithSummary("A small copy of the picture").Produces(Status200OK, contentType: "image/webp");
-        pictures.MapPost("/zip", (ZipRequest wanted, Gallery gallery, HttpResponse response, CancellationToken cancel) =>
-            Zip([.. wanted.Ids], PictureForm.Of(wanted.Format, wanted.Quality, wanted.Metadata), gallery, response, cancel))
+        pictures.MapPost("/zip", (Body<ZipRequest> wanted, Gallery gallery, HttpResponse response, CancellationToken cancel) =>
+            Zip([.. wanted.Value.Ids], PictureForm.Of(wanted.Value.Format, wanted.Value.Quality, wanted.Value.Metadata), gallery, response, cancel))
             .WithSummary("Several pictures as a zip file").Produces(Status200OK,
                 contentType: "application/zip");
         pictures.MapGet("/zip", (string ids, Gallery gallery, HttpResponse response, CancellationToken cancel) =>

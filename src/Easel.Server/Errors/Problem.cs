@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http.Metadata;
+
 namespace Easel.Server.Errors;
 
 /// <summary>What a caller is told when something cannot be done: a status, one sentence, and the setting that is meant. Never where it came from.</summary>
@@ -118,13 +120,16 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
     private static string SentenceOf(BadHttpRequestException exception)
     {
         var parts = exception.Message.Split('"');
-        string Name() => JsonNamingPolicy.CamelCase.ConvertName(parts[1].Split(' ')[^1]);
-        if (exception.Message.StartsWith("Failed to bind", StringComparison.Ordinal) && parts.Length > 3)
-            return $"{Name()} is \"{string.Join('"', parts[3..^1])}\", which cannot be read as what it must be.";
-        if (exception.Message.StartsWith("Required parameter", StringComparison.Ordinal) && parts.Length > 2) return $"{Name()} is missing.";
-        return exception.Message.Contains("no body was provided", StringComparison.Ordinal) ? "The body is empty; a JSON object is expected."
-            : FirstSentence(exception.Message);
+        string Name() => parts[1].Split(' ')[^1];
+        if (exception.Message.StartsWith("Failed to bind", StringComparison.Ordinal) && parts.Length > 3) return Unreadable(Name(), string.Join('"', parts[3..^1]));
+        if (exception.Message.StartsWith("Required parameter", StringComparison.Ordinal) && parts.Length > 2)
+            return $"{JsonNamingPolicy.CamelCase.ConvertName(Name())} is missing.";
+        return FirstSentence(exception.Message);
     }
+
+    /// <summary>A value in an address that is none of its kind.</summary>
+    internal static string Unreadable(string name, string value) =>
+        $"{JsonNamingPolicy.CamelCase.ConvertName(name)} is \"{value}\", which cannot be read as what it must be.";
 
     /// <summary>The parser's own exceptions are of a kind that is not public, and speak of its buffers.</summary>
     private static bool IsOfParser(Exception? exception) => exception is JsonException && exception.GetType() is var type && type != typeof(JsonException)
@@ -163,9 +168,20 @@ internal sealed class ProblemMiddleware(RequestDelegate next, IDiscretion discre
             return;
         }
         if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0 } && context.Response.ContentType is null)
-            await (Problem.OfStatus(context.Response.StatusCode) ?? Problem.Of(new ServerException(
-                context.Response.StatusCode, $"{(PlainPage.IsWanted(context.Request) ? "" : context.Request.Method + " ")}{context.Request.Path} leads "
-                    + $"nowhere.")))
-                .WriteAsync(context);
+        {
+            await (Problem.OfStatus(context.Response.StatusCode) ?? Problem.Of(new ServerException(context.Response.StatusCode, Unread(context)
+                ?? $"{(PlainPage.IsWanted(context.Request) ? "" : context.Request.Method + " ")}{context.Request.Path} leads nowhere."))).WriteAsync(context);
+        }
     }
+
+    /// <summary>What in the address could not be read. Endpoints made by the compiler refuse a value that may be missing and is wrong without a word.</summary>
+    private static string? Unread(HttpContext context) => context.GetEndpoint()?.Metadata.GetOrderedMetadata<IParameterBindingMetadata>()
+        .Where(parameter => parameter.HasTryParse)
+        .Select(parameter => (parameter.Name, Value: $"{context.Request.Query[parameter.Name]}", parameter.ParameterInfo.ParameterType))
+        .Where(sent => sent.Value.Length > 0 && !IsReadable(sent.Value, Nullable.GetUnderlyingType(sent.ParameterType) ?? sent.ParameterType))
+        .Select(sent => Problem.Unreadable(sent.Name, sent.Value)).FirstOrDefault();
+
+    private static bool IsReadable(string value, Type type) => type == typeof(bool) ? bool.TryParse(value, out _)
+        : type == typeof(int) ? int.TryParse(value, CultureInfo.InvariantCulture, out _)
+        : type != typeof(long) || long.TryParse(value, CultureInfo.InvariantCulture, out _);
 }

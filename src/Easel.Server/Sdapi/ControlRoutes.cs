@@ -13,12 +13,12 @@ internal static class ControlRoutes
     public static void Map(IEndpointRouteBuilder app)
     {
         var api = app.MapGroup("/controlnet").ExcludeFromDescription().AddEndpointFilter(SdapiErrors.Filter);
-        api.MapGet("/version", () => new { version = 3 });
-        api.MapGet("/model_list", (ModelLibrary library) => new { model_list = library.Controls.Select(ControlScript.TitleOf) });
+        api.MapGet("/version", object () => new { version = 3 });
+        api.MapGet("/model_list", object (ModelLibrary library) => new { model_list = library.Controls.Select(ControlScript.TitleOf) });
         api.MapGet("/module_list", (bool? alias_names) => Modules(alias_names == true));
         api.MapGet("/control_types", (ModelLibrary library) => ControlTypes([.. library.Controls.Select(ControlScript.TitleOf)]));
-        api.MapGet("/settings", () => new { control_net_unit_count = ControlUnit.Most });
-        api.MapPost("/detect", async (HttpContext context, ServerOptions options, PictureReader pictures) =>
+        api.MapGet("/settings", object () => new { control_net_unit_count = ControlUnit.Most });
+        api.MapPost("/detect", async Task<object> (HttpContext context, ServerOptions options, PictureReader pictures) =>
         {
             var body = await SdapiJson.ReadAsync<DetectBody>(context);
             if (body.ControlnetInputImages.Count == 0) throw Refused("No image selected");

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization.Metadata;
 using Easel.Server.Errors;
 using Easel.Server.Json;
 
@@ -10,6 +11,7 @@ internal static class SdapiJson
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // sent as application/json with nosniff: no browser reads it as a page
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 
     private static readonly JsonSerializerOptions Lax = LaxOptions();
@@ -84,11 +86,7 @@ internal static class SdapiJson
 
     private static JsonSerializerOptions LaxOptions()
     {
-        var lax = new JsonSerializerOptions(Options)
-        {
-            RespectNullableAnnotations = true,
-            TypeInfoResolver = new System.Text.Json.Serialization.Metadata.DefaultJsonTypeInfoResolver(),
-        };
+        var lax = new JsonSerializerOptions(Options) { RespectNullableAnnotations = true };
         foreach (var converter in LaxJson.Converters) lax.Converters.Add(converter);
         return lax;
     }

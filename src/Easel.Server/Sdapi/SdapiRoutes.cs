@@ -49,13 +49,13 @@ internal static class SdapiRoutes
             var jobs = body.Grid is { } grid ? await task.RunGridAsync(grid, context.RequestAborted) : await task.RunAsync(requests, context.RequestAborted);
             return reply.Of(body, requests, jobs, task.Started);
         }).WithMetadata(new SdapiTakes(typeof(ImageToImageBody), "StableDiffusionProcessingImg2Img"));
-        api.MapPost("/extra-single-image", async (HttpContext context, Extras extras, SdapiReply reply) =>
+        api.MapPost("/extra-single-image", async Task<object> (HttpContext context, Extras extras, SdapiReply reply) =>
         {
             var body = await SdapiJson.ReadAsync<ExtrasImageBody>(context);
             var png = await extras.EnlargeAsync(body, body.Image, Caller.Of(context), context.RequestAborted);
             return new { html_info = "", image = reply.Encode(png, []) };
         }).WithMetadata(new SdapiTakes(typeof(ExtrasImageBody), "ExtrasSingleImageRequest"));
-        api.MapPost("/extra-batch-images", async (HttpContext context, Extras extras, SdapiReply reply) =>
+        api.MapPost("/extra-batch-images", async Task<object> (HttpContext context, Extras extras, SdapiReply reply) =>
         {
             var body = await SdapiJson.ReadAsync<ExtrasImagesBody>(context);
             var images = new List<string>();
@@ -77,7 +77,7 @@ internal static class SdapiRoutes
     {
         api.MapGet("/progress", (HttpContext context, SdapiTasks tasks) =>
             tasks.Progress(Caller.Of(context), KnobJson.Truth($"{context.Request.Query["skip_current_image"]}") is not true));
-        api.MapPost("/interrupt", (HttpContext context, SdapiTasks tasks) =>
+        api.MapPost("/interrupt", object (HttpContext context, SdapiTasks tasks) =>
         {
             tasks.Interrupt(Caller.Of(context));
             return new { };
@@ -96,12 +96,12 @@ internal static class SdapiRoutes
             if (changes.ContainsKey("sd_model_checkpoint")) await thread.LoadAsync(options.Checkpoint([]));
             return Nothing;
         });
-        api.MapPost("/unload-checkpoint", async (ModelThread thread) =>
+        api.MapPost("/unload-checkpoint", async Task<object> (ModelThread thread) =>
         {
             await thread.UnloadAsync();
             return new { };
         });
-        api.MapPost("/reload-checkpoint", async (ModelThread thread, SdapiOptions options) =>
+        api.MapPost("/reload-checkpoint", async Task<object> (ModelThread thread, SdapiOptions options) =>
         {
             await thread.LoadAsync(options.Checkpoint([]));
             return new { };
@@ -128,9 +128,9 @@ internal static class SdapiRoutes
         api.MapGet("/memory", Listings.Memory);
         api.MapGet("/cmd-flags", (Listings lists) => lists.Flags());
         api.MapGet("/scripts", Listings.Scripts);
-        api.MapGet("/prompt-styles", (StyleLibrary styles) =>
+        api.MapGet("/prompt-styles", object (StyleLibrary styles) =>
             styles.All.Select(style => new { name = style.Name, prompt = style.Words, negative_prompt = style.Negative }));
-        api.MapGet("/latent-upscale-modes", () => GenerationRequest.LatentEnlargers.Select(name => new { name }));
+        api.MapGet("/latent-upscale-modes", object () => GenerationRequest.LatentEnlargers.Select(name => new { name }));
         api.MapGet("/sd-modules", (Listings lists) => lists.Vaes());
         api.MapGet("/script-info", Listings.ScriptInfo);
         foreach (var nothing in (string[])["hypernetworks", "face-restorers", "realesrgan-models", "extensions"])

@@ -22,8 +22,9 @@ internal sealed class Gallery(Database database, PictureFolder folder, PictureRe
     /// <exception cref="ServerException">The count is out of range, or the page mark is none of ours (400).</exception>
     public PicturePage List(PictureQuery query)
     {
-        if (query.Count is < 1 or > 200) throw new ServerException(Status400BadRequest, $"The count is {query.Count}; it must be from 1 to 200.");
-        if (query.Skip < 0) throw new ServerException(Status400BadRequest, $"Pictures to skip are {query.Skip}; it must be 0 or more.");
+        var (count, skip) = (query.Count ?? 50, query.Skip ?? 0);
+        if (count is < 1 or > 200) throw new ServerException(Status400BadRequest, $"The count is {count}; it must be from 1 to 200.");
+        if (skip < 0) throw new ServerException(Status400BadRequest, $"Pictures to skip are {skip}; it must be 0 or more.");
         var (time, id) = PageMark(query.After);
         const string Wanted = """
             FROM pictures WHERE (deleted IS NOT NULL) = $deleted
@@ -35,9 +36,9 @@ internal sealed class Gallery(Database database, PictureFolder folder, PictureRe
             """;
         ReadOnlySpan<(string, object?)> values =
         [
-            ("$deleted", query.Deleted), ("$words", MatchOf(query.Words)), ("$model", query.Model), ("$sampler", query.Sampler), ("$seed", query.Seed),
+            ("$deleted", query.Deleted ?? false), ("$words", MatchOf(query.Words)), ("$model", query.Model), ("$sampler", query.Sampler), ("$seed", query.Seed),
             ("$steps", query.Steps), ("$width", query.Width), ("$height", query.Height), ("$job", query.Job), ("$tag", query.Tag),
-            ("$time", time), ("$id", id), ("$count", query.Count + 1), ("$skip", query.Skip),
+            ("$time", time), ("$id", id), ("$count", count + 1), ("$skip", skip),
         ];
         var asked = values.ToArray();
         return database.Read(connection =>
@@ -46,8 +47,8 @@ internal sealed class Gallery(Database database, PictureFolder folder, PictureRe
             var found = Database.Query(connection,
                 $"SELECT {Tagged} {Wanted} AND ($time IS NULL OR (created, id) < ($time, $id)) ORDER BY created DESC, id DESC LIMIT $count OFFSET $skip",
                 PictureOf, asked);
-            var more = found.Count > query.Count;
-            if (more) found.RemoveAt(query.Count);
+            var more = found.Count > count;
+            if (more) found.RemoveAt(count);
             return new PicturePage(found, more ? string.Create(CultureInfo.InvariantCulture, $"{found[^1].Created.ToUnixTimeMilliseconds()}_{found[^1].Id}")
                 : null, total);
         });

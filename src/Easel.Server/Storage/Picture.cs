@@ -89,21 +89,47 @@ public sealed record Picture
 }
 
 /// <summary>Which pictures of the gallery are wanted; what is null does not matter.</summary>
-/// <param name="Words">Words that all are in the prompts, the model's or the sampler's name; the last letters of a word may be missing.</param>
-/// <param name="Model">The model's name.</param>
-/// <param name="Sampler">The sampler's name.</param>
-/// <param name="Seed">The seed.</param>
-/// <param name="Steps">The number of steps.</param>
-/// <param name="Width">The width in pixels.</param>
-/// <param name="Height">The height in pixels.</param>
-/// <param name="Job">The job that made them.</param>
-/// <param name="Tag">A tag that they have.</param>
-/// <param name="Deleted">True for the deleted ones.</param>
-/// <param name="After">Where an earlier page ended: its <see cref="PicturePage.Next"/>; null for the first page.</param>
-/// <param name="Skip">How many to pass over, for whoever jumps to a place far down. Default 0.</param>
-/// <param name="Count">How many at most, 1 to 200. Default 50.</param>
-public sealed record PictureQuery(string? Words = null, string? Model = null, string? Sampler = null, long? Seed = null, int? Steps = null, int? Width = null,
-    int? Height = null, string? Job = null, string? Tag = null, bool Deleted = false, string? After = null, int Skip = 0, int Count = 50);
+public sealed record PictureQuery
+{
+    /// <summary>Words that all are in the prompts, the model's or the sampler's name; the last letters of a word may be missing.</summary>
+    public string? Words { get; init; }
+
+    /// <summary>The model's name.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The sampler's name.</summary>
+    public string? Sampler { get; init; }
+
+    /// <summary>The seed.</summary>
+    public long? Seed { get; init; }
+
+    /// <summary>The number of steps.</summary>
+    public int? Steps { get; init; }
+
+    /// <summary>The width in pixels.</summary>
+    public int? Width { get; init; }
+
+    /// <summary>The height in pixels.</summary>
+    public int? Height { get; init; }
+
+    /// <summary>The job that made them.</summary>
+    public string? Job { get; init; }
+
+    /// <summary>A tag that they have.</summary>
+    public string? Tag { get; init; }
+
+    /// <summary>True for the deleted ones.</summary>
+    public bool? Deleted { get; init; }
+
+    /// <summary>Where an earlier page ended: its <see cref="PicturePage.Next"/>; null for the first page.</summary>
+    public string? After { get; init; }
+
+    /// <summary>How many to pass over, for whoever jumps to a place far down. Default 0.</summary>
+    public int? Skip { get; init; }
+
+    /// <summary>How many at most, 1 to 200. Default 50.</summary>
+    public int? Count { get; init; }
+}
 
 /// <summary>Some pictures, the youngest first.</summary>
 /// <param name="Pictures">The pictures.</param>

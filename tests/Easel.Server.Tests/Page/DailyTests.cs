@@ -96,6 +96,7 @@ public sealed class DailyTests(Chromium chromium) : IDisposable
         await Expect(page.Locator(".wall .thumb")).ToHaveCountAsync(2);
         await page.Locator(".wall .thumb").First.ClickAsync();
         await Expect(page.Locator(".viewer .words")).ToHaveTextAsync("a blue cat");
+        await Expect(page.Locator(".viewer .words")).ToBeVisibleAsync(); // it is there before it is shown, and keys are heard from then on
         await page.Keyboard.PressAsync("Delete");
         await Expect(page.Locator(".viewer .words")).ToHaveTextAsync("a grey cat");
         await page.Locator(".viewer .toast >> text=Undo").ClickAsync();
