@@ -121,7 +121,8 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
     {
         var parts = exception.Message.Split('"');
         string Name() => parts[1].Split(' ')[^1];
-        if (exception.Message.StartsWith("Failed to bind", StringComparison.Ordinal) && parts.Length > 3) return Unreadable(Name(), string.Join('"', parts[3..^1]));
+        if (exception.Message.StartsWith("Failed to bind", StringComparison.Ordinal) && parts.Length > 3)
+            return Unreadable(Name(), string.Join('"', parts[3..^1]));
         if (exception.Message.StartsWith("Required parameter", StringComparison.Ordinal) && parts.Length > 2)
             return $"{JsonNamingPolicy.CamelCase.ConvertName(Name())} is missing.";
         return FirstSentence(exception.Message);
