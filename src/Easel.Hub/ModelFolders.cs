@@ -153,6 +153,7 @@ public sealed class ModelFolders
         ModelPurpose.Vae => "autoencoder",
         ModelPurpose.Control => "network of control",
         ModelPurpose.Upscaler => "upscaler",
+        ModelPurpose.FaceRestorer => "face restorer",
         ModelPurpose.TextEncoder => "text encoder",
         ModelPurpose.ImageEncoder => "vision tower",
         _ => "model",

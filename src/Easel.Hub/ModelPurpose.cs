@@ -21,6 +21,9 @@ public enum ModelPurpose
     /// <summary>It enlarges pictures.</summary>
     Upscaler,
 
+    /// <summary>It mends the faces of pictures.</summary>
+    FaceRestorer,
+
     /// <summary>A text encoder.</summary>
     TextEncoder,
 
@@ -43,9 +46,10 @@ internal static class PurposeNames
         (ModelPurpose.Vae, "vae vaes vaeapprox approxvae"),
         (ModelPurpose.Control, "controlnet controlnets t2iadapter ipadapter"),
         (ModelPurpose.Upscaler, "esrgan realesrgan bsrgan swinir upscalemodels upscalers"),
+        (ModelPurpose.FaceRestorer, "gfpgan codeformer facerestoremodels"),
         (ModelPurpose.TextEncoder, "clip textencoder textencoders"),
         (ModelPurpose.ImageEncoder, "clipvision"),
-        (ModelPurpose.Other, "hypernetwork hypernetworks gfpgan codeformer gligen stylemodels photomaker classifiers audioencoders modelpatches deepbooru"
+        (ModelPurpose.Other, "hypernetwork hypernetworks gligen stylemodels photomaker classifiers audioencoders modelpatches deepbooru"
             + " torchdeepdanbooru ldsr blip configs"),
     }.SelectMany(row => row.Names.Split(' '), (row, name) => (name, row.Purpose)).ToDictionary(row => row.name, row => row.Purpose, StringComparer.Ordinal);
 

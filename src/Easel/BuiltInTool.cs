@@ -1,3 +1,7 @@
+using Easel.Imaging;
+using Easel.Runtime;
+using Easel.Weights;
+
 namespace Easel;
 
 /// <summary>A small network that comes with Easel beside the model that draws, and is loaded only when it is used.</summary>
@@ -5,7 +9,7 @@ namespace Easel;
 /// <param name="Description">What it is, in a few words.</param>
 public sealed record BuiltInTool(string Name, string Description)
 {
-    internal const string Faces = "face-finder", Safety = "safety-filter";
+    internal const string Faces = "face-finder", FacePoints = "face-points", Safety = "safety-filter", Person = "person-finder";
 
     private static readonly BuiltInTool[] Enlarging =
     [
@@ -18,6 +22,8 @@ public sealed record BuiltInTool(string Name, string Description)
     public static IReadOnlyList<BuiltInTool> All { get; } =
     [
         .. Enlarging, new(Faces, "finds faces (face-api's tiny detector)") { Kind = ModelKind.Tool },
+        new(FacePoints, "finds the points of a face (face-api's tiny network)") { Kind = ModelKind.Tool },
+        new(Person, "tells people from what is around them (MediaPipe's selfie segmentation)") { Kind = ModelKind.Tool },
         new(Safety, "tells explicit pictures (nsfwjs' MobileNetV2)") { Kind = ModelKind.Tool },
     ];
 
@@ -42,4 +48,19 @@ public sealed record BuiltInTool(string Name, string Description)
     /// <param name="times">Pixels wanted for each pixel along a side.</param>
     public static BuiltInTool? Enlarger(double times) =>
         Enlarging.Where(tool => tool.Exists).OrderBy(tool => tool.Scale >= times ? tool.Scale : 100 - tool.Scale).FirstOrDefault();
+
+    /// <summary>The mask of what is in a picture, found with the tool that tells people from what is around them.</summary>
+    /// <param name="picture">A photograph, or a drawing that is like one: the tool was trained on people who look into a camera.</param>
+    /// <param name="subject">What is to be white.</param>
+    /// <returns>As large as the picture; null where nobody was found in it.</returns>
+    /// <exception cref="CheckpointException">The tool is not beside the program.</exception>
+    public static GrayImage? MaskOf(RgbImage picture, MaskSubject subject)
+    {
+        ArgumentNullException.ThrowIfNull(picture);
+        NativeRuntime.Prepare();
+        using var finder = ToolFile.Person();
+        var people = finder.Mask(picture);
+        if (!people.Pixels.AsSpan().ContainsAnyExcept((byte)0)) return null;
+        return subject == MaskSubject.Background ? MaskTools.Invert(people) : people;
+    }
 }

@@ -300,6 +300,9 @@ public sealed record GenerationRequest
     /// <summary>The region to draw anew, as large as <see cref="InitImage"/>: white is drawn, black is kept to the bit. Null for the whole picture.</summary>
     public GrayImage? Mask { get; init; }
 
+    /// <summary>What of <see cref="InitImage"/> is found and masked where there is no <see cref="Mask"/>. Default <see cref="MaskSubject.None"/>.</summary>
+    public MaskSubject MaskOf { get; init; }
+
     /// <summary>Standard deviation in pixels of the mask's soft edge, 0 to 64. Default 4.</summary>
     public double MaskBlur { get; init; } = 4;
 
@@ -326,6 +329,13 @@ public sealed record GenerationRequest
 
     /// <summary>How sure it must be that something is what <see cref="Detail"/> looks for, 0 to 1. Default 0.3, as in ADetailer.</summary>
     public double DetailConfidence { get; init; } = 0.3;
+
+    /// <summary>A network that mends the faces of each finished picture (GFPGAN, CodeFormer), as <see cref="LoadOptions.FaceRestorers"/> finds it; null
+    /// for none.</summary>
+    public string? FaceRestorer { get; init; }
+
+    /// <summary>How true the faces stay to what was drawn, 0 to 1, where <see cref="FaceRestorer"/> is a CodeFormer. Default 0.5.</summary>
+    public double FaceFidelity { get; init; } = IUpscaler.DefaultFidelity;
 
     /// <summary>How many times wider and higher each picture is to become in a second pass, which enlarges it and draws it over as far as
     /// <see cref="Strength"/> goes (AUTOMATIC1111's hires fix), 1 to 16; null for no second pass, unless a side is given. For text to image only.</summary>

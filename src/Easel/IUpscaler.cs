@@ -10,6 +10,22 @@ public interface IUpscaler : IDisposable
     /// <summary>Pixels out for each pixel in, along a side: 1, 2, 4 or 8 as a rule.</summary>
     int Scale { get; }
 
+    /// <summary>What mends faces with it: "GFPGAN" or "CodeFormer"; null for a network that enlarges and knows nothing of faces.</summary>
+    string? MendsFaces => null;
+
+    /// <summary>Mends the faces of a picture; a network that knows nothing of faces gives it back.</summary>
+    /// <param name="picture">Of any size.</param>
+    /// <param name="visibility">How much of what was mended is seen, 0 to 1.</param>
+    /// <param name="fidelity">How true the faces stay to what was there, 0 to 1: CodeFormer's weight. GFPGAN cannot be told.</param>
+    /// <param name="onFace">Told (faces done, faces in all) after each.</param>
+    /// <param name="cancel">Ends the run before the next face.</param>
+    /// <returns>The picture, and how many faces were found in it.</returns>
+    (RgbImage Picture, int Faces) MendFaces(RgbImage picture, double visibility = 1, double fidelity = DefaultFidelity, Action<int, int>? onFace = null,
+        CancellationToken cancel = default) => (picture, 0);
+
+    /// <summary>What CodeFormer's weight is where nobody says so, as in AUTOMATIC1111.</summary>
+    const double DefaultFidelity = 0.5;
+
     /// <summary>Enlarges a picture.</summary>
     /// <param name="picture">Of any size.</param>
     /// <param name="tile">Side of a tile in pixels of <paramref name="picture"/>; null for what suits the network. Neighbours overlap and fade into each

@@ -13,6 +13,41 @@ public sealed partial class ImageGenerator
     /// <summary>Whether what becomes of a run may be seen before it is judged.</summary>
     private bool ShowsPreviews => _options.Safety is SafetyAction.Off or SafetyAction.Tag;
 
+    /// <summary>The job, and then what is done with the faces of each picture. Pictures that are already in the output are not delivered again.</summary>
+    private void DrawWithFaces(GenerationRequest request, RunOutput output, Action<GenerationProgress>? onProgress, CancellationToken cancel)
+    {
+        if (request.FaceRestorer is not { } name)
+        {
+            DrawWithDetail(request, output, onProgress, cancel);
+            return;
+        }
+        using var restorer = RestorerOf(name);
+        var drawn = new RunOutput(null);
+        DrawWithDetail(request with { FaceRestorer = null }, drawn, onProgress, cancel);
+        output.Remark([.. drawn.Remarks, Upscaler.LicenceOf(restorer.MendsFaces)]);
+        foreach (var image in drawn.Images.Skip(output.Images.Count))
+        {
+            var (picture, faces) = restorer.MendFaces(image.Image, fidelity: request.FaceFidelity, cancel: cancel);
+            if (faces == 0) output.Remark($"No face was found in picture {image.Index + 1}, which is as it was drawn.");
+            output.Add(image with { Image = picture, Request = image.Request with { FaceRestorer = name }, Asked = request });
+        }
+    }
+
+    private IUpscaler RestorerOf(string name)
+    {
+        var path = _options.FaceRestorers?.Invoke(name) ?? name;
+        if (!File.Exists(path))
+        {
+            throw new InvalidRequestException(nameof(GenerationRequest.FaceRestorer),
+                $"There is no face restorer at {path}; give a file of GFPGAN or CodeFormer.");
+        }
+        var restorer = Upscaler.Load(path, _options with { Precision = Precision.Auto });
+        if (restorer.MendsFaces is not null) return restorer;
+        restorer.Dispose();
+        throw new InvalidRequestException(nameof(GenerationRequest.FaceRestorer),
+            $"{name} enlarges pictures and does not mend faces; GFPGAN and CodeFormer do.");
+    }
+
     /// <summary>The job, and then what is to be drawn anew in each picture. Pictures that are already in the output are not delivered again.</summary>
     private void DrawWithDetail(GenerationRequest request, RunOutput output, Action<GenerationProgress>? onProgress, CancellationToken cancel)
     {

@@ -132,13 +132,13 @@ public sealed partial class ImageGenerator : IImageGenerator
     {
         request.Validate();
         (_, request, var said) = Model.Decide(request, _options.LoraFolders);
-        request = request.WithSeeds();
+        request = SubjectMask.In(request.WithSeeds());
         var output = new RunOutput(onImage, Finished);
         output.Remark(said);
         _turn.Wait(cancel);
         try
         {
-            DrawWithDetail(request, output, onProgress, cancel);
+            DrawWithFaces(request, output, onProgress, cancel);
         }
         catch (NonFiniteException) when (_model.Format != FullPrecision)
         {
@@ -146,7 +146,7 @@ public sealed partial class ImageGenerator : IImageGenerator
             // time.
             output.Remark($"Numbers overflowed in {_model.Format.Run}; the model was loaded again in full precision.");
             Reload([FullPrecision]);
-            DrawWithDetail(request, output, onProgress, cancel);
+            DrawWithFaces(request, output, onProgress, cancel);
         }
         catch (Exception e) when (e is not EaselException && NotEnoughMemoryException.Of(e) is { } lack)
         {

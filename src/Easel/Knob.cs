@@ -111,6 +111,9 @@ public enum KnobNeeds
 
     /// <summary>Another model that does the last steps.</summary>
     Refiner,
+
+    /// <summary>A network that mends faces.</summary>
+    FaceRestorer,
 }
 
 /// <summary>One of the values of a <see cref="KnobKind.Choice"/>.</summary>

@@ -31,5 +31,23 @@ public static partial class Knobs
             Flags = ["--detail-confidence"], InfotextKey = "Detail confidence", SdapiName = "detail_confidence", OpenAiName = "detail_confidence",
             McpName = "detail_confidence", Range = (0, 1), Step = 0.05, Needs = KnobNeeds.Detail,
         },
+        new(nameof(Request.FaceRestorer))
+        {
+            Label = "Face restorer", Help = "a network that mends the faces of each picture: a file of GFPGAN or CodeFormer", Flags = ["--restore-faces"],
+            ValueName = "MODEL", InfotextKey = "Face restoration", SdapiName = "face_restorer", OpenAiName = "face_restorer", McpName = "face_restorer",
+            NoneWords = ["None"], Tell = told => told.Request.FaceRestorer is { } name ? WithoutEnding(Path.GetFileName(name)) : null,
+            Check = r => { if (r.FaceRestorer is { } name && string.IsNullOrWhiteSpace(name))
+                throw new InvalidRequestException(nameof(r.FaceRestorer), "The face restorer is named by an empty text; name a network, or leave it out."); },
+        },
+        new(nameof(Request.FaceFidelity))
+        {
+            Label = "CodeFormer weight", Help = "how true the faces that CodeFormer mends stay to what was drawn", Flags = ["--codeformer-weight"],
+            InfotextKey = "CodeFormer weight", SdapiName = "code_former_weight", OpenAiName = "codeformer_weight", McpName = "codeformer_weight",
+            Range = (0, 1), Step = 0.05, Needs = KnobNeeds.FaceRestorer,
+        },
     ];
+
+    /// <summary>A file's name without its ending; what is no file's name, such as "GFPGANv1.4", stays whole.</summary>
+    private static string WithoutEnding(string file) => Path.GetExtension(file).ToLowerInvariant() is ".pth" or ".pt" or ".safetensors" or ".ckpt" or ".bin"
+        ? Path.GetFileNameWithoutExtension(file) : file;
 }

@@ -165,6 +165,12 @@ public static partial class Knobs
                 McpName = "mask",
             Needs = KnobNeeds.Picture, Check = r => RequireSameSize(r, nameof(r.Mask), "mask", r.Mask?.Width, r.Mask?.Height),
         },
+        new(nameof(Request.MaskOf))
+        {
+            Label = "Mask of", Noun = "subject of the mask", Help = "what of the picture is found and drawn anew where there is no mask", Flags = ["--mask-of"],
+            Choices = [new(MaskSubject.None, "none"), new(MaskSubject.Person, "person", "people"), new(MaskSubject.Background, "background")],
+            InfotextKey = "Mask of", SdapiName = "mask_of", OpenAiName = "mask_of", McpName = "mask_of", Needs = KnobNeeds.Picture, OnPage = false,
+        },
         new(nameof(Request.MaskBlur))
         {
             Label = "Mask blur", Help = "softness of the mask's edge in pixels", Flags = ["--mask-blur"],
@@ -338,6 +344,7 @@ public static partial class Knobs
                 KnobNeeds.Upscaler when model.Enlarges == 1 => "a model that enlarges",
                 KnobNeeds.SizedModel when !model.TakesSizes => "a model that is told of sizes",
                 KnobNeeds.Refiner when request.Refiner is null => "a refiner",
+                KnobNeeds.FaceRestorer when request.FaceRestorer is null => "a face restorer",
                 _ => null,
             };
             if (missing is not null) yield return $"The {knob.Noun} does nothing here: it needs {missing}.";

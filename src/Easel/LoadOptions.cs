@@ -84,6 +84,10 @@ public sealed record LoadOptions
     /// path.</summary>
     public Func<string, string>? Refiners { get; init; }
 
+    /// <summary>Gives the path of the network of a name that a request has as <see cref="GenerationRequest.FaceRestorer"/>; null to take the name for the
+    /// path.</summary>
+    public Func<string, string>? FaceRestorers { get; init; }
+
     /// <summary>The families that a model may be of, those with the rarer signs first.</summary>
     internal IReadOnlyList<ModelFamily> Families { get; init; } = ModelFamily.All;
 

@@ -27,6 +27,9 @@ public enum ModelKind
     /// <summary>It steers drawing by a picture (ControlNet, T2I-Adapter, IP-Adapter): <see cref="ControlUnit"/>.</summary>
     Control,
 
+    /// <summary>It mends the faces of pictures (GFPGAN, CodeFormer): <see cref="Upscaler"/>, of scale 1.</summary>
+    FaceRestorer,
+
     /// <summary>A small network that Easel uses of itself, such as one that finds faces: <see cref="BuiltInTool"/>.</summary>
     Tool,
 

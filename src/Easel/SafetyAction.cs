@@ -1,6 +1,7 @@
 namespace Easel;
 
-/// <summary>What is done with pictures that the safety filter takes for explicit. It is a small network and errs both ways.</summary>
+/// <summary>What is done with pictures that the safety filter takes for explicit. It is a small network and errs both ways. Each
+/// member does more than those before it.</summary>
 public enum SafetyAction
 {
     /// <summary>They are not looked at.</summary>

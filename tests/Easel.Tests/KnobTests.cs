@@ -22,6 +22,7 @@ public sealed class KnobTests
         [nameof(GenerationRequest.HiresSampler)] = "Heun",
         [nameof(GenerationRequest.HiresSchedule)] = "Karras",
         [nameof(GenerationRequest.Refiner)] = "sd_xl_refiner_1.0",
+        [nameof(GenerationRequest.FaceRestorer)] = "GFPGANv1.4",
         [nameof(GenerationRequest.HiresPrompt)] = "a larger cat",
         [nameof(GenerationRequest.HiresNegativePrompt)] = "larger dogs",
         [nameof(GenerationRequest.DetailPrompt)] = "a face",
@@ -102,6 +103,7 @@ public sealed class KnobTests
         if (property is nameof(GenerationRequest.SeedResizeWidth) or nameof(GenerationRequest.SeedResizeHeight))
             request = request with { SeedResizeWidth = 512, SeedResizeHeight = 512 };
         if (Knobs.Find(property)!.Needs == KnobNeeds.Refiner) request = request with { Refiner = "other" };
+        if (Knobs.Find(property)!.Needs == KnobNeeds.FaceRestorer) request = request with { FaceRestorer = "other" };
         if (property.StartsWith("Hires", StringComparison.Ordinal)) request = request with { InitImage = null, Mask = null, HiresScale = 2 };
         if (property.StartsWith("Detail", StringComparison.Ordinal)) request = request with { Detail = DetailKind.Faces };
         var turned = knob.Set(request, property == nameof(GenerationRequest.Sampler) ? "Heun" : property == nameof(GenerationRequest.Schedule) ? "Karras"

@@ -135,6 +135,7 @@ internal sealed class DrawFlags
         new("Larger in a second pass", [.. Of("HiresScale", "HiresWidth", "HiresHeight"), .. Rest(KnobNeeds.SecondPass)]),
         new("Finished by another model", [.. Of("Refiner"), .. Rest(KnobNeeds.Refiner)]),
         new("Faces drawn anew", [.. Of("Detail"), .. Rest(KnobNeeds.Detail)]),
+        new("Faces mended", [.. Of("FaceRestorer"), .. Rest(KnobNeeds.FaceRestorer)]),
         new("From a picture", [.. Of("InitImage"), .. Rest(KnobNeeds.Start, KnobNeeds.Picture, KnobNeeds.Mask, KnobNeeds.DepthModel, KnobNeeds.Upscaler),
             Times]),
         new("What a model is told that is told of sizes", [.. Rest(KnobNeeds.SizedModel)]),
@@ -152,7 +153,7 @@ internal sealed class DrawFlags
     private string SharedSpellings => string.Join(' ', Knobs.Keys.Where(knob => knob.Flags.Count > 0).SelectMany(knob => knob.ScriptFlags));
 
     private static readonly string[] Placed = ["Prompts", "NegativePrompt", "Literal", "ClipSkip", "InitImage", "Watermark",
-        "HiresScale", "HiresWidth", "HiresHeight", "Refiner", "Detail"];
+        "HiresScale", "HiresWidth", "HiresHeight", "Refiner", "Detail", "FaceRestorer"];
 
     private IEnumerable<Option> Of(params string[] properties) => properties.Select(property => Knobs[Easel.Knobs.Find(property)!]);
 

@@ -24,6 +24,7 @@ internal sealed partial class DrawRun(DrawSettings settings, Shell shell)
         var request = RequestFor(profile, inputs);
         request.Validate();
         if (request.Refiner is { } refiner) _ = ModelChoice.Refiner(refiner, shell);
+        if (request.FaceRestorer is { } restorer) _ = ModelChoice.FaceRestorer(restorer, shell);
         var path = settings.Task == DrawTask.Upscale ? ModelChoice.FindUpscaler(settings.Model, settings.Times, shell)
             : ModelChoice.Find(settings.Model, shell);
         var options = ModelChoice.Options(settings.Load, shell);
@@ -44,7 +45,7 @@ internal sealed partial class DrawRun(DrawSettings settings, Shell shell)
         if (settings.Times is not null && !isPlain)
             throw new UsageException("--times goes with upscale and a network that enlarges in one pass, such as those that come with Easel.");
         if (isPlain && inputs.Picture is { } picture)
-            UpscalerRun.Execute(path, picture, settings, files, shell);
+            UpscalerRun.Execute(path, picture, request, settings, files, shell);
         else if (settings.Quiet) Draw(path, options, inputs, files, new SilentProgress(shell));
         else Draw(path, options, inputs, files, IProgressDisplay.For(shell, quiet: false));
     }

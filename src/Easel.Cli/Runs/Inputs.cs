@@ -33,14 +33,15 @@ internal sealed record Inputs(IReadOnlyList<string>? Prompts, RgbImage? Picture,
         var depth = settings.Depth is { } map ? Read(() => ImageFile.LoadGray16(map)) : null;
         if (settings.Init is not { } init) return new Inputs(prompts, null, mask, depth);
 
-        if (settings.Task != DrawTask.Inpaint || mask is not null) return new Inputs(prompts, Read(() => ImageFile.Load(init)), mask, depth);
+        var isFound = settings.Of<MaskSubject>(nameof(GenerationRequest.MaskOf)) != MaskSubject.None;
+        if (settings.Task != DrawTask.Inpaint || mask is not null || isFound) return new Inputs(prompts, Read(() => ImageFile.Load(init)), mask, depth);
 
         // Without a mask the transparent part of the picture is what to draw.
         var (picture, alpha) = Read(() => ImageFile.LoadWithAlpha(init));
         if (alpha is null && settings.Extend is not { Any: true })
         {
-            throw new UsageException("Inpainting needs to know where to draw: give a mask with --mask, margins with --extend, "
-                + $"or a picture with a transparent part; {init} has none.");
+            throw new UsageException("Inpainting needs to know where to draw: give a mask with --mask, have one found with --mask-of person, "
+                + $"give margins with --extend, or a picture with a transparent part; {init} has none.");
         }
         return new Inputs(prompts, picture, alpha is null ? null : MaskTools.Invert(alpha), depth);
     }

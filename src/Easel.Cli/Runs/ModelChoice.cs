@@ -42,6 +42,15 @@ internal static class ModelChoice
         return Find(bracket > 0 ? named[..bracket] : named, shell, "");
     }
 
+    /// <summary>The network that mends faces, by path or by name.</summary>
+    /// <exception cref="UsageException">There is none, or it does something else.</exception>
+    public static string FaceRestorer(string named, Shell shell)
+    {
+        var path = Find(named, shell, "", ModelPurpose.FaceRestorer, "face restorer");
+        return Upscaler.FaceRestorerIn(path) is not null ? path
+            : throw new UsageException($"{path} does not mend faces: --restore-faces wants a file of GFPGAN or CodeFormer.");
+    }
+
     private static string Find(string path, Shell shell, string whence, ModelPurpose purpose = ModelPurpose.Checkpoint, string what = "checkpoint")
     {
         if (Path.Exists(path)) return path;
@@ -87,6 +96,7 @@ internal static class ModelChoice
             CacheFolder = CacheFolder(shell),
             Refiners = name => Refiner(name, shell),
             Upscalers = name => Upscaler.Load(FindUpscaler(name, null, shell), asked with { Precision = Precision.Auto }),
+            FaceRestorers = name => FaceRestorer(name, shell),
         };
         if (asked.Config is not { } config || File.Exists(config)) return options;
         if (KnownConfigs.TryGetValue(Path.GetFileName(config), out var prediction))

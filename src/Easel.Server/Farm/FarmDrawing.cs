@@ -190,7 +190,7 @@ internal sealed class FarmDrawing : IHostedService, IFarmOwner, IAsyncDisposable
         {
             var count = (place + 1 < parts.Count ? parts[place + 1].First : job.PictureCount) - first;
             if (Enumerable.Range(first, count).Any(index => !there.Contains(index)))
-                left.Add(new FarmPart(first, count, FarmPainter.Write(job.Request with { Request = part })));
+                left.Add(new FarmPart(first, count, FarmPainter.Write(job.Request with { Request = part }, _options.Load.Safety)));
         }
         // The queue cancels within its lock, where nothing may be done that waits for it.
         run.Token.UnsafeRegister(_ => Task.Run(() => Ended(run)), null);

@@ -25,30 +25,38 @@ internal sealed class FarmPainter(FileStamps stamps, LoadedModel model, JobPaint
 
     public Task<IReadOnlyList<string>> PaintAsync(FarmTask task, IReadOnlyDictionary<string, byte[]> inputs, IFarmCanvas canvas, CancellationToken cancel)
     {
-        var job = Read(task);
+        var (job, safety) = Read(task);
         var request = InputPictures.With(job.Request, name => inputs.TryGetValue(name, out var file) ? new MemoryStream(file) : null);
-        return onThread(() => painter.Paint(job, request, new Sink(canvas, task.First, cancel)));
+        return onThread(() => painter.Paint(job, request, new Sink(canvas, task.First, cancel), safety));
     }
 
     /// <summary>A part of a job as it is sent.</summary>
-    public static string Write(JobRequest job) => JsonSerializer.Serialize(job, ServerJson.Options);
+    /// <param name="Job">What to draw.</param> <param name="Safety">What the server does with explicit pictures: the worker must do no less.</param>
+    private sealed record Piece(JobRequest Job, SafetyAction Safety);
+
+    /// <summary>A part of a job as it is sent.</summary>
+    public static string Write(JobRequest job, SafetyAction safety) => JsonSerializer.Serialize(new Piece(job, safety), ServerJson.Options);
 
     /// <summary>A part of a job, with the names that its files have here.</summary>
-    private JobRequest Read(FarmTask task)
+    private Piece Read(FarmTask task)
     {
-        var job = JsonSerializer.Deserialize<JobRequest>(task.Request, ServerJson.Options)!;
-        if (task.Needs.Model.Stamp == FarmProtocol.NoModel) return job;
+        var (job, safety) = JsonSerializer.Deserialize<Piece>(task.Request, ServerJson.Options)!;
+        job = job with { Faces = [.. job.Faces.Select(step => step with { Restorer = Entry(Meant(step.Restorer)).Name })] };
+        if (task.Needs.Model.Stamp == FarmProtocol.NoModel) return new Piece(job, safety);
         var request = job.Request;
-        return job with
+        job = job with
         {
             Model = Entry(task.Needs.Model).Name,
             Vae = job.Vae is { } vae ? Entry(Meant(vae)).Name : null,
             Request = request with
             {
                 HiresUpscaler = Other(request.HiresUpscaler) is { } upscaler ? Entry(upscaler).Name : request.HiresUpscaler,
+                Refiner = request.Refiner is { } refiner ? Entry(Meant(refiner)).Name : null,
+                FaceRestorer = request.FaceRestorer is { } restorer ? Entry(Meant(restorer)).Name : null,
                 Controls = [.. request.Controls.Select(unit => unit with { Network = Here(stamps.Controls, Meant(unit.Network)) })],
             },
         };
+        return new Piece(job, safety);
 
         FarmFile Meant(string name) => Other(name) ?? throw new FarmException($"The part does not say which file {name} is.") { MayPass = true };
 

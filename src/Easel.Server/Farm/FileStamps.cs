@@ -28,7 +28,7 @@ internal sealed class FileStamps(ModelLibrary library, ServerOptions options, IL
     /// <summary>Checkpoints and upscalers.</summary>
     public IReadOnlyList<FarmFile> Models => _known.Models;
 
-    /// <summary>All else that a request can name.</summary>
+    /// <summary>All that a request can name beside its model: upscalers, refiners and face restorers are among the models.</summary>
     public IReadOnlyList<FarmFile> Others => _known.Others;
 
     public IReadOnlyList<FarmFile> Loras => _known.Loras;
@@ -122,7 +122,7 @@ internal sealed class FileStamps(ModelLibrary library, ServerOptions options, IL
             List<FarmFile> Of(params int[] kinds) => [.. files.Where(file => kinds.Contains(file.Kind) && stamps.ContainsKey(file.Path))
                 .Select(file => new FarmFile(file.Name, stamps[file.Path]))];
 
-            _known = new Known(Of(0), Of(1, 2, 3, 4), Of(2), Of(3), Of(4), new Dictionary<string, string>(stamps));
+            _known = new Known(Of(0), Of(0, 1, 2, 3, 4), Of(2), Of(3), Of(4), new Dictionary<string, string>(stamps));
             Changed?.Invoke();
         }
     }

@@ -16,14 +16,18 @@ internal sealed partial class JobNeeds(ModelLibrary library, FileStamps stamps)
         var (asked, request) = (job.Request, job.Request.Request);
         if (asked.Task == JobTask.Enlarge)
         {
-            if (PlainEnlargement.IsOne(asked.Model!)) return new FarmNeeds(new FarmFile(asked.Model!, FarmProtocol.NoModel), 0, []);
-            return FileOf(library.Upscaler(asked.Model!)) is { } network ? new FarmNeeds(network, 0, []) : null;
+            var restorers = asked.Faces.Select(step => FileOf(library.FaceRestorer(step.Restorer))).ToList();
+            if (restorers.Contains(null)) return null;
+            var network = PlainEnlargement.IsOne(asked.Model!) ? new FarmFile(asked.Model!, FarmProtocol.NoModel) : FileOf(library.Upscaler(asked.Model!));
+            return network is not null ? new FarmNeeds(network, 0, [.. restorers.OfType<FarmFile>().Distinct()]) : null;
         }
         var entry = library.Checkpoint(asked.Model);
         var others = new List<FarmFile?>();
         if (asked.Vae is { } vae) others.Add(FileOf(library.Vae(vae)));
         if (request.HasSecondPass && !GenerationRequest.Enlargers.Contains(request.HiresUpscaler, StringComparer.OrdinalIgnoreCase))
             others.Add(FileOf(library.Upscaler(request.HiresUpscaler)));
+        if (request.Refiner is { } refiner) others.Add(FileOf(library.Refiner(refiner)));
+        if (request.FaceRestorer is { } restorer) others.Add(FileOf(library.FaceRestorer(restorer)));
         foreach (var unit in request.Controls) others.Add(Named(stamps.Controls, library.Control(unit.Network)));
         var text = string.Join('\n', (string?[])[.. request.Prompts, request.NegativePrompt, request.HiresPrompt, request.HiresNegativePrompt]);
         if (!request.Literal)

@@ -38,6 +38,9 @@ public sealed record JobRequest
     /// <summary>For <see cref="JobTask.Enlarge"/>: the text inside the picture that is enlarged, which goes on with it; null for none.</summary>
     public string? Parameters { get; init; }
 
+    /// <summary>For <see cref="JobTask.Enlarge"/>: networks that mend the faces of the enlarged picture, one after another. None by default.</summary>
+    public IReadOnlyList<FaceStep> Faces { get; init; } = [];
+
     /// <summary>The request itself.</summary>
     public GenerationRequest Request { get; init; } = new();
 
@@ -62,3 +65,9 @@ public sealed record SheetRequest
     /// <summary>What the text in the sheet says beside the settings of its first picture.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Told { get; init; } = [];
 }
+
+/// <summary>Faces mended once.</summary>
+/// <param name="Restorer">The name of a network in the library that mends faces.</param>
+/// <param name="Visibility">How much of what was mended is seen, 0 to 1.</param>
+/// <param name="Fidelity">How true the faces stay to what was there, 0 to 1, where it is a CodeFormer.</param>
+public sealed record FaceStep(string Restorer, double Visibility = 1, double Fidelity = IUpscaler.DefaultFidelity);

@@ -75,6 +75,7 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
         if (job.Vae is { } vae) _ = library.Vae(vae);
         request = request with { Controls = [.. request.Controls.Select(unit => unit with { Network = library.Control(unit.Network) })] };
         if (request.Refiner is { } refiner) request = request with { Refiner = library.Refiner(refiner).Name };
+        if (request.FaceRestorer is { } restorer) request = request with { FaceRestorer = library.FaceRestorer(restorer).Name };
         if (job.Scale is not null) throw Refused("Scale", "A scale goes with the task \"enlarge\"; what is drawn has a width and a height.");
         Most(nameof(request.BatchCount), "number of pictures", PicturesOf(job), limits.Images);
         if (model.Model is { Enlarges: > 1 and var enlarges })
@@ -89,7 +90,7 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
                 : (model.Model!.Defaults.Size, model.Model.Defaults.Size);
             Most(nameof(request.Width), "number of pixels", (long)(request.Width ?? wide) * (request.Height ?? high), limits.Pixels);
             SecondPassOf(request, request.Width ?? wide, request.Height ?? high);
-            if (request.Extend.Any || request.Mask is not null)
+            if (request.Extend.Any || request.Mask is not null || request.MaskOf != MaskSubject.None)
                 Most(nameof(request.Extend), "number of pixels of the whole picture", (long)wide * high, limits.InputPixels);
         }
         return job with { Model = model.Name, Request = request.With(library.DefaultsFor(model, request)).WithSeeds() };
@@ -119,7 +120,7 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
         var factor = job.Scale ?? (PlainEnlargement.IsOne(name) ? PlainEnlargement.DefaultScale : BestScale);
         var (width, height) = (request.Width ?? picture.Width * factor, request.Height ?? picture.Height * factor);
         Most(nameof(request.Width), "number of pixels of the enlarged picture", (long)Math.Min(long.MaxValue / 2, width * height), limits.EnlargedPixels);
-        return job with { Model = name };
+        return job with { Model = name, Faces = [.. job.Faces.Select(step => step with { Restorer = library.FaceRestorer(step.Restorer).Name })] };
     }
 
     private void CheckLengths(GenerationRequest request)

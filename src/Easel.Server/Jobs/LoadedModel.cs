@@ -10,7 +10,7 @@ internal sealed class LoadedModel(IModelSource source, ModelLibrary library, Ser
     private IImageGenerator? _generator;
     private IUpscaler? _upscaler;
 
-    private sealed record Key(string Path, string? Vae, long Bytes, DateTime Changed);
+    private sealed record Key(string Path, string? Vae, long Bytes, DateTime Changed, SafetyAction Safety = SafetyAction.Off);
 
     /// <summary>What the texts of its pictures say of it; null while none is loaded.</summary>
     public ModelStamp? Stamp { get; private set; }
@@ -23,15 +23,19 @@ internal sealed class LoadedModel(IModelSource source, ModelLibrary library, Ser
 
     /// <summary>The generator of a model, loaded now unless it is the one at hand.</summary>
     /// <param name="onProgress">Told the share loaded; throws to cancel.</param>
-    public IImageGenerator Generator(ModelEntry model, ModelEntry? vae, Action<double> onProgress)
+    /// <param name="safety">What is done with explicit pictures at the least.</param>
+    public IImageGenerator Generator(ModelEntry model, ModelEntry? vae, Action<double> onProgress, SafetyAction safety = SafetyAction.Off)
     {
-        var key = KeyOf(model, vae);
+        if (options.Load.Safety > safety) safety = options.Load.Safety;
+        var key = KeyOf(model, vae) with { Safety = safety };
         if (_generator is not null && key == _key) return _generator;
         Unload();
         var load = options.Load with
         {
             Vae = vae?.Path ?? options.Load.Vae,
+            Safety = safety,
             Refiners = name => library.Refiner(name).Path,
+            FaceRestorers = name => library.FaceRestorer(name).Path,
             Upscalers = name => source.Upscaler(library.Upscaler(name).Path, options.Load), // a request reaches no file but by its name there
         };
         _generator = source.Generator(model.Path, load, onProgress);

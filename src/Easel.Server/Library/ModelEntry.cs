@@ -12,6 +12,9 @@ public enum ModelUse
     /// <summary>It enlarges pictures (ESRGAN).</summary>
     Upscaler,
 
+    /// <summary>It mends the faces of pictures.</summary>
+    FaceRestorer,
+
     /// <summary>It is an autoencoder, to stand in for a checkpoint's own.</summary>
     Vae,
 
@@ -47,6 +50,9 @@ public sealed record ModelEntry
 
     /// <summary>What it decides where a request says nothing; null where it is no checkpoint.</summary>
     public ModelDefaults? Defaults => Model?.Defaults;
+
+    /// <summary>What mends faces with it, "GFPGAN" or "CodeFormer"; null for all others.</summary>
+    public string? Restorer { get; init; }
 
     /// <summary>Bytes on disk.</summary>
     public long Bytes { get; init; }

@@ -101,8 +101,16 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
             ? $"There is no model \"{name}\" to refine with; there are {string.Join(", ", names)}."
             : $"There is no model \"{name}\" to refine with, and no other either.");
 
-    /// <summary>The upscaler of a request.</summary>
-    public ModelEntry Upscaler(string name) => Fresh(() => Find(name, ModelUse.Upscaler)) ?? throw Missing("upscaler", name, ModelUse.Upscaler);
+    /// <summary>The upscaler of a request; what mends faces enlarges nothing and is taken too.</summary>
+    public ModelEntry Upscaler(string name) => Fresh(() => Find(name, ModelUse.Upscaler) ?? Find(name, ModelUse.FaceRestorer))
+        ?? throw Missing("upscaler", name, ModelUse.Upscaler);
+
+    /// <summary>The network that mends the faces of a request, by its name, or the first of a kind ("CodeFormer").</summary>
+    public ModelEntry FaceRestorer(string name) => Fresh(() => Find(name, ModelUse.FaceRestorer) ?? RestorerOf(name))
+        ?? throw Missing("face restorer", name, ModelUse.FaceRestorer);
+
+    /// <summary>The first network of a kind that mends faces; null where there is none.</summary>
+    public ModelEntry? RestorerOf(string kind) => Entries.FirstOrDefault(entry => entry.Restorer is { } own && Same(own, kind));
 
     /// <summary>The autoencoder of a request.</summary>
     public ModelEntry Vae(string name) => Fresh(() => Find(name, ModelUse.Vae)) ?? throw Missing("autoencoder", name, ModelUse.Vae);
@@ -154,7 +162,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
         return
         [
             .. new ModelFolders(places).Found(ModelPaths.Endings, (left, why) => _leftOut[left] = why)
-                .Where(file => file.Purpose is null or ModelPurpose.Checkpoint or ModelPurpose.Vae or ModelPurpose.Upscaler)
+                .Where(file => file.Purpose is null or ModelPurpose.Checkpoint or ModelPurpose.Vae or ModelPurpose.Upscaler or ModelPurpose.FaceRestorer)
                 .Where(file => own.Contains(file.Path) || !own.Exists(one => ModelPaths.IsCopyOf(file.Path, one))),
         ];
     }
@@ -213,6 +221,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
                 ModelKind.Checkpoint when file.Problem is null => ModelUse.Checkpoint,
                 ModelKind.Checkpoint when file.Model is { Refines: true } => ModelUse.Refiner,
                 ModelKind.Upscaler => ModelUse.Upscaler,
+                ModelKind.FaceRestorer => ModelUse.FaceRestorer,
                 ModelKind.Autoencoder => ModelUse.Vae,
                 _ => ModelUse.None,
             };
@@ -220,6 +229,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
             {
                 Use = use,
                 Model = file.Model,
+                Restorer = use == ModelUse.FaceRestorer ? Easel.Upscaler.FaceRestorerIn(path) : null,
                 Precision = string.Join(", ", file.Formats),
                 Remarks = file.Remarks,
                 Problem = use is ModelUse.None or ModelUse.Refiner ? file.Problem ?? $"it is {file.Description}." : null,

@@ -117,6 +117,7 @@ internal sealed partial class DrawState(ModelLibrary library, StyleLibrary style
         KnobNeeds.Mask => Input is not null && Settings.Use == InputUse.Mask,
         KnobNeeds.Upscaler => Model?.Model is { Enlarges: > 1 },
         KnobNeeds.Refiner => Settings.Request.Refiner is not null,
+        KnobNeeds.FaceRestorer => Settings.Request.FaceRestorer is not null,
         KnobNeeds.DepthModel => Model?.Model is { TakesDepth: true },
         _ => knob.Property != nameof(GenerationRequest.ExactSize) || Input is null && Model?.Model is { IsSmall: true },
     };

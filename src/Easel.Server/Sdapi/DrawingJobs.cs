@@ -142,13 +142,15 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
     private static GenerationRequest Shifted(GenerationRequest request, long pictures) => request.VariationStrength > 0
         ? request with { VariationSeed = unchecked(request.VariationSeed + pictures) } : request with { Seed = unchecked(request.Seed + pictures) };
 
-    private static T Common<T>(T body) where T : DrawingBody
+    private T Common<T>(T body) where T : DrawingBody
     {
         body = AlwaysOnScripts.Apply(body);
-        if (body.RestoreFaces == true)
+        if (body.RestoreFaces == true && body.Request.FaceRestorer is null)
         {
-            body = body with { Request = body.Request with { Detail = DetailKind.Faces } };
-            body.Notes.Add("restore_faces was done as a detail pass: the model itself draws each face anew.");
+            var restorer = options.FaceRestorer(Overrides(body));
+            body = body with { Request = restorer is null ? body.Request with { Detail = DetailKind.Faces }
+                : body.Request with { FaceRestorer = restorer.Name } };
+            if (restorer is null) body.Notes.Add("restore_faces was done as a detail pass: the model itself draws each face anew.");
         }
         if (body.FirstpassImage is not null) throw Lacking("firstpass_image", "null");
         body = body with { Request = body.Request with { Refiner = Given(body.Request.Refiner) } };

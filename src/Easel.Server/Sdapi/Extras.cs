@@ -1,5 +1,6 @@
 using Easel.Imaging;
 using Easel.Server.Jobs;
+using Easel.Server.Library;
 using Easel.Server.Storage;
 using static Easel.Server.Errors.ServerException;
 
@@ -11,6 +12,7 @@ internal record ExtrasBody
     public int ResizeMode { get; init; }
     public double GfpganVisibility { get; init; }
     public double CodeformerVisibility { get; init; }
+    public double CodeformerWeight { get; init; }
     public double UpscalingResize { get; init; } = 2;
     public int UpscalingResizeW { get; init; } = 512;
     public int UpscalingResizeH { get; init; } = 512;
@@ -45,8 +47,8 @@ internal sealed record ExtrasImagesBody : ExtrasBody
 
 internal sealed record ExtrasFile(string Data = "", string Name = "");
 
-/// <summary>Enlarging: with an ESRGAN network or by plain resampling.</summary>
-internal sealed class Extras(SdapiTasks tasks, Gallery gallery, PictureReader pictures)
+/// <summary>Enlarging, with a network or by plain resampling, and mending faces.</summary>
+internal sealed class Extras(SdapiTasks tasks, Gallery gallery, PictureReader pictures, ModelLibrary library)
 {
     public const string None = "None";
 
@@ -57,9 +59,13 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery, PictureReader pi
         var text = ImageFile.ReadMetadata(SentPicture.Open(data, "the picture"), "the picture").Parameters;
         var picture = pictures.Load(SentPicture.Open(data, "the picture"), "the picture");
         var upscalers = UpscalersOf(body);
-        if (upscalers.Count == 0) return ImageFile.Encode(picture, ImageFormat.Png, new ImageMetadata(text));
+        var faces = FacesOf(body);
+        if (upscalers.Count == 0 && faces.Count == 0) return ImageFile.Encode(picture, ImageFormat.Png, new ImageMetadata(text));
 
-        var scale = body.ResizeMode == 0 ? body.UpscalingResize
+        // Faces are mended in what came of the enlarging; where two upscalers are mixed, in both, which comes to the same.
+        var onlyFaces = upscalers.Count == 0;
+        if (onlyFaces) upscalers = [PlainEnlargement.Lanczos];
+        var scale = onlyFaces ? 1 : body.ResizeMode == 0 ? body.UpscalingResize
             : Math.Max((double)body.UpscalingResizeW / picture.Width, (double)body.UpscalingResizeH / picture.Height);
         var requests = upscalers.Select(upscaler =>
             new JobRequest
@@ -68,6 +74,7 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery, PictureReader pi
                 Model = upscaler,
                 Scale = scale,
                 Parameters = text,
+                Faces = faces,
                 Request = new GenerationRequest { InitImage = picture }
             });
         using var task = tasks.Begin("extras", client, alone: false);
@@ -87,8 +94,9 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery, PictureReader pi
     /// <returns>The upscalers in the words of the queue.</returns>
     public static IReadOnlyList<string> UpscalersOf(ExtrasBody body)
     {
-        if (body.GfpganVisibility != 0) throw Refused("Easel does not restore faces: gfpgan_visibility can only be 0.");
-        if (body.CodeformerVisibility != 0) throw Refused("Easel does not restore faces: codeformer_visibility can only be 0.");
+        foreach (var (name, share) in ((string, double)[])[("gfpgan_visibility", body.GfpganVisibility), ("codeformer_visibility", body.CodeformerVisibility),
+            ("codeformer_weight", body.CodeformerWeight)])
+            if (share is not (>= 0 and <= 1)) throw Refused($"{name} is {share}; it must be from 0 to 1.");
         if (body.ResizeMode is not (0 or 1)) throw Refused($"resize_mode is {body.ResizeMode}; it must be 0 (by a factor) or 1 (to a size).");
         if (body is { ResizeMode: 0, UpscalingResize: not (> 0 and <= 16) })
             throw Refused($"upscaling_resize is {body.UpscalingResize}; it must be above 0 and at most 16.");
@@ -99,6 +107,15 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery, PictureReader pi
         if (IsNone(body.Upscaler1)) return [];
         return body.Upscaler2Visibility > 0 && !IsNone(body.Upscaler2) ? [Named(body.Upscaler1), Named(body.Upscaler2)] : [Named(body.Upscaler1)];
     }
+
+    /// <summary>What mends faces, in the order in which it is done there.</summary>
+    /// <exception cref="ServerException">There is no such network among the models (422).</exception>
+    private IReadOnlyList<FaceStep> FacesOf(ExtrasBody body) =>
+    [
+        .. new[] { (Kind: "GFPGAN", Visibility: body.GfpganVisibility), (Kind: "CodeFormer", Visibility: body.CodeformerVisibility) }
+            .Where(step => step.Visibility > 0)
+            .Select(step => new FaceStep(library.FaceRestorer(step.Kind).Name, step.Visibility, body.CodeformerWeight)),
+    ];
 
     private const int ImageLimitSide = 16384;
 

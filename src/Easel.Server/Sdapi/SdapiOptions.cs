@@ -21,7 +21,8 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
           "sd_model_checkpoint": "", "sd_vae": "Automatic", "CLIP_stop_at_last_layers": 1, "randn_source": "CPU", "samples_format": "png",
           "jpeg_quality": 80, "webp_lossless": false, "enable_pnginfo": true, "eta_ancestral": 1, "eta_ddim": 0, "eta_noise_seed_delta": 0,
           "rho": 0, "s_churn": 0, "s_min_uncond": 0, "s_noise": 1, "s_tmax": 0, "s_tmin": 0, "sigma_max": 0, "sigma_min": 0, "tiling": false,
-          "initial_noise_multiplier": 1, "sdxl_refiner_high_aesthetic_score": 6.0, "sdxl_refiner_low_aesthetic_score": 2.5
+          "initial_noise_multiplier": 1, "face_restoration_model": "CodeFormer", "code_former_weight": 0.5,
+          "sdxl_refiner_high_aesthetic_score": 6.0, "sdxl_refiner_low_aesthetic_score": 2.5
         }
         """);
 
@@ -36,7 +37,7 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
 
     private static readonly JsonObject Kept = Table("""
         {
-          "do_not_show_images": false, "face_restoration": false, "face_restoration_model": "CodeFormer", "grid_format": "png", "grid_save": true,
+          "do_not_show_images": false, "face_restoration": false, "grid_format": "png", "grid_save": true,
           "interrogate_clip_max_length": 48, "live_preview_refresh_period": 1000, "live_previews_enable": true,
           "live_previews_image_format": "png", "outdir_img2img_samples": "", "outdir_samples": "", "outdir_txt2img_samples": "",
           "return_grid": true, "samples_filename_pattern": "", "samples_save": true, "save_images_add_number": true, "save_txt": false,
@@ -124,6 +125,14 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
         _ = Noise(changes);
         _ = Format(changes);
         return notes;
+    }
+
+    /// <summary>What mends faces where a body only says that they be mended: that of the option, else any; null where there is none.</summary>
+    public ModelEntry? FaceRestorer(JsonObject overrides)
+    {
+        var wanted = (overrides["face_restoration_model"] ?? Changed("face_restoration_model") ?? Honoured["face_restoration_model"])?.ToString();
+        return wanted is { Length: > 0 } && (library.RestorerOf(wanted) ?? library.Find(wanted, ModelUse.FaceRestorer)) is { } chosen ? chosen
+            : library.Entries.FirstOrDefault(entry => entry.Use == ModelUse.FaceRestorer);
     }
 
     /// <summary>A request in which the options are set that are knobs, where the body itself does not name them.</summary>

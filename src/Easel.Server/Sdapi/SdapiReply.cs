@@ -53,7 +53,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         foreach (var knob in Knobs.All.Where(knob => knob.SdapiName is not null && (knob.Needs != KnobNeeds.Refiner || request.Refiner is not null)))
             if (body is ImageToImageBody ? !knob.Property.StartsWith("Hires", StringComparison.Ordinal)
                 : knob.Needs is KnobNeeds.Nothing or KnobNeeds.Start or KnobNeeds.SecondPass or KnobNeeds.Detail
-                    or KnobNeeds.Refiner)
+                    or KnobNeeds.Refiner or KnobNeeds.FaceRestorer)
                 sent[knob.SdapiName!] = KnobJson.Write(knob, request);
         if (body is not ImageToImageBody image) return sent;
         sent.Remove("include_init_images");
@@ -93,8 +93,8 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             cfg_scale = request.GuidanceScale,
             steps = request.Steps,
             batch_size = request.BatchSize,
-            restore_faces = request.Detail == DetailKind.Faces,
-            face_restoration_model = (string?)null,
+            restore_faces = request.Detail == DetailKind.Faces || first.Request.FaceRestorer is not null,
+            face_restoration_model = first.Request.FaceRestorer,
             sd_model_name = model?.Name,
             sd_model_hash = model?.Hash,
             sd_vae_name = first.Vae,

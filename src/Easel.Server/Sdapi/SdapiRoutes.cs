@@ -128,12 +128,14 @@ internal static class SdapiRoutes
         api.MapGet("/memory", Listings.Memory);
         api.MapGet("/cmd-flags", (Listings lists) => lists.Flags());
         api.MapGet("/scripts", Listings.Scripts);
+        api.MapGet("/face-restorers", object (ModelLibrary library) => library.Entries.Where(entry => entry.Use == ModelUse.FaceRestorer)
+            .Select(entry => new { name = entry.Name, cmd_dir = (string?)null }));
         api.MapGet("/prompt-styles", object (StyleLibrary styles) =>
             styles.All.Select(style => new { name = style.Name, prompt = style.Words, negative_prompt = style.Negative }));
         api.MapGet("/latent-upscale-modes", object () => GenerationRequest.LatentEnlargers.Select(name => new { name }));
         api.MapGet("/sd-modules", (Listings lists) => lists.Vaes());
         api.MapGet("/script-info", Listings.ScriptInfo);
-        foreach (var nothing in (string[])["hypernetworks", "face-restorers", "realesrgan-models", "extensions"])
+        foreach (var nothing in (string[])["hypernetworks", "realesrgan-models", "extensions"])
             api.MapGet("/" + nothing, () => Array.Empty<string>());
     }
 

@@ -21,8 +21,10 @@ internal static partial class ToolsStep
         new("rdn-psnr-x2", "@upscalerjs/esrgan-legacy", "1.0.0", "MIT", folder => Layers(Path.Combine(folder, "models", "psnr-small", "model.json")), Upscaler),
         .. ((int[])[2, 3, 4]).Select(times => new Source($"esrgan-slim-x{times}", "@upscalerjs/esrgan-slim", "1.0.0", "MIT",
             folder => Layers(Path.Combine(folder, "models", $"x{times}", "model.json")), Upscaler)),
-        new("face-finder", "@vladmandic/face-api", "1.7.15", "MIT", Faces, Face),
+        new("face-finder", "@vladmandic/face-api", "1.7.15", "MIT", package => Faces(package, "tiny_face_detector_model"), Face),
+        new("face-points", "@vladmandic/face-api", "1.7.15", "MIT", package => Faces(package, "face_landmark_68_tiny_model"), FacePoint),
         new("safety-filter", "nsfwjs", "4.4.0", "MIT", Safety, MobileNet),
+        new("person-finder", "@mediapipe/selfie_segmentation", "0.1.1675465747", "Apache-2.0", Person, Selfie),
     ];
 
     /// <summary>Fetches the packages that are not there yet and writes one file for each tool.</summary>
@@ -66,10 +68,10 @@ internal static partial class ToolsStep
     }
 
     /// <summary>A manifest alone, beside its bytes.</summary>
-    private static IReadOnlyList<TfjsTensor> Faces(string package)
+    private static IReadOnlyList<TfjsTensor> Faces(string package, string model)
     {
         var folder = Path.Combine(package, "model");
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "tiny_face_detector_model-weights_manifest.json")));
+        using var json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, model + "-weights_manifest.json")));
         return TfjsWeights.Read(json.RootElement, file => File.ReadAllBytes(Path.Combine(folder, file)));
     }
 
@@ -83,6 +85,49 @@ internal static partial class ToolsStep
 
         string Said(string script) => NpmPackage.Run(folder, "node", ["-p", $"JSON.stringify(require('./{script}.min.js'))"]);
     }
+
+    /// <summary>A TensorFlow Lite model, but for the last layer, which enlarges: its kernel is laid out the other way round.</summary>
+    private static IReadOnlyList<TfjsTensor> Person(string package) =>
+        [.. TfliteWeights.Read(Path.Combine(package, "selfie_segmentation.tflite"))
+            .Select(tensor => tensor.Name == LastKernel ? tensor with { Values = tensor.Values.transpose(2, 3) } : tensor)];
+
+    private const string LastKernel = "segment/Kernel";
+
+    /// <summary>Our layers in the order in which the original numbers its own.</summary>
+    private static readonly string[] SelfieLayers =
+    [
+        "stem", "blocks.0.expand", "blocks.0.squeeze1", "blocks.0.squeeze2", "blocks.0.project", "blocks.1.expand", "blocks.1.project", "blocks.2.expand",
+        "blocks.2.project",
+        .. Enumerable.Range(3, 5).SelectMany(i => (string[])[$"blocks.{i}.expand", $"blocks.{i}.squeeze1", $"blocks.{i}.squeeze2", $"blocks.{i}.project"]),
+        "head", "gate",
+        .. Enumerable.Range(0, 3).SelectMany(i => (string[])[$"ups.{i}.project", $"ups.{i}.squeeze1", $"ups.{i}.squeeze2", $"ups.{i}.mix"]),
+    ];
+
+    private static string? Selfie(string stored)
+    {
+        var match = Numbered().Match(stored);
+        var kind = stored.EndsWith("/Bias", StringComparison.Ordinal) ? "bias" : "weight";
+        if (stored.StartsWith("segment/", StringComparison.Ordinal)) return "last." + kind;
+        if (!match.Success) throw new EaselException($"A person finder's tensor is called {stored}, which is not expected.");
+        var number = match.Groups["number"].Success ? int.Parse(match.Groups["number"].ValueSpan, CultureInfo.InvariantCulture) : 0;
+        var layer = !match.Groups["depthwise"].Success ? SelfieLayers[number] : number < 8 ? $"blocks.{number}.depthwise" : $"ups.{number - 8}.depthwise";
+        return $"{layer}.{kind}";
+    }
+
+    [GeneratedRegex(@"^(?<depthwise>depthwise_)?conv2d(?:_(?<number>\d+))?/(?:Kernel|Bias)$")]
+    private static partial Regex Numbered();
+
+    private static string? FacePoint(string stored) => stored.Split('/') switch
+    {
+        ["dense0", "conv0", "filters"] => "dense0.conv0.weight",
+        ["dense0", "conv0", "bias"] => "dense0.conv0.bias",
+        [var block, var conv, "depthwise_filter"] => $"{block}.{conv}.depthwise.weight",
+        [var block, var conv, "pointwise_filter"] => $"{block}.{conv}.pointwise.weight",
+        [var block, var conv, "bias"] => $"{block}.{conv}.pointwise.bias",
+        ["fc", "weights"] => "fc.weight",
+        ["fc", "bias"] => "fc.bias",
+        _ => throw new EaselException($"A face's tensor is called {stored}, which is not expected."),
+    };
 
     private static string? Face(string stored)
     {

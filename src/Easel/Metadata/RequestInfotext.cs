@@ -189,6 +189,7 @@ internal static class RequestInfotext
             KnobNeeds.Nothing or KnobNeeds.Start or KnobNeeds.SizedModel => true,
             KnobNeeds.SecondPass => told.Request.HasSecondPass,
             KnobNeeds.Refiner => told.Request.IsRefined,
+            KnobNeeds.FaceRestorer => told.Request.FaceRestorer is not null,
             KnobNeeds.Detail => told.Request.Detail != DetailKind.None,
             _ => told.Request.InitImage is not null,
         };

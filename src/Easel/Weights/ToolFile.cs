@@ -10,6 +10,14 @@ internal static class ToolFile
     /// <exception cref="CheckpointException">Its file is not there, or damaged.</exception>
     public static FaceFinder Faces() => new(Loaded(BuiltInTool.Faces, new TinyFaceNet(FaceFinder.Numbers * FaceFinder.AnchorCount)));
 
+    /// <summary>What finds the points of a face.</summary>
+    /// <exception cref="CheckpointException">Its file is not there, or damaged.</exception>
+    public static FacePointsNet FacePoints() => Loaded(BuiltInTool.FacePoints, new FacePointsNet());
+
+    /// <summary>What tells people from what is around them.</summary>
+    /// <exception cref="CheckpointException">Its file is not there, or damaged.</exception>
+    public static PersonFinder Person() => new(Loaded(BuiltInTool.Person, new PersonNet()));
+
     /// <summary>What tells explicit pictures.</summary>
     /// <exception cref="CheckpointException">Its file is not there, or damaged.</exception>
     public static SafetyFilter Safety() => new(Loaded(BuiltInTool.Safety, new MobileNetV2(SafetyVerdict.Classes.Count)));

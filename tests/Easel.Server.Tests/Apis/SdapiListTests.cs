@@ -65,6 +65,47 @@ public sealed class SdapiListTests : IDisposable
         static (int, int) SizeOf(byte[] image) => (Picture(image).Width, Picture(image).Height);
     }
 
+    /// <summary>Faces are mended where somebody has a network for it, after the enlarging, GFPGAN's before CodeFormer's.</summary>
+    [Fact]
+    public async Task FacesAreMended()
+    {
+        Directory.CreateDirectory(_folder.Path("restorers"));
+        Restorers.WriteGfpgan(_folder.Path("restorers", "GFPGANv1.4.safetensors"));
+        Restorers.WriteCodeFormer(_folder.Path("restorers", "codeformer-v0.1.0.safetensors"));
+        var options = RunningServer.OptionsFor(_folder);
+        await using var server = await RunningServer.Start(options with { Models = [.. options.Models, _folder.Path("restorers")] });
+        Assert.Equal(["codeformer-v0.1.0", "GFPGANv1.4"], (await server.Get("sdapi/v1/face-restorers")).EnumerateArray()
+            .Select(restorer => restorer.GetProperty("name").GetString()));
+        var sent = Convert.ToBase64String(ImageFile.Encode(new RgbImage(24, 16), ImageFormat.Png));
+
+        Assert.Equal((24, 127), Colour(await Mended(new { image = sent, gfpgan_visibility = 0.5 })));
+        Assert.Equal((24, 153), Colour(await Mended(new { image = sent, codeformer_visibility = 1, codeformer_weight = 0.6 })));
+        var both = await Mended(new { image = sent, upscaler_1 = "Nearest", gfpgan_visibility = 1, codeformer_visibility = 0.5 });
+        Assert.Equal((48, 127), Colour(both));
+        Assert.Contains("codeformer-v0.1.0 visibility: 0.5", ImageFile.ReadMetadata(new MemoryStream(both), "x").Parameters);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity,
+            (await server.Client.PostAsJsonAsync("sdapi/v1/extra-single-image", new { image = sent, gfpgan_visibility = 1.5 })).StatusCode);
+
+        var drawn = await Post(server, "txt2img", new { prompt = "a cat", steps = 1, width = 64, height = 64, seed = 1, restore_faces = true });
+        using var info = JsonDocument.Parse(drawn.GetProperty("info").GetString()!);
+        Assert.Equal("codeformer-v0.1.0", info.RootElement.GetProperty("face_restoration_model").GetString());
+        drawn = await Post(server, "txt2img", new
+        {
+            prompt = "a cat",
+            steps = 1,
+            width = 64,
+            height = 64,
+            seed = 1,
+            restore_faces = true,
+            override_settings = new { face_restoration_model = "GFPGAN", code_former_weight = 0.2 },
+        });
+        Assert.Contains("Face restoration: GFPGANv1.4", drawn.GetProperty("info").GetString());
+
+        async Task<byte[]> Mended(object body) => (await Post(server, "extra-single-image", body)).GetProperty("image").GetBytesFromBase64();
+
+        static (int, int) Colour(byte[] image) => (Picture(image).Width, Picture(image).Pixels[0]);
+    }
+
     [Fact]
     public async Task TextsInPicturesAreRead()
     {
@@ -124,7 +165,7 @@ public sealed class SdapiListTests : IDisposable
         Assert.Contains("refiner", (await server.Get("sdapi/v1/scripts")).GetProperty("txt2img").EnumerateArray().Select(name => name.GetString()));
         Assert.Equal(["Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)", "Latent (nearest-exact)"],
             (await server.Get("sdapi/v1/latent-upscale-modes")).EnumerateArray().Select(mode => mode.GetProperty("name").GetString()));
-        foreach (var empty in (string[])["hypernetworks", "face-restorers", "realesrgan-models", "extensions"])
+        foreach (var empty in (string[])["hypernetworks", "realesrgan-models", "extensions"])
             Assert.Equal(0, (await server.Get("sdapi/v1/" + empty)).GetArrayLength());
         foreach (var refresh in (string[])["checkpoints", "vae", "embeddings", "loras"]) await Post(server, "refresh-" + refresh, new { });
         Assert.Equal(HttpStatusCode.NotImplemented, (await server.Client.PostAsJsonAsync("sdapi/v1/interrogate", new { })).StatusCode);

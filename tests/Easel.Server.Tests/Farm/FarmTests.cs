@@ -90,6 +90,20 @@ public sealed class FarmTests : IDisposable
         }
     }
 
+    /// <summary>A worker does with explicit pictures what its server says, and more where it was started so.</summary>
+    [Theory]
+    [InlineData(SafetyAction.Blur, SafetyAction.Off, SafetyAction.Blur)]
+    [InlineData(SafetyAction.Tag, SafetyAction.Refuse, SafetyAction.Refuse)]
+    public async Task TheSafetyFilterOfTheServerHoldsForItsWorkers(SafetyAction ofServer, SafetyAction ofWorker, SafetyAction expected)
+    {
+        using var broker = Fields.Broker(_folder);
+        var (options, worker) = (Fields.Server(_folder, broker.Url), Fields.Worker(_folder, broker.Url));
+        await using var server = await RunningServer.Start(options with { Load = options.Load with { Safety = ofServer } });
+        await using var hand = new Hand(worker with { Load = worker.Load with { Safety = ofWorker } }, "hand");
+        await server.Done(await server.Submit(RunningServer.Cat()));
+        Assert.Equal(expected, hand.Models.Safety);
+    }
+
     [Fact]
     public async Task LargePicturesGoThroughTheObjectStoreAndLeaveNothingThere()
     {

@@ -25,15 +25,39 @@ internal sealed class FakeModels : IModelSource
     /// <summary>What every run remarks.</summary>
     public IReadOnlyList<string> Remarks { get; set; } = [];
 
+    /// <summary>What was to be done with explicit pictures when a model was last loaded.</summary>
+    public SafetyAction Safety { get; private set; }
+
     public IImageGenerator Generator(string path, LoadOptions options, Action<double> onProgress)
     {
+        Safety = options.Safety;
         if (!File.Exists(path) && !Directory.Exists(path)) throw new CheckpointException($"There is no model {path}.");
         onProgress(0.5);
         onProgress(1);
         return new FakeGenerator(this);
     }
 
-    public IUpscaler Upscaler(string path, LoadOptions options) => new Twice();
+    public IUpscaler Upscaler(string path, LoadOptions options) =>
+        Easel.Upscaler.FaceRestorerIn(path) is { } kind ? new Mender(kind) : new Twice();
+
+    /// <summary>Finds one face, which is the whole picture, and mends it by painting over it.</summary>
+    private sealed class Mender(string kind) : IUpscaler
+    {
+        public int Scale => 1;
+
+        public string? MendsFaces => kind;
+
+        public (RgbImage Picture, int Faces) MendFaces(RgbImage picture, double visibility, double fidelity, Action<int, int>? onFace,
+            CancellationToken cancel) => (new RgbImage(picture.Width, picture.Height,
+                [.. picture.Pixels.Select(value => (byte)(value + visibility * ((kind == "GFPGAN" ? 255 : 255 * fidelity) - value)))]), 1);
+
+        public RgbImage Upscale(RgbImage picture, int? tile, Action<int, int>? onTile, CancellationToken cancel) =>
+            MendFaces(picture, 1, 1, null, cancel).Picture;
+
+        public void Dispose()
+        {
+        }
+    }
 
     /// <summary>Doubles the sides, as the network of the tests does.</summary>
     private sealed class Twice : IUpscaler

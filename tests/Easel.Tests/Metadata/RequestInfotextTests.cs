@@ -168,7 +168,7 @@ public sealed class RequestInfotextTests
     [InlineData("Seed resize from: 128x64", false)]
     [InlineData("Distilled CFG Scale: 3.5", true)]
     [InlineData("First pass size: 64x64", true)]
-    [InlineData("Face restoration: CodeFormer", true)]
+    [InlineData("Face restoration: CodeFormer", false)]
     [InlineData("RNG: std_default", true)]
     [InlineData("RNG: NV", false)]
     [InlineData("Schedule rho: 5", false)]

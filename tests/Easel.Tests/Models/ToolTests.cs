@@ -11,6 +11,7 @@ public sealed class ToolTests : IDisposable
 {
     private readonly TorchSharp.DisposeScope _scope = NewDisposeScope();
     private readonly Dictionary<string, Tensor> _faces = Goldens.Tensors(Goldens.Unpacked("tools/faces.safetensors"));
+    private readonly Dictionary<string, Tensor> _people = Goldens.Tensors(Goldens.Unpacked("tools/person.safetensors"));
     private readonly Dictionary<string, Tensor> _safety = Goldens.Tensors(Goldens.Unpacked("tools/safety.safetensors"));
 
     public void Dispose() => _scope.Dispose();
@@ -40,6 +41,64 @@ public sealed class ToolTests : IDisposable
         Assert.All(expected.Zip(found), pair => Assert.InRange(pair.Second, pair.First - 0.05, pair.First + 0.05));
         Assert.Empty(finder.Find(picture, 0.9));
         Assert.Empty(finder.Find(new RgbImage(20, 500), 0.3));
+    }
+
+    [Fact]
+    public void Points_of_a_face_are_found_as_by_the_original()
+    {
+        using var network = ToolFile.FacePoints();
+        foreach (var (name, region) in ((string, ImageRegion)[])
+            [("wide", new(92, 20, 110, 95)), ("high", new(90, 25, 101, 131)), ("square", new(95, 30, 112, 112))])
+        {
+            var points = Easel.Models.Faces.FaceMender.All(Picture(_faces["crop.x"]).Crop(region), network);
+            var expected = _people[name + ".points"].data<double>().ToArray();
+            for (var i = 0; i < points.Length; i++)
+            {
+                Assert.InRange(points[i].X, expected[2 * i] - 0.01, expected[2 * i] + 0.01);
+                Assert.InRange(points[i].Y, expected[2 * i + 1] - 0.01, expected[2 * i + 1] + 0.01);
+            }
+        }
+    }
+
+    [Fact]
+    public void People_are_found_as_by_the_original()
+    {
+        using var finder = ToolFile.Person();
+        var picture = Picture(_faces["crop.x"]);
+        var made = finder.Network.call(Easel.Models.Tools.PersonFinder.Input(picture))[0, 0];
+        Close.Absolute(_people["person.out"].to(ScalarType.Float32), made, 1e-3, "network");
+
+        var (person, background) = (BuiltInTool.MaskOf(picture, MaskSubject.Person)!, BuiltInTool.MaskOf(picture, MaskSubject.Background)!);
+        Assert.Equal((picture.Width, picture.Height), (person.Width, person.Height));
+        Assert.Equal((255, 0), (person.Pixels[100 * 300 + 150], person.Pixels[5 * 300 + 5])); // the face, and a corner
+        Assert.All(person.Pixels.Zip(background.Pixels), pair => Assert.Equal(255, pair.First + pair.Second));
+        Assert.Null(BuiltInTool.MaskOf(new RgbImage(64, 64), MaskSubject.Person));
+    }
+
+    /// <summary>Where nobody painted a mask it is found, and what is not of it stays to the bit.</summary>
+    [Fact]
+    public void A_mask_is_found_for_a_run()
+    {
+        using var generator = ImageGenerator.Load(LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full });
+        var picture = Resampling.Resize(Picture(_faces["crop.x"]), 96, 64);
+        var request = new GenerationRequest
+        {
+            Prompt = "a cat",
+            Steps = 2,
+            Seed = 5,
+            Strength = 0.9,
+            MaskBlur = 0,
+            Watermark = false,
+            InitImage = picture,
+            MaskOf = MaskSubject.Background,
+        };
+        var image = generator.Generate(request).Images[0];
+        Assert.Equal(At(picture, 48, 32), At(image.Image, 48, 32));
+        Assert.NotEqual(At(picture, 3, 3), At(image.Image, 3, 3));
+        var text = new ModelStamp("model.ckpt", new LoadOptions(), Precision.Full, Hash: null).MetadataOf(image).Parameters!;
+        Assert.Contains("Mask of: background", text);
+        var nobody = Assert.Throws<InvalidRequestException>(() => generator.Generate(request with { InitImage = new RgbImage(96, 64) }));
+        Assert.Equal(("MaskOf", true), (nobody.Field, nobody.Message.StartsWith("Nobody was found in the picture", StringComparison.Ordinal)));
     }
 
     [Theory]
@@ -136,10 +195,12 @@ public sealed class ToolTests : IDisposable
         };
     }
 
-    private static (byte, byte, byte) At(GeneratedImage image, int x, int y)
+    private static (byte, byte, byte) At(GeneratedImage image, int x, int y) => At(image.Image, x, y);
+
+    private static (byte, byte, byte) At(RgbImage image, int x, int y)
     {
-        var place = 3 * (y * image.Image.Width + x);
-        return (image.Image.Pixels[place], image.Image.Pixels[place + 1], image.Image.Pixels[place + 2]);
+        var place = 3 * (y * image.Width + x);
+        return (image.Pixels[place], image.Pixels[place + 1], image.Pixels[place + 2]);
     }
 
     private static RgbImage Picture(Tensor bytes) => new((int)bytes.shape[1], (int)bytes.shape[0], bytes.contiguous().data<byte>().ToArray());

@@ -121,7 +121,18 @@ export class Editor {
   async open(field) {
     const [file] = field.files;
     field.value = "";
-    const image = file && this.image ? await createImageBitmap(file).catch(() => null) : null;
+    if (file) await this.lighten(file);
+  }
+
+  /** Masks what is white in a picture at an address. */
+  async sheet(address) {
+    const image = new Image();
+    image.src = address;
+    if (await image.decode().then(() => true, () => false)) await this.lighten(image);
+  }
+
+  async lighten(picture) {
+    const image = this.image ? await createImageBitmap(picture).catch(() => null) : null;
     if (!image) return;
     const { width, height } = this.layer, sheet = document.createElement("canvas");
     [sheet.width, sheet.height] = [width, height];

@@ -69,13 +69,16 @@ internal sealed class FaceFinder(TinyFaceNet network) : IDisposable
         x = x.round(); // bytes again
         var square = Math.Max(picture.Width, picture.Height);
         if (picture.Width != picture.Height) x = functional.pad(x, [0, square - picture.Width, 0, square - picture.Height]);
-        if (square != Side) x = Resized(Resized(x, 2, square), 3, square);
-        return x.MoveToOuterDisposeScope();
+        return Resized(x, Side).MoveToOuterDisposeScope();
     }
 
-    private static Tensor Resized(Tensor x, int dimension, int from)
+    /// <summary>A square resized as TensorFlow does it.</summary>
+    internal static Tensor Resized(Tensor x, int side) => x.shape[2] == side ? x : Resized(Resized(x, 2, side), 3, side);
+
+    private static Tensor Resized(Tensor x, int dimension, int side)
     {
-        var places = Enumerable.Range(0, Side).Select(i => (float)i * from / Side).ToArray();
+        var from = (int)x.shape[dimension];
+        var places = Enumerable.Range(0, side).Select(i => (float)i * from / side).ToArray();
         var first = places.Select(place => (long)place).ToArray();
         var share = tensor(places.Zip(first, (place, whole) => place - whole).ToArray()).reshape(dimension == 2 ? [1, 1, -1, 1] : [1, 1, 1, -1]);
         var before = x.index_select(dimension, tensor(first));
