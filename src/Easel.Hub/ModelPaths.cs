@@ -33,7 +33,7 @@ public static class ModelPaths
             var ends = new byte[2 * Compared];
             var count = file.ReadAtLeast(ends.AsSpan(0, Compared), Compared, throwOnEndOfStream: false);
             file.Position = Math.Max(0, file.Length - Compared);
-            file.ReadAtLeast(ends.AsSpan(count, Compared), Compared, throwOnEndOfStream: false);
+            _ = file.ReadAtLeast(ends.AsSpan(count, Compared), Compared, throwOnEndOfStream: false);
             return ends;
         }
     }

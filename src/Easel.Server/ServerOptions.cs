@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text;
 using Easel.Farm;
 using Easel.Hub;
 using Easel.Server.Library;

@@ -154,7 +154,7 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
         progress.StepCount == 0 ? 0 : Math.Min(partials, progress.Step * (partials + 1) / progress.StepCount);
 
     private static string UrlOf(Picture picture, ImageOrder order, HttpRequest request) =>
-        $"{request.Scheme}://{request.Host}/v1/images/files/{picture.Id}.{NameOf(order.Format)}" + (order.Format == ImageFormat.Png ? ""
+        $"{request.Scheme}://{request.Host}{request.PathBase}/v1/images/files/{picture.Id}.{NameOf(order.Format)}" + (order.Format == ImageFormat.Png ? ""
             : $"?compression={order.Compression}");
 
     private static OpenAiException NotDone(Job job) => job.State == JobState.Cancelled

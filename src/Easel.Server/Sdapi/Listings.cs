@@ -102,8 +102,8 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server, IHttp
         data_dir = Shown(Path.GetFullPath(server.OutputFolder)),
         ckpt = Shown(server.DefaultModel),
         ckpt_dir = server.Models.Count > 0 ? Shown(Path.GetFullPath(server.ModelFolder)) : null,
-        lora_dir = Shown(server.Load.LoraFolders.FirstOrDefault()),
-        embeddings_dir = Shown(server.Load.EmbeddingFolders.FirstOrDefault()),
+        lora_dir = Shown(server.Load.LoraFolders is [var loras, ..] ? loras : null),
+        embeddings_dir = Shown(server.Load.EmbeddingFolders is [var embeddings, ..] ? embeddings : null),
         no_half = server.Load.Precision == Precision.Full,
     };
 

@@ -26,6 +26,18 @@ internal static partial class OldCppLibrary
     internal static void Watch()
     {
         if (OperatingSystem.IsLinux()) AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) => name == Shim ? Load() : 0;
+        if (OperatingSystem.IsMacOS()) AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) => LoadBesideOpenMp(name);
+    }
+
+    /// <summary>libtorch_cpu.dylib asks for OpenMP under the path that Homebrew has it at, though it lies beside. A library that is loaded already is found by
+    /// the name that it was built with, which is that path.</summary>
+    private static nint LoadBesideOpenMp(string name)
+    {
+        var file = name.StartsWith("lib", StringComparison.Ordinal) ? name : "lib" + name;
+        if (!file.EndsWith(".dylib", StringComparison.Ordinal)) file += ".dylib";
+        if (Folders().FirstOrDefault(folder => File.Exists(Path.Combine(folder, file))) is not { } folder) return 0;
+        if (!NativeLibrary.TryLoad(Path.Combine(folder, "libomp.dylib"), out _)) return 0;
+        return NativeLibrary.TryLoad(Path.Combine(folder, file), out var library) ? library : 0;
     }
 
     private static nint Load()
