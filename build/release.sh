@@ -75,9 +75,10 @@ for rid in "${rids[@]}"; do
   folder=$out/$name
   rm -rf "$folder"
   echo "== $name"
-  # Each system has folders of its own for what is between, since a restore for one is none for another.
+  # Each system has folders of its own for what is between, since a restore for one is none for another. Without symbols, whose sources made by the compiler
+  # name the folder in which they were made.
   dotnet publish src/Easel.Cli -c Release -r "$rid" --self-contained true -o "$folder" -v q \
-    -p:Version="$version" -p:ContinuousIntegrationBuild=true -p:RunAnalyzers=false -p:PublishReadyToRun=true
+    -p:Version="$version" -p:ContinuousIntegrationBuild=true -p:RunAnalyzers=false -p:PublishReadyToRun=true -p:DebugType=none
 
   if [ "$rid" = linux-x64 ]; then
     strip --strip-unneeded "$folder/libtorch_cpu.so" # a fifth of the file is symbols that nothing asks for

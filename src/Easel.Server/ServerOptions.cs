@@ -1,7 +1,7 @@
 using System.Net;
+using System.Text;
 using Easel.Farm;
 using Easel.Hub;
-using Easel.Server.Library;
 
 namespace Easel.Server;
 

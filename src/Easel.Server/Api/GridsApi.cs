@@ -13,7 +13,7 @@ internal static class GridsApi
         grids.MapPost("", (GridOrder order, JobQueue queue, JobRules rules, HttpContext context) =>
         {
             var sheet = order.Submit(queue, rules, Caller.Of(context));
-            return TypedResults.Created($"/api/jobs/{sheet.Id}", MachinePaths.Told(context, sheet));
+            return TypedResults.Created($"{context.Request.PathBase}/api/jobs/{sheet.Id}", MachinePaths.Told(context, sheet));
         }).WithSummary("Draw a grid: its jobs, and the one that makes the sheet, which is answered and whose places name the others");
         grids.MapGet("/axes", () => GridAxis.Names.Select(name => new GridAxisInfo(name, GridAxis.ChoicesOf(name))))
             .WithSummary("What can change along an axis");
