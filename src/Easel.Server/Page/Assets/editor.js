@@ -125,7 +125,7 @@ export class Editor {
   }
 
   /** Masks what is white in a picture at an address. */
-  async sheet(address) {
+  async stencil(address) {
     const image = new Image();
     image.src = address;
     if (await image.decode().then(() => true, () => false)) await this.lighten(image);
