@@ -18,7 +18,7 @@ public sealed class FoldersTests : IDisposable
     {
         Put("webui/webui.py", "webui/models/Stable-diffusion/dream.safetensors", "webui/models/Lora/ink.safetensors", "webui/models/LyCORIS/oil.safetensors",
             "webui/models/VAE/dream.safetensors", "webui/models/VAE/anything.vae.pt", "webui/models/ControlNet/canny.pth", "webui/models/ESRGAN/4x-sharp.pth",
-            "webui/models/GFPGAN/GFPGANv1.4.pth", "webui/embeddings/bad.pt", "webui/venv/lib/weights.safetensors");
+            "webui/models/GFPGAN/GFPGANv1.4.pth", "webui/models/hypernetworks/old.pt", "webui/embeddings/bad.pt", "webui/venv/lib/weights.safetensors");
         var folders = new ModelFolders([At("webui")]);
         Assert.Equal([At("webui/models/Lora"), At("webui/models/LyCORIS")], folders.Of(ModelPurpose.Lora));
         Assert.Equal([At("webui/embeddings")], folders.Of(ModelPurpose.Embedding));
@@ -28,7 +28,8 @@ public sealed class FoldersTests : IDisposable
         Assert.Equal(At("webui/models/VAE/anything.vae.pt"), folders.Find("anything", ModelPurpose.Vae));
         Assert.Equal(At("webui/models/ESRGAN/4x-sharp.pth"), folders.Find("4x-sharp", ModelPurpose.Upscaler));
         Assert.Throws<UnknownModelException>(() => folders.Find("weights")); // Python's own files are no models
-        Assert.Throws<UnknownModelException>(() => folders.Find("GFPGANv1.4"));
+        Assert.Equal(At("webui/models/GFPGAN/GFPGANv1.4.pth"), folders.Find("GFPGANv1.4", ModelPurpose.FaceRestorer));
+        Assert.Throws<UnknownModelException>(() => folders.Find("old"));
     }
 
     /// <summary>Either of a program's folders leads to the others beside it.</summary>
