@@ -1,5 +1,3 @@
-using System.Text.RegularExpressions;
-
 namespace Easel;
 
 /// <summary>An axis of a <see cref="PictureGrid"/>: a setting, and the values that it takes along it. Axes are knobs by any of their names ("steps", "CFG
@@ -24,6 +22,9 @@ public sealed partial class GridAxis
 
     /// <summary>The most values of an axis.</summary>
     public const int Most = 1000;
+
+    /// <summary>The most characters of a prompt in which words were replaced; far above any that is meant.</summary>
+    private const int MostText = 100_000;
 
     private readonly Func<GridCell, int, GridCell> _apply;
 
@@ -152,7 +153,7 @@ public sealed partial class GridAxis
 
     private static GridAxis Turning(Knob knob, IReadOnlyList<string> texts)
     {
-        var values = texts.SelectMany(text => ValuesOf(knob, text)).ToList();
+        var values = texts.SelectMany(text => ValuesOf(knob, text)).Take(Most + 1).ToList();
         if (knob.Property is nameof(GenerationRequest.Seed) or nameof(GenerationRequest.VariationSeed))
             values = [.. values.Select(seed => seed ?? (object)Random.Shared.NextInt64(1L << 32))]; // so that the labels say which
         foreach (var value in values) knob.Validate(knob.Set(new GenerationRequest(), value));
@@ -220,11 +221,18 @@ public sealed partial class GridAxis
             {
                 Request = request with
                 {
-                    Prompts = [.. request.Prompts.Select(prompt => prompt.Replace(values[0], values[place], StringComparison.Ordinal))],
-                    NegativePrompt = request.NegativePrompt.Replace(values[0], values[place], StringComparison.Ordinal),
+                    Prompts = [.. request.Prompts.Select(prompt => Replaced(prompt, values[0], values[place]))],
+                    NegativePrompt = Replaced(request.NegativePrompt, values[0], values[place]),
                 },
             };
         });
+    }
+
+    private static string Replaced(string prompt, string old, string text)
+    {
+        var rest = prompt.Replace(old, "", StringComparison.Ordinal).Length;
+        return rest + (long)(prompt.Length - rest) / old.Length * text.Length <= MostText ? prompt.Replace(old, text, StringComparison.Ordinal)
+            : throw Refused($"{SearchReplace} would make a prompt of more than {MostText} characters.");
     }
 
     private static GridAxis Ordering(IReadOnlyList<string> parts)

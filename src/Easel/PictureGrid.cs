@@ -16,7 +16,8 @@ public sealed class PictureGrid
     /// <param name="z">What changes from sheet to sheet; null for a single one.</param>
     public PictureGrid(GridAxis x, GridAxis? y = null, GridAxis? z = null)
     {
-        (x, y, z) = (x, y ?? GridAxis.Nothing, z ?? GridAxis.Nothing);
+        y ??= GridAxis.Nothing;
+        z ??= GridAxis.Nothing;
         Sheet = new GridSheet { Columns = x.Labels, Rows = y.Labels, Layers = z.Labels };
         Told =
         [

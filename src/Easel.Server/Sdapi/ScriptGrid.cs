@@ -160,6 +160,10 @@ internal sealed record ScriptGrid(PictureGrid Grid, GridSheet Layout, bool HasPa
                     Detail = values[at].ToLowerInvariant() is "true" or "yes" or "y" or "1" or "codeformer" or "gfpgan" ? DetailKind.Faces : DetailKind.None,
                 },
             }),
+            GridAxis.Vae => new GridAxis(label, values, (cell, at) => cell with
+            {
+                Vae = values[at].ToLowerInvariant() is "none" or "auto" or "automatic" ? null : values[at],
+            }),
             _ => GridAxis.Of(axis, values),
         };
     }

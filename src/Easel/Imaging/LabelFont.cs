@@ -5,8 +5,8 @@ namespace Easel.Imaging;
 /// <summary>Writes words onto pictures, in a font that travels with the library: on Linux there may be none.</summary>
 internal sealed class LabelFont : IDisposable
 {
-    private static readonly Lazy<IReadOnlyList<SKTypeface>> Faces =
-        new(() => [.. new[] { "latin", "latin-ext", "greek", "cyrillic" }.Select(Load)], LazyThreadSafetyMode.ExecutionAndPublication);
+    private static readonly Lazy<IReadOnlyList<(SKTypeface Face, SKFont Probe)>> Faces =
+        new(() => [.. new[] { "latin", "latin-ext", "greek", "cyrillic" }.Select(Load).Select(face => (face, new SKFont(face)))], LazyThreadSafetyMode.ExecutionAndPublication);
 
     private readonly Dictionary<SKTypeface, SKFont> _fonts = [];
     private readonly float _size;
@@ -97,7 +97,7 @@ internal sealed class LabelFont : IDisposable
 
     /// <summary>The typeface that has a character: ours, else one of the system's; null for none.</summary>
     private static SKTypeface? FaceOf(Rune rune) =>
-        Faces.Value.FirstOrDefault(face => face.ContainsGlyph(rune.Value)) ?? SKFontManager.Default.MatchCharacter(rune.Value);
+        Faces.Value.FirstOrDefault(one => one.Probe.ContainsGlyph(rune.Value)).Face ?? SKFontManager.Default.MatchCharacter(rune.Value);
 
     private SKFont FontOf(SKTypeface face)
     {

@@ -248,6 +248,42 @@ public sealed class DailyTests(Chromium chromium) : IDisposable
     }
 
     [Fact]
+    public async Task APlotIsDrawnByOneClickAndADrawingIsLightOnTheWire()
+    {
+        await using var server = await RunningServer.Start(_folder, TimeSpan.FromMilliseconds(10));
+        await using var tab = await chromium.Open(server);
+        var page = await tab.Go();
+        var wire = await page.Context.NewCDPSessionAsync(page);
+        await wire.SendAsync("Network.enable");
+        var bytes = 0L;
+        foreach (var way in (string[])["Received", "Sent"])
+        {
+            wire.Event($"Network.webSocketFrame{way}").OnEvent += (_, frame) =>
+                Interlocked.Add(ref bytes, frame!.Value.GetProperty("response").GetProperty("payloadData").GetString()!.Length * 3L / 4);
+        }
+        await page.ClickAsync("#draw"); // 25 steps
+        await Expect(page.Locator(".sheet.shown img")).ToBeVisibleAsync();
+        Assert.InRange(Interlocked.Read(ref bytes), 1000, 60_000);
+
+        await page.ClickAsync(".plot summary");
+        await page.CheckAsync("#plot-on");
+        await page.FillAsync("#plot-X-values", "1, 2");
+        await page.Locator("#plot-X-values").BlurAsync();
+        await page.SelectOptionAsync("#plot-Y", GridAxis.SearchReplace);
+        await page.FillAsync("#plot-Y-values", "apple, pear, plum");
+        await page.Locator("#plot-Y-values").BlurAsync();
+        await page.FillAsync("#prompt", "an apple");
+        await Expect(page.Locator("#draw")).ToHaveTextAsync("Draw 6 pictures");
+        await page.ClickAsync("#draw");
+        while (server.Service<JobQueue>().Over().FirstOrDefault(job => job.Request.Sheet is not null)?.State != JobState.Done) await Task.Delay(20);
+        Assert.Equal(["Steps: 1", "Steps: 2"], server.Service<JobQueue>().Over().First(job => job.Request.Sheet is not null).Request.Sheet!.Layout.Columns);
+        Assert.Contains(server.Service<JobQueue>().Over(), job => job.Request.Request.Prompt == "an plum");
+        await page.ClickAsync("#plot-matrix");
+        await page.FillAsync("#prompt", "a house | old | red");
+        await Expect(page.Locator("#draw")).ToHaveTextAsync("Draw 4 pictures");
+    }
+
+    [Fact]
     public async Task FilesAreCompressedAndLostAddressesHaveAPage()
     {
         await using var server = await RunningServer.Start(_folder);

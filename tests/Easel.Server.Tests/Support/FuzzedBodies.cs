@@ -47,6 +47,14 @@ internal sealed class FuzzedBodies(string model, string folder) : IDisposable
             "override_settings":{"CLIP_stop_at_last_layers":2,"randn_source":"CPU"},"alwayson_scripts":{"seed":{"args":[5,true,6,0.5]},"sampler":[1,"Euler"],
             "refiner":{"args":[false]},"controlnet":{"args":[{"enabled":false,"model":"x"}]}}}
             """),
+        new("api/grids", """
+            {"x":{"axis":"steps","values":"1,2"},"y":{"axis":"Prompt S/R","values":"cat,dog"},"z":{"axis":"seed","values":"1-2 (+1)"},"promptMatrix":false,
+            "legend":true,"margin":2,"subSheets":true,"model":null,"request":{"prompt":"a cat","steps":1,"width":64,"height":64} }
+            """),
+        new("sdapi/v1/txt2img", """
+            {"prompt":"a cat | old","steps":1,"width":64,"height":64,"script_name":"x/y/z plot","script_args":[4,"1,2",[],8,"a,cat",[],0,"",[],
+            true,true,false,false,false,false,false,0,true]}
+            """),
         new("sdapi/v1/img2img", $$$"""
             {"prompt":"a cat","steps":1,"init_images":["{{{Picture}}}"],"mask":"{{{Picture}}}","denoising_strength":0.5,"inpainting_fill":1,
             "inpaint_full_res":1,"alwayson_scripts":{"controlnet":{"args":
