@@ -1,4 +1,5 @@
 using Easel.Server.Jobs;
+using Easel.Server.Json;
 using Easel.Server.Security;
 
 namespace Easel.Server.Api;
@@ -10,9 +11,9 @@ internal static class GridsApi
     {
         var grids = app.MapGroup("/api/grids").WithTags("Jobs").ProducesProblem(Status400BadRequest).ProducesProblem(Status422UnprocessableEntity)
             .ProducesProblem(Status429TooManyRequests);
-        grids.MapPost("", (GridOrder order, JobQueue queue, JobRules rules, HttpContext context) =>
+        grids.MapPost("", (Body<GridOrder> order, JobQueue queue, JobRules rules, HttpContext context) =>
         {
-            var sheet = order.Submit(queue, rules, Caller.Of(context));
+            var sheet = order.Value.Submit(queue, rules, Caller.Of(context));
             return TypedResults.Created($"{context.Request.PathBase}/api/jobs/{sheet.Id}", MachinePaths.Told(context, sheet));
         }).WithSummary("Draw a grid: its jobs, and the one that makes the sheet, which is answered and whose places name the others");
         grids.MapGet("/axes", () => GridAxis.Names.Select(name => new GridAxisInfo(name, GridAxis.ChoicesOf(name))))
