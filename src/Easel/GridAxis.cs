@@ -26,6 +26,8 @@ public sealed partial class GridAxis
     /// <summary>The most characters of a prompt in which words were replaced; far above any that is meant.</summary>
     private const int MostText = 100_000;
 
+    private const int LongestQuote = 100;
+
     private readonly Func<GridCell, int, GridCell> _apply;
 
     /// <summary>An axis of one's own.</summary>
@@ -89,8 +91,8 @@ public sealed partial class GridAxis
         if (key == "size") return Sizes(values);
         if (KnobOf(name) is not { } knob)
         {
-            throw Refused($"There is no axis \"{name.Trim()}\"; an axis is one of {string.Join(", ", Names.Take(5))} or a setting such as steps, guidance, "
-                + "sampler.");
+            throw Refused($"There is no axis \"{Short(name.Trim())}\"; an axis is one of {string.Join(", ", Names.Take(5))} or a setting such as "
+                + "steps, guidance, sampler.");
         }
         return Turning(knob, values);
     }
@@ -149,6 +151,9 @@ public sealed partial class GridAxis
     /// <summary>A name without its case, blanks, dashes and dots.</summary>
     private static string Key(string name) => string.Concat(name.Where(char.IsLetterOrDigit)).ToLowerInvariant();
 
+    /// <summary>A text as a sentence may quote it.</summary>
+    private static string Short(string text) => text.Length <= LongestQuote ? text : text[..LongestQuote] + "…";
+
     private static string FileName(string path) => path.Split('/', '\\')[^1];
 
     private static GridAxis Turning(Knob knob, IReadOnlyList<string> texts)
@@ -164,10 +169,12 @@ public sealed partial class GridAxis
     /// <summary>The values that a text stands for.</summary>
     private static IEnumerable<object?> ValuesOf(Knob knob, string text)
     {
+        if (text.Length > LongestQuote && (knob.Kind != KnobKind.Text || knob.Values is not null))
+            throw knob.Refused($"is \"{Short(text)}\" on an axis; it must be {knob.ValueKind}.");
         if (text == "*" && ChoicesOf(knob.Label) is { } all) return all.Select(word => knob.TryParse(word, out var each) ? each : null);
         if (knob.Kind is KnobKind.Whole or KnobKind.Number && Range().Match(text) is { Success: true } range) return Between(knob, range, text);
         if (knob.TryParse(text, out var value)) return [value];
-        throw knob.Refused($"is \"{text}\" on an axis; it must be {knob.ValueKind}" + (knob.Kind is KnobKind.Whole or KnobKind.Number
+        throw knob.Refused($"is \"{Short(text)}\" on an axis; it must be {knob.ValueKind}" + (knob.Kind is KnobKind.Whole or KnobKind.Number
             ? ", or several: 10-30, 10-30 (+5), 10-30 [3]." : "."));
     }
 
@@ -178,19 +185,19 @@ public sealed partial class GridAxis
         if (range.Groups["count"].Success)
         {
             var count = NumberOf(range.Groups["count"]);
-            if (count is < 1 or > Most) throw knob.Refused($"is \"{text}\" on an axis; there can be 1 to {Most} values.");
+            if (count is < 1 or > Most) throw knob.Refused($"is \"{Short(text)}\" on an axis; there can be 1 to {Most} values.");
             for (var i = 0; i < (int)count; i++) numbers.Add(count < 2 ? from : from + (to - from) * i / ((int)count - 1));
         }
         else
         {
             var step = range.Groups["step"].Success ? NumberOf(range.Groups["step"]) : from <= to ? 1 : -1;
             var count = step == 0 ? -1 : Math.Floor((to - from) / step + 1e-9) + 1;
-            if (count is < 1 or > Most) throw knob.Refused($"is \"{text}\" on an axis, which is no values or more than {Most}.");
+            if (count is < 1 or > Most) throw knob.Refused($"is \"{Short(text)}\" on an axis, which is no values or more than {Most}.");
             for (var i = 0; i < (int)count; i++) numbers.Add(from + i * step);
         }
         return numbers.Select(number => knob.Kind == KnobKind.Whole ? Math.Truncate(number) : Math.Round(number, 8))
             .Select(number => knob.TryParse(number.ToString(CultureInfo.InvariantCulture), out var value) ? value
-                : throw knob.Refused($"is \"{text}\" on an axis; it must be {knob.ValueKind}."));
+                : throw knob.Refused($"is \"{Short(text)}\" on an axis; it must be {knob.ValueKind}."));
     }
 
     private static double NumberOf(Group group) => double.Parse(group.ValueSpan.ToString().Replace(" ", ""), NumberStyles.Float, CultureInfo.InvariantCulture);
@@ -216,7 +223,7 @@ public sealed partial class GridAxis
         {
             var request = cell.Request;
             if (!request.Prompts.Append(request.NegativePrompt).Any(prompt => prompt.Contains(values[0], StringComparison.Ordinal)))
-                throw Refused($"{SearchReplace} did not find \"{values[0]}\" in the prompt or the negative prompt.");
+                throw Refused($"{SearchReplace} did not find \"{Short(values[0])}\" in the prompt or the negative prompt.");
             return cell with
             {
                 Request = request with
@@ -251,11 +258,11 @@ public sealed partial class GridAxis
     private static string Ordered(string prompt, IReadOnlyList<string> parts, IReadOnlyList<string> order)
     {
         var places = parts.Select(part => (At: prompt.IndexOf(part, StringComparison.Ordinal), Part: part)).OrderBy(found => found.At).ToList();
-        if (places[0].At < 0) throw Refused($"{Order} did not find \"{places[0].Part}\" in the prompt.");
+        if (places[0].At < 0) throw Refused($"{Order} did not find \"{Short(places[0].Part)}\" in the prompt.");
         var (text, at) = (new StringBuilder(), 0);
         foreach (var ((from, part), other) in places.Zip(order))
         {
-            if (from < at) throw Refused($"Parts of {Order} overlap in the prompt: \"{part}\".");
+            if (from < at) throw Refused($"Parts of {Order} overlap in the prompt: \"{Short(part)}\".");
             text.Append(prompt, at, from - at).Append(other);
             at = from + part.Length;
         }
@@ -267,7 +274,7 @@ public sealed partial class GridAxis
         var sizes = values.Select(value => value.ToLowerInvariant().Split('x', '×') is [var wide, var high]
             && int.TryParse(wide, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var width)
             && int.TryParse(high, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var height)
-                ? (Width: width, Height: height) : throw Refused($"A size is \"{value}\" on an axis; it must be as 512x768.")).ToList();
+                ? (Width: width, Height: height) : throw Refused($"A size is \"{Short(value)}\" on an axis; it must be as 512x768.")).ToList();
         foreach (var (width, height) in sizes) new GenerationRequest { Width = width, Height = height }.Validate();
         return new GridAxis(Size, [.. sizes.Select(size => $"{size.Width} x {size.Height}")],
             (cell, place) => cell with { Request = cell.Request with { Width = sizes[place].Width, Height = sizes[place].Height } });

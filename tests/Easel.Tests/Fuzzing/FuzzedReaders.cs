@@ -50,10 +50,6 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
             damage.Random.Next(2) == 0 ? damage.Utf8(sound, Samples.JsonWords) : damage.Json(sound, Samples.ConfigNames), Configured),
         FuzzedReader.Of("prompt", Utf8(Samples.Prompts), (damage, sound) => damage.Utf8(sound, Samples.PromptWords),
             bytes => Parsed(Encoding.UTF8.GetString(bytes))),
-        FuzzedReader.Of("grid", Utf8(["steps=10, 20-40 (+5), 1-9 [3]", "Prompt S/R=cat,\"dog, old\"", "sampler=*", "seed=-1,5", "size=64x64,128x64",
-            "Prompt order=a,cat", "guidance=1-2 (+0.25)", "a cat | old | [a|b] at night"]),
-            (damage, sound) => damage.Utf8(sound, ["=", "|", "*", "(+", "[9", "-"]),
-            bytes => Gridded(Encoding.UTF8.GetString(bytes))),
         new("farm", damage => damage.Random.Next(4) == 0 ? damage.Bytes(FarmFrame.Of(damage.Any(FarmNews), [1, 2, 3]))
             : FarmFrame.Of(damage.Json(damage.Any(FarmNews), "version", "outcome", "job"), [1, 2, 3]), bytes => FarmFrame.Read<FarmResult>(bytes) is { } result
                 && result.Record.Job.Length > 0
@@ -167,14 +163,6 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
             layer.AddTo(parameter, parameter.clone(), 0.5, 2);
         }
         foreach (var word in lora.Words) lora.Word(word).Dispose();
-    }
-
-    private static void Gridded(string text)
-    {
-        var equals = text.IndexOf('=');
-        var grid = equals < 0 ? PictureGrid.OfPromptMatrix(text) : new PictureGrid(GridAxis.Parse(text[..equals], text[(equals + 1)..]));
-        if (grid.Cells(new GridCell(new GenerationRequest { Prompt = "a cat" })).Count != grid.Sheet.Places)
-            throw new InvalidOperationException("A place has no picture.");
     }
 
     private static ImageMetadata Metadata(string parameters) => new(parameters) { Others = [new("Software", "Easel"), new("Artist", "somebody")] };
