@@ -30,7 +30,7 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
         FuzzedReader.Of("parts", [Samples.Parts], (damage, sound) => damage.Bytes(sound), bytes => Opened(Written(bytes), bytes.Length % 4)),
         FuzzedReader.Of("adapter", Adapters, (damage, sound) => damage.Bytes(sound), bytes => Merged(Written(bytes))),
         FuzzedReader.Of("tool", [Samples.Tool], (damage, sound) => damage.Bytes(sound), bytes => Viewed(Written(bytes))),
-        FuzzedReader.Of("upscaler", Samples.Upscalers, (damage, sound) => damage.Bytes(sound), bytes => Enlarging(Written(bytes))),
+        FuzzedReader.Of("upscaler", [.. Samples.Upscalers, .. Samples.Restorers], (damage, sound) => damage.Bytes(sound), bytes => Enlarging(Written(bytes))),
         new("control", _ => _networks.Value.Next(), bytes => ShapeMutations.Survives(Written(bytes))),
         FuzzedReader.Of("picture", Pictures, (damage, sound) => damage.Picture(sound), bytes => ImageFile.Load(new MemoryStream(bytes), "case")),
         FuzzedReader.Of("metadata", Pictures, (damage, sound) => damage.Picture(sound),
@@ -100,10 +100,18 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
             if (info.ElementCount < 10_000) _ = file.View(name);
     }
 
-    /// <summary>A damaged file as an upscaler, of which most of the tensors are missing.</summary>
+    /// <summary>A damaged file as an upscaler or a face restorer, of which most of the tensors are missing.</summary>
     private static void Enlarging(string path)
     {
         using var scope = NewDisposeScope();
+        using (var file = TensorFile.Open(path))
+        {
+            if (FaceMenderFile.NameIn(file) is not null)
+            {
+                FaceMenderFile.Load(file, ScalarType.Float32, CPU).Dispose();
+                return;
+            }
+        }
         using var _ = UpscalerFile.Load(path, ScalarType.Float32, CPU);
     }
 

@@ -77,6 +77,25 @@ internal static class Samples
         SafeTensors(("unet1.conv1.conv.0.weight", [4, 3, 3, 3]), ("unet1.conv_bottom.weight", [8, 3, 5, 5])),
     ];
 
+    /// <summary>What face restorers are known by: GFPGAN and CodeFormer.</summary>
+    public static IReadOnlyList<byte[]> Restorers { get; } =
+    [
+        SafeTensors(
+        [
+            ("conv_body_first.weight", [2, 3, 1, 1]), ("stylegan_decoder.constant_input.weight", [1, 4, 4, 4]),
+            ("stylegan_decoder.style_conv1.modulated_conv.modulation.weight", [4, 4]), ("condition_scale.0.2.weight", [2, 2, 3, 3]),
+            ("final_linear.bias", [64]),
+            .. Enumerable.Range(0, 7).SelectMany(i => ((string, long[])[])
+                [($"conv_body_down.{i}.conv2.weight", [2, 2, 3, 3]), ($"stylegan_decoder.style_convs.{2 * i}.modulated_conv.weight", [1, 4, 4, 3, 3])]),
+        ]),
+        SafeTensors(
+        [
+            ("encoder.blocks.0.weight", [32, 3, 3, 3]), ("quantize.embedding.weight", [4, 8]), ("position_emb", [256, 2]),
+            ("ft_layers.0.linear1.weight", [4, 2]), ("fuse_convs_dict.32.scale.0.weight", [1]),
+            .. Enumerable.Range(0, 6).Select(level => ($"encoder.blocks.{1 + 3 * level}.conv1.weight", (long[])[32, 32, 3, 3])),
+        ]),
+    ];
+
     private static byte[] Written(IReadOnlyList<(string Name, string Type, long[] Shape, byte[] Values)> tensors)
     {
         var (entries, end) = (new List<string>(), 0);
