@@ -104,15 +104,16 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
     private static void Enlarging(string path)
     {
         using var scope = NewDisposeScope();
-        using (var file = TensorFile.Open(path))
+        try
         {
-            if (FaceMenderFile.NameIn(file) is not null)
-            {
-                FaceMenderFile.Load(file, ScalarType.Float32, CPU).Dispose();
-                return;
-            }
+            using var file = TensorFile.Open(path);
+            if (FaceMenderFile.NameIn(file) is not null) FaceMenderFile.Load(file, ScalarType.Float32, CPU).Dispose();
+            else UpscalerFile.Load(path, ScalarType.Float32, CPU).Dispose();
         }
-        using var _ = UpscalerFile.Load(path, ScalarType.Float32, CPU);
+        catch (CheckpointException e) when (e.Message.Contains("does not fit", StringComparison.Ordinal))
+        {
+            // The network was known and built, and all but what tells its shape is missing.
+        }
     }
 
     /// <summary>A damaged file as a model, or as one of the parts that are named apart.</summary>
