@@ -1,7 +1,6 @@
 using System.Reflection;
 using Easel.Server.Errors;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http.Metadata;
 
 namespace Easel.Server.Json;

@@ -109,7 +109,7 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery, PictureReader pi
     }
 
     /// <summary>What mends faces, in the order in which it is done there.</summary>
-    /// <exception cref="ServerException">There is no such network among the models (422).</exception>
+    /// <exception cref="Errors.ServerException">There is no such network among the models (422).</exception>
     private IReadOnlyList<FaceStep> FacesOf(ExtrasBody body) =>
     [
         .. new[] { (Kind: "GFPGAN", Visibility: body.GfpganVisibility), (Kind: "CodeFormer", Visibility: body.CodeformerVisibility) }
