@@ -79,6 +79,7 @@ public sealed class EffortTests
             "WeightToken",       // what is repeated ends at the next mark, where the next match begins
             "TrailingWeight",    // tried at the end of the text alone
             "When",              // anchored at both ends; blanks, digits and the letter between them exclude one another
+            "Range",             // the same of digits, blanks, signs and brackets
             "Reference",         // nothing that can fail comes behind the digits
             "TerminalEscape",    // begins at a character that it cannot repeat
             "Utf8InDisguise",    // the repetition is the end
