@@ -1,5 +1,4 @@
 using System.Reflection;
-using Easel.Server.Errors;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Metadata;
 

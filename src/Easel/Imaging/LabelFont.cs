@@ -6,7 +6,7 @@ namespace Easel.Imaging;
 internal sealed class LabelFont : IDisposable
 {
     private static readonly Lazy<IReadOnlyList<(SKTypeface Face, SKFont Probe)>> Faces =
-        new(() => [.. new[] { "latin", "latin-ext", "greek", "cyrillic" }.Select(Load).Select(face => (face, new SKFont(face)))], LazyThreadSafetyMode.ExecutionAndPublication);
+        new(() => [.. new[] { "latin", "latin-ext", "greek", "cyrillic" }.Select(Load).Select(face => (face, new SKFont(face)))]);
 
     private readonly Dictionary<SKTypeface, SKFont> _fonts = [];
     private readonly float _size;

@@ -30,7 +30,8 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
         FuzzedReader.Of("parts", [Samples.Parts], (damage, sound) => damage.Bytes(sound), bytes => Opened(Written(bytes), bytes.Length % 4)),
         FuzzedReader.Of("adapter", Adapters, (damage, sound) => damage.Bytes(sound), bytes => Merged(Written(bytes))),
         FuzzedReader.Of("tool", [Samples.Tool], (damage, sound) => damage.Bytes(sound), bytes => Viewed(Written(bytes))),
-        FuzzedReader.Of("upscaler", [.. Samples.Upscalers, .. Samples.Restorers], (damage, sound) => damage.Bytes(sound), bytes => Enlarging(Written(bytes))),
+        FuzzedReader.Of("upscaler", [.. Samples.Upscalers(goldens), .. Samples.Restorers], (damage, sound) => damage.Bytes(sound),
+            bytes => Enlarging(Written(bytes))),
         new("control", _ => _networks.Value.Next(), bytes => ShapeMutations.Survives(Written(bytes))),
         FuzzedReader.Of("picture", Pictures, (damage, sound) => damage.Picture(sound), bytes => ImageFile.Load(new MemoryStream(bytes), "case")),
         FuzzedReader.Of("metadata", Pictures, (damage, sound) => damage.Picture(sound),
@@ -44,7 +45,7 @@ internal sealed class FuzzedReaders(string goldens, int seed) : IDisposable
         FuzzedReader.Of("comfy", Utf8(Samples.Graphs), (damage, sound) => damage.Json(sound, Samples.GraphWords),
             bytes => Graphed(Encoding.UTF8.GetString(bytes))),
         FuzzedReader.Of("yaml", Utf8(Samples.Yamls), (damage, sound) => damage.Utf8(sound, Samples.YamlWords), bytes => SettingsFile.Yaml(Written(bytes))),
-        FuzzedReader.Of("paths", Utf8([.. Samples.Yamls, Samples.ExtraPaths]), (damage, sound) => damage.Utf8(sound, Samples.PathWords),
+        FuzzedReader.Of("paths", Utf8(Samples.ExtraPaths), (damage, sound) => damage.Utf8(sound, Samples.PathWords),
             bytes => ExtraModelPaths.Read(Written(bytes))),
         FuzzedReader.Of("config", Utf8(Samples.Configs), (damage, sound) =>
             damage.Random.Next(2) == 0 ? damage.Utf8(sound, Samples.JsonWords) : damage.Json(sound, Samples.ConfigNames), Configured),

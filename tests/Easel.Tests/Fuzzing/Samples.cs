@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Easel.Imaging;
 using Easel.Tests.Weights;
 using Easel.Weights.Formats;
@@ -61,8 +62,38 @@ internal static class Samples
         ("blocks.0.fuse.weight", "F16", [4, 6, 1, 1], new byte[48]), ("up3.weight", "F16", [12, 2, 3, 3], new byte[432]),
     ]);
 
-    /// <summary>The smallest upscalers of the makes that are told by many shapes at once: SwinIR, HAT, DAT and Real-CUGAN.</summary>
-    public static IReadOnlyList<byte[]> Upscalers { get; } =
+    /// <summary>Small upscalers of makes that are told by many shapes at once.</summary>
+    public static IReadOnlyList<byte[]> Upscalers(string goldens) => _upscalers ??= SmallUpscalers(goldens);
+
+    private static IReadOnlyList<byte[]>? _upscalers;
+
+    private static IReadOnlyList<byte[]> SmallUpscalers(string goldens)
+    {
+        using var scope = NewDisposeScope();
+        var path = Path.GetTempFileName();
+        try
+        {
+            using (var packed = new GZipStream(File.OpenRead(Path.Combine(goldens, "upscalers", "transformers.safetensors.gz")), CompressionMode.Decompress))
+            using (var unpacked = File.Create(path)) packed.CopyTo(unpacked);
+            using var all = TensorFile.Open(path);
+            return [.. UpscalerShapes, .. ((string[])["swinir-x2-light.net.", "hat-x2.net.", "dat-x4-light.net."]).Select(network =>
+            {
+                var part = path + ".part";
+                SafeTensorsWriter.Write(part, all.Tensors.Keys.Where(key => key.StartsWith(network, StringComparison.Ordinal))
+                    .ToDictionary(key => key[network.Length..], all.View));
+                var bytes = File.ReadAllBytes(part);
+                File.Delete(part);
+                return bytes;
+            })];
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    /// <summary>What is enough to take a file for SwinIR's, HAT's, DAT's or Real-CUGAN's.</summary>
+    private static byte[][] UpscalerShapes { get; } =
     [
         SafeTensors(("conv_first.weight", [4, 3, 3, 3]), ("layers.0.residual_group.blocks.0.attn.relative_position_bias_table", [9, 2]),
             ("layers.0.residual_group.blocks.0.mlp.fc1.weight", [8, 4]), ("conv_before_upsample.0.weight", [2, 4, 3, 3]),
@@ -148,8 +179,14 @@ internal static class Samples
         "---\n", "nan", "1e999", "~", "\t"];
 
     /// <summary>ComfyUI's file of other programs' folders.</summary>
-    public const string ExtraPaths = "a111:\n  base_path: ~/webui/\n  is_default: true\n  checkpoints: models/Stable-diffusion\n  loras: |\n    models/Lora\n"
-        + "    models/LyCORIS\n  embeddings: [embeddings, ${HOME}/more]\nnothing:\nb: {vae: /srv/vae}\n";
+    public static IReadOnlyList<string> ExtraPaths { get; } =
+    [
+        "a111:\n  base_path: ~/webui/\n  is_default: true\n  checkpoints: models/Stable-diffusion\n  loras: |\n    models/Lora\n    models/LyCORIS\n"
+            + "  embeddings: [embeddings, ${HOME}/more]\nnothing:\nb: {vae: /srv/vae}\n",
+        "b: {vae: /srv/vae}\n",
+        "comfyui:\n    base_path: C:\\ComfyUI\n    checkpoints: models/checkpoints/\n",
+        "# nothing yet\n",
+    ];
 
     public static IReadOnlyList<string> PathWords { get; } =
         [.. YamlWords, "base_path: ", "is_default: ", "loras: ", "~", "$", "${", "}", "%PATH%", "../", "/", "\\", "\0"];
