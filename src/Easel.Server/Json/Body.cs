@@ -1,4 +1,5 @@
 using System.Reflection;
+using Easel.Server.Errors;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Metadata;
 
