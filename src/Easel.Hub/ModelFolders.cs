@@ -42,7 +42,7 @@ public sealed class ModelFolders
     }
 
     /// <summary>The folders of one purpose, in the order in which they count.</summary>
-    public IReadOnlyList<string> Of(ModelPurpose purpose) => 
+    public IReadOnlyList<string> Of(ModelPurpose purpose) =>
     [
         .. _shelves.Where(shelf => shelf.Purpose == purpose && Directory.Exists(shelf.Path)).Select(shelf => shelf.Path),
         .. purpose == ModelPurpose.Lora ? _cachedLoras : [],

@@ -105,7 +105,10 @@ public sealed class BehindProxyTests : IDisposable
         File.Move(path + ".kept", path);
         var options = RunningServer.OptionsFor(_folder) with
         {
-            UnixSocket = path, UnixSocketMode = (UnixFileMode)0x1b0, BasePath = "/easel", Log = LogAmount.None,
+            UnixSocket = path,
+            UnixSocketMode = (UnixFileMode)0x1b0,
+            BasePath = "/easel",
+            Log = LogAmount.None,
         };
         using var stop = new CancellationTokenSource();
         var ready = new TaskCompletionSource<string>();
@@ -122,7 +125,8 @@ public sealed class BehindProxyTests : IDisposable
                 await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancel);
                 return new NetworkStream(socket, ownsSocket: true);
             },
-        }) { BaseAddress = new Uri("http://localhost/") };
+        })
+        { BaseAddress = new Uri("http://localhost/") };
         var models = await client.GetFromJsonAsync<JsonElement>("easel/api/models");
         Assert.Equal(RunningServer.ModelName, models.GetProperty("models")[0].GetProperty("path").GetString()); // nobody sits behind a socket
         Assert.Contains("in use", (await Assert.ThrowsAsync<EaselException>(() =>

@@ -193,8 +193,14 @@ public sealed class GridTests : IDisposable
         await using var server = await RunningServer.Start(_folder);
         var reply = await Post(server, "txt2img", new
         {
-            prompt = "a house | at night | in snow", seed = 5, steps = 1, width = 64, height = 64, n_iter = 3,
-            script_name = "prompt matrix", script_args = (object[])[false, true, "positive", "comma", 4],
+            prompt = "a house | at night | in snow",
+            seed = 5,
+            steps = 1,
+            width = 64,
+            height = 64,
+            n_iter = 3,
+            script_name = "prompt matrix",
+            script_args = (object[])[false, true, "positive", "comma", 4],
         });
         Assert.Equal(5, reply.GetProperty("images").GetArrayLength());
         var info = Info(reply);
@@ -209,8 +215,14 @@ public sealed class GridTests : IDisposable
         await using var server = await RunningServer.Start(_folder);
         var reply = await Post(server, "img2img", new
         {
-            init_images = (string[])[Base64(Shaded(64, 64))], prompt = "a cat", steps = 2, seed = 5, width = 64, height = 64,
-            script_name = "x/y/z plot", script_args = (object[])["Denoising", "0.2,0.8", "", 0, "", "", 0, "", "", true, true, false, false, 0],
+            init_images = (string[])[Base64(Shaded(64, 64))],
+            prompt = "a cat",
+            steps = 2,
+            seed = 5,
+            width = 64,
+            height = 64,
+            script_name = "x/y/z plot",
+            script_args = (object[])["Denoising", "0.2,0.8", "", 0, "", "", 0, "", "", true, true, false, false, 0],
         });
         Assert.Equal(3, reply.GetProperty("images").GetArrayLength());
         Assert.Contains("Denoising strength: 0.8", Info(reply).GetProperty("infotexts")[2].GetString());

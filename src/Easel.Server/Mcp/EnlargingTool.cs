@@ -6,16 +6,16 @@ namespace Easel.Server.Mcp;
 /// <summary>The tool that enlarges.</summary>
 internal sealed class EnlargingTool() : JobTool("upscale", "Enlarge a picture", "Enlarges a picture, with an upscaling network where there is one.",
     new JsonObject
-{
-    ["type"] = "object",
-    ["properties"] = new JsonObject
     {
-        ["image"] = Property("string", "The picture: an id that another tool gave, or base64 of a PNG, JPEG or WebP file."),
-        ["scale"] = Property("number", "How many times wider and higher, above 0 and at most 16; the network's own if left out."),
-        ["upscaler"] = Property("string", "An upscaler that list_models gives, or \"lanczos\" or \"nearest\"; the first network there is if left out."),
-    },
-    ["required"] = new JsonArray("image"),
-})
+        ["type"] = "object",
+        ["properties"] = new JsonObject
+        {
+            ["image"] = Property("string", "The picture: an id that another tool gave, or base64 of a PNG, JPEG or WebP file."),
+            ["scale"] = Property("number", "How many times wider and higher, above 0 and at most 16; the network's own if left out."),
+            ["upscaler"] = Property("string", "An upscaler that list_models gives, or \"lanczos\" or \"nearest\"; the first network there is if left out."),
+        },
+        ["required"] = new JsonArray("image"),
+    })
 {
     protected override JobRequest Request(McpJobs jobs, JsonObject arguments)
     {

@@ -148,8 +148,11 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
         if (body.RestoreFaces == true && body.Request.FaceRestorer is null)
         {
             var restorer = options.FaceRestorer(Overrides(body));
-            body = body with { Request = restorer is null ? body.Request with { Detail = DetailKind.Faces }
-                : body.Request with { FaceRestorer = restorer.Name } };
+            body = body with
+            {
+                Request = restorer is null ? body.Request with { Detail = DetailKind.Faces }
+                : body.Request with { FaceRestorer = restorer.Name }
+            };
             if (restorer is null) body.Notes.Add("restore_faces was done as a detail pass: the model itself draws each face anew.");
         }
         if (body.FirstpassImage is not null) throw Lacking("firstpass_image", "null");
