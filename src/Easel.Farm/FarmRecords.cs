@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Easel.Farm;
 
@@ -18,6 +19,7 @@ public static class FarmProtocol
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true, // half of a record is none
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { WholeLists.Modify } },
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // read by programs alone
     };
 

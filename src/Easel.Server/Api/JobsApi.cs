@@ -67,7 +67,7 @@ public sealed record JobList(IReadOnlyList<Job> Active, IReadOnlyList<Job> Over)
 
 /// <summary>Where a job is to be put.</summary>
 /// <param name="Position">The place in the queue, from 0; beyond the last is the last.</param>
-public sealed record MoveRequest(int Position);
+public sealed record MoveRequest([property: JsonRequired] int Position);
 
 /// <summary>What was stopped.</summary>
 /// <param name="Cancelled">How many jobs.</param>

@@ -112,4 +112,4 @@ internal static class PicturesApi
 /// <param name="Format">png, jpeg or webp; null for the files as they lie there.</param>
 /// <param name="Quality">Of JPEG and WebP, 1 to 100; null for 95.</param>
 /// <param name="Metadata">False to leave the settings out of them.</param>
-public sealed record ZipRequest(IReadOnlyList<string> Ids, string? Format = null, int? Quality = null, bool? Metadata = null);
+public sealed record ZipRequest([property: JsonRequired] IReadOnlyList<string> Ids, string? Format = null, int? Quality = null, bool? Metadata = null);

@@ -107,7 +107,7 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         if (message.Contains("could not be mapped to any .NET member", StringComparison.Ordinal))
             return $"\"{Between(message)}\" is not a setting that this server knows.";
         if (message.StartsWith("Duplicate property", StringComparison.Ordinal)) return $"\"{Between(message)}\" is there twice.";
-        if (message.Contains("missing required properties", StringComparison.Ordinal)) return $"\"{Between(message)}\" is missing.";
+        if (message.Split("missing required properties") is [_, var missing]) return $"\"{Between(missing)}\" is missing.";
         if (message.Contains(" null", StringComparison.Ordinal) && message.Contains(" type '", StringComparison.Ordinal))
             return $"\"{(exception.Path is ['$', '.', .. var place] ? place : Between(message))}\" is null; it must have a value or be left out.";
         return message.Contains("could not be converted", StringComparison.Ordinal) || message.Contains("'System.", StringComparison.Ordinal)

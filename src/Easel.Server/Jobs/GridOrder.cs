@@ -3,7 +3,7 @@ namespace Easel.Server.Jobs;
 /// <summary>An axis as it is asked for.</summary>
 /// <param name="Axis">What changes: "steps", "Prompt S/R", "Model".</param>
 /// <param name="Values">Its values: "10, 20, 30", "10-30 (+5)", "10-30 [3]", "*" for all where there are few.</param>
-public sealed record GridAxisOrder(string Axis, string Values);
+public sealed record GridAxisOrder([property: JsonRequired] string Axis, [property: JsonRequired] string Values);
 
 /// <summary>A grid as it is asked for.</summary>
 public sealed record GridOrder

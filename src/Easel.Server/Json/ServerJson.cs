@@ -1,5 +1,5 @@
-using System.Collections;
 using System.Text.Json.Serialization.Metadata;
+using Easel.Farm;
 using Easel.Imaging;
 
 namespace Easel.Server.Json;
@@ -27,24 +27,8 @@ internal static class ServerJson
         options.Converters.Add(new PictureConverter<RgbImage>(load, image => ImageFile.Encode(image, ImageFormat.Png)));
         options.Converters.Add(new PictureConverter<GrayImage>(loadMask, image => ImageFile.Encode(image.ToRgb(), ImageFormat.Png)));
         options.Converters.Add(new PictureConverter<DepthImage>(loadDepth, ImageFile.EncodeDepth));
-        options.TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { OnePrompt, NothingMissing } };
+        options.TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { OnePrompt, WholeLists.Modify } };
         return options;
-    }
-
-    /// <summary>No entry of a list may be null, which the annotations of its type do not say.</summary>
-    private static void NothingMissing(JsonTypeInfo type)
-    {
-        foreach (var property in type.Properties)
-        {
-            if (property.Set is not { } set || property.PropertyType == typeof(string) || !property.PropertyType.IsAssignableTo(typeof(IEnumerable))) continue;
-            property.Set = (holder, value) =>
-            {
-                if (value is IEnumerable entries && entries.Cast<object?>().TakeWhile(entry => entry is not null).Count() is var place
-                    && entries.Cast<object?>().Skip(place).Any())
-                    throw new JsonException($"Entry {place} of \"{property.Name}\" is null; each must have a value.");
-                set(holder, value);
-            };
-        }
     }
 
     /// <summary>A request says its prompts once: a single one as "prompt", several as "prompts".</summary>
