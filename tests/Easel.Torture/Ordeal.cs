@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text.Json;
 using Easel.Imaging;
 using Easel.Server.Storage;
@@ -105,7 +106,7 @@ internal sealed class Ordeal(string folder, int seed)
         {
             await Task.WhenAll(Submit(server, until), DeleteAndRestore(server));
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or TaskCanceledException or JsonException)
+        catch (Exception e) when (e is HttpRequestException or SocketException or IOException or TaskCanceledException or JsonException)
         {
             // It was killed meanwhile; what was not promised is asked for again.
         }
