@@ -138,19 +138,9 @@ internal sealed class ModelThread(JobQueue queue, ModelLibrary library, InputPic
         {
             queue.PutBack(run);
         }
-        catch (OperationCanceledException)
-        {
-            writer.End(run, JobState.Cancelled);
-        }
-        catch (EaselException e)
-        {
-            writer.End(run, JobState.Failed, e.Message);
-        }
         catch (Exception e)
         {
-            log.LogError(e, "The job {Job} failed.", run.Job.Id);
-            writer.End(run, JobState.Failed, NotEnoughMemoryException.Of(e)?.Message ?? Errors.Problem.Unforeseen);
-            model.Unload(); // in what state it is nobody knows
+            if (!writer.End(run, e, log)) model.Unload(); // in what state it is nobody knows
         }
     }
 }

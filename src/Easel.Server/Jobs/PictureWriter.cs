@@ -33,6 +33,26 @@ internal sealed class PictureWriter : IDisposable
         if (run.SaveError is null) Guarded(run, () => Save(run, index, image, text));
     });
 
+    /// <summary>Ends a job that an exception stopped: as cancelled, or as failed with what a person is told of it.</summary>
+    /// <param name="log">Gets what was not foreseen.</param>
+    /// <returns>Whether it was foreseen.</returns>
+    public bool End(JobRun run, Exception reason, ILogger log)
+    {
+        if (reason is OperationCanceledException)
+        {
+            End(run, JobState.Cancelled);
+            return true;
+        }
+        if (reason is EaselException)
+        {
+            End(run, JobState.Failed, reason.Message);
+            return true;
+        }
+        log.LogError(reason, "The job {Job} failed.", run.Job.Id);
+        End(run, JobState.Failed, NotEnoughMemoryException.Of(reason)?.Message ?? Errors.Problem.Unforeseen);
+        return false;
+    }
+
     /// <summary>Ends a job once its pictures are written.</summary>
     public void End(JobRun run, JobState state, string? error = null, IReadOnlyList<string>? remarks = null) => _work.Add(() =>
     {

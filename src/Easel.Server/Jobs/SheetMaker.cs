@@ -46,18 +46,9 @@ internal sealed class SheetMaker(JobQueue queue, PictureWriter writer, Gallery g
             if (writer.Recover(run).Count == run.Job.PictureCount) writer.End(run, JobState.Done);
             else Make(run, run.Job.Request.Sheet!);
         }
-        catch (OperationCanceledException)
-        {
-            writer.End(run, JobState.Cancelled);
-        }
-        catch (EaselException e)
-        {
-            writer.End(run, JobState.Failed, e.Message);
-        }
         catch (Exception e)
         {
-            log.LogError(e, "The sheet {Job} failed.", run.Job.Id);
-            writer.End(run, JobState.Failed, NotEnoughMemoryException.Of(e)?.Message ?? Errors.Problem.Unforeseen);
+            writer.End(run, e, log);
         }
     }
 

@@ -34,7 +34,7 @@ internal sealed class DrawingTool : JobTool
         properties[Count]!["maximum"] = MostPictures;
         properties["model"] = new JsonObject { ["type"] = "string", ["description"] = "A name that list_models gives; the default model if left out." };
         if (!edits) return schema;
-        properties["image"]!["description"] = "The picture: an id that another tool gave, or base64 of a PNG, JPEG or WebP file.";
+        properties["image"]!["description"] = ImageHelp;
         properties["mask"]!["description"] = "Base64 of a picture as large as the first; white is drawn anew, black is kept. The whole picture if left out.";
         return schema;
     }
@@ -45,7 +45,7 @@ internal sealed class DrawingTool : JobTool
         var request = new GenerationRequest();
         if (_edits)
         {
-            var image = Text(arguments, "image") ?? throw new EaselException("image is missing: give an id that another tool gave, or base64 of a picture.");
+            var image = Image(arguments);
             request = request with
             {
                 InitImage = jobs.Pictures.Load(jobs.Open(image), "the picture"),

@@ -10,7 +10,7 @@ internal sealed class EnlargingTool() : JobTool("upscale", "Enlarge a picture", 
         ["type"] = "object",
         ["properties"] = new JsonObject
         {
-            ["image"] = Property("string", "The picture: an id that another tool gave, or base64 of a PNG, JPEG or WebP file."),
+            ["image"] = Property("string", ImageHelp),
             ["scale"] = Property("number", "How many times wider and higher, above 0 and at most 16; the network's own if left out."),
             ["upscaler"] = Property("string", "An upscaler that list_models gives, or \"lanczos\" or \"nearest\"; the first network there is if left out."),
         },
@@ -19,7 +19,7 @@ internal sealed class EnlargingTool() : JobTool("upscale", "Enlarge a picture", 
 {
     protected override JobRequest Request(McpJobs jobs, JsonObject arguments)
     {
-        var image = Text(arguments, "image") ?? throw new EaselException("image is missing: give an id that another tool gave, or base64 of a picture.");
+        var image = Image(arguments);
         return new JobRequest
         {
             Task = JobTask.Enlarge,

@@ -47,6 +47,14 @@ internal abstract class JobTool(string name, string title, string description, J
     /// <exception cref="EaselException">The arguments cannot be honoured.</exception>
     protected abstract JobRequest Request(McpJobs jobs, JsonObject arguments);
 
+    /// <summary>What is said of the argument "image".</summary>
+    protected const string ImageHelp = "The picture: an id that another tool gave, or base64 of a PNG, JPEG or WebP file.";
+
+    /// <summary>The argument "image".</summary>
+    /// <exception cref="EaselException">There is none.</exception>
+    protected static string Image(JsonObject arguments) => Text(arguments, "image")
+        ?? throw new EaselException("image is missing: give an id that another tool gave, or base64 of a picture.");
+
     /// <summary>An argument that is a text; null where there is none.</summary>
     protected static string? Text(JsonObject arguments, string name) =>
         arguments[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
