@@ -106,6 +106,11 @@ public static class EaselServer
         app.UseMiddleware<OriginCheck>();
         app.UseMiddleware<LoginCheck>();
         app.Use(McpRoutes.Check);
+        app.Use((context, next) =>
+        {
+            if (!PageSetup.IsCircuit(context)) pictures.BeginRequest(); // a circuit is one request for as long as the page is open
+            return next(context);
+        });
         app.UseRouting();
         LoginPage.Map(app);
         Operations.Map(app);

@@ -182,6 +182,9 @@ public sealed record ServerLimits
     /// <summary>Pixels of a picture that is sent. Default 4096 x 4096.</summary>
     public long InputPixels { get; init; } = 4096 * 4096;
 
+    /// <summary>Pixels of all pictures that are sent with one request. Default four of 4096 x 4096.</summary>
+    public long SentPixels { get; init; } = 4 * 4096 * 4096;
+
     /// <summary>Pixels of a picture that is enlarged. Default 8192 x 4096.</summary>
     public long EnlargedPixels { get; init; } = 8192 * 4096;
 

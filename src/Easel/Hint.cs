@@ -27,6 +27,9 @@ public static class Hint
         return HintMaker.Make(picture, kind, thresholdA, thresholdB, resolution, seen => Depth(seen, depthModel));
     }
 
+    /// <summary>The size at which <see cref="Make"/> would look at a picture, in pixels: what a hint costs is in proportion to it.</summary>
+    public static (int Width, int Height) SizeOf(RgbImage picture, HintKind kind, int? resolution) => HintMaker.SizeOf(picture, kind, resolution);
+
     /// <summary>Makes the hint of a unit as its network sees it.</summary>
     /// <param name="unit">What to make, and how to bring it to size.</param>
     /// <param name="picture">The picture; it is not changed.</param>

@@ -201,6 +201,38 @@ public sealed class SecurityTests : IDisposable
         Assert.Contains("allows 16384", (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString());
     }
 
+    [Fact]
+    public async Task ManyPicturesOfOneRequestAreBoundedTogether()
+    {
+        var limits = new ServerLimits { InputPixels = 64 * 64, SentPixels = 4 * 64 * 64 };
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Limits = limits });
+        var picture = Convert.ToBase64String(Easel.Imaging.ImageFile.Encode(new Easel.Imaging.RgbImage(64, 64), Easel.Imaging.ImageFormat.Png));
+        IEnumerable<string> Pictures(int count) => Enumerable.Repeat(picture, count);
+        await Allowed("api/jobs", new { request = new { prompt = "x", initImage = picture, mask = picture } });
+        await Refused("api/jobs", new { request = new { prompt = "x", controls = Pictures(5).Select(hint => new { network = "x", picture = hint }) } }, "16384");
+        await Refused("sdapi/v1/img2img", new { prompt = "x", init_images = Pictures(5) }, "With a picture in init_images the pictures of this request have 20480");
+        await Refused("sdapi/v1/txt2img", new { prompt = "x", alwayson_scripts = new { controlnet = new { args = Pictures(5).Select(image => new { model = "x", image }) } } },
+            "16384");
+        await Refused("controlnet/detect", new { controlnet_module = "none", controlnet_input_images = Pictures(5) }, "16384");
+        // A hint costs what it has, not what was sent.
+        await Refused("controlnet/detect", new { controlnet_module = "canny", controlnet_input_images = Pictures(1), controlnet_processor_res = 65 }, "4225");
+        await Allowed("controlnet/detect", new { controlnet_module = "canny", controlnet_input_images = Pictures(1), controlnet_processor_res = 64 });
+        await Allowed("sdapi/v1/extra-batch-images", new { upscaler_1 = "None", imageList = Pictures(5).Select(data => new { data, name = "x" }) });
+
+        async Task Allowed(string path, object body)
+        {
+            using var answer = await server.Client.PostAsJsonAsync(path, body);
+            Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+        }
+
+        async Task Refused(string path, object body, string said)
+        {
+            using var answer = await server.Client.PostAsJsonAsync(path, body);
+            Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
+            Assert.Contains(said, await answer.Content.ReadAsStringAsync());
+        }
+    }
+
     [Theory]
     [InlineData('(')]
     [InlineData('[')]

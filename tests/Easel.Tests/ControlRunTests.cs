@@ -147,6 +147,16 @@ public sealed class ControlRunTests : IClassFixture<ControlRunTests.Loaded>
     }
 
     [Fact]
+    public void ADrawnOutHintIsRefusedBeforeItIsMade()
+    {
+        var picture = new RgbImage(16, 256); // 2048x32768 when its shorter side is 2048
+        var refused = Assert.Throws<InvalidRequestException>(() => Easel.Hint.Make(picture, HintKind.Canny, 2048));
+        Assert.Contains("2048x32768", refused.Message);
+        Assert.Equal((2048, 32768), Easel.Hint.SizeOf(picture, HintKind.Canny, 2048));
+        Assert.Equal((16, 256), Easel.Hint.SizeOf(picture, HintKind.Invert, 2048)); // which is made of the picture as it is
+    }
+
+    [Fact]
     public void AHintIsMadeWithoutDrawing()
     {
         using var folder = new TemporaryFolder();

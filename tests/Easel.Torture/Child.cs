@@ -40,9 +40,9 @@ internal sealed class Child : IDisposable
     }
 
     /// <summary>Starts a server with a farm, and waits for its address.</summary>
-    public static Child ServeFarm(string folder, string farm)
+    public static Child ServeFarm(string folder, string farm, int copies)
     {
-        var child = Start(null, null, "serve-farm", folder, farm);
+        var child = Start(null, null, "serve-farm", folder, farm, copies.ToString(CultureInfo.InvariantCulture));
         child._process.BeginErrorReadLine();
         string? address;
         do

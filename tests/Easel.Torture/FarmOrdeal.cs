@@ -4,7 +4,7 @@ using Easel.Server.Tests.Support;
 
 namespace Easel.Torture;
 
-/// <summary>A server, four workers and their broker, killed at random and parted from each other while they draw: every job must be done, each picture
+/// <summary>A server, four workers and their broker, or a cluster of three, killed at random and parted from each other while they draw: every job must be done, each picture
 /// once.</summary>
 internal sealed class FarmOrdeal(string root, int seed)
 {
@@ -15,14 +15,15 @@ internal sealed class FarmOrdeal(string root, int seed)
     private readonly string _folder = Path.Combine(root, "pictures");
     private int _asked;
 
-    public async Task Run(int kills, int jobs, int pulls)
+    public async Task Run(int kills, int jobs, int pulls, bool isCluster)
     {
         var watch = Stopwatch.StartNew();
-        using var broker = Broker.Start(Path.Combine(root, "nats"));
-        using var serverCable = new Cable(broker.Port);
-        var cables = Enumerable.Range(0, Workers).Select(_ => new Cable(broker.Port)).ToList();
-        var workers = cables.Select((cable, i) => Child.Work(cable.Url, $"worker-{i}")).ToList();
-        var server = Child.ServeFarm(_folder, serverCable.Url);
+        var store = Path.Combine(root, "nats");
+        var brokers = isCluster ? Broker.StartCluster(store, 3) : [Broker.Start(store)];
+        using var serverLine = new Line(brokers);
+        var lines = Enumerable.Range(0, Workers).Select(_ => new Line(brokers)).ToList();
+        var workers = lines.Select((line, i) => Child.Work(line.Url, $"worker-{i}")).ToList();
+        var server = Child.ServeFarm(_folder, serverLine.Url, brokers.Count);
         var told = new int[3];
         try
         {
@@ -31,7 +32,7 @@ internal sealed class FarmOrdeal(string root, int seed)
             {
                 await Submit(server, jobs * (number + 1) / blows.Count);
                 await Task.Delay(_random.Next(100, 900));
-                if (!isKill) await Pull([serverCable, .. cables]);
+                if (!isKill) await Pull([serverLine, .. lines]);
                 else
                 {
                     var whom = _random.Next(10) switch { < 6 => 0, < 8 => 1, _ => 2 };
@@ -42,16 +43,17 @@ internal sealed class FarmOrdeal(string root, int seed)
                             var i = _random.Next(Workers);
                             workers[i].Kill();
                             workers[i].Dispose();
-                            workers[i] = Child.Work(cables[i].Url, $"worker-{i}");
+                            workers[i] = Child.Work(lines[i].Url, $"worker-{i}");
                             break;
                         case 1:
                             server.Kill();
                             server.Dispose();
-                            server = Child.ServeFarm(_folder, serverCable.Url);
+                            server = Child.ServeFarm(_folder, serverLine.Url, brokers.Count);
                             break;
                         default:
+                            var broker = brokers[_random.Next(brokers.Count)];
                             broker.Kill();
-                            await Task.Delay(_random.Next(0, 1500));
+                            await Task.Delay(_random.Next(0, isCluster ? 6000 : 1500));
                             broker.Start();
                             break;
                     }
@@ -60,24 +62,25 @@ internal sealed class FarmOrdeal(string root, int seed)
             await Submit(server, jobs);
             await Drained(server);
             await Check(server);
-            Console.WriteLine($"a farm: {told[0]} kills of workers, {told[1]} of the server, {told[2]} of nats-server and {pulls} pulled cables "
+            Console.WriteLine($"a farm{(isCluster ? " with a cluster of three" : "")}: {told[0]} kills of workers, {told[1]} of the server, {told[2]} of nats-server and {pulls} pulled cables "
                 + $"over {jobs} jobs of {_promised.Values.Sum()} pictures: each done once; {watch.Elapsed.TotalSeconds:f0} s");
         }
         finally
         {
             server.Dispose();
             foreach (var worker in workers) worker.Dispose();
-            foreach (var cable in cables) cable.Dispose();
+            foreach (var line in lines) line.Dispose();
+            foreach (var broker in brokers) broker.Dispose();
         }
     }
 
     /// <summary>For shorter or longer than the ack wait; what was open then goes on or is lost.</summary>
-    private async Task Pull(IReadOnlyList<Cable> cables)
+    private async Task Pull(IReadOnlyList<Line> lines)
     {
-        var cable = cables[_random.Next(cables.Count)];
-        cable.Pull();
+        var line = lines[_random.Next(lines.Count)];
+        line.Pull();
         await Task.Delay(_random.Next(2) == 0 ? _random.Next(200, 2000) : _random.Next(3500, 6000));
-        cable.Plug(losesConnections: _random.Next(2) == 0);
+        line.Plug(losesConnections: _random.Next(2) == 0);
     }
 
     private async Task Submit(Child server, int until)
@@ -122,6 +125,20 @@ internal sealed class FarmOrdeal(string root, int seed)
         Require(total == _promised.Values.Sum() && files.Count == total,
             $"{total} pictures in the gallery and {files.Count} files, of {_promised.Values.Sum()}");
         foreach (var file in files) Require(ImageFile.Load(file).Width == 64, $"{file} is not whole");
+    }
+
+    /// <summary>What one machine reaches the brokers by: all of its cables are pulled together.</summary>
+    private sealed class Line(IReadOnlyList<Broker> brokers) : IDisposable
+    {
+        private readonly List<Cable> _cables = [.. brokers.Select(broker => new Cable(broker.Port))];
+
+        public string Url => string.Join(',', _cables.Select(cable => cable.Url));
+
+        public void Pull() => _cables.ForEach(cable => cable.Pull());
+
+        public void Plug(bool losesConnections) => _cables.ForEach(cable => cable.Plug(losesConnections));
+
+        public void Dispose() => _cables.ForEach(cable => cable.Dispose());
     }
 
     private static void Require(bool holds, string otherwise)

@@ -19,7 +19,8 @@ internal static class Host
     public static Task Serve(string folder, int? clockSeed) => Serve(OptionsFor(folder), clockSeed);
 
     /// <summary>The same with a farm that draws.</summary>
-    public static Task ServeFarm(string folder, string farm) => Serve(OptionsFor(folder) with { Farm = FarmAt(farm), Draws = false }, null);
+    public static Task ServeFarm(string folder, string farm, int copies) =>
+        Serve(OptionsFor(folder) with { Farm = FarmAt(farm) with { Replicas = copies }, Draws = false }, null);
 
     /// <summary>Works for a farm until the process ends.</summary>
     public static Task Work(string farm, string name) => EaselWorker.RunAsync(OptionsFor("none") with { Farm = FarmAt(farm) }, name, null,

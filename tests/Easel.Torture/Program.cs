@@ -4,7 +4,8 @@ using Easel.Torture;
 // Easel.Torture [kills] [jobs] [seed]: kills the server at random moments while it draws, takes jobs in, deletes and rebuilds, with a clock that jumps and
 // other servers over the same folder; then fills its disk, where a small one can be mounted; then draws many jobs in a heap and a control group with a limit.
 // Exits with 1 where a job is lost or done twice, a file is half there, or the process grows. CI runs a small form; the full one is: Easel.Torture 200 1000.
-// Easel.Torture farm [kills] [jobs] [pulled cables] [seed] does the like to a server, four workers and their broker.
+// Easel.Torture farm [kills] [jobs] [pulled cables] [seed] does the like to a server, four workers and their broker; cluster in place of farm does it with
+// three brokers in a cluster.
 if (args is ["serve", var served, var clock])
 {
     try
@@ -18,9 +19,9 @@ if (args is ["serve", var served, var clock])
         return 2;
     }
 }
-if (args is ["serve-farm", var farmFolder, var farmUrl])
+if (args is ["serve-farm", var farmFolder, var farmUrl, var farmCopies])
 {
-    await Host.ServeFarm(farmFolder, farmUrl);
+    await Host.ServeFarm(farmFolder, farmUrl, int.Parse(farmCopies, CultureInfo.InvariantCulture));
     return 0;
 }
 if (args is ["work", var workUrl, var workName])
@@ -28,7 +29,7 @@ if (args is ["work", var workUrl, var workName])
     await Host.Work(workUrl, workName);
     return 0;
 }
-if (args is ["farm", ..])
+if (args is ["farm" or "cluster", ..])
 {
     if (Broker.Program is null)
     {
@@ -39,7 +40,7 @@ if (args is ["farm", ..])
     var (farmKills, farmJobs, farmPulls, farmSeed) = (Number(1, 40), Number(2, 500), Number(3, 10), Number(4, 1));
     try
     {
-        await new FarmOrdeal(farmRoot, farmSeed).Run(farmKills, farmJobs, farmPulls);
+        await new FarmOrdeal(farmRoot, farmSeed).Run(farmKills, farmJobs, farmPulls, args[0] == "cluster");
         return 0;
     }
     catch (InvalidOperationException e)

@@ -59,12 +59,13 @@ internal static class ServeCommand
         var farm = new FarmFlags();
         var noDraw = Flags.Switch("leave all drawing to the farm's workers", "--no-draw");
         var store = Flags.Whole("megabytes that the farm's pictures on their way may take (default: what the NATS server allows)", "--farm-store");
+        var copies = Flags.Whole("copies that a cluster of NATS servers keeps of the farm's queue, 1 to 5 (default 1)", "--farm-replicas");
         return new PlainCommand(name, help, new HelpNotes("[flags]", examples),
             [
                 host, port, .. isStart ? (Option[])[] : [socket, mode, basePath], output, models,
                 draw.Model, draw.Loras, draw.Embeddings, draw.Controls, draw.ImageEncoder, draw.TinyVae, draw.DepthModel,
                 draw.Precision, draw.Device, draw.Threads, draw.LowPriority, draw.Safe, token, tokenFile, user, password, cors, names, proxies, unload, steps,
-                images, side, queued, queuedSize, styles, wildcards, log, open, .. isStart ? [] : farm.All, .. isStart ? (Option[])[] : [noDraw, store],
+                images, side, queued, queuedSize, styles, wildcards, log, open, .. isStart ? [] : farm.All, .. isStart ? (Option[])[] : [noDraw, store, copies],
             ], parsed =>
         {
             var limits = new ServerLimits(); // not before: it is in the server's assembly
@@ -85,7 +86,7 @@ internal static class ServeCommand
                 OutputFolder = parsed.GetValue(output) ?? pictures,
                 Models = places,
                 Hub = ModelPlaces.Hub(shell),
-                Farm = isStart ? null : FarmOf(farm, parsed.GetValue(store), parsed, shell),
+                Farm = isStart ? null : FarmOf(farm, parsed.GetValue(store), parsed.GetValue(copies), parsed, shell),
                 Draws = isStart || !parsed.GetValue(noDraw),
                 DefaultModel = parsed.GetValue(draw.Model) is { } model ? ModelChoice.Find(model, shell) : Variable(shell, "EASEL_MODEL"),
                 Load = ModelChoice.Options(draw.Load(parsed), shell, places),
@@ -180,13 +181,15 @@ internal static class ServeCommand
 
     public static TimeSpan? Minutes(double? minutes) => minutes is { } given ? TimeSpan.FromMinutes(Math.Clamp(given, 0, 100_000)) : null;
 
-    private static Easel.Farm.FarmOptions? FarmOf(FarmFlags flags, int? megabytes, ParseResult parsed, Shell shell)
+    private static Easel.Farm.FarmOptions? FarmOf(FarmFlags flags, int? megabytes, int? copies, ParseResult parsed, Shell shell)
     {
         var farm = flags.Of(parsed, shell, readsVariable: false); // a server that was not told to is nobody's
-        if (megabytes is null) return farm;
-        if (farm is null) throw new UsageException("--farm-store goes with --farm, which says where the farm is.");
+        if (farm is null)
+            return (megabytes, copies) is (null, null) ? null
+                : throw new UsageException($"{(megabytes is null ? "--farm-replicas" : "--farm-store")} goes with --farm, which says where the farm is.");
         if (megabytes < 1) throw new UsageException($"--farm-store is {megabytes}; it must be at least 1 megabyte.");
-        return farm with { StoreBytes = (long)megabytes << 20 };
+        if (copies is < 1 or > 5) throw new UsageException($"--farm-replicas is {copies}; it must be from 1 to 5.");
+        return farm with { StoreBytes = megabytes is { } store ? (long)store << 20 : null, Replicas = copies ?? farm.Replicas };
     }
 
     /// <summary>The folder that is told to people first, and behind it the others in which models are looked for by name.</summary>

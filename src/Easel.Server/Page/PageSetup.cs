@@ -19,6 +19,9 @@ internal static class PageSetup
         services.AddScoped<DrawState>().AddScoped<QueueView>().AddScoped<Browser>().AddScoped<Notices>().AddScoped<Texts>();
     }
 
+    /// <summary>Whether a request is the connection of an open tab, for as long as that is open, or of one whose way there takes no WebSocket.</summary>
+    public static bool IsCircuit(HttpContext context) => context.Request.Path.StartsWithSegments("/_blazor");
+
     public static void Map(IEndpointRouteBuilder app)
     {
         PageAssets.Map(app);

@@ -18,22 +18,28 @@ internal static class ControlRoutes
         api.MapGet("/module_list", (bool? alias_names) => Modules(alias_names == true));
         api.MapGet("/control_types", (ModelLibrary library) => ControlTypes([.. library.Controls.Select(ControlScript.TitleOf)]));
         api.MapGet("/settings", object () => new { control_net_unit_count = ControlUnit.Most });
-        api.MapPost("/detect", async Task<object> (HttpContext context, ServerOptions options, PictureReader pictures) =>
+        api.MapPost("/detect", async Task<object> (HttpContext context, ServerOptions options, PictureReader pictures, ServerLimits limits) =>
         {
             var body = await SdapiJson.ReadAsync<DetectBody>(context);
             if (body.ControlnetInputImages.Count == 0) throw Refused("No image selected");
             var module = ControlScript.ModuleOf(body.ControlnetModule);
             var images = body.ControlnetInputImages.Select(image => pictures.Load(SentPicture.Open(image, "the picture"), "the picture")).ToList();
-            var hints = await Task.Run(() => images.Select(image => Convert.ToBase64String(ImageFile.Encode(Made(image, module, body, options),
-                ImageFormat.Png))).ToList(), context.RequestAborted);
+            var side = !module.TakesResolution ? (int?)null : body.ControlnetProcessorRes is >= 64 and <= 2048 and var asked ? asked : 512;
+            var pixels = images.Select(image => Hint.SizeOf(image, module.Kind, side)).Sum(size => (long)size.Width * size.Height);
+            if (pixels > limits.InputPixels)
+                throw Refused($"The hints of {images.Count} pictures would have {pixels} pixels in all; this server allows {limits.InputPixels} in a request.");
+            var hints = new List<string>();
+            foreach (var image in images)
+            {
+                context.RequestAborted.ThrowIfCancellationRequested();
+                hints.Add(Convert.ToBase64String(await Task.Run(() => pictures.InTurn(() => ImageFile.Encode(
+                    Hint.Make(image, module.Kind, side, Within(module, 0, body.ControlnetThresholdA), Within(module, 1, body.ControlnetThresholdB),
+                        options.Load.DepthModel), ImageFormat.Png)), context.RequestAborted)));
+            }
             return new { info = "Success", images = hints };
         });
         api.Map("/{**route}", IResult (string? route) => throw new Errors.ServerException(Status404NotFound, $"There is no /controlnet/{route}."));
     }
-
-    private static RgbImage Made(RgbImage image, HintInfo module, DetectBody body, ServerOptions options) => Hint.Make(image, module.Kind,
-        !module.TakesResolution ? null : body.ControlnetProcessorRes is >= 64 and <= 2048 and var side ? side : 512,
-        Within(module, 0, body.ControlnetThresholdA), Within(module, 1, body.ControlnetThresholdB), options.Load.DepthModel);
 
     private static double? Within(HintInfo module, int index, double value) =>
         index < module.Settings.Count && value >= module.Settings[index].Least && value <= module.Settings[index].Most ? value : null;

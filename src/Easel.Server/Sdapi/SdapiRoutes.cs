@@ -55,12 +55,15 @@ internal static class SdapiRoutes
             var png = await extras.EnlargeAsync(body, body.Image, Caller.Of(context), context.RequestAborted);
             return new { html_info = "", image = reply.Encode(png, []) };
         }).WithMetadata(new SdapiTakes(typeof(ExtrasImageBody), "ExtrasSingleImageRequest"));
-        api.MapPost("/extra-batch-images", async Task<object> (HttpContext context, Extras extras, SdapiReply reply) =>
+        api.MapPost("/extra-batch-images", async Task<object> (HttpContext context, Extras extras, SdapiReply reply, PictureReader pictures) =>
         {
             var body = await SdapiJson.ReadAsync<ExtrasImagesBody>(context);
             var images = new List<string>();
             foreach (var file in body.Files())
+            {
+                pictures.BeginRequest(); // for they are held one after another
                 images.Add(reply.Encode(await extras.EnlargeAsync(body, file.Data, Caller.Of(context), context.RequestAborted), []));
+            }
             return new { html_info = "", images };
         }).WithMetadata(new SdapiTakes(typeof(ExtrasImagesBody), "ExtrasBatchImagesRequest"));
         api.MapPost("/png-info", (Delegate)PngInfo.AnswerAsync).WithMetadata(new SdapiTakes(typeof(PngInfoBody), "PNGInfoRequest"));

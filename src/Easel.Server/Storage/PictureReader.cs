@@ -4,13 +4,17 @@ using Easel.Server.Errors;
 namespace Easel.Server.Storage;
 
 /// <summary>Reads the pictures that came from elsewhere, at whichever door. Its header is asked for a picture's size before a pixel is decoded, for a few
-/// bytes can
-/// stand for gigabytes of them; and few are decoded at once, however many are sent.</summary>
+/// bytes can stand for gigabytes of them; few are decoded at once, however many are sent; and those of one request may have so many pixels in all.</summary>
 internal sealed class PictureReader(ServerLimits limits) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    private static readonly AsyncLocal<Allowance?> Left = new(); // of the request that is being answered; null where there is none, as on the page
+
     private readonly SemaphoreSlim _turns = new(Math.Clamp(Environment.ProcessorCount / 2, 1, 4));
+
+    /// <summary>From here on pictures count towards what one request may hold.</summary>
+    public void BeginRequest() => Left.Value = new Allowance { Pixels = limits.SentPixels };
 
     public RgbImage Load(Stream file, string name) => Read(file, name, ImageFile.Load);
 
@@ -39,15 +43,30 @@ internal sealed class PictureReader(ServerLimits limits) : IDisposable
         var (width, height) = ImageFile.SizeOf(file, name);
         var (pixels, allowed) = ((long)width * height, most ?? limits.InputPixels);
         if (pixels > allowed) throw ServerException.Refused($"{name} is {width}x{height} pixels, {pixels} in all; this server allows {allowed}.");
+        if (Left.Value is { } left && Interlocked.Add(ref left.Pixels, -pixels) < 0)
+            throw ServerException.Refused($"With {name} the pictures of this request have {limits.SentPixels - left.Pixels} pixels in all; "
+                + $"this server allows {limits.SentPixels}.");
         file.Position = begin;
+        return InTurn(() => load(file, name));
+    }
+
+    /// <summary>Does what takes as much as decoding a picture, when it is its turn.</summary>
+    /// <exception cref="ServerException">That did not come for a minute (503).</exception>
+    public T InTurn<T>(Func<T> work)
+    {
         if (!_turns.Wait(Patience)) throw new ServerException(Status503ServiceUnavailable, "Too many pictures are being read at this moment; send it again.");
         try
         {
-            return load(file, name);
+            return work();
         }
         finally
         {
             _turns.Release();
         }
+    }
+
+    private sealed class Allowance
+    {
+        public long Pixels;
     }
 }

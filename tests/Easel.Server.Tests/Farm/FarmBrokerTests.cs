@@ -1,6 +1,10 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Easel.Farm;
 using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
+using NATS.NKeys;
 
 namespace Easel.Server.Tests.Farm;
 
@@ -78,6 +82,41 @@ public sealed class FarmBrokerTests : IDisposable
         using var broker = Fields.Broker(_folder, configuration: "");
         var refused = await Assert.ThrowsAnyAsync<EaselException>(() => RunningServer.Start(Fields.Server(_folder, broker.Url)));
         Assert.Contains("JetStream is off", refused.Message);
+    }
+
+    [Fact]
+    public async Task CopiesThatABrokerAloneCannotKeepAreRefused()
+    {
+        using var broker = Fields.Broker(_folder);
+        var options = Fields.Server(_folder, broker.Url);
+        var refused = await Assert.ThrowsAnyAsync<EaselException>(() => RunningServer.Start(options with { Farm = options.Farm! with { Replicas = 3 } }));
+        Assert.Contains("cannot keep 3 copies of the queue (--farm-replicas)", refused.Message);
+    }
+
+    [Fact]
+    public async Task AnEncryptedConnectionAndAnNKeyAreAsGoodAsAPassword()
+    {
+        var (authority, certificate, key) = Certificates();
+        var me = KeyPair.CreatePair(PrefixByte.User);
+        var seed = _folder.Path("seed");
+        File.WriteAllText(seed, me.GetSeed() + "\n");
+        using var broker = Fields.Broker(_folder, configuration: $$"""
+            tls { cert_file: "{{certificate}}", key_file: "{{key}}" }
+            authorization { users: [ { nkey: {{me.GetPublicKey()}} } ] }
+            jetstream { store_dir: "STORE" }
+            """);
+        var farm = Fields.Farm(broker.Url.Replace("nats://", "tls://", StringComparison.Ordinal)) with { Authority = authority, Credentials = seed };
+        var options = RunningServer.OptionsFor(_folder) with { Farm = farm, Draws = false };
+        await using (var server = await RunningServer.Start(options))
+        {
+            await using var hand = new Hand(options, "hand");
+            Assert.Single(Fields.Pictures(await server.Done(await server.Submit(RunningServer.Cat(steps: 2)))));
+        }
+        Assert.Contains("--farm-ca", (await Refusal(farm with { Authority = null })).Message); // nobody vouches for the broker
+        File.WriteAllText(seed, KeyPair.CreatePair(PrefixByte.User).GetSeed());
+        Assert.Contains("refuses these credentials", (await Refusal(farm)).Message);
+
+        Task<FarmException> Refusal(FarmOptions wrong) => Assert.ThrowsAsync<FarmException>(() => FarmConnection.OpenAsync(wrong, "test", default));
     }
 
     [Fact]
@@ -164,5 +203,28 @@ public sealed class FarmBrokerTests : IDisposable
         await using var worker = await FarmConnection.OpenAsync(As("worker", "easel") with { Patience = TimeSpan.FromSeconds(1) }, FarmWorker.Client, default);
         await Assert.ThrowsAnyAsync<Exception>(() => worker.JetStream.GetConsumerAsync(names.Results, "server").AsTask());
         await Assert.ThrowsAnyAsync<Exception>(() => worker.JetStream.DeleteStreamAsync(names.Work).AsTask());
+    }
+    /// <summary>Files with an authority's certificate, and with the certificate and the key that it made for this machine.</summary>
+    private (string Authority, string Certificate, string Key) Certificates()
+    {
+        var (from, to) = (DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var asked = new CertificateRequest("CN=authority", authorityKey, HashAlgorithmName.SHA256);
+        asked.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        using var authority = asked.CreateSelfSigned(from, to);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(IPAddress.Loopback);
+        asked = new CertificateRequest("CN=broker", key, HashAlgorithmName.SHA256);
+        asked.CertificateExtensions.Add(names.Build());
+        using var certificate = asked.Create(authority, from, to, [1]);
+        return (Written("ca.pem", authority.ExportCertificatePem()), Written("server.pem", certificate.ExportCertificatePem()),
+            Written("key.pem", key.ExportPkcs8PrivateKeyPem()));
+
+        string Written(string name, string text)
+        {
+            File.WriteAllText(_folder.Path(name), text);
+            return _folder.Path(name);
+        }
     }
 }

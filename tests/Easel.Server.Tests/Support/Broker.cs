@@ -31,6 +31,18 @@ internal sealed class Broker : IDisposable
         return broker;
     }
 
+    /// <summary>Starts several as one cluster. Each tells its clients of none but itself, so that whoever is to reach all must know all.</summary>
+    public static IReadOnlyList<Broker> StartCluster(string store, int count)
+    {
+        var ports = Enumerable.Range(0, count).Select(_ => FreePort()).ToList();
+        var routes = string.Join(", ", ports.Select(port => $"\"nats://127.0.0.1:{port}\""));
+        return [.. ports.Select((port, i) => Start(Path.Combine(store, $"broker-{i}"), configuration: $$"""
+            server_name: broker-{{i}}
+            jetstream { store_dir: "STORE" }
+            cluster { name: farm, listen: "127.0.0.1:{{port}}", routes: [{{routes}}], no_advertise: true }
+            """))];
+    }
+
     public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -4,6 +4,7 @@ namespace Easel.Imaging.Hints;
 internal static class HintMaker
 {
     private const int MostDrawnOut = 16;
+    private const long MostPixels = 4096 * 4096;
 
     /// <param name="first">The kind's first number; null for its default.</param> <param name="second">Its second.</param>
     /// <param name="resolution">Pixels of the shorter side at which the picture is looked at; null for its own.</param>
@@ -15,7 +16,7 @@ internal static class HintMaker
         CheckShape(picture);
         var row = HintInfo.Of(kind);
         var (a, b) = (row.Value(0, first), row.Value(1, second));
-        var seen = row.TakesResolution && kind != HintKind.Color ? At(picture, resolution) : picture;
+        var seen = Resized(picture, SizeOf(picture, kind, resolution));
         return kind switch
         {
             HintKind.Canny => Padded(seen, whole => Canny.Find(whole, (int)a, (int)b).ToRgb()),
@@ -44,12 +45,23 @@ internal static class HintMaker
                 $"The picture of a control is {picture.Width}x{picture.Height}; its longer side may be at most {MostDrawnOut} times its shorter one.");
     }
 
-    private static RgbImage At(RgbImage picture, int? resolution)
+    /// <summary>The size at which a picture is looked at.</summary>
+    public static (int Width, int Height) SizeOf(RgbImage picture, HintKind kind, int? resolution)
     {
-        if (resolution is not { } side || side == Math.Min(picture.Width, picture.Height)) return picture;
+        if (!HintInfo.Of(kind).TakesResolution || kind == HintKind.Color || resolution is not { } side) return (picture.Width, picture.Height);
         var scale = (double)side / Math.Min(picture.Width, picture.Height);
-        return HintResampling.Resize(picture, Side(Math.Round(picture.Width * scale)), Side(Math.Round(picture.Height * scale)),
-            scale > 1 ? HintResampling.Way.Cubic : HintResampling.Way.Area);
+        return (Side(Math.Round(picture.Width * scale)), Side(Math.Round(picture.Height * scale)));
+    }
+
+    private static RgbImage Resized(RgbImage picture, (int Width, int Height) size)
+    {
+        if (size == (picture.Width, picture.Height)) return picture;
+        if ((long)size.Width * size.Height > MostPixels)
+            throw new InvalidRequestException(nameof(GenerationRequest.Controls),
+                $"The hint of a control would be made at {size.Width}x{size.Height} pixels; it may have {MostPixels} in all: "
+                + "give a lower resolution or a less drawn-out picture.");
+        return HintResampling.Resize(picture, size.Width, size.Height,
+            Math.Min(size.Width, size.Height) > Math.Min(picture.Width, picture.Height) ? HintResampling.Way.Cubic : HintResampling.Way.Area);
     }
 
     /// <summary>Made of the picture with its edges repeated up to multiples of 64, so that none of the hint is made of what lies beyond an edge.</summary>
