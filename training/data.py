@@ -35,7 +35,7 @@ def write_tensors(path, tensors, texts):
         parts.append(flat)
         at += size
     head = json.dumps(header).encode()
-    head += b" " * (-len(head) % 8)
+    head += b" " * (-(8 + len(head)) % 4096)  # of one length whatever its numbers are: parts of an earlier file and of a later one fit together
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(head)) + head)
         for flat in parts:
@@ -54,7 +54,7 @@ class Pack:
         self.device = device
         self.tokens = tensors["tokens"].numel()
         self.recolours = tensors["recolours"].view(-1, 3, 4).to(device)
-        self.caption_ends = tensors["caption_ends"].long()
+        self.caption_ends = inflated(tensors["caption_lengths"], torch.uint8).long().cumsum(0)
         self.count = self.caption_ends.numel()
         self.captions = inflated(tensors["captions"], torch.int16).to(torch.int32) & 0xFFFF
         self.plans = inflated(tensors["scenes"], torch.int16).view(NUMBERS, self.count).t().contiguous().to(torch.int32)

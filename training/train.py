@@ -4,6 +4,7 @@
     python3 train.py diffusion   --data sketch.data --run run --minutes 5
     python3 train.py few-steps   --data sketch.data --run run --minutes 1
     python3 train.py check       --state run/diffusion-state.safetensors --batch batch.safetensors
+    python3 train.py join        --run run --parts FOLDER
 
 Both programs go on from each other's states. docs/training.md tells how a run on a lent GPU is done.
 """
@@ -11,6 +12,7 @@ import argparse
 import json
 import math
 import os
+import signal
 import sys
 import time
 
@@ -24,6 +26,9 @@ DIVERGENCE, SQUARE, EDGES = 1e-4, 2.0, 0.5  # AutoencoderTrainer
 ALONE, ALONE_UNTIL, ALL_FROM = 0.95, 0.15, 0.35  # NoiseLevels
 FLOOR = 0.04  # LearningRate
 SCALED_BY = 1024  # DiffusionTrainer
+ENCODING = 0.15  # the share of the time that encoding scenes may take
+SAVE_EVERY, PART = 60, 15 << 20  # seconds; bytes of the parts in $OUT
+BEGUN = time.time()
 GUIDANCE, STRIDE = 3.0, 50  # few steps: the guidance that is built in, and the teacher's stride in timesteps
 
 
@@ -40,6 +45,8 @@ class State:
         own = dict(self.module.named_parameters())
         if sorted(own) != sorted(self.names):
             raise SystemExit(f"{path}: other networks; only here {set(own) - set(self.names)}, only there {set(self.names) - set(own)}")
+        if "seed" in self.texts:  # what TrainingState.SaveBegin wrote
+            tensors = {"average": first_values(self.module, self.names, int(self.texts.pop("seed")), tensors)}
         self.average = tensors.pop("average").float().to(device)
         self.values = tensors.pop("weights").to(device) if "weights" in tensors else self.average.clone()
         self.mean = tensors.pop("mean").to(device) if "mean" in tensors else torch.zeros_like(self.values)
@@ -92,6 +99,29 @@ class State:
             {"weights": self.values, "mean": self.mean, "square": self.square, "average": self.average}
         write_tensors(path + ".part", {**tensors, **self.others}, texts)
         os.replace(path + ".part", path)
+
+
+@torch.no_grad()
+def first_values(module, names, seed, given):
+    """What training begins with, as one vector: FlatWeights.Begin and FirstValues. The parameters that are given have those values."""
+    generator, layers, parts = torch.Generator().manual_seed(seed), dict(module.named_modules()), []
+    for name in names:
+        layer_name, own = name.rsplit(".", 1)
+        layer, in_unet = layers[layer_name], name.startswith("unet.")
+        value = torch.zeros(getattr(layer, own).shape)
+        if in_unet and (layer_name.endswith((".conv2", ".proj_out")) or layer_name == "unet.conv_out"):
+            pass
+        elif isinstance(layer, (torch.nn.GroupNorm, torch.nn.LayerNorm)):
+            value.fill_(1 if own == "weight" else 0)
+        elif isinstance(layer, torch.nn.Embedding):
+            value.normal_(0, 0.01 if "position" in layer_name else 0.02, generator=generator)
+        elif own == "bias" and in_unet and isinstance(layer, torch.nn.Conv2d) and layer.kernel_size[0] == 3:
+            value.normal_(0, 1, generator=generator)
+        else:
+            bound = (2 if ".attn2.to_v" in name or ".attn2.to_out" in name else 1) / math.sqrt(math.prod(layer.weight.shape[1:]))
+            value.uniform_(-bound, bound, generator=generator)
+        parts.append(given[name].float().flatten() if name in given else value.flatten())
+    return torch.cat(parts)
 
 
 def autoencoder_of(shape):
@@ -148,21 +178,27 @@ def rate_at(peak, step, warm_up, progress):
     return peak * min(1, step / warm_up) * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
+def type_of(batch):
+    return autoencoder_of if "pixels" in batch else diffusion_of
+
+
 def check(arguments):
     """One step on a batch that `easel train` recorded, against the numbers that it came to."""
     batch, _ = read_tensors(arguments.batch)
     device = torch.device("cpu")
+    state = State(arguments.state, type_of(batch), device)
     if "pixels" in batch:
-        state = State(arguments.state, autoencoder_of, device)
         loss = autoencoder_loss(state.module.autoencoder, batch["pixels"], batch["noise"])
     else:
-        state = State(arguments.state, diffusion_of, device)
         loss = diffusion_loss(state.module, batch["noisy"], batch["target"], batch["times"], batch["weights"], batch["ids"])
         alpha = alphas()
         same("schedule", alpha[:-1].float(), batch["alphas"][:-1], 1e-6)
         same("what levels count", level_weights(alpha).float(), batch["level_weights"], 1e-5)
         same("timesteps", timesteps_at(batch["shares"].double()).float(), batch["timesteps"], 0)
         same("where levels begin", torch.tensor([least_at(p) for p in batch["shares"].tolist()]), batch["leasts"], 1e-6)
+    if arguments.begin:
+        begin = State(arguments.begin, type_of(batch), device)
+        same("what training begins with", begin.values, batch["begin"], 2e-3)  # what is given has half the bits
     loss.backward()
     state.step += 1
     state.update(float(batch["rate"]))
@@ -191,7 +227,7 @@ def same(what, one, other, most):
 
 
 class Loop:
-    """Steps until the minutes are over: the log, the learning rate, and saving at the end and now and then."""
+    """Steps until the time is over: the log, the learning rate, and what is left at the end and every minute, should the run be cut off."""
 
     def __init__(self, arguments, state, name, batch, peak, warm_up):
         self.arguments, self.state, self.name, self.batch, self.peak, self.warm_up = arguments, state, name, batch, peak, warm_up
@@ -201,7 +237,8 @@ class Loop:
 
     def steps(self):
         """(step, progress, rate) for each step."""
-        limit = self.arguments.minutes * 60
+        limit = end_of(self.arguments) - self.began
+        print(f"{self.name}: from {self.before[1]:.3f} to {self.arguments.until:.3f} of its way in {limit:.0f} s, batches of {self.batch}", flush=True)
         while True:
             elapsed = time.time() - self.began
             if elapsed >= limit and self.state.step > self.first:
@@ -211,13 +248,26 @@ class Loop:
             self.state.seconds = self.before[0] + elapsed
             self.state.step += 1
             yield self.state.step, self.state.progress, rate_at(self.peak, self.state.step, self.warm_up, self.state.progress)
-            if time.time() - self.saved > 120:
+            if time.time() - self.saved > SAVE_EVERY:
                 self.saved = time.time()
-                self.state.save(self.path)
+                self.leave()
         self.state.progress = self.arguments.until
         self.report(True)
+        self.leave()
+
+    def leave(self):
+        """The state, to go on from here; its averages in half the bits; and those in parts in $OUT, from where they are brought back."""
         self.state.save(self.path)
-        self.state.save(os.path.join(self.arguments.run, f"{self.name}-small.safetensors"), small=True)
+        small = os.path.join(self.arguments.run, f"{self.name}-small.safetensors")
+        self.state.save(small, small=True)
+        if not os.environ.get("OUT"):
+            return
+        with open(small, "rb") as file:
+            for i, part in enumerate(iter(lambda: file.read(PART), b"")):
+                path = os.path.join(os.environ["OUT"], f"{self.name}-small.safetensors.{i}")
+                with open(path + ".new", "wb") as to:
+                    to.write(part)
+                os.replace(path + ".new", path)
 
     def loss(self, loss):
         self.losses.append(loss.detach())
@@ -239,22 +289,55 @@ class Loop:
 def device_and_cast(arguments):
     device = torch.device("cuda" if torch.cuda.is_available() and not arguments.cpu else "cpu")
     if device.type == "cuda":
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True
     return device, lambda: torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
 
 
-def fast(function, arguments, device):
-    """Compiled where that works; a failure falls back to running operation by operation."""
-    if device.type != "cuda" or not arguments.compile:
+def end_of(arguments):
+    """When this stage is to be over, loading and compiling counted in."""
+    return arguments.end or BEGUN + arguments.minutes * 60
+
+
+def seconds_left(arguments):
+    return max(0.0, end_of(arguments) - time.time())
+
+
+def fastest(function, sample, state, arguments, device, cast):
+    """The function itself or compiled, whichever is faster on a batch like that; itself where compiling fails or takes a third of the time."""
+    if device.type != "cuda" or arguments.plain:
         return function
+
+    def timed(candidate):
+        for i in range(10):
+            if i == 2:
+                torch.cuda.synchronize()
+                began = time.time()
+            with cast():
+                loss = candidate(*sample)
+            loss.backward()
+        torch.cuda.synchronize()
+        return (time.time() - began) / 8
+
+    def too_long(*_):
+        raise TimeoutError("it takes too long")
+
+    before = signal.signal(signal.SIGALRM, too_long)
     try:
-        import torch._dynamo
-        torch._dynamo.config.suppress_errors = True
-        return torch.compile(function)
+        plain, began = timed(function), time.time()
+        signal.alarm(max(1, int(seconds_left(arguments) / 3)))
+        compiled = torch.compile(function)
+        fast = timed(compiled)
+        signal.alarm(0)
+        print(f"a step takes {plain * 1e3:.1f} ms, compiled {fast * 1e3:.1f} ms; compiling took {time.time() - began:.0f} s", flush=True)
+        return compiled if fast < plain else function
     except Exception as e:
-        print(f"not compiled: {e}", flush=True)
+        print(f"not compiled: {type(e).__name__}: {str(e)[:300]}", flush=True)
         return function
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+        state.gradients.zero_()
 
 
 def train_autoencoder(arguments):
@@ -262,8 +345,10 @@ def train_autoencoder(arguments):
     pack = Pack(arguments.data, device)
     state = State(os.path.join(arguments.run, "autoencoder-state.safetensors"), autoencoder_of, device)
     network = state.module.autoencoder
-    batch, crop = arguments.batch or (256 if device.type == "cuda" else 2), arguments.crop
-    loss_of = fast(autoencoder_loss, arguments, device)
+    batch, crop = arguments.batch or (128 if device.type == "cuda" else 2), arguments.crop
+    sample = torch.rand(batch, 3, crop, crop, device=device).contiguous(memory_format=torch.channels_last)
+    noise = torch.randn(batch, network.latent, crop // network.factor, crop // network.factor, device=device)
+    loss_of = fastest(autoencoder_loss, (network, sample, noise), state, arguments, device, cast)
     loop = Loop(arguments, state, "autoencoder", batch, arguments.rate or 1e-3, 100)
     pool, used = None, 0
     for step, progress, rate in loop.steps():
@@ -288,13 +373,14 @@ def encoded(arguments, pack, state, device, cast):
     autoencoder = State(os.path.join(arguments.run, "autoencoder-state.safetensors"), autoencoder_of, device, begin=False)
     autoencoder.use(autoencoder.average)
     network, count, began, parts = autoencoder.module.autoencoder, min(arguments.scenes, pack.count), time.time(), []
+    limit = seconds_left(arguments) * ENCODING
     with torch.no_grad():
         step, least = (256, 2 * SCALED_BY) if device.type == "cuda" else (8, 32)
         for first in range(0, count, step):
             pictures = pack.paint(torch.arange(first, min(first + step, count))).contiguous(memory_format=torch.channels_last)
             with cast():
                 parts.append(network.encode(pictures)[0].half().contiguous())
-            if time.time() - began > arguments.encode_minutes * 60 and first + step >= least:
+            if time.time() - began > limit and first + step >= least:
                 break
     latents = torch.cat(parts)
     if "latent_center" not in state.others:
@@ -318,9 +404,11 @@ def train_diffusion(arguments):
     empty = pack.ids(torch.zeros(1, dtype=torch.int64), torch.ones(1)).to(device)
     alpha = alphas()
     signal, spread, counts = (t.float().to(device) for t in (alpha.sqrt(), (1 - alpha).sqrt(), level_weights(alpha)))
-    batch = arguments.batch or (512 if device.type == "cuda" else 4)
-    loss_of = fast(diffusion_loss, arguments, device)
-    loop = Loop(arguments, state, "diffusion", batch, arguments.rate or (2e-3 if device.type == "cuda" else 8e-4), 200)
+    batch = arguments.batch or (256 if device.type == "cuda" else 4)
+    sample = latents[:1].float().expand(batch, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+    ones = torch.ones(batch, device=device)
+    loss_of = fastest(diffusion_loss, (state.module, sample, sample, ones, ones, ids[:1].long().expand(batch, -1).contiguous()), state, arguments, device, cast)
+    loop = Loop(arguments, state, "diffusion", batch, arguments.rate or (1.5e-3 if device.type == "cuda" else 8e-4), 200)
     for step, progress, rate in loop.steps():
         generator = torch.Generator(device=device).manual_seed(step)
         scenes = torch.randint(count, (batch,), generator=generator, device=device)
@@ -333,7 +421,8 @@ def train_diffusion(arguments):
         dropped = torch.rand(batch, generator=generator, device=device) < 0.1
         words = torch.where(dropped[:, None], empty, ids[scenes].long() & 0xFFFF)
         with cast():
-            loss = loss_of(state.module, (s * clean + n * noise).contiguous(memory_format=torch.channels_last), s * noise - n * clean, times.float(), counts[times], words)
+            noisy, target = ((a * clean + b * noise).contiguous(memory_format=torch.channels_last) for a, b in ((s, n), (-n, s)))
+            loss = loss_of(state.module, noisy, target, times.float(), counts[times], words)
         loss.backward()
         state.update(rate)
         loop.loss(loss)
@@ -390,24 +479,45 @@ def train_few_steps(arguments):
         loop.loss(loss)
 
 
+def join(arguments):
+    """Puts together the parts that a run left in its $OUT, as states to go on from, to write models of, or to begin few steps from."""
+    for name in ("autoencoder", "diffusion", "few-steps"):
+        whole = f"{name}-small.safetensors"
+        parts = sorted(part for part in os.listdir(arguments.parts) if part.startswith(whole + ".") and part[len(whole) + 1:].isdigit())
+        if not parts:
+            continue
+        path = os.path.join(arguments.run, f"{name}-state.safetensors")
+        with open(path + ".part", "wb") as to:
+            for part in parts:
+                with open(os.path.join(arguments.parts, part), "rb") as file:
+                    to.write(file.read())
+        _, texts = read_tensors(path + ".part")  # which fails on what is not whole
+        os.replace(path + ".part", path)
+        print(f"{path}: {float(texts['progress']):.3f} of its way, {len(parts)} parts")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=["autoencoder", "diffusion", "few-steps", "check"])
+    parser.add_argument("stage", choices=["autoencoder", "diffusion", "few-steps", "check", "join"])
     parser.add_argument("--data", help="the data set of easel train data")
     parser.add_argument("--run", help="the folder with the states, in which new ones are written")
-    parser.add_argument("--minutes", type=float, default=1)
+    parser.add_argument("--minutes", type=float, default=1, help="how long the whole stage takes")
+    parser.add_argument("--end", type=float, help="in place of minutes: when it is to be over, in seconds since 1970")
     parser.add_argument("--until", type=float, default=1, help="the share of the whole way that is done at the end")
     parser.add_argument("--batch", help="pictures at a time; for check: the recorded batch")
     parser.add_argument("--rate", type=float)
     parser.add_argument("--crop", type=int, default=128)
     parser.add_argument("--scenes", type=int, default=1 << 30, help="train on the first N scenes")
-    parser.add_argument("--encode-minutes", type=float, default=2, help="encode scenes for so long at most")
     parser.add_argument("--state", help="for check: the state before the step")
+    parser.add_argument("--begin", help="for check: what training begins with")
+    parser.add_argument("--parts", help="for join: the folder with the parts")
     parser.add_argument("--cpu", action="store_true")
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--plain", action="store_true", help="compile nothing")
     arguments = parser.parse_args()
     if arguments.stage == "check":
         return check(arguments)
+    if arguments.stage == "join":
+        return join(arguments)
     arguments.batch = int(arguments.batch) if arguments.batch else None
     return {"autoencoder": train_autoencoder, "diffusion": train_diffusion, "few-steps": train_few_steps}[arguments.stage](arguments)
 

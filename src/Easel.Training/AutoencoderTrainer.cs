@@ -123,21 +123,33 @@ internal sealed class AutoencoderTrainer : Trainer
         return ImageGrid.Make(shown, Columns);
     }
 
+    /// <summary>The channels of the latents of a run's folder: its autoencoder's, or before there is one, those that it has unless told otherwise.</summary>
+    public static int LatentChannelsIn(string folder) => File.Exists(StateIn(folder, Name)) ? ShapeOf(ShapeIn(folder).Shape).LatentChannels
+        : new AutoencoderOptions { Data = "", Out = "" }.LatentChannels;
+
     /// <summary>The autoencoder of a run's folder, with its averaged weights, to be used and not trained.</summary>
     public static Autoencoder Finished(string folder)
     {
         var path = StateIn(folder, Name);
         if (!File.Exists(path)) throw new EaselException($"There is no autoencoder at {path}; easel train autoencoder --out {folder} makes one.");
-        using var file = TensorFile.Open(path);
-        var shape = JsonNode.Parse(file.Metadata.GetValueOrDefault("shape") ?? "{}")!.AsObject();
-        if (!file.Tensors.ContainsKey("average") || !shape.ContainsKey("channels")) throw new EaselException(
-            $"{path} is not the state of an autoencoder's training.");
+        var (shape, isTrained) = ShapeIn(folder);
+        if (!isTrained) throw new EaselException(
+            $"{path} has only what an autoencoder's training begins with; easel train autoencoder --out {folder} --resume trains it.");
         var network = new Autoencoder(ShapeOf(shape));
         var weights = new FlatWeights([(Name, network)], 0);
         var state = new TrainingState(weights, 0, Averaging, shape);
         state.Load(path);
         using (no_grad()) weights.Values.copy_(state.Average);
         return network;
+    }
+
+    private static (JsonObject Shape, bool IsTrained) ShapeIn(string folder)
+    {
+        var path = StateIn(folder, Name);
+        using var file = TensorFile.Open(path);
+        var shape = JsonNode.Parse(file.Metadata.GetValueOrDefault("shape") ?? "{}")!.AsObject();
+        return shape.ContainsKey("channels") ? (shape, file.Tensors.ContainsKey("average"))
+            : throw new EaselException($"{path} is not the state of an autoencoder's training.");
     }
 
     private static AutoencoderConfig ShapeOf(JsonObject shape) => new()

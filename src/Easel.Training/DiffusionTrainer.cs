@@ -51,10 +51,7 @@ internal sealed class DiffusionTrainer : Trainer
         var names = pack.Drawings.DistinctBy(drawing => drawing.Concept).ToDictionary(drawing => drawing.Concept, drawing => drawing.Names[0]);
         _meanings = pack.Meanings.Where(pair => names.ContainsKey(pair.Value)).ToDictionary(pair => pair.Key, pair => names[pair.Value]);
         _words = new Words(pack.Tokens);
-        // The latents' channels are the autoencoder's; before there is one, those that it has unless told otherwise.
-        var hasAutoencoder = File.Exists(StateIn(options.Out, AutoencoderTrainer.Name));
-        var channels = hasAutoencoder ? AutoencoderTrainer.Finished(options.Out).Config.LatentChannels
-            : new AutoencoderOptions { Data = "", Out = "" }.LatentChannels;
+        var channels = AutoencoderTrainer.LatentChannelsIn(options.Out);
         _unet = new UNet(UNetShape(channels));
         _text = new ClipTextModel(TextShape()) { RunType = Format };
         Weights = new FlatWeights([("unet", _unet), ("text", _text)], options.Seed);
@@ -89,9 +86,6 @@ internal sealed class DiffusionTrainer : Trainer
 
     /// <summary>Where the model is written: what people draw with.</summary>
     public static string ModelPath(string folder) => Path.Combine(folder, "sketch.safetensors");
-
-    /// <summary>Writes the state as it is, which needs no autoencoder yet.</summary>
-    public void Begin() => State.Save(StatePath);
 
     protected override void Advance(double rate, double progress)
     {

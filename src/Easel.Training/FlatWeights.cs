@@ -9,7 +9,7 @@ namespace Easel.Training;
 /// </summary>
 internal sealed class FlatWeights
 {
-    private readonly List<(string Name, Parameter Parameter, long Offset)> _slices = [];
+    private readonly List<Slice> _slices = [];
 
     /// <summary>Gives the networks memory and their first values.</summary>
     /// <param name="networks">Networks without weights, under the names that go before their parameters'.</param>
@@ -20,12 +20,11 @@ internal sealed class FlatWeights
             .SelectMany(m => ((Layer)m.module).named_parameters()
                 .Select(p => (Name: $"{n.Name}.{m.name}", Layer: (Layer)m.module, Own: p.name, Shape: p.parameter.shape))))
             .OrderBy(p => p.Shape.Length < 2).ToList();
-        Count = all.Sum(p => Size(p.Shape));
+        (Count, Seed) = (all.Sum(p => Size(p.Shape)), seed);
         DecayedCount = all.Where(p => p.Shape.Length >= 2).Sum(p => Size(p.Shape));
         Values = zeros(Count).DetachFromDisposeScope();
         Gradients = zeros(Count).DetachFromDisposeScope();
 
-        using var generator = new Generator((ulong)seed, CPU);
         var offset = 0L;
         foreach (var (name, layer, own, shape) in all)
         {
@@ -34,18 +33,21 @@ internal sealed class FlatWeights
             using (no_grad())
             {
                 var view = Values.narrow(0, offset, Size(shape)).view(shape);
-                FirstValues.Fill(view, name, layer, own, generator);
                 layer.Assign(own, view.DetachFromDisposeScope());
                 parameter = (Parameter)layer.named_parameters().Single(p => p.name == own).parameter;
             }
             parameter.requires_grad = true;
             parameter.grad = Gradients.narrow(0, offset, Size(shape)).view(shape).DetachFromDisposeScope();
-            _slices.Add(($"{name}.{own}", parameter, offset));
+            _slices.Add(new(name, layer, own, parameter, offset));
             offset += Size(shape);
         }
+        Begin();
     }
 
     public long Count { get; }
+
+    /// <summary>What the first values were drawn with.</summary>
+    public long Seed { get; }
 
     /// <summary>How many of them, from the front, are weights of matrices and tables; the rest are biases and norms.</summary>
     public long DecayedCount { get; }
@@ -57,6 +59,15 @@ internal sealed class FlatWeights
     public Tensor Gradients { get; }
 
     public IEnumerable<string> Names => _slices.Select(slice => slice.Name);
+
+    /// <summary>Gives the weights their first values (again), which the seed decides.</summary>
+    public void Begin()
+    {
+        using var guard = no_grad();
+        using var generator = new Generator((ulong)Seed, CPU);
+        foreach (var (slice, value) in _slices.Zip(Split(Values).Select(named => named.Value)))
+            FirstValues.Fill(value, slice.LayerName, slice.Layer, slice.Own, generator);
+    }
 
     /// <summary>The part of a vector (these weights, or averages of them) that belongs to each parameter, as views in the parameter's shape.</summary>
     public IEnumerable<(string Name, Tensor Value)> Split(Tensor vector) =>
@@ -76,6 +87,11 @@ internal sealed class FlatWeights
         {
             Values.copy_(own);
         }
+    }
+
+    private sealed record Slice(string LayerName, Layer Layer, string Own, Parameter Parameter, long Offset)
+    {
+        public string Name => $"{LayerName}.{Own}";
     }
 
     private static long Size(long[] shape) => shape.Aggregate(1L, (product, side) => product * side);

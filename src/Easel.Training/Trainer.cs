@@ -19,6 +19,9 @@ internal abstract class Trainer(TrainingOptions options, string name, string uni
     /// <summary>Where the state of a run in a folder is.</summary>
     public static string StateIn(string folder, string name) => Path.Combine(folder, $"{name}-state.safetensors");
 
+    /// <summary>Writes what training begins with, in few bytes, to go on from elsewhere. Diffusion needs no autoencoder for it yet.</summary>
+    public void Begin() => State.SaveBegin(StatePath);
+
     /// <summary>Trains to the end of the run.</summary>
     public virtual void Run(Action<string, double>? onProgress, CancellationToken cancel)
     {

@@ -9,6 +9,8 @@ namespace Easel.Training;
 /// </summary>
 internal sealed class TrainingState(FlatWeights weights, double weightDecay, double averaging, JsonObject shape)
 {
+    private const string SeedKey = "seed"; // in a file of what training begins with, and in no other
+
     private readonly AdamW _optimizer = new(weights, weightDecay);
     private readonly AveragedWeights _average = new(weights, averaging);
 
@@ -34,28 +36,53 @@ internal sealed class TrainingState(FlatWeights weights, double weightDecay, dou
     public void Save(string path)
     {
         using var guard = no_grad();
-        SafeTensorsWriter.Write(path, Vectors().Concat(Others).ToDictionary(), metadata: new Dictionary<string, string>
+        SafeTensorsWriter.Write(path, Vectors().Concat(Others).ToDictionary(), metadata: Texts());
+    }
+
+    /// <summary>
+    /// Writes what training begins with in few bytes: the seed that <see cref="FirstValues"/> are made of again, wherever they are read, and those parameters
+    /// that have others, in half the bits.
+    /// </summary>
+    public void SaveBegin(string path)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var own = weights.Values.clone();
+        weights.Begin();
+        var first = weights.Values.clone();
+        weights.Values.copy_(own);
+        var given = weights.Split(own).Zip(weights.Split(first)).Where(pair => !pair.First.Value.equal(pair.Second.Value).all().item<bool>())
+            .ToDictionary(pair => pair.First.Name, pair => pair.First.Value);
+        SafeTensorsWriter.Write(path, given, ScalarType.Float16, new Dictionary<string, string>(Texts())
         {
-            ["step"] = Step.ToString(CultureInfo.InvariantCulture),
-            ["seconds"] = Seconds.ToString("R", CultureInfo.InvariantCulture),
-            ["progress"] = Progress.ToString("R", CultureInfo.InvariantCulture),
-            ["parameters"] = string.Join(' ', weights.Names),
-            ["shape"] = shape.ToJsonString(),
-            ["weight_decay"] = weightDecay.ToString("R", CultureInfo.InvariantCulture),
-            ["averaging"] = averaging.ToString("R", CultureInfo.InvariantCulture),
+            [SeedKey] = weights.Seed.ToString(CultureInfo.InvariantCulture),
         });
     }
 
-    /// <summary>Takes a state over. A file of the averages alone, in half the bits, is enough to begin from: with it the optimizer begins anew.</summary>
+    /// <summary>
+    /// Takes a state over. A file of the averages alone, in half the bits, is enough to begin from: with it the optimizer begins anew. So is what
+    /// <see cref="SaveBegin"/> writes.
+    /// </summary>
     /// <exception cref="EaselException">It is of a run with other networks.</exception>
     public void Load(string path)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         using var file = TensorFile.Open(path);
+        var begin = file.Metadata.GetValueOrDefault(SeedKey);
         if (!file.Metadata.TryGetValue("parameters", out var names) || names != string.Join(' ', weights.Names)
-            || !file.Tensors.TryGetValue("average", out var average) || average.ElementCount != weights.Count)
+            || (begin is null && (!file.Tensors.TryGetValue("average", out var average) || average.ElementCount != weights.Count)))
             throw new EaselException($"{path} is the state of a run with networks of another shape; begin a new one in another folder.");
+        if (begin is not null)
+        {
+            if (begin != weights.Seed.ToString(CultureInfo.InvariantCulture))
+                throw new EaselException($"{path} begins with seed {begin}, and this run has {weights.Seed}; give it --seed {begin}.");
+            weights.Begin();
+            foreach (var (name, value) in weights.Split(weights.Values))
+                if (file.Tensors.ContainsKey(name)) value.copy_(file.View(name));
+            Average.copy_(weights.Values);
+            return;
+        }
         foreach (var (name, vector) in Vectors())
             if (file.Tensors.ContainsKey(name)) vector.copy_(file.View(name));
             else if (name == "weights") vector.copy_(file.View("average"));
@@ -68,6 +95,17 @@ internal sealed class TrainingState(FlatWeights weights, double weightDecay, dou
         T Number<T>(string name, T otherwise) where T : IParsable<T> =>
             file.Metadata.TryGetValue(name, out var text) ? T.Parse(text, CultureInfo.InvariantCulture) : otherwise;
     }
+
+    private Dictionary<string, string> Texts() => new()
+    {
+        ["step"] = Step.ToString(CultureInfo.InvariantCulture),
+        ["seconds"] = Seconds.ToString("R", CultureInfo.InvariantCulture),
+        ["progress"] = Progress.ToString("R", CultureInfo.InvariantCulture),
+        ["parameters"] = string.Join(' ', weights.Names),
+        ["shape"] = shape.ToJsonString(),
+        ["weight_decay"] = weightDecay.ToString("R", CultureInfo.InvariantCulture),
+        ["averaging"] = averaging.ToString("R", CultureInfo.InvariantCulture),
+    };
 
     private Dictionary<string, Tensor> Vectors() =>
         new() { ["weights"] = weights.Values, ["mean"] = _optimizer.Mean, ["square"] = _optimizer.Square, ["average"] = _average.Values };

@@ -14,9 +14,9 @@ internal static class TrainCommand
     private const int DefaultScenes = 250_000;
 
     public static Command Create(Shell shell) => new PlainCommand("train", "train the small model that ships with Easel",
-        new HelpNotes("data|autoencoder|diffusion|model|evaluate|tools [flags]", ["easel train data --out sketch.data",
+        new HelpNotes("data|prepare|autoencoder|diffusion|model|evaluate|tools [flags]", ["easel train data --out sketch.data",
             "easel train autoencoder --data sketch.data --out run"]),
-        [Data(shell), Autoencoder(shell), Diffusion(shell), Model(shell), Evaluate(shell), Tools(shell)]);
+        [Data(shell), Prepare(shell), Autoencoder(shell), Diffusion(shell), Model(shell), Evaluate(shell), Tools(shell)]);
 
     private static Command Data(Shell shell)
     {
@@ -29,12 +29,39 @@ internal static class TrainCommand
         {
             var path = parsed.GetValue(file) ?? throw new UsageException("Name a file for the data set with --out.");
             var count = parsed.GetValue(scenes) ?? DefaultScenes;
-            (int Drawings, int Things, int LeftOut) made;
-            using (var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet)))
-                made = DataStep.Run(path, parsed.GetValue(concepts) ?? int.MaxValue, count, progress.Working, shell.Cancel);
-            shell.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{made.Drawings} drawings of {made.Things} things, {count} scenes, {new FileInfo(path).Length / 1e6:F1} MB in {path}")
-                + (made.LeftOut > 0 ? $"; {made.LeftOut} that the renderer cannot draw are left out" : ""));
+            using var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet));
+            MakeData(path, parsed.GetValue(concepts) ?? int.MaxValue, count, progress, shell);
+        });
+    }
+
+    private static void MakeData(string path, int concepts, int scenes, IProgressDisplay progress, Shell shell)
+    {
+        var made = DataStep.Run(path, concepts, scenes, progress.Working, shell.Cancel);
+        progress.Result(string.Create(CultureInfo.InvariantCulture,
+            $"{made.Drawings} drawings of {made.Things} things, {scenes} scenes, {new FileInfo(path).Length / 1e6:F1} MB in {path}")
+            + (made.LeftOut > 0 ? $"; {made.LeftOut} that the renderer cannot draw are left out" : ""));
+    }
+
+    private static Command Prepare(Shell shell)
+    {
+        var folder = Flags.Text("DIR", "folder for the run (default: training/run)", "--out");
+        var quiet = Flags.Switch("print nothing but the result", "--quiet", "-q");
+        return new PlainCommand("prepare", "make all that the Python twin trains from: the data set, unless it is there, and what both networks begin with",
+            new HelpNotes("[flags]", ["easel train prepare", "training/train-sketch.sh 9"]), [folder, quiet], parsed =>
+        {
+            var run = parsed.GetValue(folder) ?? Path.Combine("training", "run");
+            var data = Path.Combine(run, "sketch.data");
+            Directory.CreateDirectory(run);
+            using var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet));
+            if (!File.Exists(data)) MakeData(data, int.MaxValue, DefaultScenes, progress, shell);
+            var pack = Pack.Open(data);
+            string[] files = [data, .. new[] { AutoencoderTrainer.Name, DiffusionTrainer.Name }.Select(name => Trainer.StateIn(run, name))];
+            if (!File.Exists(files[1])) new AutoencoderTrainer(new AutoencoderOptions { Data = data, Out = run }, pack).Begin();
+            if (!File.Exists(files[2])) new DiffusionTrainer(new DiffusionOptions { Data = data, Out = run }, pack).Begin();
+            foreach (var file in files) progress.Result(string.Create(CultureInfo.InvariantCulture, $"{file}: {MiB(file):F1} MiB"));
+            progress.Result(string.Create(CultureInfo.InvariantCulture, $"{files.Sum(MiB):F1} MiB in all"));
+
+            static double MiB(string file) => new FileInfo(file).Length / (1024.0 * 1024);
         });
     }
 
@@ -65,14 +92,13 @@ internal static class TrainCommand
         var common = new CommonFlags();
         var channels = Flags.Text("A,B,C", "channels of each resolution level of the UNet, finest first, multiples of 32 (default: 64,128,256)", "--channels");
         var scenes = Flags.Whole("train on the first N scenes (default: 20000); their latents are made before", "--scenes");
-        var begin = Flags.Switch("write the state that training begins with, before there is an autoencoder, and end", "--begin");
         return new PlainCommand("diffusion", "train the UNet and the text encoder on the autoencoder's latents",
             new HelpNotes("--data FILE --out DIR [flags]",
                 [
                     "easel train diffusion --data sketch.data --out run --minutes 60 --until 0.5",
                     "easel train diffusion --data sketch.data --out run --resume --minutes 60",
                 ]),
-            [channels, scenes, begin, .. common.All], parsed =>
+            [channels, scenes, .. common.All], parsed =>
         {
             var defaults = new DiffusionOptions { Data = common.Data(parsed), Out = common.Out(parsed) };
             var options = common.Read(parsed, channels, defaults with { Scenes = parsed.GetValue(scenes) ?? defaults.Scenes });
@@ -80,12 +106,6 @@ internal static class TrainCommand
             var pack = Pack.Open(options.Data);
             var trainer = new DiffusionTrainer(options, pack, share => progress.Working("encoding scenes", share));
             progress.Note($"{pack.Drawings.Count} drawings, {trainer.ParameterCount:N0} parameters");
-            if (parsed.GetValue(begin))
-            {
-                trainer.Begin();
-                progress.Result(Trainer.StateIn(options.Out, DiffusionTrainer.Name));
-                return;
-            }
             trainer.Run(progress.Working, shell.Cancel);
             progress.Result(DiffusionTrainer.ModelPath(options.Out));
         });

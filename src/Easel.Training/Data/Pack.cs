@@ -7,8 +7,8 @@ namespace Easel.Training.Data;
 /// <summary>
 /// The data set in one file, a safetensors file with these tensors: "sprites", the packed drawings one behind another, with the place where each ends in
 /// "sprite_ends"; "list", a deflated line of JSON for each; "recolours", the matrices of <see cref="Recolouring"/>; "scenes", the deflated plans, number by
-/// number (all scenes' first, then all their second); "captions", deflated, the numbers in "tokens" of every caption's words, with where each ends in
-/// "caption_ends"; "meanings" and "fillers", deflated lines.
+/// number (all scenes' first, then all their second); "captions", deflated, the numbers in "tokens" of every caption's words, with how many each has in
+/// "caption_lengths", deflated bytes; "meanings" and "fillers", deflated lines.
 /// </summary>
 internal sealed class Pack
 {
@@ -25,11 +25,12 @@ internal sealed class Pack
         _ends = Values<long>(file, "sprite_ends");
         _scenes = MemoryMarshal.Cast<byte, short>(Inflated(file, "scenes")).ToArray();
         _captions = MemoryMarshal.Cast<byte, ushort>(Inflated(file, "captions")).ToArray();
-        _captionEnds = Values<int>(file, "caption_ends");
+        _captionEnds = EndsOf(Inflated(file, "caption_lengths"));
         Tokens = Values<int>(file, "tokens");
         Meanings = Lines(file, "meanings").Select(line => line.Split('\t')).ToDictionary(parts => parts[0], parts => parts[1]);
         Fillers = [.. Lines(file, "fillers")];
-        if (_ends.Length != Drawings.Count || _scenes.Length != (long)_captionEnds.Length * Scene.Numbers || _ends[^1] > _sprites.Length)
+        if (_ends.Length != Drawings.Count || _scenes.Length != (long)_captionEnds.Length * Scene.Numbers || _ends[^1] > _sprites.Length
+            || (_captionEnds.Length > 0 && _captionEnds[^1] != _captions.Length))
             throw new EaselException($"{file.Path} is not whole.");
         Renderer = new SceneRenderer(Pixels);
     }
@@ -50,7 +51,7 @@ internal sealed class Pack
     {
         if (!File.Exists(path)) throw new EaselException($"There is no data set at {path}; easel train data --out {path} makes one.");
         using var file = TensorFile.Open(path);
-        foreach (var name in (string[])["list", "sprites", "sprite_ends", "scenes", "captions", "caption_ends", "tokens", "meanings", "fillers"])
+        foreach (var name in (string[])["list", "sprites", "sprite_ends", "scenes", "captions", "caption_lengths", "tokens", "meanings", "fillers"])
             if (!file.Tensors.ContainsKey(name)) throw new EaselException($"{path} is not a data set of easel train: it has no \"{name}\".");
         try
         {
@@ -111,12 +112,7 @@ internal sealed class Pack
             .Append(Text.ClipTokenizer.EndOfText).Distinct().Order()];
         var numbers = tokens.Index().ToDictionary(token => token.Item, token => (ushort)token.Index);
         var captions = new List<ushort>();
-        var captionEnds = new int[scenes.Count];
-        for (var number = 0; number < scenes.Count; number++)
-        {
-            captions.AddRange(said[number].Select(token => numbers[token]));
-            captionEnds[number] = captions.Count;
-        }
+        foreach (var ids in said) captions.AddRange(ids.Select(token => numbers[token]));
 
         using var scope = NewDisposeScope();
         SafeTensorsWriter.Write(path, new Dictionary<string, Tensor>
@@ -127,13 +123,20 @@ internal sealed class Pack
             ["recolours"] = tensor(Recolouring.All.SelectMany(matrix => matrix).ToArray()).view(-1, 12),
             ["scenes"] = tensor(SpriteCodec.Deflate(MemoryMarshal.AsBytes<short>(plans))),
             ["captions"] = tensor(SpriteCodec.Deflate(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(captions)))),
-            ["caption_ends"] = tensor(captionEnds),
+            ["caption_lengths"] = tensor(SpriteCodec.Deflate([.. said.Select(ids => (byte)ids.Length)])),
             ["tokens"] = tensor(tokens),
             ["meanings"] = Deflated(string.Join('\n', meanings.Select(pair => $"{pair.Key}\t{pair.Value}"))),
             ["fillers"] = Deflated(string.Join('\n', fillers)),
         });
 
         static Tensor Deflated(string text) => tensor(SpriteCodec.Deflate(Encoding.UTF8.GetBytes(text)));
+    }
+
+    private static int[] EndsOf(byte[] lengths)
+    {
+        var ends = new int[lengths.Length];
+        for (var i = 0; i < ends.Length; i++) ends[i] = lengths[i] + (i == 0 ? 0 : ends[i - 1]);
+        return ends;
     }
 
     private static byte[] Bytes(TensorFile file, string name) => Values<byte>(file, name);

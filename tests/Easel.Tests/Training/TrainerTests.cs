@@ -101,6 +101,24 @@ public sealed class TrainerTests
     }
 
     [Fact]
+    public void WhatTrainingBeginsWithIsASmallFileToGoOnFrom()
+    {
+        using var folder = new TemporaryFolder();
+        var data = folder.Path("toy.data");
+        var pack = ToyData.Make(data);
+        var run = folder.Path("run");
+        var first = new DiffusionTrainer(Diffusion(data, run), pack);
+        first.Begin();
+        Assert.True(new FileInfo(Trainer.StateIn(run, DiffusionTrainer.Name)).Length < first.ParameterCount);
+        var second = new DiffusionTrainer(Diffusion(data, run, resume: true), pack);
+        Assert.True((first.Weights.Values - second.Weights.Values).abs().max().item<float>() is > 0 and < 2e-3f);
+        var other = Assert.Throws<EaselException>(() => new DiffusionTrainer(Diffusion(data, run, resume: true) with { Seed = 1 }, pack));
+        Assert.Contains("--seed 0", other.Message, StringComparison.Ordinal);
+        new AutoencoderTrainer(Autoencoder(data, run), pack).Begin();
+        Assert.Contains("--resume", Assert.Throws<EaselException>(() => AutoencoderTrainer.Finished(run)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void TrainingLowersTheLoss()
     {
         using var folder = new TemporaryFolder();
@@ -147,19 +165,22 @@ public sealed class TrainerTests
         using var scope = NewDisposeScope();
 
         var autoencoder = new AutoencoderTrainer(Autoencoder(data, run), pack);
+        var begins = Begin(autoencoder, AutoencoderTrainer.Name);
         for (var i = 0; i < 2; i++) autoencoder.Step(Rate);
         autoencoder.Save(1, 1);
         var (pixels, noise) = autoencoder.Inputs(3);
-        Check(AutoencoderTrainer.Name, autoencoder.Weights, () => autoencoder.Step(Rate), new() { ["pixels"] = pixels, ["noise"] = noise });
+        Check(AutoencoderTrainer.Name, autoencoder.Weights, () => autoencoder.Step(Rate), new() { ["pixels"] = pixels, ["noise"] = noise, ["begin"] = begins });
         autoencoder.Save(1, 1);
 
         var diffusion = new DiffusionTrainer(Diffusion(data, run), pack);
+        begins = Begin(diffusion, DiffusionTrainer.Name);
         for (var i = 0; i < 2; i++) diffusion.Step(Rate);
         diffusion.Save(1, 1);
         var batch = diffusion.Inputs(3, 1);
         double[] shares = [.. Enumerable.Range(0, 41).Select(i => i / 40.0)];
         Check(DiffusionTrainer.Name, diffusion.Weights, () => diffusion.Step(Rate).Loss, new()
         {
+            ["begin"] = begins,
             ["noisy"] = batch.Noisy,
             ["target"] = batch.Target,
             ["times"] = batch.Times,
@@ -173,6 +194,15 @@ public sealed class TrainerTests
             ["scene_ids"] = new Words(pack.Tokens).Encode([.. scenes.Select(scene => pack.CaptionOf(scene).ToArray())]),
         });
 
+        Tensor Begin(Trainer trainer, string name)
+        {
+            var values = trainer.Weights.Values.clone();
+            trainer.Begin();
+            Assert.True(trainer.Weights.Values.equal(values).all().item<bool>());
+            File.Move(Trainer.StateIn(run, name), folder.Path(name + "-begin.safetensors"));
+            return values;
+        }
+
         void Check(string name, FlatWeights weights, Func<double> step, Dictionary<string, Tensor> inputs)
         {
             inputs["before"] = weights.Values.clone();
@@ -183,7 +213,8 @@ public sealed class TrainerTests
             inputs["painted"] = Painted.Whole(pack, scenes);
             var recorded = folder.Path(name + "-batch.safetensors");
             SafeTensorsWriter.Write(recorded, inputs);
-            var (code, output) = Run(python, twin, "check", "--state", Trainer.StateIn(run, name), "--batch", recorded, "--data", data);
+            var (code, output) = Run(python, twin, "check", "--state", Trainer.StateIn(run, name), "--batch", recorded, "--data", data,
+                "--begin", folder.Path(name + "-begin.safetensors"));
             Assert.True(code == 0, output);
             Assert.EndsWith("the same step", output.Trim());
         }
