@@ -63,11 +63,24 @@ public sealed class FaceRestorerTests : IDisposable
     {
         var wanted = new Similarity(1.5, -0.7, 20, -3);
         FacePoint[] points = [new(1, 2), new(40, 3), new(20, 30), new(5, 44), new(38, 41)];
-        var found = Similarity.Between(points, [.. points.Select(point => wanted.Of(point.X, point.Y))]);
+        var found = Similarity.Robust(points, [.. points.Select(point => wanted.At(point.X, point.Y))]);
         Assert.Equal((wanted.A, wanted.B, wanted.Right, wanted.Down), (found.A, found.B, found.Right, found.Down),
-            (a, b) => Math.Abs(a.A - b.A) + Math.Abs(a.B - b.B) + Math.Abs(a.Item3 - b.Item3) + Math.Abs(a.Item4 - b.Item4) < 1e-9);
-        var (x, y) = found.Inverse().Of(found.Of(7, 9).X, found.Of(7, 9).Y);
+            (a, b) => Math.Abs(a.A - b.A) + Math.Abs(a.B - b.B) + Math.Abs(a.Item3 - b.Item3) + Math.Abs(a.Item4 - b.Item4) < 1e-5);
+        var (x, y) = found.Inverse().At(found.At(7, 9).X, found.At(7, 9).Y);
         Assert.Equal((7, 9), (Math.Round(x, 9), Math.Round(y, 9)));
+    }
+
+    [Fact]
+    public void A_face_is_turned_as_by_OpenCV_whatever_one_of_its_points_does()
+    {
+        var golden = Goldens.Tensors("faces/alignment.safetensors");
+        var (points, matrices) = (golden["points"].data<float>().ToArray(), golden["matrices"].data<float>().ToArray());
+        for (var face = 0; face < 64; face++)
+        {
+            var found = FaceFrame.Into([.. Enumerable.Range(5 * face, 5).Select(i => new FacePoint(points[2 * i], points[2 * i + 1]))]);
+            double[] made = [found.A, -found.B, found.Right, found.B, found.A, found.Down];
+            for (var i = 0; i < 6; i++) Assert.Equal(matrices[6 * face + i], made[i], 1e-5 + 1e-6 * Math.Abs(made[i]));
+        }
     }
 
     /// <summary>A square that is cut out and laid back as it is leaves a smooth picture as it was, but for the picture's edges, where as in the original the

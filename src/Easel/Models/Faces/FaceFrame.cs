@@ -2,41 +2,6 @@ using Easel.Imaging;
 
 namespace Easel.Models.Faces;
 
-/// <summary>A point of a picture.</summary>
-internal readonly record struct FacePoint(double X, double Y);
-
-/// <summary>A turn, a change of size and a move: (ax - by + right, bx + ay + down).</summary>
-internal readonly record struct Similarity(double A, double B, double Right, double Down)
-{
-    public FacePoint Of(double x, double y) => new(A * x - B * y + Right, B * x + A * y + Down);
-
-    /// <summary>The same backwards.</summary>
-    public Similarity Inverse()
-    {
-        var size = A * A + B * B;
-        var (a, b) = (A / size, -B / size);
-        return new Similarity(a, b, -(a * Right - b * Down), -(b * Right + a * Down));
-    }
-
-    /// <summary>What brings points as near as can be to others, by the squares of the distances.</summary>
-    public static Similarity Between(IReadOnlyList<FacePoint> from, IReadOnlyList<FacePoint> to)
-    {
-        var (center, target) = (Mean(from), Mean(to));
-        double same = 0, across = 0, size = 0;
-        for (var i = 0; i < from.Count; i++)
-        {
-            var (x, y, u, v) = (from[i].X - center.X, from[i].Y - center.Y, to[i].X - target.X, to[i].Y - target.Y);
-            same += x * u + y * v;
-            across += x * v - y * u;
-            size += x * x + y * y;
-        }
-        var (a, b) = (same / size, across / size);
-        return new Similarity(a, b, target.X - a * center.X + b * center.Y, target.Y - b * center.X - a * center.Y);
-
-        static FacePoint Mean(IReadOnlyList<FacePoint> points) => new(points.Average(point => point.X), points.Average(point => point.Y));
-    }
-}
-
 /// <summary>A face turned upright into a square, and laid back into its picture: what facexlib's FaceRestoreHelper does around a restorer.</summary>
 internal static class FaceFrame
 {
@@ -54,7 +19,7 @@ internal static class FaceFrame
 
     /// <summary>What turns a face upright into the square.</summary>
     /// <param name="points">Eyes, nose, corners of the mouth, the left ones first.</param>
-    public static Similarity Into(IReadOnlyList<FacePoint> points) => Similarity.Between(points, Places);
+    public static Similarity Into(IReadOnlyList<FacePoint> points) => Similarity.Robust(points, Places);
 
     /// <summary>The square.</summary>
     public static RgbImage Cut(RgbImage picture, Similarity into)
@@ -65,7 +30,7 @@ internal static class FaceFrame
         {
             for (var x = 0; x < Side; x++)
             {
-                var place = back.Of(x, y);
+                var place = back.At(x, y);
                 Sample(picture, place.X, place.Y, colour);
                 for (var c = 0; c < 3; c++) square.Pixels[(y * Side + x) * 3 + c] = (byte)Math.Clamp(Math.Round(colour[c]), 0, 255);
             }
@@ -78,7 +43,7 @@ internal static class FaceFrame
     public static RgbImage Laid(RgbImage picture, RgbImage square, Similarity into, double visibility)
     {
         var (result, back) = (new RgbImage(picture.Width, picture.Height, [.. picture.Pixels]), into.Inverse());
-        FacePoint[] corners = [back.Of(0, 0), back.Of(Side, 0), back.Of(0, Side), back.Of(Side, Side)];
+        FacePoint[] corners = [back.At(0, 0), back.At(Side, 0), back.At(0, Side), back.At(Side, Side)];
         var (left, right) = (First(corners.Min(corner => corner.X)), Math.Min(picture.Width, First(corners.Max(corner => corner.X)) + 2));
         var (top, bottom) = (First(corners.Min(corner => corner.Y)), Math.Min(picture.Height, First(corners.Max(corner => corner.Y)) + 2));
         Span<double> colour = stackalloc double[3];
@@ -86,7 +51,7 @@ internal static class FaceFrame
         {
             for (var x = left; x < right; x++)
             {
-                var (u, v) = into.Of(x, y);
+                var (u, v) = into.At(x, y);
                 if (!(u >= 0 && v >= 0 && u <= Side - 1 && v <= Side - 1)) continue;
                 var share = visibility * Weight(u) * Weight(v);
                 if (share <= 0) continue;
