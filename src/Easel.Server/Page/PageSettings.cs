@@ -32,6 +32,9 @@ public sealed class PageSettings
     /// <summary>Whether each line is a prompt of its own.</summary>
     public bool PromptPerLine { get; set; }
 
+    /// <summary>Whether models of few steps draw while one types.</summary>
+    public bool AsTyped { get; set; }
+
     /// <summary>Whether the choices in a prompt, as {red|blue}, are drawn all, and not one for each picture.</summary>
     public bool AllChoices { get; set; }
 

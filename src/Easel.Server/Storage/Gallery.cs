@@ -141,17 +141,29 @@ internal sealed class Gallery(Database database, PictureFolder folder, PictureRe
     public int Purge(DateTimeOffset before)
     {
         var deleted = Deleted().Where(picture => picture.Deleted < before).ToList();
-        foreach (var picture in deleted)
-        {
-            File.Delete(folder.TrashOf(picture.Id, picture.File));
-            File.Delete(folder.ThumbnailOf(picture.Id));
-            database.Write(connection =>
-            {
-                Database.Run(connection, "DELETE FROM pictures WHERE id = $id", ("$id", picture.Id));
-                Database.Run(connection, "DELETE FROM tags WHERE picture = $id", ("$id", picture.Id));
-            });
-        }
+        foreach (var picture in deleted) End(picture);
         return deleted.Count;
+    }
+
+    /// <summary>Ends pictures for good that were only drawn on the way to another.</summary>
+    /// <exception cref="ServerException">There is no such picture (404).</exception>
+    public void Discard(params IReadOnlyList<string> ids)
+    {
+        if (ids.Count == 0) return;
+        Delete(ids);
+        foreach (var id in ids) End(Known(id));
+        Changed?.Invoke();
+    }
+
+    private void End(Picture picture)
+    {
+        File.Delete(folder.TrashOf(picture.Id, picture.File));
+        File.Delete(folder.ThumbnailOf(picture.Id));
+        database.Write(connection =>
+        {
+            Database.Run(connection, "DELETE FROM pictures WHERE id = $id", ("$id", picture.Id));
+            Database.Run(connection, "DELETE FROM tags WHERE picture = $id", ("$id", picture.Id));
+        });
     }
 
     /// <summary>Takes pictures in; those that are known already stay as they are.</summary>
