@@ -39,6 +39,32 @@ public sealed class GalleryTests : IDisposable
         Assert.Empty(await Find(server, "words=OR"));
     }
 
+    [Theory]
+    [InlineData("jpeg", true)]
+    [InlineData("webp", false)]
+    public async Task PicturesAreKeptInTheFormThatIsAskedFor(string format, bool hasText)
+    {
+        string id;
+        await using (var server = await RunningServer.Start(_folder))
+        {
+            var request = new { prompt = "a cat", steps = 1, width = 64, height = 64 };
+            var job = await server.Finished(await server.Submit(new { request, file = new { format, quality = 60, metadata = hasText } }));
+            id = job.GetProperty("pictures")[0].GetString()!;
+            var file = await server.Client.GetByteArrayAsync($"api/pictures/{id}/file");
+            Assert.Equal("image/" + format, (await server.Client.GetAsync($"api/pictures/{id}/file")).Content.Headers.ContentType!.MediaType);
+            Assert.Equal(hasText, ImageFile.ReadMetadata(new MemoryStream(file), "it").Parameters is not null);
+            Assert.Equal("a cat", (await server.Get($"api/pictures/{id}")).GetProperty("prompt").GetString());
+            Assert.Equal(64, Support.Sdapi.Picture(await server.Client.GetByteArrayAsync($"api/pictures/{id}/file?format=png")).Width);
+            var answer = await server.Client.PostAsync("api/jobs", new StringContent(
+                """{"request": {"prompt": "a"}, "file": {"format": "avif"}}""", System.Text.Encoding.UTF8, "application/json"));
+            Assert.Contains("it must be one of png, jpeg, webp", await answer.Content.ReadAsStringAsync());
+            Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        }
+        Assert.Empty(GalleryRebuild.Run(_folder.Path("pictures")).Unreadable);
+        await using var again = await RunningServer.Start(_folder);
+        Assert.Equal(JsonValueKind.String, (await again.Get($"api/pictures/{id}")).GetProperty("job").ValueKind); // it is known as its job's
+    }
+
     [Fact]
     public async Task PagesFollowEachOther()
     {

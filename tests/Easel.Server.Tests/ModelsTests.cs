@@ -145,6 +145,23 @@ public sealed class ModelsTests : IDisposable
     }
 
     [Fact]
+    public async Task ACopyOfWhatComesWithEaselIsMeantByItsPath()
+    {
+        foreach (var folder in (string[])["own", "models"])
+        {
+            Directory.CreateDirectory(_folder.Path(folder));
+            File.Copy(Goldens.Unpacked("sd1-formats/micro.fp16.safetensors"), _folder.Path(folder, "small.safetensors"));
+        }
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with
+        {
+            Models = [_folder.Path("models")],
+            SpareModel = _folder.Path("own", "small.safetensors"),
+            DefaultModel = _folder.Path("models", "small.safetensors"),
+        });
+        Assert.Equal("small", (await server.Get("api/models")).GetProperty("default").GetString());
+    }
+
+    [Fact]
     public async Task NoModelAtAllSaysWhereToPutOne()
     {
         await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder) with { Models = [_folder.Path("empty")], SpareModel = null });

@@ -25,7 +25,7 @@ internal static class PicturesApi
             var picture = Find(gallery, id);
             var path = gallery.PathOf(picture);
             if (!File.Exists(path)) throw new ServerException(Status410Gone, $"The file of the picture {id} is no longer there.");
-            if ((PictureForm.Of(format, quality, metadata) ?? (download == true ? PictureForm.OfCookie(context.Request) : null)) is { } form)
+            if ((PictureForm.Of(format, quality, metadata) ?? (download == true ? PictureForm.OfCookie(context.Request, path) : null)) is { } form)
                 return TypedResults.Bytes(form.Make(path), MediaTypeOf(form.Ending), picture.Id + form.Ending);
             // What an id names never changes, so it may be kept a while and shown again without asking.
             context.Response.Headers.CacheControl = Unchanging;
@@ -42,11 +42,11 @@ internal static class PicturesApi
             })
             .WithSummary("A small copy of the picture").Produces(Status200OK, contentType: "image/webp");
         pictures.MapPost("/zip", (Body<ZipRequest> wanted, Gallery gallery, HttpResponse response, CancellationToken cancel) =>
-            Zip([.. wanted.Value.Ids], PictureForm.Of(wanted.Value.Format, wanted.Value.Quality, wanted.Value.Metadata), gallery, response, cancel))
+            Zip([.. wanted.Value.Ids], _ => PictureForm.Of(wanted.Value.Format, wanted.Value.Quality, wanted.Value.Metadata), gallery, response, cancel))
             .WithSummary("Several pictures as a zip file").Produces(Status200OK,
                 contentType: "application/zip");
         pictures.MapGet("/zip", (string ids, Gallery gallery, HttpResponse response, CancellationToken cancel) =>
-            Zip(ids.Split(',', StringSplitOptions.RemoveEmptyEntries), PictureForm.OfCookie(response.HttpContext.Request), gallery, response,
+            Zip(ids.Split(',', StringSplitOptions.RemoveEmptyEntries), path => PictureForm.OfCookie(response.HttpContext.Request, path), gallery, response,
                 cancel)).ExcludeFromDescription();
         pictures.MapGet("/tags", (Gallery gallery) => gallery.Tags()).WithSummary("The tags in use, the commonest first");
         pictures.MapPut("/{id}/tags/{tag}", (string id, string tag, Gallery gallery) =>
@@ -72,7 +72,7 @@ internal static class PicturesApi
     }
 
     /// <summary>Pictures as a zip file, as they lie on disk: what is inside is compressed already.</summary>
-    private static async Task Zip(string[] ids, PictureForm? form, Gallery gallery, HttpResponse response, CancellationToken cancel)
+    private static async Task Zip(string[] ids, Func<string, PictureForm?> formOf, Gallery gallery, HttpResponse response, CancellationToken cancel)
     {
         if (ids.Length is 0 or > MostZipped)
             throw new ServerException(Status400BadRequest, $"{ids.Length} pictures are asked for; a zip file takes 1 to {MostZipped}.");
@@ -85,6 +85,7 @@ internal static class PicturesApi
         foreach (var picture in pictures)
         {
             if (gallery.PathOf(picture) is var path && !File.Exists(path)) continue;
+            var form = formOf(path);
             var entry = zip.CreateEntry(picture.Id + (form?.Ending ?? Path.GetExtension(path)), CompressionLevel.NoCompression);
             await using var to = await entry.OpenAsync(cancel);
             if (form is not null)

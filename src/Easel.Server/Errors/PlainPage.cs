@@ -10,16 +10,21 @@ internal static class PlainPage
     public static bool IsWanted(HttpRequest request) => HttpMethods.IsGet(request.Method)
         && request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase) && request.Headers["Sec-Fetch-Dest"] != "empty";
 
+    /// <summary>A text of the page in the language of whoever asks, fit for HTML.</summary>
+    public static string Said(HttpContext context, string english) =>
+        HtmlEncoder.Default.Encode(context.RequestServices.GetRequiredService<IPlainTexts>().Said(context, english));
+
     /// <summary>The page.</summary>
+    /// <param name="title">Its title in English.</param>
     /// <param name="content">HTML, whose addresses are relative to the server's base.</param>
     public static string Of(HttpContext context, string title, string content) => $"""
         <!doctype html>
-        <html lang="en">
+        <html lang="{context.RequestServices.GetRequiredService<IPlainTexts>().LanguageOf(context)}">
         <head>
             <meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
             <base href="{HtmlEncoder.Default.Encode(context.Request.PathBase + "/")}">
-            <title>{HtmlEncoder.Default.Encode(title)}</title>
+            <title>{Said(context, title)}</title>
             <link rel="icon" type="image/svg+xml" href="{Icon[1..]}">
             <link rel="stylesheet" href="{Styles[1..]}">
             <script nonce="{PageNonce.Of(context)}" src="{Theme[1..]}"></script>

@@ -59,10 +59,10 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         SayWhen(context.Response);
         if (PlainPage.IsWanted(context.Request) && challenge is null)
         {
-            var content = $"<h1>{HtmlEncoder.Default.Encode(Title)}</h1><p>{HtmlEncoder.Default.Encode(Detail)}</p>"
-                + "<p><a class=\"button primary\" href=\"./\">To the drawing page</a></p>";
+            var content = $"<h1>{PlainPage.Said(context, Title)}</h1><p>{PlainPage.Said(context, Detail)}</p>"
+                + $"<p><a class=\"button primary\" href=\"./\">{PlainPage.Said(context, "To the drawing page")}</a></p>";
             context.Response.ContentType = "text/html; charset=utf-8";
-            return context.Response.WriteAsync(PlainPage.Of(context, $"Easel: {Title}", content), context.RequestAborted);
+            return context.Response.WriteAsync(PlainPage.Of(context, Title, content), context.RequestAborted);
         }
         var problem = new { type = "about:blank", Title, Status, Detail, Field };
         return context.Response.WriteAsJsonAsync(problem, Json, "application/problem+json", context.RequestAborted);
@@ -74,26 +74,32 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         if (Status is Status429TooManyRequests or Status503ServiceUnavailable) response.Headers.RetryAfter = "10";
     }
 
-    private static string TitleOf(int status) => status switch
+    private const string Unknown = "Something went wrong";
+
+    private static readonly Dictionary<int, string> TitleOfStatus = new()
     {
-        Status400BadRequest => "The request cannot be read",
-        Status401Unauthorized => "Say who you are",
-        Status403Forbidden => "Not allowed",
-        Status404NotFound => "Not found",
-        Status405MethodNotAllowed => "Not done this way",
-        Status408RequestTimeout => "Too slow",
-        Status409Conflict => "Not possible now",
-        Status410Gone => "No longer there",
-        Status413PayloadTooLarge => "Too large",
-        Status415UnsupportedMediaType => "Of the wrong kind",
-        Status421MisdirectedRequest => "Not for this server",
-        Status422UnprocessableEntity => "It cannot be done",
-        Status429TooManyRequests => "Too much at once",
-        Status501NotImplemented => "Not something that Easel does",
-        Status503ServiceUnavailable => "Not now",
-        Status507InsufficientStorage => "The disk is full",
-        _ => "Something went wrong",
+        [Status400BadRequest] = "The request cannot be read",
+        [Status401Unauthorized] = "Say who you are",
+        [Status403Forbidden] = "Not allowed",
+        [Status404NotFound] = "Not found",
+        [Status405MethodNotAllowed] = "Not done this way",
+        [Status408RequestTimeout] = "Too slow",
+        [Status409Conflict] = "Not possible now",
+        [Status410Gone] = "No longer there",
+        [Status413PayloadTooLarge] = "Too large",
+        [Status415UnsupportedMediaType] = "Of the wrong kind",
+        [Status421MisdirectedRequest] = "Not for this server",
+        [Status422UnprocessableEntity] = "It cannot be done",
+        [Status429TooManyRequests] = "Too much at once",
+        [Status501NotImplemented] = "Not something that Easel does",
+        [Status503ServiceUnavailable] = "Not now",
+        [Status507InsufficientStorage] = "The disk is full",
     };
+
+    /// <summary>All titles there are.</summary>
+    internal static IEnumerable<string> Titles => TitleOfStatus.Values.Append(Unknown);
+
+    private static string TitleOf(int status) => TitleOfStatus.GetValueOrDefault(status, Unknown);
 
     /// <summary>System.Text.Json ends its sentences with where it was in its own terms, of which the path is told apart.</summary>
     private static string SentenceOf(JsonException exception)

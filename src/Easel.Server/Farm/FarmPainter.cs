@@ -34,8 +34,9 @@ internal sealed class FarmPainter(FileStamps stamps, LoadedModel model, JobPaint
     /// <param name="Job">What to draw.</param> <param name="Safety">What the server does with explicit pictures: the worker must do no less.</param>
     private sealed record Piece(JobRequest Job, SafetyAction Safety);
 
-    /// <summary>A part of a job as it is sent.</summary>
-    public static string Write(JobRequest job, SafetyAction safety) => JsonSerializer.Serialize(new Piece(job, safety), ServerJson.Options);
+    /// <summary>A part of a job as it is sent; what comes back is a PNG, whatever is made of it here.</summary>
+    public static string Write(JobRequest job, SafetyAction safety) =>
+        JsonSerializer.Serialize(new Piece(job with { File = null }, safety), ServerJson.Options);
 
     /// <summary>A part of a job, with the names that its files have here.</summary>
     private Piece Read(FarmTask task)

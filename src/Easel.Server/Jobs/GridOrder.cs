@@ -1,3 +1,5 @@
+using Easel.Server.Storage;
+
 namespace Easel.Server.Jobs;
 
 /// <summary>An axis as it is asked for.</summary>
@@ -35,6 +37,9 @@ public sealed record GridOrder
     /// <summary>The name of another autoencoder in the library; null for the model's own.</summary>
     public string? Vae { get; init; }
 
+    /// <summary>In which form the pictures and the sheet are kept; null for PNG with the settings inside.</summary>
+    public KeptForm? File { get; init; }
+
     /// <summary>What is drawn, but for what the axes change.</summary>
     public GenerationRequest Request { get; init; } = new();
 
@@ -59,7 +64,7 @@ public sealed record GridOrder
         var layout = grid.Sheet with { HasLegend = Legend, Margin = Margin };
         rules.CheckGrid(layout);
         var cells = grid.Cells(new GridCell(Request, Model, Vae));
-        return queue.SubmitGrid([.. cells.Select(cell => new[] { new JobRequest { Model = cell.Model, Vae = cell.Vae, Request = cell.Request } })],
+        return queue.SubmitGrid([.. cells.Select(cell => new[] { new JobRequest { Model = cell.Model, Vae = cell.Vae, File = File, Request = cell.Request } })],
             new SheetRequest { Layout = layout, HasParts = SubSheets, Told = grid.Told }, client);
     }
 }

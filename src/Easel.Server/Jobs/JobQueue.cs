@@ -74,6 +74,7 @@ internal sealed class JobQueue
             {
                 Task = JobTask.Sheet,
                 Sheet = sheet with { Places = ids },
+                File = places[0][0].File,
                 Request = new GenerationRequest { Prompts = places[0][0].Request.Prompts },
             }, client);
         }

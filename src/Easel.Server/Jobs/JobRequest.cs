@@ -1,4 +1,5 @@
 using Easel.Imaging;
+using Easel.Server.Storage;
 
 namespace Easel.Server.Jobs;
 
@@ -41,12 +42,19 @@ public sealed record JobRequest
     /// <summary>For <see cref="JobTask.Enlarge"/>: networks that mend the faces of the enlarged picture, one after another. None by default.</summary>
     public IReadOnlyList<FaceStep> Faces { get; init; } = [];
 
+    /// <summary>In which form its pictures are kept; null for PNG with the settings inside.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public KeptForm? File { get; init; }
+
     /// <summary>The request itself.</summary>
     public GenerationRequest Request { get; init; } = new();
 
     /// <summary>For <see cref="JobTask.Sheet"/>: what lies where; null for everything else.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public SheetRequest? Sheet { get; init; }
+
+    /// <summary>The form in which its pictures are kept.</summary>
+    internal PictureForm Kept() => (File ?? new KeptForm()).Read();
 }
 
 /// <summary>A sheet of the pictures of other jobs.</summary>

@@ -11,6 +11,7 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
     {
         if (job.Task == JobTask.Sheet || job.Sheet is not null) throw Refused("Task", "A sheet is not asked for by itself: POST /api/grids draws one.");
         CheckLengths(job.Request);
+        _ = job.Kept();
         // The server's own limits first, which may be narrower than the library's.
         if (job.Request.Steps is { } steps && steps > limits.Steps)
             throw Knobs.Find(nameof(job.Request.Steps))!.Refused($"is {steps}; this server allows {limits.Steps}.");

@@ -14,6 +14,7 @@ internal sealed class JobRun(Job job) : IDisposable
 
     public long? PreviewWanted { get; set; } // when somebody last asked for a preview, as a timestamp
     public EaselException? SaveError { get; private set; } // why a picture could not be saved; null where all could
+    public bool HasLostWatermark { get; set; } // whether the format of its files spoilt the watermark
     public bool IsPutBack { get; private set; } // whether the job is to wait again and not to be cancelled
 
     public void Cancel()

@@ -13,6 +13,9 @@ internal sealed class PictureWriter : IDisposable
     /// <summary>Pictures that may wait to be written; the drawing waits beyond that, for they are held in memory.</summary>
     private const int Most = 8;
 
+    private const string LostWatermark =
+        "The invisible watermark is not in the pictures: their format lost it; PNG keeps it, and JPEG from quality 90 on.";
+
     private readonly BlockingCollection<Action> _work = new(Most);
     private readonly JobQueue _queue;
     private readonly Gallery _gallery;
@@ -57,6 +60,7 @@ internal sealed class PictureWriter : IDisposable
     public void End(JobRun run, JobState state, string? error = null, IReadOnlyList<string>? remarks = null) => _work.Add(() =>
     {
         if (run.SaveError is { } failure) (state, error) = (JobState.Failed, failure.Message);
+        if (run.HasLostWatermark) remarks = [.. remarks ?? [], LostWatermark];
         _queue.Finish(run, state, error, remarks ?? []);
         _metrics.JobEnded(run.Job.Request.Task, state);
         Tell(run.Job, state, error);
@@ -79,7 +83,7 @@ internal sealed class PictureWriter : IDisposable
         for (var index = 0; index < run.Job.PictureCount; index++)
         {
             var id = PictureFolder.PictureId(run.Job.Id, index);
-            var file = PictureFolder.FileOf(id);
+            var file = FileOf(run.Job, id);
             if (!File.Exists(_folder.PathOf(file))) continue;
             try
             {
@@ -120,9 +124,15 @@ internal sealed class PictureWriter : IDisposable
     /// <exception cref="EaselException">It cannot be written, or is no picture.</exception>
     public void Put(string jobId, int index, byte[] file)
     {
-        var path = _folder.PathOf(PictureFolder.FileOf(PictureFolder.PictureId(jobId, index)));
+        if (_queue.Find(jobId) is { } job) Put(job, PictureFolder.PictureId(jobId, index), file);
+    }
+
+    /// <summary>Writes a picture that came as a PNG, in the form that its job asks for.</summary>
+    private void Put(Job job, string id, byte[] png)
+    {
+        var path = _folder.PathOf(FileOf(job, id));
         ImageFile.PrepareFolder(Path.GetDirectoryName(path)!);
-        ImageFile.SaveFile(path, file);
+        ImageFile.SaveFile(path, job.Request.Kept().Make(png));
     }
 
     /// <summary>Writes what is left and ends the thread.</summary>
@@ -153,27 +163,46 @@ internal sealed class PictureWriter : IDisposable
         }
     }
 
+    private static string FileOf(Job job, string id) => PictureFolder.FileOf(id, job.Request.Kept().Ending);
+
     private void Save(JobRun run, int index, RgbImage image, Func<ImageMetadata> text)
     {
         var id = PictureFolder.PictureId(run.Job.Id, index);
-        var file = PictureFolder.FileOf(id);
+        var (file, form) = (FileOf(run.Job, id), run.Job.Request.Kept());
         var path = _folder.PathOf(file);
         if (File.Exists(path)) return; // recovered, and told of already
         ImageFile.PrepareFolder(Path.GetDirectoryName(path)!);
         var metadata = text();
-        ImageFile.Save(path, image, metadata);
+        ImageFile.Save(path, image, form.HasText ? metadata : null, form.Quality);
+        Look(run, form, image);
         Add(run, Picture.Of(id, run.Job.Id, file, DateTimeOffset.UtcNow, image.Width, image.Height, metadata.Parameters));
         _metrics.PictureSaved();
     }
 
-    private void SaveFile(JobRun run, int index, byte[] file)
+    private void SaveFile(JobRun run, int index, byte[] png)
     {
         var id = PictureFolder.PictureId(run.Job.Id, index);
         if (run.Job.Pictures.Contains(id)) return; // it came twice
-        var isNew = !File.Exists(_folder.PathOf(PictureFolder.FileOf(id)));
-        if (isNew) Put(run.Job.Id, index, file);
-        Add(run, Picture.Read(_folder, PictureFolder.FileOf(id), id, run.Job.Id));
+        var file = FileOf(run.Job, id);
+        var isNew = !File.Exists(_folder.PathOf(file));
+        if (isNew) Put(run.Job, id, png);
+        var picture = Picture.Read(_folder, file, id, run.Job.Id);
+        var form = run.Job.Request.Kept();
+        if (isNew && form.LosesWatermark) Look(run, form, ImageFile.Load(new MemoryStream(png, writable: false), file));
+        if (!form.HasText)
+        {
+            // The gallery knows what the file does not tell.
+            var parameters = ImageFile.ReadMetadata(new MemoryStream(png, writable: false), file).Parameters;
+            picture = Picture.Of(id, run.Job.Id, file, picture.Created, picture.Width, picture.Height, parameters);
+        }
+        Add(run, picture);
         if (isNew) _metrics.PictureSaved();
+    }
+
+    /// <summary>Takes note where the form of its file has spoilt the watermark of a picture.</summary>
+    private static void Look(JobRun run, PictureForm form, RgbImage image)
+    {
+        if (form.LosesWatermark && !run.HasLostWatermark) run.HasLostWatermark = Watermark.Detect(image) is not null;
     }
 
     /// <summary>Does a part of saving; where that fails, the job does.</summary>

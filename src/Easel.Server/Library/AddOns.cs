@@ -11,8 +11,6 @@ internal sealed partial class AddOns(ServerOptions options)
 
     private const int MostWords = 12, MostText = 1 << 20;
 
-    private static readonly string[] Endings = [".preview.png", ".preview.jpg", ".preview.jpeg", ".preview.webp", ".png", ".jpg", ".jpeg", ".webp"];
-
     private readonly ConcurrentDictionary<(string Path, DateTime Changed), AddOn> _known = new();
     private readonly ConcurrentDictionary<string, string?> _aliases = new();
     private readonly Lock _turn = new();
@@ -84,8 +82,7 @@ internal sealed partial class AddOns(ServerOptions options)
 
     private AddOn Read(string name, string path, bool isLora)
     {
-        var bare = System.IO.Path.ChangeExtension(path, null);
-        var one = new AddOn(name, path, isLora) { Picture = Endings.Select(ending => bare + ending).FirstOrDefault(File.Exists) };
+        var one = new AddOn(name, path, isLora) { Picture = PictureBeside.Of(path) };
         try
         {
             var file = ModelFile.Read(path);

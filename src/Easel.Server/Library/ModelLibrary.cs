@@ -15,6 +15,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
     private readonly Dictionary<string, string> _leftOut = []; // folders that are not looked into, and why
     private readonly Lock _turn = new();
     private volatile IReadOnlyList<ModelEntry>? _entries;
+    private volatile string? _default; // where the model lies that the server was started with
     private long _read;
 
     /// <summary>Told when the folders were read again.</summary>
@@ -27,7 +28,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
 
     /// <summary>The model of a request that names none; null where there is no model at all.</summary>
     public ModelEntry? Default => options.DefaultModel is { } name
-        ? Find(name, ModelUse.Checkpoint) ?? Checkpoints.FirstOrDefault(entry => entry.Path == Path.GetFullPath(name))
+        ? Find(name, ModelUse.Checkpoint) ?? Checkpoints.FirstOrDefault(entry => entry.Path == _default)
         : Checkpoints.FirstOrDefault(entry => entry.Model is { Enlarges: 1, TakesDepth: false, TakesMask: false }) ?? Checkpoints.FirstOrDefault();
 
     /// <summary>What a model, or a LoRA that the prompts call, decides about a request that says nothing of it.</summary>
@@ -158,6 +159,8 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
     private List<FoundModel> Files()
     {
         var own = options.Tools.Append(options.SpareModel).OfType<string>().Where(File.Exists).Select(Path.GetFullPath).ToList();
+        // Who names a copy of what comes with Easel means that.
+        _default = options.DefaultModel is { } meant ? own.Find(one => ModelPaths.IsCopyOf(meant, one)) ?? Path.GetFullPath(meant) : null;
         IEnumerable<string> places = [.. options.Models, .. options.DefaultModel is { } named && Path.Exists(named) ? (string[])[named] : [], .. own];
         return
         [

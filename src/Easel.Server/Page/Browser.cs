@@ -3,10 +3,8 @@ using Microsoft.JSInterop;
 namespace Easel.Server.Page;
 
 /// <summary>The script of the page, <c>easel.js</c>, for one open tab. A tab that is gone answers nothing, and nobody is left to mind.</summary>
-public sealed class Browser(IJSRuntime runtime) : IAsyncDisposable
+public sealed class Browser(IJSRuntime runtime)
 {
-    private Task<IJSObjectReference>? _module;
-
     /// <summary>Calls a function of the script.</summary>
     /// <param name="name">The exported function.</param>
     /// <param name="values">What it is given.</param>
@@ -14,7 +12,7 @@ public sealed class Browser(IJSRuntime runtime) : IAsyncDisposable
     {
         try
         {
-            await (await Module()).InvokeVoidAsync(name, values);
+            await runtime.InvokeVoidAsync(Of(name), values);
         }
         catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException or ObjectDisposedException)
         {
@@ -29,7 +27,7 @@ public sealed class Browser(IJSRuntime runtime) : IAsyncDisposable
     {
         try
         {
-            return await (await Module()).InvokeAsync<T>(name, values);
+            return await runtime.InvokeAsync<T>(Of(name), values);
         }
         catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException or ObjectDisposedException)
         {
@@ -47,18 +45,5 @@ public sealed class Browser(IJSRuntime runtime) : IAsyncDisposable
         return bytes.ToArray();
     }
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        if (_module is not { IsCompletedSuccessfully: true } loaded) return;
-        try
-        {
-            await loaded.Result.DisposeAsync();
-        }
-        catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException or ObjectDisposedException)
-        {
-        }
-    }
-
-    private Task<IJSObjectReference> Module() => _module ??= runtime.InvokeAsync<IJSObjectReference>("import", PageAssets.AddressOf("easel.js")).AsTask();
+    private static string Of(string name) => "easel." + name; // as the document hangs it into the window
 }

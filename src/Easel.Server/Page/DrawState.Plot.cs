@@ -39,6 +39,7 @@ internal sealed partial class DrawState
             Margin = plot.Margin,
             Model = job.Model,
             Vae = job.Vae,
+            File = job.File,
             Request = job.Request,
         };
 

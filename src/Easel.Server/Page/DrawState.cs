@@ -133,12 +133,16 @@ internal sealed partial class DrawState(ModelLibrary library, StyleLibrary style
     {
         if (_isRead) return;
         _isRead = true;
-        Settings = PageSettings.FromJson(await browser.Ask<string?>("recall", Key));
+        var memory = await browser.Ask<Memory>("memory");
+        Settings = PageSettings.FromJson(memory?.Settings);
         // What was typed while the connection was lost is only in the browser.
-        if (await browser.Ask<string[]?>("draft") is [var prompt, var negative]) (Settings.Prompt, Settings.NegativePrompt) = (prompt, negative);
-        _history.AddRange(HistoryOf(await browser.Ask<string?>("recall", HistoryKey)));
+        if (memory?.Draft is [{ } prompt, { } negative]) (Settings.Prompt, Settings.NegativePrompt) = (prompt, negative);
+        _history.AddRange(HistoryOf(memory?.History));
         ShowExample();
     }
+
+    /// <summary>What the browser remembers.</summary>
+    private sealed record Memory(string? Settings, string?[]? Draft, string? History);
 
     private static string[] HistoryOf(string? json)
     {
@@ -297,7 +301,8 @@ internal sealed partial class DrawState(ModelLibrary library, StyleLibrary style
         {
             Model = picture.Model is { } name ? library.Find(name, ModelUse.Checkpoint)?.Name
             : null,
-            Request = request
+            File = File,
+            Request = request,
         }, client);
     }
 
@@ -313,8 +318,11 @@ internal sealed partial class DrawState(ModelLibrary library, StyleLibrary style
     private static PictureSettings SettingsOf(Picture picture) => PictureSettings.Read(new ImageMetadata(picture.Parameters))
         ?? throw new EaselException("The text in this picture does not tell how it was made.");
 
-    private static JobRequest Enlargement(InputPicture input, string? upscaler, double? scale) => new()
+    private KeptForm? File => Settings.File == new KeptForm() ? null : Settings.File;
+
+    private JobRequest Enlargement(InputPicture input, string? upscaler, double? scale) => new()
     {
+        File = File,
         Task = JobTask.Enlarge,
         Model = upscaler,
         Scale = scale,
@@ -370,7 +378,7 @@ internal sealed partial class DrawState(ModelLibrary library, StyleLibrary style
             Controls = Controls,
         };
         if (Input is { } input) request = WithInput(request, input, mask);
-        return new JobRequest { Model = Model?.Name ?? Settings.Model, Vae = Settings.Vae, Request = request };
+        return new JobRequest { Model = Model?.Name ?? Settings.Model, Vae = Settings.Vae, File = File, Request = request };
     }
 
     private GenerationRequest WithInput(GenerationRequest request, InputPicture input, GrayImage? mask)

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Text;
 using Easel.Server.Errors;
 using Microsoft.Net.Http.Headers;
 
@@ -11,6 +12,12 @@ namespace Easel.Server.Page;
 internal static class PageAssets
 {
     private static readonly Dictionary<string, Asset> All = Load();
+
+    /// <summary>To make a file as small as it can be takes half a second, which the first visitor need not wait.</summary>
+    private static readonly Lazy<Task> Ready = new(() => Task.Run(() =>
+    {
+        foreach (var asset in All.Values) _ = asset.For("br");
+    }));
 
     private sealed record Asset(byte[] Bytes, string MediaType, string Tag)
     {
@@ -36,6 +43,7 @@ internal static class PageAssets
 
     public static void Map(IEndpointRouteBuilder app)
     {
+        _ = Ready.Value;
         app.MapGet("/page/{name}", (string name, HttpContext context) => Serve(name, context)).ExcludeFromDescription();
         app.MapGet("/_framework/blazor.web.js", (HttpContext context) => Serve("blazor.web.js", context)).ExcludeFromDescription();
         app.MapGet("/favicon.ico", (HttpContext context) => Serve("icon.svg", context)).ExcludeFromDescription();
@@ -62,10 +70,17 @@ internal static class PageAssets
             var bytes = new byte[stream.Length];
             stream.ReadExactly(bytes);
             var name = resource[Folder.Length..];
-            assets[name] = new Asset(bytes, MediaTypeOf(name), Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 8)));
+            assets[name] = Of(name, bytes);
         }
+        // So that the browser keeps for good what its script brings in too.
+        var script = Encoding.UTF8.GetString(assets["easel.js"].Bytes)
+            .Replace("./editor.js", $"./editor.js?v={assets["editor.js"].Tag}", StringComparison.Ordinal);
+        assets["easel.js"] = Of("easel.js", Encoding.UTF8.GetBytes(script));
         return assets;
     }
+
+    private static Asset Of(string name, byte[] bytes) =>
+        new(bytes, MediaTypeOf(name), Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 8)));
 
     private static string MediaTypeOf(string name) => Path.GetExtension(name) switch
     {

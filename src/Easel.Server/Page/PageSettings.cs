@@ -1,4 +1,5 @@
 using Easel.Metadata;
+using Easel.Server.Storage;
 
 namespace Easel.Server.Page;
 
@@ -46,6 +47,9 @@ public sealed class PageSettings
 
     /// <summary>The name of another autoencoder; null for the model's own.</summary>
     public string? Vae { get; set; }
+
+    /// <summary>In which form the pictures are kept.</summary>
+    public KeptForm File { get; set; } = new();
 
     /// <summary>The knobs that were turned, as texts, by their property. One that is not here is the model's or Easel's to choose.</summary>
     public Dictionary<string, string> Turned { get; set; } = [];
@@ -123,7 +127,7 @@ public sealed class PageSettings
         try
         {
             var read = json is null ? null : JsonSerializer.Deserialize<PageSettings>(json, Json);
-            return read is { Prompt: not null, Styles: not null, Turned: not null, Plot: { X: not null, Y: not null, Z: not null } }
+            return read is { Prompt: not null, File: not null, Styles: not null, Turned: not null, Plot: { X: not null, Y: not null, Z: not null } }
                 && !read.Turned.ContainsValue(null!) ? read : new PageSettings();
         }
         catch (JsonException)

@@ -16,6 +16,7 @@ internal static class PageSetup
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
         // it warns of keys on a disk, where none are kept
         services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error));
+        services.AddSingleton<IPlainTexts, PlainTexts>();
         services.AddScoped<DrawState>().AddScoped<LiveDrawing>().AddScoped<QueueView>().AddScoped<Browser>().AddScoped<Notices>().AddScoped<Texts>();
     }
 
@@ -31,12 +32,14 @@ internal static class PageSetup
             context.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
             return Results.File(path, "image/webp");
         }).ExcludeFromDescription();
-        app.MapGet("/page/addons/{**name}", (string name, AddOns addOns, HttpContext context) =>
-        {
-            var path = addOns.PictureOf(name) ?? throw new ServerException(Status404NotFound, "There is no such picture.");
-            context.Response.Headers.CacheControl = "private, max-age=3600";
-            return Results.File(path, Path.GetExtension(path).ToLowerInvariant() switch { ".png" => "image/png", ".webp" => "image/webp", _ => "image/jpeg" });
-        }).ExcludeFromDescription();
+        app.MapGet("/page/addons/{**name}", (string name, AddOns addOns, HttpContext context) => Beside(addOns.PictureOf(name), context))
+            .ExcludeFromDescription();
+        app.MapGet("/page/models/{**name}", (string name, ModelLibrary library, HttpContext context) =>
+            Beside(library.Entries.FirstOrDefault(entry => entry.Name == name) is { } entry ? PictureBeside.Of(entry.Path) : null, context))
+            .ExcludeFromDescription();
+        app.MapGet("/page/controls/{**name}", (string name, ModelLibrary library, HttpContext context) =>
+            Beside(library.Controls.FirstOrDefault(file => file.Key == name).Value is { } path ? PictureBeside.Of(path) : null, context))
+            .ExcludeFromDescription();
         app.MapGet("/page/previews/{job}", (string job, JobQueue queue, HttpContext context) =>
         {
             context.Response.Headers.CacheControl = "no-store";
@@ -47,5 +50,12 @@ internal static class PageSetup
         // Its own policy for frames would stand in the place of ours, which says more (SecurityHeaders).
         app.MapRazorComponents<Document>().AddInteractiveServerRenderMode(mode =>
             mode.ContentSecurityFrameAncestorsPolicy = null).DisableAntiforgery();
+    }
+
+    private static IResult Beside(string? picture, HttpContext context)
+    {
+        if (picture is null) throw new ServerException(Status404NotFound, "There is no such picture.");
+        context.Response.Headers.CacheControl = "private, max-age=3600";
+        return Results.File(picture, PictureBeside.MediaTypeOf(picture));
     }
 }

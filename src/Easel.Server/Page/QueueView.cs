@@ -16,7 +16,7 @@ internal sealed class QueueView(JobQueue queue, TimeProvider clock) : IAsyncDisp
     private readonly Lock _lock = new();
     private Task? _watching;
     private bool _isTelling;
-    private double? _rate; // seconds for a step of a picture of 512 x 512, or what goes for one
+    private readonly Dictionary<string, (double Seconds, double Work)> _pace = []; // of each model, by what it drew lately
 
     /// <summary>Those that run, then those that wait.</summary>
     public IReadOnlyList<Job> Active { get; private set; } = [];
@@ -59,13 +59,26 @@ internal sealed class QueueView(JobQueue queue, TimeProvider clock) : IAsyncDisp
     {
         get
         {
-            var rate = _rate ?? (Running is { Started: { } began, Progress: { Share: > 0.05 and var share, Stage: JobStage.Sampling } } running
-                ? (clock.GetUtcNow() - began).TotalSeconds / (share * WorkOf(running)) : null);
-            if (rate is not { } seconds) return null;
-            var now = Running is { } job ? job.Progress?.SecondsLeft ?? seconds * WorkOf(job) : 0;
-            return now + Waiting.Sum(waiting => seconds * WorkOf(waiting));
+            lock (_lock)
+            {
+                var left = Running is { } job ? job.Progress?.SecondsLeft ?? PaceOf(job) * WorkOf(job) : 0;
+                foreach (var waiting in Waiting) left += PaceOf(waiting) * WorkOf(waiting);
+                return left;
+            }
         }
     }
+
+    /// <summary>Seconds for a step of a picture of 512 x 512, or what goes for one, as the job's model is at it now, as it was lately, or as others were.</summary>
+    private double? PaceOf(Job job)
+    {
+        if (job.Request.Sheet is not null) return 0;
+        if (Running is { Started: { } began, Progress: { Share: > 0.05 and var share, Stage: JobStage.Sampling } } running && ModelOf(running) == ModelOf(job))
+            return (clock.GetUtcNow() - began).TotalSeconds / (share * WorkOf(running));
+        if (_pace.TryGetValue(ModelOf(job), out var own)) return own.Seconds / own.Work;
+        return _pace.Count > 0 ? _pace.Values.Sum(pace => pace.Seconds) / _pace.Values.Sum(pace => pace.Work) : null;
+    }
+
+    private static string ModelOf(Job job) => job.Request.Model ?? "";
 
     /// <summary>The last job that came to something, be it pictures or an error; from before the tab was opened only one with pictures.</summary>
     public Job? Latest { get; private set; }
@@ -134,7 +147,11 @@ internal sealed class QueueView(JobQueue queue, TimeProvider clock) : IAsyncDisp
             else if (isShown && (happened.Kind == JobEventKind.Started || job.IsOver)) Previews = 0;
             if (happened.Kind == JobEventKind.Failed) Failures = [job, .. Failures.Take(MostFailures - 1)];
             if (happened.Kind == JobEventKind.Done && job is { Started: { } began, Finished: { } ended, Request.Task: JobTask.Draw })
-                _rate = (ended - began).TotalSeconds / WorkOf(job);
+            {
+                // What was drawn last counts most, and much more than little: a small picture takes longer than its pixels.
+                var (seconds, work) = _pace.GetValueOrDefault(ModelOf(job));
+                _pace[ModelOf(job)] = (seconds / 2 + (ended - began).TotalSeconds, work / 2 + WorkOf(job));
+            }
             if (job.IsOver && (job.State == JobState.Failed || job.Pictures.Count > 0)) Latest = job;
             Active = happened.Kind is JobEventKind.Preview or JobEventKind.Step or JobEventKind.Picture
                 ? [.. Active.Select(other => other.Id == job.Id ? job : other)] : queue.Snapshot();

@@ -38,6 +38,13 @@ internal static class Refusals
         "The choices in the prompt make {0} prompts; at most {1} are possible.",
         "'{0}' is not a picture that can be read ({1}).",
         "'{0}' is empty.",
+        "'{0}' is no picture that can be read: PNG, JPEG, WebP, GIF and BMP are.",
+        "The file has {0} MB; this server takes {1} MB.",
+        "There is no LoRA \"{0}\", and no other either.",
+        "There is no LoRA \"{0}\"; there are {1}.",
+        "The LoRA {0} cannot be used: {1}",
+        "The LoRA {0} is for {1}, and {2} is {3}.",
+        "quality is {0}; it must be from {1} to {2}.",
         "Memory ran out; a smaller picture, fewer pictures at once or weights in half the memory (fp16) may fit, and so may closing other programs.",
         "Something unforeseen happened; the server's log has it.",
         "The text in this picture does not tell how it was made.",
@@ -45,6 +52,7 @@ internal static class Refusals
         "There is no such job.",
         "There is no such picture.",
         "Nothing came to lie on the sheet: {0}",
+        "{0} leads nowhere.",
     ];
 
     private static readonly Lazy<IReadOnlyList<(string Sentence, Regex Form)>> Forms = new(() => [.. All.Select(sentence => (sentence, FormOf(sentence)))]);

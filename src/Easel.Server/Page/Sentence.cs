@@ -34,18 +34,25 @@ internal static class Sentence
         _ => string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, bytes >> 10)} kB"),
     };
 
-    /// <summary>"1 picture", "3 pictures".</summary>
-    public static string Count(int count, string one) => count == 1 ? $"1 {one}" : $"{count} {one}s";
-
     /// <summary>The prompt of a job in a line, or what else it is.</summary>
-    public static string TitleOf(JobRequest request)
+    public static string TitleOf(JobRequest request, Texts texts)
     {
-        if (request.Task == JobTask.Enlarge) return $"Enlarge with {request.Model}";
+        if (request.Task == JobTask.Enlarge) return texts["Enlarge with {0}", request.Model];
         var prompts = request.Request.Prompts;
-        var first = prompts[0].Trim();
-        if (request.Sheet is { } sheet) return $"{sheet.Places.Count} × {(first.Length == 0 ? "(no words)" : first)}";
-        return (first.Length == 0 ? "(no words)" : first) + (prompts.Count > 1 ? $" and {prompts.Count - 1} more" : "");
+        var first = prompts[0].Trim() is { Length: > 0 } words ? words : texts["(no words)"];
+        if (request.Sheet is { } sheet) return $"{sheet.Places.Count} × {first}";
+        return first + (prompts.Count > 1 ? " " + texts["and {0} more", prompts.Count - 1] : "");
     }
+
+    /// <summary>A choice of a knob. The same word means different things to different knobs, so a text is known by both.</summary>
+    public static string Of(Knob knob, KnobChoice choice, Texts texts) => KeyOf(knob, choice) is var key && texts[key] is var said && said != key ? said
+        : Capital(choice.Word.Replace('-', ' '));
+
+    /// <summary>By what the text of a choice is known.</summary>
+    public static string KeyOf(Knob knob, KnobChoice choice) => $"{knob.Label}: {choice.Word}";
+
+    /// <summary>A format of files as people write it.</summary>
+    public static string NameOfFormat(string format) => format == "webp" ? "WebP" : format.ToUpperInvariant();
 
     private static string Stage(JobProgress progress, Texts texts)
     {

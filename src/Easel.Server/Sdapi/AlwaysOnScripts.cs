@@ -26,6 +26,8 @@ internal static class AlwaysOnScripts
                     body with { Request = Refined(body.Request, args) },
                 "adetailer" => Details(body, args),
                 "hypertile" when !IsIdle(name, args) => Noted(body, "Hypertile was passed over: Easel draws large pictures without it."),
+                "tiled vae" or "never oom integrated" when !IsIdle(name, args) =>
+                    Noted(body, $"{name} was passed over: it saves memory, which Easel does by itself."),
                 "extra options" when args.Count > 0 => Noted(body, "Extra options were passed over; name them in override_settings."),
                 var known when Names.Contains(known) => body,
                 _ when IsIdle(name, args) => body,

@@ -8,17 +8,27 @@ using static Easel.Server.Errors.ServerException;
 namespace Easel.Server.Sdapi;
 
 /// <summary>What a body asks for, as one job for each batch. What Easel does not do is refused: another picture than was meant would be worse.</summary>
-internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, ServerOptions server, PictureReader pictures, JobRules rules)
+internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, ServerOptions server, PictureReader pictures, JobRules rules,
+    ModelLibrary library)
 {
     public IReadOnlyList<JobRequest> Of(ref TextToImageBody body)
     {
         var told = Metadata.Infotext.Parse(body.Infotext ?? "");
         var enlarges = body.EnableHr || (told["Hires upscale"] ?? told["Hires resize"]) is not null;
-        if (body.FirstphaseWidth > 0 || body.FirstphaseHeight > 0)
-            throw Refused("Easel does not take firstphase_width and firstphase_height; width and height are those of the first pass.");
         body = Common(body);
         var request = body.Request;
-        request = enlarges ? Enlarged(request) : Without(Without(request, KnobNeeds.SecondPass), KnobNeeds.Start) with
+        if (body is { FirstphaseWidth: > 0, FirstphaseHeight: > 0 })
+        {
+            // An older way to ask for a second pass: width and height are those of what comes of it.
+            request = request with
+            {
+                HiresWidth = request.Width,
+                HiresHeight = request.Height,
+                Width = body.FirstphaseWidth / GenerationRequest.SideStep * GenerationRequest.SideStep,
+                Height = body.FirstphaseHeight / GenerationRequest.SideStep * GenerationRequest.SideStep,
+            };
+        }
+        request = enlarges ? Enlarged(request, body.Notes) : Without(Without(request, KnobNeeds.SecondPass), KnobNeeds.Start) with
         {
             HiresScale = null,
             HiresWidth = null,
@@ -31,7 +41,7 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
     {
         body = Common(body);
         if (body.InitImages is not { Count: > 0 } init) throw new ServerException(Status404NotFound, "Init image not found");
-        if (body.LatentMask is not null) throw Lacking("latent_mask", "null");
+        if (body.LatentMask is { Length: > 0 }) throw Lacking("latent_mask", "null");
         if (!body.MaskRound) body.Notes.Add("mask_round was passed over: whatever the mask touches is drawn anew.");
         var named = init.Count == 1 ? "the picture in init_images" : "a picture in init_images";
         var begun = init.Select(picture => pictures.Load(SentPicture.Open(picture, named), named)).ToList();
@@ -44,14 +54,14 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
     }
 
     /// <summary>The settings of a second pass, where nothing said is nothing asked for.</summary>
-    private static GenerationRequest Enlarged(GenerationRequest request) => request with
+    private GenerationRequest Enlarged(GenerationRequest request, List<string> notes) => request with
     {
         HiresScale = (request.HiresWidth ?? request.HiresHeight) is null ? request.HiresScale : null,
         HiresSampler = Given(request.HiresSampler),
         HiresSchedule = Given(request.HiresSchedule),
         HiresPrompt = Given(request.HiresPrompt),
         HiresNegativePrompt = Given(request.HiresNegativePrompt),
-        HiresUpscaler = Given(request.HiresUpscaler) ?? GenerationRequest.LatentEnlargers[0],
+        HiresUpscaler = Given(request.HiresUpscaler) is { } named ? SdapiUpscalers.Meant(named, library, notes) : GenerationRequest.LatentEnlargers[0],
     };
 
     private static string? Given(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
@@ -93,6 +103,7 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
             Controls = ControlScript.Units(body, pictures),
         };
         if (styled.SeedResizeWidth is null != styled.SeedResizeHeight is null) styled = styled with { SeedResizeWidth = null, SeedResizeHeight = null };
+        if (body is ImageToImageBody && options.FixesSteps(overrides)) styled = WithAllSteps(styled);
         styled = styled.WithSeeds();
         try
         {
@@ -124,6 +135,14 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
         return [.. body.Grid.Places.SelectMany(jobs => jobs)];
     }
 
+    /// <summary>A request whose steps are all done: they are the last of a longer schedule.</summary>
+    private GenerationRequest WithAllSteps(GenerationRequest request)
+    {
+        if (request.Steps is not { } steps || steps < 1 || request.Strength <= 0) return request;
+        var all = (int)Math.Clamp(steps / Math.Min(request.Strength, 0.999), steps, Math.Max(steps, server.Limits.Steps));
+        return request with { Steps = all, Strength = (steps - 0.5) / all };
+    }
+
     /// <summary>A job for each batch.</summary>
     private static List<JobRequest> Split(JobRequest job, IReadOnlyList<Func<GenerationRequest, GenerationRequest>?> begun)
     {
@@ -145,6 +164,7 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
     private T Common<T>(T body) where T : DrawingBody
     {
         body = AlwaysOnScripts.Apply(body);
+        if (body.OverrideSettings is { } overrides) body = body with { OverrideSettings = options.Found(overrides, body.Notes) };
         if (body.RestoreFaces == true && body.Request.FaceRestorer is null)
         {
             var restorer = options.FaceRestorer(Overrides(body));
@@ -155,7 +175,7 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
             };
             if (restorer is null) body.Notes.Add("restore_faces was done as a detail pass: the model itself draws each face anew.");
         }
-        if (body.FirstpassImage is not null) throw Lacking("firstpass_image", "null");
+        if (body.FirstpassImage is { Length: > 0 }) throw Lacking("firstpass_image", "null");
         body = body with { Request = body.Request with { Refiner = Given(body.Request.Refiner) } };
         if (body.DisableExtraNetworks && body.Request.Prompt.Contains("<lora:", StringComparison.OrdinalIgnoreCase))
             throw Refused("disable_extra_networks is set, but the prompt calls a LoRA; take the one or the other out.");

@@ -52,13 +52,14 @@ internal sealed class Extras(SdapiTasks tasks, Gallery gallery, PictureReader pi
 {
     public const string None = "None";
 
+    /// <param name="notes">Gets what the caller should be told.</param>
     /// <returns>A PNG, with the text of the picture that was sent.</returns>
-    public async Task<byte[]> EnlargeAsync(ExtrasBody body, string data, string client, CancellationToken aborted)
+    public async Task<byte[]> EnlargeAsync(ExtrasBody body, string data, string client, ICollection<string> notes, CancellationToken aborted)
     {
         if (data.Length == 0) throw Refused("There is no picture to enlarge.");
         var text = ImageFile.ReadMetadata(SentPicture.Open(data, "the picture"), "the picture").Parameters;
         var picture = pictures.Load(SentPicture.Open(data, "the picture"), "the picture");
-        var upscalers = UpscalersOf(body);
+        IReadOnlyList<string> upscalers = [.. UpscalersOf(body).Select(name => SdapiUpscalers.Meant(name, library, notes))];
         var faces = FacesOf(body);
         if (upscalers.Count == 0 && faces.Count == 0) return ImageFile.Encode(picture, ImageFormat.Png, new ImageMetadata(text));
 

@@ -21,7 +21,7 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
           "sd_model_checkpoint": "", "sd_vae": "Automatic", "CLIP_stop_at_last_layers": 1, "randn_source": "CPU", "samples_format": "png",
           "jpeg_quality": 80, "webp_lossless": false, "enable_pnginfo": true, "eta_ancestral": 1, "eta_ddim": 0, "eta_noise_seed_delta": 0,
           "rho": 0, "s_churn": 0, "s_min_uncond": 0, "s_noise": 1, "s_tmax": 0, "s_tmin": 0, "sigma_max": 0, "sigma_min": 0, "tiling": false,
-          "initial_noise_multiplier": 1, "face_restoration_model": "CodeFormer", "code_former_weight": 0.5,
+          "initial_noise_multiplier": 1, "img2img_fix_steps": false, "face_restoration_model": "CodeFormer", "code_former_weight": 0.5,
           "sdxl_refiner_high_aesthetic_score": 6.0, "sdxl_refiner_low_aesthetic_score": 2.5
         }
         """);
@@ -29,7 +29,7 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
     private static readonly JsonObject Fixed = Table("""
         {
           "always_discard_next_to_last_sigma": false, "ddim_discretize": "uniform", "emphasis": "Original",
-          "img2img_background_color": "#ffffff", "img2img_color_correction": false, "img2img_extra_noise": 0, "img2img_fix_steps": false,
+          "img2img_background_color": "#ffffff", "img2img_color_correction": false, "img2img_extra_noise": 0,
           "inpainting_mask_weight": 1, "return_mask": false, "return_mask_composite": false,
           "sd_hypernetwork": "None", "sgm_noise_multiplier": false, "use_old_emphasis_implementation": false, "use_old_karras_scheduler_sigmas": false
         }
@@ -123,8 +123,32 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
         _ = Vae(changes);
         _ = Turned(new GenerationRequest(), changes, new HashSet<string>());
         _ = Noise(changes);
+        _ = FixesSteps(changes);
         _ = Format(changes);
         return notes;
+    }
+
+    /// <summary>Settings for one request without the models that are not there: as there, what is loaded draws then.</summary>
+    /// <param name="notes">Gets a sentence for each that is not.</param>
+    public JsonObject Found(JsonObject overrides, ICollection<string> notes)
+    {
+        JsonObject found = overrides;
+        foreach (var (name, find) in ((string, Func<string, ModelEntry>)[])[("sd_model_checkpoint", library.Checkpoint), ("sd_vae", library.Vae)])
+        {
+            if (overrides[name] is not JsonValue value || !value.TryGetValue<string>(out var wanted) || wanted is "" or Automatic or "None") continue;
+            try
+            {
+                _ = find(wanted);
+            }
+            catch (ServerException e)
+            {
+                if (library.Default is null) throw;
+                notes.Add($"{e.Message} The option {name} was passed over.");
+                found = (JsonObject)found.DeepClone();
+                found.Remove(name);
+            }
+        }
+        return found;
     }
 
     /// <summary>What mends faces where a body only says that they be mended: that of the option, else any; null where there is none.</summary>
@@ -183,6 +207,9 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
         "CPU" => NoiseLike.PerPicture,
         var other => throw Refused($"The option randn_source is \"{other}\"; it must be GPU, NV or CPU."),
     };
+
+    /// <summary>Whether a picture that is drawn over gets as many steps as were asked for, whatever its strength.</summary>
+    public bool FixesSteps(JsonObject overrides) => Truth("img2img_fix_steps", overrides);
 
     /// <summary>How pictures are sent.</summary>
     public (ImageFormat Format, int Quality, bool Lossless, bool WithText) Format(JsonObject overrides)

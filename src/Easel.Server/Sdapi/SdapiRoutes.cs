@@ -1,3 +1,4 @@
+using System.Net;
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Json;
@@ -52,22 +53,26 @@ internal static class SdapiRoutes
         api.MapPost("/extra-single-image", async Task<object> (HttpContext context, Extras extras, SdapiReply reply) =>
         {
             var body = await SdapiJson.ReadAsync<ExtrasImageBody>(context);
-            var png = await extras.EnlargeAsync(body, body.Image, Caller.Of(context), context.RequestAborted);
-            return new { html_info = "", image = reply.Encode(png, []) };
+            var notes = new List<string>();
+            var png = await extras.EnlargeAsync(body, body.Image, Caller.Of(context), notes, context.RequestAborted);
+            return new { html_info = HtmlOf(notes), image = reply.Encode(png, []) };
         }).WithMetadata(new SdapiTakes(typeof(ExtrasImageBody), "ExtrasSingleImageRequest"));
         api.MapPost("/extra-batch-images", async Task<object> (HttpContext context, Extras extras, SdapiReply reply, PictureReader pictures) =>
         {
             var body = await SdapiJson.ReadAsync<ExtrasImagesBody>(context);
-            var images = new List<string>();
+            var (images, notes) = (new List<string>(), new HashSet<string>());
             foreach (var file in body.Files())
             {
                 pictures.BeginRequest(); // for they are held one after another
-                images.Add(reply.Encode(await extras.EnlargeAsync(body, file.Data, Caller.Of(context), context.RequestAborted), []));
+                images.Add(reply.Encode(await extras.EnlargeAsync(body, file.Data, Caller.Of(context), notes, context.RequestAborted), []));
             }
-            return new { html_info = "", images };
+            return new { html_info = HtmlOf(notes), images };
         }).WithMetadata(new SdapiTakes(typeof(ExtrasImagesBody), "ExtrasBatchImagesRequest"));
         api.MapPost("/png-info", (Delegate)PngInfo.AnswerAsync).WithMetadata(new SdapiTakes(typeof(PngInfoBody), "PNGInfoRequest"));
     }
+
+    /// <summary>What is to be told, as the web UI has it: paragraphs.</summary>
+    private static string HtmlOf(IEnumerable<string> notes) => string.Concat(notes.Select(note => $"<p>{WebUtility.HtmlEncode(note)}</p>"));
 
     private static SdapiTask Begin(HttpContext context, DrawingBody body, string name, SdapiTasks tasks, SdapiOptions options)
     {

@@ -16,7 +16,7 @@ internal static class LoginPage
     public static void Map(IEndpointRouteBuilder app)
     {
         app.MapGet(Path, (HttpContext context, Credentials credentials, Sessions sessions) => !credentials.AreNeeded ? Results.Redirect(Home(context))
-            : Page(context, context.Request.Cookies[CookieOf(context)] is { } cookie && sessions.IsOne(cookie) == true ? Leave : Enter(credentials)))
+            : Page(context, context.Request.Cookies[CookieOf(context)] is { } cookie && sessions.IsOne(cookie) == true ? Leave(context) : Enter(context, credentials)))
             .ExcludeFromDescription();
         app.MapPost(Path, async (HttpContext context, Credentials credentials, Sessions sessions, LoginAttempts attempts) =>
         {
@@ -24,8 +24,8 @@ internal static class LoginPage
             var (token, user, password) = (form["token"].ToString(), form["user"].ToString(), form["password"].ToString());
             if (attempts.Try(context, () => credentials.OfToken(token) ?? credentials.OfUser(user, password)) is null)
                 return Page(context,
-                    $"<p class=\"refusal\" role=\"alert\">The {(credentials.UserName is not null ? "user or the password" : "token")} is wrong.</p>"
-                    + Enter(credentials, user), Status401Unauthorized);
+                    $"<p class=\"refusal\" role=\"alert\">{PlainPage.Said(context, credentials.UserName is not null ? "The user or the password is wrong."
+                        : "The token is wrong.")}</p>" + Enter(context, credentials, user), Status401Unauthorized);
             context.Response.Cookies.Append(CookieOf(context), sessions.New(), new CookieOptions
             {
                 HttpOnly = true,
@@ -67,28 +67,29 @@ internal static class LoginPage
         throw new ServerException(Status400BadRequest, "What is sent here is the form of the login page, as a form.");
     }
 
-    private const string Leave = $"""
-        <h1>You are logged in</h1><p><a class="button primary" href="./">To the page</a></p>
-        <form method="post" action=".{Out}"><button>Log out here</button></form>
-        <form method="post" action=".{Out}/everywhere"><button>Log out everywhere</button></form>
+    private static string Leave(HttpContext context) => $"""
+        <h1>{PlainPage.Said(context, "You are logged in")}</h1><p><a class="button primary" href="./">{PlainPage.Said(context, "To the page")}</a></p>
+        <form method="post" action=".{Out}"><button>{PlainPage.Said(context, "Log out here")}</button></form>
+        <form method="post" action=".{Out}/everywhere"><button>{PlainPage.Said(context, "Log out everywhere")}</button></form>
         """;
 
-    private static string Enter(Credentials credentials, string user = "")
+    private static string Enter(HttpContext context, Credentials credentials, string user = "")
     {
+        string Said(string english) => PlainPage.Said(context, english);
         var fields = credentials.UserName is not null
             ? $"""
-                <div class="field"><label for="user">User</label>
+                <div class="field"><label for="user">{Said("User")}</label>
                     <input id="user" name="user" autocomplete="username" required {(user.Length == 0 ? "autofocus" : "")}
                         value="{HtmlEncoder.Default.Encode(user)}"></div>
-                <div class="field"><label for="password">Password</label>
+                <div class="field"><label for="password">{Said("Password")}</label>
                     <input id="password" name="password" type="password" autocomplete="current-password" required {(user.Length == 0 ? "" : "autofocus")}></div>
                 """
-            : """
-                <div class="field"><label for="token">Token</label>
+            : $"""
+                <div class="field"><label for="token">{Said("Token")}</label>
                     <input id="token" name="token" type="password" autocomplete="current-password" required autofocus></div>
-                <p class="help">It was given to Easel when it was started (--token).</p>
+                <p class="help">{Said("It was given to Easel when it was started (--token).")}</p>
                 """;
-        return $"""<h1>Log in</h1><form method="post" action=".{Path}">{fields}<button class="primary big">Log in</button></form>""";
+        return $"""<h1>{Said("Log in")}</h1><form method="post" action=".{Path}">{fields}<button class="primary big">{Said("Log in")}</button></form>""";
     }
 
     private static IResult Page(HttpContext context, string content, int status = Status200OK) =>

@@ -61,7 +61,7 @@ public static class GalleryRebuild
     {
         var file = Path.GetRelativePath(folder.Root, path);
         var name = Path.GetFileNameWithoutExtension(path);
-        var isOurs = PictureFolder.IsPictureId(name) && PictureFolder.FileOf(name) == file;
+        var isOurs = PictureFolder.IsPictureId(name) && PictureFolder.FileOf(name, Path.GetExtension(path)) == file;
         return isOurs ? Picture.Read(folder, file, name, name[..JobId.Length]) : Picture.Read(folder, file, StrangersId(file), null);
     }
 
@@ -69,7 +69,7 @@ public static class GalleryRebuild
     {
         var id = Path.GetFileNameWithoutExtension(path);
         var known = deleted.GetValueOrDefault(id);
-        var file = known?.File ?? (PictureFolder.IsPictureId(id) ? PictureFolder.FileOf(id) : Path.GetFileName(path));
+        var file = known?.File ?? (PictureFolder.IsPictureId(id) ? PictureFolder.FileOf(id, Path.GetExtension(path)) : Path.GetFileName(path));
         var picture = Picture.Read(folder, Path.GetRelativePath(folder.Root, path), id, PictureFolder.IsPictureId(id) ? id[..JobId.Length] : null);
         return picture with { File = file, Deleted = known?.Deleted ?? DateTimeOffset.UtcNow };
     }

@@ -70,7 +70,8 @@ public sealed class PictureFolder : IDisposable
         && !text[(JobId.Length + 1)..].ContainsAnyExceptInRange('0', '9');
 
     /// <summary>The file of a job's picture, relative to <see cref="Root"/>: <c>2025-08-17/ID.png</c>, the day being that of the job.</summary>
-    public static string FileOf(string pictureId) => Path.Combine(Day(JobId.TimeOf(pictureId)), pictureId + ".png");
+    /// <param name="ending">That of the form in which it is kept.</param>
+    public static string FileOf(string pictureId, string ending = ".png") => Path.Combine(Day(JobId.TimeOf(pictureId)), pictureId + ending);
 
     /// <summary>The folder of a day's pictures.</summary>
     public string DayOf(DateTimeOffset time) => Path.Combine(Root, Day(time));

@@ -87,6 +87,36 @@ public sealed class SdapiLaxTests : IDisposable
         Assert.Equal("", Info(reply).GetProperty("comments").GetString());
     }
 
+    /// <summary>What the web UI has of itself and what it draws without: told, and drawn all the same.</summary>
+    [Fact]
+    public async Task WhatIsNotHereIsToldAndDrawnWithout()
+    {
+        await using var server = await RunningServer.Start(_folder);
+        await Told("""{"override_settings": {"sd_model_checkpoint": "none.safetensors [0123456789]", "CLIP_stop_at_last_layers": 2}}""",
+            "none", "Clip skip: 2");
+        await Told("""{"override_settings": {"sd_vae": "none.pt"}, "override_settings_restore_afterwards": false}""", "none.pt", "Steps: 1");
+        await Told("""{"enable_hr": true, "hr_upscaler": "R-ESRGAN 4x+", "denoising_strength": 0.4}""", "R-ESRGAN 4x+", "Hires upscaler: Built-in");
+        await Told("""{"alwayson_scripts": {"Tiled VAE": {"args": [true, 1024]}}}""", "Tiled VAE", "Steps: 1");
+        await Told("""{"firstphase_width": 72, "firstphase_height": 64, "enable_hr": true, "hr_upscaler": "Nearest"}""", "", "Size: 72x64");
+        Assert.Equal("Automatic", (await server.Get("sdapi/v1/options")).GetProperty("sd_vae").GetString());
+        var whole = await Posted(server, "img2img", $$$"""
+            {"init_images": ["{{{Base64(Shaded(64, 64))}}}"], "steps": 4, "denoising_strength": 0.5, "override_settings": {"img2img_fix_steps": true}}
+            """);
+        Assert.Contains("Steps: 8", Info(whole).GetProperty("infotexts")[0].GetString());
+        var extras = await Posted(server, "extra-single-image",
+            $$"""{"image": "{{Base64(Shaded(8, 8))}}", "upscaler_1": "SwinIR_4x", "upscaling_resize": 2}""");
+        Assert.Contains("SwinIR_4x", extras.GetProperty("html_info").GetString());
+        Assert.Equal(16, Picture(extras.GetProperty("image").GetBytesFromBase64()).Width);
+
+        async Task Told(string body, string comment, string text)
+        {
+            var reply = await Posted(server, "txt2img", $$"""{"prompt": "a", "steps": 1, "width": 64, "height": 64, {{body[1..]}}""");
+            var comments = Info(reply).GetProperty("comments").GetString()!;
+            Assert.True(comment.Length == 0 ? comments.Length == 0 : comments.Contains(comment, StringComparison.Ordinal), comments);
+            Assert.Contains(text, Info(reply).GetProperty("infotexts")[0].GetString());
+        }
+    }
+
     /// <summary>Scripts as the web UI's "API payload" has them: its own repeat settings, those of extensions are idle.</summary>
     [Fact]
     public async Task BuiltInScriptsAreHonouredAndIdleOnesPassedOver()

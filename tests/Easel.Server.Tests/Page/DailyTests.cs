@@ -213,6 +213,121 @@ public sealed class DailyTests(Chromium chromium) : IDisposable
         Assert.Equal(0, Changed(52, 96));
     }
 
+    /// <summary>The way of somebody who opens the page for the first time, from the first click to an undone deletion, in one tab.</summary>
+    [Fact]
+    public async Task ANewcomerDrawsPaintsExtendsEnlargesFindsReusesAndTakesBack()
+    {
+        await using var server = await RunningServer.Start(_folder);
+        await using var tab = await chromium.Open(server);
+        var page = await tab.Go();
+        var gallery = server.Service<Gallery>();
+        await tab.Ask(Examples.First(null), steps: 2);
+        await Drawn(1);
+
+        await page.Locator("main").GetByText("Use as input").First.ClickAsync();
+        await page.Locator(".segments button", new PageLocatorOptions { HasText = "Paint" }).ClickAsync();
+        var canvas = page.Locator("canvas.canvas");
+        await canvas.ScrollIntoViewIfNeededAsync();
+        var box = (await canvas.BoundingBoxAsync())!;
+        await page.Mouse.MoveAsync(box.X + box.Width * 0.4f, box.Y + box.Height / 2);
+        await page.Mouse.DownAsync();
+        await page.Mouse.MoveAsync(box.X + box.Width * 0.6f, box.Y + box.Height / 2, new MouseMoveOptions { Steps = 3 });
+        await page.Mouse.UpAsync();
+        await Drawn(2);
+
+        await page.Locator(".segments button", new PageLocatorOptions { HasText = "Extend" }).ClickAsync();
+        await page.FillAsync("#extend-Right", "32");
+        await page.Locator("#extend-Right").BlurAsync();
+        await Drawn(3);
+        Assert.Equal((96, 64), Last());
+
+        await page.Locator(".segments button", new PageLocatorOptions { HasText = "Enlarge" }).ClickAsync();
+        await page.SelectOptionAsync("#upscaler", "lanczos");
+        await Drawn(4);
+        Assert.Equal((128, 128), Last());
+
+        await page.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "Gallery" }).ClickAsync();
+        var thumbs = page.Locator(".wall .thumb");
+        await Expect(thumbs).ToHaveCountAsync(4);
+        await page.FillAsync("#search", "no such thing");
+        await Expect(thumbs).ToHaveCountAsync(0);
+        await page.FillAsync("#search", Examples.First(null)[..5]);
+        await Expect(thumbs).ToHaveCountAsync(4);
+        await thumbs.Last.ClickAsync();
+        await Expect(page.Locator(".viewer .words")).ToBeVisibleAsync();
+        await page.Keyboard.PressAsync("Delete");
+        await page.Locator(".viewer .toast >> text=Undo").ClickAsync();
+        await page.Keyboard.PressAsync("Escape");
+        await Expect(thumbs).ToHaveCountAsync(4);
+
+        await thumbs.Last.ClickAsync();
+        await page.Locator(".viewer").GetByText("Use its settings").ClickAsync();
+        await Expect(page.Locator("#prompt")).ToHaveValueAsync(Examples.First(null));
+        await Expect(page.Locator("#steps")).ToHaveValueAsync("2");
+
+        (int, int) Last() => gallery.List(new PictureQuery()).Pictures[0] is var last ? (last.Width, last.Height) : default;
+
+        async Task Drawn(int count)
+        {
+            await page.ClickAsync("#draw");
+            await Expect(page.Locator(".recent .thumb")).ToHaveCountAsync(count);
+        }
+    }
+
+    /// <summary>What goes over the wire before the drawing page can be used: it must not grow unseen.</summary>
+    [Fact]
+    public async Task ThePageIsLightAndAskedForInFewTurns()
+    {
+        await using var server = await RunningServer.Start(_folder);
+        await using var tab = await chromium.Open(server);
+        var (first, again) = (await Opened(), await Opened());
+        Assert.InRange(first.Wire, 20_000, 100_000); // compressed, with the framework's script
+        Assert.InRange(again.Wire, 0, 8_000); // the rest is kept for good
+        Assert.InRange(again.Socket, 5_000, 45_000);
+        Assert.InRange(again.Asked, 1, 12); // Blazor itself asks a few times
+
+        async Task<(long Wire, long Socket, int Asked)> Opened()
+        {
+            var (wire, socket, asked) = (0L, 0L, 0);
+            var session = await tab.Page.Context.NewCDPSessionAsync(tab.Page);
+            await session.SendAsync("Network.enable");
+            session.Event("Network.loadingFinished").OnEvent += (_, load) =>
+                Interlocked.Add(ref wire, (long)load!.Value.GetProperty("encodedDataLength").GetDouble());
+            session.Event("Network.webSocketFrameReceived").OnEvent += (_, frame) =>
+            {
+                var data = Convert.FromBase64String(frame!.Value.GetProperty("response").GetProperty("payloadData").GetString()!);
+                Interlocked.Add(ref socket, data.Length);
+                if (data.AsSpan().IndexOf("JS.BeginInvokeJS"u8) >= 0) Interlocked.Increment(ref asked);
+            };
+            await tab.Go();
+            await Expect(tab.Page.Locator("#draw")).ToBeVisibleAsync();
+            var seen = (Interlocked.Read(ref wire), Interlocked.Read(ref socket), asked);
+            await session.DetachAsync();
+            return seen;
+        }
+    }
+
+    /// <summary>In which form pictures are kept, as the page asks for it.</summary>
+    [Fact]
+    public async Task PicturesAreKeptInTheFormThatIsChosen()
+    {
+        await using var server = await RunningServer.Start(_folder);
+        await using var tab = await chromium.Open(server);
+        var page = await tab.Go();
+        await tab.Ask("a cat", steps: 1);
+        await page.ClickAsync(".settings summary >> text=More");
+        await page.SelectOptionAsync("#file-format", "webp");
+        await page.FillAsync("#file-quality", "70");
+        await page.Locator("#file-quality").BlurAsync();
+        await page.UncheckAsync("#file-text");
+        await page.ClickAsync("#draw");
+        await Expect(page.Locator(".sheet.shown img")).ToBeVisibleAsync();
+        var picture = Assert.Single(server.Service<Gallery>().List(new PictureQuery()).Pictures);
+        Assert.EndsWith(".webp", picture.File, StringComparison.Ordinal);
+        Assert.Equal("a cat", picture.Prompt); // the gallery knows it
+        Assert.Null(ImageFile.ReadMetadata(_folder.Path("pictures", picture.File)).Parameters);
+    }
+
     [Fact]
     public async Task ChoicesInAPromptAreMadeOrAllDrawn()
     {
@@ -255,15 +370,21 @@ public sealed class DailyTests(Chromium chromium) : IDisposable
         var page = await tab.Go();
         var wire = await page.Context.NewCDPSessionAsync(page);
         await wire.SendAsync("Network.enable");
-        var bytes = 0L;
+        var (bytes, fetched) = (0L, 0L);
         foreach (var way in (string[])["Received", "Sent"])
         {
             wire.Event($"Network.webSocketFrame{way}").OnEvent += (_, frame) =>
                 Interlocked.Add(ref bytes, frame!.Value.GetProperty("response").GetProperty("payloadData").GetString()!.Length * 3L / 4);
         }
+        wire.Event("Network.loadingFinished").OnEvent += (_, load) =>
+            Interlocked.Add(ref fetched, (long)load!.Value.GetProperty("encodedDataLength").GetDouble());
+        await page.FillAsync("#width", "128"); // as Sketch draws
+        await page.FillAsync("#height", "128");
+        await page.Locator("#height").BlurAsync();
         await page.ClickAsync("#draw"); // 25 steps
         await Expect(page.Locator(".sheet.shown img")).ToBeVisibleAsync();
         Assert.InRange(Interlocked.Read(ref bytes), 1000, 60_000);
+        Assert.InRange(Interlocked.Read(ref bytes) + Interlocked.Read(ref fetched), 1000, 150_000); // with its previews and the picture
 
         await page.ClickAsync(".plot summary");
         await page.CheckAsync("#plot-on");

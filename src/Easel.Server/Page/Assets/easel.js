@@ -28,6 +28,11 @@ export function draft() {
   try { return JSON.parse(localStorage.getItem(draftKey)); } catch { return null; }
 }
 
+/** All that the drawing page begins with, asked for at once. */
+export function memory() {
+  return { settings: recall(drawKey), draft: draft(), history: recall("easel.history") };
+}
+
 document.addEventListener("input", e => {
   if (e.target.id !== "prompt" && e.target.id !== "negative") return;
   const of = id => document.getElementById(id)?.value ?? "";
@@ -236,10 +241,10 @@ export function startInput(page, box, fieldId, mostBytes, longest) {
   const stream = blob => DotNet.createJSStreamReference(blob);
 
   const take = async (blob, name, asItIs = false) => {
-    if (!pictureTypes.test(blob.type)) return page.invokeMethodAsync("OnRefused", `${name || "That"} is no picture that can be read (PNG, JPEG, WebP, GIF, BMP).`);
+    if (!pictureTypes.test(blob.type)) return page.invokeMethodAsync("OnRefused", `'${name}' is no picture that can be read: PNG, JPEG, WebP, GIF and BMP are.`);
     const less = asItIs ? null : await prepared(blob, longest);
     const sending = less?.small ?? blob;
-    if (sending.size > mostBytes) return page.invokeMethodAsync("OnRefused", `${name || "That picture"} is larger than this server allows (${mostBytes >> 20} MB).`);
+    if (sending.size > mostBytes) return page.invokeMethodAsync("OnRefused", `The file has ${(sending.size / 1048576).toFixed(0)} MB; this server takes ${mostBytes >> 20} MB.`);
     whole = less ? { blob, name } : null;
     if (editor) hold(sending);
     await page.invokeMethodAsync("OnPicture", name || "pasted picture", stream(sending), less ? stream(blob.slice(0, headBytes)) : null, less?.width ?? null, less?.height ?? null);
