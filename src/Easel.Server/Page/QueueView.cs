@@ -68,7 +68,8 @@ internal sealed class QueueView(JobQueue queue, TimeProvider clock) : IAsyncDisp
         }
     }
 
-    /// <summary>Seconds for a step of a picture of 512 x 512, or what goes for one, as the job's model is at it now, as it was lately, or as others were.</summary>
+    /// <summary>Seconds for a step of a picture of 512 x 512, or what goes for one, as the job's model is at it now, as it was lately, or as others
+    /// were.</summary>
     private double? PaceOf(Job job)
     {
         if (job.Request.Sheet is not null) return 0;

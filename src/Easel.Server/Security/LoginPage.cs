@@ -16,7 +16,8 @@ internal static class LoginPage
     public static void Map(IEndpointRouteBuilder app)
     {
         app.MapGet(Path, (HttpContext context, Credentials credentials, Sessions sessions) => !credentials.AreNeeded ? Results.Redirect(Home(context))
-            : Page(context, context.Request.Cookies[CookieOf(context)] is { } cookie && sessions.IsOne(cookie) == true ? Leave(context) : Enter(context, credentials)))
+            : Page(context, context.Request.Cookies[CookieOf(context)] is { } cookie && sessions.IsOne(cookie) == true ? Leave(context)
+                : Enter(context, credentials)))
             .ExcludeFromDescription();
         app.MapPost(Path, async (HttpContext context, Credentials credentials, Sessions sessions, LoginAttempts attempts) =>
         {
