@@ -44,7 +44,8 @@ public sealed partial class TextsTests(Chromium chromium) : IDisposable
         var missing = said.Concat(knobs.Select(knob => knob.Label)).Concat(knobs.Select(knob => Sentence.Capital(knob.Help) + "."))
             .Concat(KnownModels.All.Where(model => model.Use == ModelPurpose.Checkpoint).SelectMany(model => (string[])[model.Title, model.Licence]))
             .Concat(knobs.SelectMany(knob => knob.Choices.Select(choice => Sentence.KeyOf(knob, choice))))
-            .Concat(PlainTexts.All).Concat(Refusals.All).Concat(PromptStyles.OfSketch.Select(group => group.Group)).Where(text => !known.ContainsKey(text)).Distinct().ToList();
+            .Concat(PlainTexts.All).Concat(Refusals.All).Concat(PromptStyles.OfSketch.Select(group => group.Group))
+            .Where(text => !known.ContainsKey(text)).Distinct().ToList();
         Assert.True(missing.Count == 0, $"{language} lacks:\n{string.Join('\n', missing)}");
         Assert.All(known, pair => Assert.Equal(Places(pair.Key), Places(pair.Value)));
     }
