@@ -1,8 +1,8 @@
 namespace Easel;
 
-/// <summary>An axis of a <see cref="PictureGrid"/>: a setting, and the values that it takes along it. Axes are knobs by any of their names ("steps", "CFG
-/// scale",
-/// "--hires"), and some more: <see cref="Model"/>, <see cref="Vae"/>, <see cref="SearchReplace"/>, <see cref="Order"/> and <see cref="Size"/>.</summary>
+/// <summary>An axis of a <see cref="PictureGrid"/>: a setting, and the values that it takes along it. Axes are knobs by any of their names
+/// ("steps", "CFG scale", "--hires"), and some more: <see cref="Model"/>, <see cref="Vae"/>, <see cref="SearchReplace"/>, <see cref="Order"/> and
+/// <see cref="Size"/>.</summary>
 public sealed partial class GridAxis
 {
     /// <summary>Other models.</summary>

@@ -15,10 +15,8 @@ internal static class JobsApi
     {
         var jobs = app.MapGroup("/api/jobs").WithTags("Jobs").ProducesProblem(Status400BadRequest).ProducesProblem(Status404NotFound);
         jobs.MapPost("", (Body<JobRequest> request, HttpContext context, JobQueue queue) =>
-        {
-            var job = queue.Submit(request.Value, Caller.Of(context));
-            return TypedResults.Created($"{context.Request.PathBase}/api/jobs/{job.Id}", MachinePaths.Told(context, job));
-        }).WithSummary("Submit a job: the library's request is its body")
+            Created(context, queue.Submit(request.Value, Caller.Of(context))))
+            .WithSummary("Submit a job: the library's request is its body")
             .ProducesProblem(Status422UnprocessableEntity).ProducesProblem(Status429TooManyRequests);
         jobs.MapGet("", (JobQueue queue, HttpContext context, string? before, int? count) => new JobList(MachinePaths.Told(context, queue.Snapshot()),
             MachinePaths.Told(context, queue.Over(before, Math.Clamp(count ?? 50, 1, 200)))))
@@ -33,17 +31,18 @@ internal static class JobsApi
         jobs.MapPost("/{id}/move", (string id, Body<MoveRequest> move, JobQueue queue, HttpContext context) =>
             MachinePaths.Told(context, queue.Move(id, move.Value.Position)))
             .WithSummary("Put a waiting job at another place in the queue");
-        jobs.MapPost("/{id}/retry", (string id, HttpContext context, JobQueue queue) =>
-        {
-            var job = queue.Retry(id, Caller.Of(context));
-            return TypedResults.Created($"{context.Request.PathBase}/api/jobs/{job.Id}", MachinePaths.Told(context, job));
-        }).WithSummary("Ask once more for a job that failed or was cancelled");
+        jobs.MapPost("/{id}/retry", (string id, HttpContext context, JobQueue queue) => Created(context, queue.Retry(id, Caller.Of(context))))
+            .WithSummary("Ask once more for a job that failed or was cancelled");
         jobs.MapGet("/{id}/events", (string id, JobQueue queue, HttpContext context, CancellationToken cancel) =>
             Stream(queue.Watch(id, cancel), context, cancel))
             .WithSummary("Watch a job until it is over: queued, started, step, preview, picture, done, failed, cancelled");
         jobs.MapGet("/events", (JobQueue queue, HttpContext context, CancellationToken cancel) => Stream(queue.Watch(null, cancel), context, cancel))
             .WithSummary("Watch all jobs");
     }
+
+    /// <summary>The answer to what made a job: the job, and where it is found.</summary>
+    public static Created<Job> Created(HttpContext context, Job job) =>
+        TypedResults.Created($"{context.Request.PathBase}/api/jobs/{job.Id}", MachinePaths.Told(context, job));
 
     private static ServerSentEventsResult<JobEvent> Stream(IAsyncEnumerable<JobEvent> events, HttpContext context, CancellationToken cancel) =>
         TypedResults.ServerSentEvents(Items(events, context, cancel));
