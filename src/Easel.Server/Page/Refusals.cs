@@ -50,6 +50,8 @@ internal static class Refusals
         "The text in this picture does not tell how it was made.",
         "The job is {0} and waits no more.",
         "There is no such job.",
+        "There is no checkpoint at {0}.",
+        "There is no model \"{0}\"; there are {1}.",
         "There is no such picture.",
         "Nothing came to lie on the sheet: {0}",
         "{0} leads nowhere.",

@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
 using Easel.Imaging;
+using Easel.Server.OpenAi;
 using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 using OpenAI;
@@ -142,6 +143,35 @@ public sealed class OpenAiTests : IDisposable
             Assert.Equal(param, error.GetProperty("param").GetString());
             Assert.Contains(part, error.GetProperty("message").GetString());
         }
+    }
+
+    [Fact]
+    public async Task SeveralPicturesALargePhotographAndForeignFieldsAreTakenAndTold()
+    {
+        var options = RunningServer.OptionsFor(_folder);
+        await using var server = await RunningServer.Start(options with { Limits = options.Limits with { Pixels = 128 * 128 } });
+        var answer = await server.Client.PostAsync("v1/images/edits", Form(("prompt", "a hat"), ("steps", "1"), ("foreign", "1"),
+            ("response_format", "b64_json"), ("image[]", Png(new RgbImage(320, 160))), ("image[]", Png(new RgbImage(8, 8)))));
+        var body = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.True(answer.IsSuccessStatusCode, body.ToString());
+        Assert.Equal((176, 88), SizeOf(body.GetProperty("data")[0].GetProperty("b64_json").GetBytesFromBase64()));
+        Assert.Equal(0, body.GetProperty("usage").GetProperty("total_tokens").GetInt32());
+        var remarks = body.GetProperty("remarks").ToString();
+        foreach (var part in (string[])["Of 2 pictures the first was drawn on", "320x160; it was made 176x88 first", "'foreign' is no parameter here"])
+            Assert.Contains(part, remarks);
+    }
+
+    [Fact]
+    public async Task ALongDrawingGivesSignsOfLife()
+    {
+        var (done, signs, patience) = (new TaskCompletionSource(), 0, TimeSpan.FromMilliseconds(5));
+        Assert.False(await KeepAlive.WaitAsync(done.Task, patience, CancellationToken.None)); // so that the answer is begun
+        Assert.True(await KeepAlive.WaitAsync(done.Task, patience, CancellationToken.None, () =>
+        {
+            if (++signs == 3) done.SetResult();
+            return Task.CompletedTask;
+        }));
+        Assert.Equal(3, signs);
     }
 
     [Fact]
