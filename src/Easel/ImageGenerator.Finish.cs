@@ -56,6 +56,13 @@ public sealed partial class ImageGenerator
             Draw(request, output, onProgress, cancel);
             return;
         }
+        if (Canvas.IsSmall(Family.NativeSize) && request.DetailPrompt is null)
+        {
+            output.Remark($"No detail pass was made: at its {Family.NativeSize} pixels this model draws things whole and would paint one over each face. "
+                + "With a prompt of the detail pass it does.");
+            Draw(request with { Detail = DetailKind.None }, output, onProgress, cancel);
+            return;
+        }
         var whole = new RunOutput(null);
         Draw(request with { Detail = DetailKind.None }, whole, onProgress, cancel);
         output.Remark(whole.Remarks);

@@ -13,6 +13,9 @@ internal static class DetailPass
     /// <summary>What is seen around that, in shares of the longer side.</summary>
     private const double Around = 0.3;
 
+    /// <summary>How softly the edges go over, in shares of the longer side.</summary>
+    private const double Softness = 0.1;
+
     /// <summary>Faces smaller than this have nothing to be drawn from.</summary>
     private const int SmallestSide = 8;
 
@@ -53,7 +56,7 @@ internal static class DetailPass
             NoiseMultiplier = 1,
             Fit = ImageFit.Crop,
             Mask = Painted(picture, region),
-            MaskBlur = Math.Clamp(side / 16.0, 1, 64),
+            MaskBlur = Math.Clamp(side * Softness, 1, 64),
             InvertMask = false,
             Fill = MaskFill.Original,
             OnlyMasked = true,
@@ -69,10 +72,16 @@ internal static class DetailPass
         };
     }
 
+    /// <summary>The region with round corners, of which nothing is seen once they are blurred; those of a box are.</summary>
     private static GrayImage Painted(RgbImage picture, ImageRegion region)
     {
         var mask = new GrayImage(picture.Width, picture.Height);
-        for (var y = region.Y; y < region.Bottom; y++) mask.Pixels.AsSpan(y * mask.Width + region.X, region.Width).Fill(255);
+        for (var y = region.Y; y < region.Bottom; y++)
+        {
+            var down = Math.Pow((2 * (y - region.Y) + 1.0) / region.Height - 1, 4);
+            var half = (int)Math.Round(Math.Pow(1 - down, 0.25) * region.Width / 2);
+            mask.Pixels.AsSpan(y * mask.Width + region.X + region.Width / 2 - Math.Min(half, region.Width / 2), Math.Min(2 * half, region.Width)).Fill(255);
+        }
         return mask;
     }
 }
