@@ -98,21 +98,21 @@ public sealed class FastTests
         }
     }
 
-    [Theory]
-    [InlineData(FastLevel.Light)]
-    [InlineData(FastLevel.Medium)]
-    [InlineData(FastLevel.Strong)]
-    public void APictureIsTheSameAloneAsInABatchAndNearTheExactOne(FastLevel level)
+    [Fact]
+    public void APictureIsTheSameAloneAsInABatchAndNearTheExactOne()
     {
         using var generator = ImageGenerator.Load(LoadedModel.Path("sd1"), new LoadOptions { Precision = Precision.Full });
-        var request = Plain with { Fast = level, Steps = 12, Sampler = "dpmpp_2m" };
-        var together = generator.Generate(request with { BatchSize = 3 });
-        GeneratorTests.AssertSame(generator.Generate(request with { Seed = 7 }).Images[0].Image, together.Images[2].Image, "seed 7");
-
-        var exact = generator.Generate(request with { Fast = FastLevel.Exact }).Images[0].Image;
-        Assert.NotEqual(exact.Pixels, together.Images[0].Image.Pixels);
-        var other = generator.Generate(request with { Fast = FastLevel.Exact, Prompt = "a tree" }).Images[0].Image;
-        Assert.True(Psnr(exact, together.Images[0].Image) > Psnr(exact, other), "further from the exact picture than another prompt's");
+        var request = Plain with { Sampler = "dpmpp_2m", Fast = FastLevel.Exact };
+        var exact = generator.Generate(request).Images[0].Image;
+        var other = generator.Generate(request with { Prompt = "a tree" }).Images[0].Image;
+        foreach (var level in (FastLevel[])[FastLevel.Light, FastLevel.Medium, FastLevel.Strong])
+        {
+            var together = generator.Generate(request with { Fast = level, BatchSize = 2 });
+            var alone = generator.Generate(request with { Fast = level, Seed = 6 }).Images[0].Image;
+            GeneratorTests.AssertSame(alone, together.Images[1].Image, $"{level}, seed 6");
+            Assert.NotEqual(exact.Pixels, together.Images[0].Image.Pixels);
+            Assert.True(Psnr(exact, together.Images[0].Image) > Psnr(exact, other), $"{level} is further from the exact picture than another prompt's");
+        }
     }
 
     /// <summary>One look at the latents in a step, two, three, steps that go back up, steps chosen on the way: each runs, and gives the same twice.</summary>
@@ -127,9 +127,11 @@ public sealed class FastTests
     public void EverySamplerRuns(string sampler)
     {
         using var generator = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), new LoadOptions { Precision = Precision.Full });
-        var request = Plain with { Fast = FastLevel.Strong, Sampler = sampler, BatchSize = 2, Prompt = "[house:tree:0.5], (red:1.2) [cat|dog]" };
+        const string Changing = "[house:tree:0.5], (red:1.2) [cat|dog]";
+        var pictures = sampler == "dpm_adaptive" ? 1 : 2; // it draws them one by one
+        var request = Plain with { Fast = FastLevel.Strong, Sampler = sampler, Steps = 4, BatchSize = pictures, Prompt = Changing };
         var (first, second) = (generator.Generate(request), generator.Generate(request));
-        for (var i = 0; i < 2; i++) Assert.Equal(first.Images[i].Image.Pixels, second.Images[i].Image.Pixels);
+        Assert.Equal(first.Images.Select(made => made.Image.Pixels), second.Images.Select(made => made.Image.Pixels));
     }
 
     [Fact]

@@ -42,29 +42,26 @@ public sealed class PlanTests
         Assert.Equal(((long)plan.Needed, (long)plan.Available), (refusal.Needed, refusal.Available));
     }
 
-    [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    [InlineData(2)]
-    public void LettingNetworksGoDoesNotChangeThePicture(int residency)
+    [Fact]
+    public void LettingNetworksGoDoesNotChangeThePicture()
     {
-        var way = (Residency)residency;
         var model = LoadedModel.Path("sd1"); // which, unlike the smallest, would show a time embedding that did not come back
         using var folder = new TemporaryFolder();
         WriteLora(folder.Path("style.safetensors"), model);
         var options = new LoadOptions { Precision = Precision.Full, Device = "cpu", LoraFolders = [folder.Path()] };
         GenerationRequest[] requests = [Plain with { Prompt = "a house <lora:style:1>" }, Plain,
             Plain with { Prompt = "<lora:style:1>", InitImage = new RgbImage(64, 64), BatchCount = 2 }];
-        List<RgbImage> expected;
-        using (var ample = ImageGenerator.Load(model, options)) expected = [.. requests.SelectMany(r => ample.Generate(r).Images).Select(i => i.Image)];
-
+        List<byte[]>? expected = null;
         var size = SizeOf(model);
-        using var generator = ImageGenerator.Load(model, options with { MemoryLimit = LimitFor(size, way) });
-        var plan = generator.Plan(Plain);
-        Assert.Equal((way != Residency.Together, way == Residency.OneAtATime, (int?)null), (plan.ReleasesTextEncoder, plan.ReleasesUNet, plan.DecoderTile));
-        var drawn = requests.SelectMany(r => generator.Generate(r).Images).ToList();
-        for (var i = 0; i < drawn.Count; i++) Assert.Equal(expected[i].Pixels, drawn[i].Image.Pixels);
-        Assert.NotEqual(expected[0].Pixels, expected[1].Pixels); // or the LoRA would say nothing
+        foreach (var way in Enum.GetValues<Residency>())
+        {
+            using var generator = ImageGenerator.Load(model, options with { MemoryLimit = LimitFor(size, way) });
+            var plan = generator.Plan(Plain);
+            Assert.Equal((way != Residency.Together, way == Residency.OneAtATime, (int?)null), (plan.ReleasesTextEncoder, plan.ReleasesUNet, plan.DecoderTile));
+            var drawn = requests.SelectMany(request => generator.Generate(request).Images).Select(made => made.Image.Pixels).ToList();
+            Assert.Equal(expected ??= drawn, drawn);
+        }
+        Assert.NotEqual(expected![0], expected[1]); // or the LoRA would say nothing
     }
 
     [Fact]

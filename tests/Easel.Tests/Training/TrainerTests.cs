@@ -86,7 +86,7 @@ public sealed class TrainerTests
     {
         using var folder = new TemporaryFolder();
         var data = folder.Path("toy.data");
-        var pack = ToyData.Make(data);
+        var pack = ToyData.Make(data, scenes: 8); // one row of the sheet that ends a run
         var run = folder.Path("run");
         new AutoencoderTrainer(Autoencoder(data, run) with { Minutes = 1e-6, Until = 0.3 }, pack).Run(null, default);
         Assert.Equal("0.3", Texts(run)["progress"]);
