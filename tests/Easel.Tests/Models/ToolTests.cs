@@ -175,7 +175,7 @@ public sealed class ToolTests : IDisposable
 
         GenerationResult Generate(SafetyAction safety, double share)
         {
-            using var generator = ImageGenerator.Load(LoadedModel.Path("sd1"),
+            using var generator = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"),
                 new LoadOptions { Precision = Precision.Full, Safety = safety, SafetyShare = share });
             return generator.Generate(request);
         }
