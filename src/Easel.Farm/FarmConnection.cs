@@ -125,7 +125,9 @@ internal sealed class FarmConnection : IAsyncDisposable
         try
         {
             var store = await Values.GetStoreAsync(Names.Facts, cancel).ConfigureAwait(false);
-            var facts = await ReadAsync<FarmFacts>(store, "queue", cancel).ConfigureAwait(false)
+            var written = await store.TryGetEntryAsync<byte[]>("queue", cancellationToken: cancel).ConfigureAwait(false);
+            if (!written.Success) throw Missing(null); // its server is making it at this moment
+            var facts = (written.Value.Value is { } bytes ? FarmProtocol.Read<FarmFacts>(bytes) : null)
                 ?? throw new FarmException($"The queue {Names.Queue} at {Options} was made by another version of Easel: install the same one on all machines.");
             return facts.Version == FarmProtocol.Version ? facts : throw new FarmException(
                 $"The queue {Names.Queue} at {Options} speaks version {facts.Version} of the farm's protocol and this Easel version {FarmProtocol.Version}: "
@@ -133,14 +135,15 @@ internal sealed class FarmConnection : IAsyncDisposable
         }
         catch (Exception e) when (FarmErrors.IsMissing(e))
         {
-            throw new FarmException($"There is no queue {Names.Queue} at {Options} yet: its server makes it (easel serve --farm {Options}).",
-                e)
-            { MayPass = true };
+            throw Missing(e);
         }
         catch (Exception e) when (e is not (FarmException or OperationCanceledException))
         {
             throw FarmErrors.Of(e, Options);
         }
+
+        FarmException Missing(Exception? e) =>
+            new($"There is no queue {Names.Queue} at {Options} yet: its server makes it (easel serve --farm {Options}).", e) { MayPass = true };
     }
 
     /// <summary>A record in a bucket; null where there is none, or none that can be read.</summary>

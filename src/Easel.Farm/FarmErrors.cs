@@ -50,8 +50,8 @@ internal static class FarmErrors
                 e);
         if (e is NatsJSApiException { Error.ErrCode: NotEnabled or NotEnabledForAccount } || Has("jetstream not enabled")) return NoJetStream(options);
         if (options.Replicas > 1 && e is NatsJSApiException { Error.ErrCode: NoPeers or NotInACluster or Insufficient })
-            return new($"The broker at {options} cannot keep {options.Replicas} copies of the queue (--farm-replicas): so many nats-servers must be there in one "
-                + $"cluster ({FirstLine(e)}).", e)
+            return new($"The broker at {options} cannot keep {options.Replicas} copies of the queue (--farm-replicas): so many nats-servers must be "
+                + $"there in one cluster ({FirstLine(e)}).", e)
             { MayPass = e is not NatsJSApiException { Error.ErrCode: NotInACluster } };
         if (IsFull(e))
             return new($"The broker at {options} has no room{(what is null ? "" : $" for {what}")}: {FirstLine(e)}; "

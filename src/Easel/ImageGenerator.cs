@@ -69,7 +69,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         (_, request, var said) = Model.Decide(request, _options.LoraFolders);
         request = SubjectMask.In(request.WithSeeds());
         var output = new RunOutput(onImage, Finished);
-        output.Remark(said);
+        output.Remark([said, .. Knobs.NotHonoured(request, Model)]);
         _turn.Wait(cancel);
         try
         {
@@ -123,7 +123,7 @@ public sealed partial class ImageGenerator : IImageGenerator
         var refinement = RefinementOf(request, run.Largest, memory, output);
         var refiner = TitleOf(refinement);
         output.Remark([_model.Checkpoint.Passed, canvas.Remark, canvas.FarFrom(Family), _model.KernelRemark,
-            .. run.Passes.SelectMany(pass => pass.Plan.Remarks), .. Knobs.NotHonoured(request, Model)]);
+            .. run.Passes.SelectMany(pass => pass.Plan.Remarks)]);
         _model.Wraps = request.Tiling;
 
         var (pace, meter) = (new Pace(), new RunMeter(_speed, _model));

@@ -59,6 +59,17 @@ public sealed class BodiesTests : IDisposable
         }
     }
 
+    [Fact]
+    public void WhatASenderWroteComesBackInShort()
+    {
+        using var bodies = new FuzzedBodies(RunningServer.Model, _folder.Path("pictures"));
+        var (endless, many) = (new string('x', 100_000), string.Concat(Enumerable.Repeat("x \U0001F408", 30_000)));
+        foreach (var (route, sound) in FuzzedBodies.Sound)
+            foreach (var written in (string[])[endless, many])
+                foreach (var body in Changed(JsonNode.Parse(sound)!, $"\"{written}\"").Append($$"""{"{{written}}":1}"""))
+                    bodies.Send(route, Encoding.UTF8.GetBytes(body)); // which refuses an answer of more than 20,000 letters, and half a character
+    }
+
     [Theory]
     [InlineData("sdapi/v1/extra-batch-images", """{"imageList":[{"data":null,"name":"x"}]}""",
         "\"imageList[0].data\" is null; it must have a value or be left out.")]

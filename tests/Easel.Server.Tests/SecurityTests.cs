@@ -209,10 +209,12 @@ public sealed class SecurityTests : IDisposable
         var picture = Convert.ToBase64String(Easel.Imaging.ImageFile.Encode(new Easel.Imaging.RgbImage(64, 64), Easel.Imaging.ImageFormat.Png));
         IEnumerable<string> Pictures(int count) => Enumerable.Repeat(picture, count);
         await Allowed("api/jobs", new { request = new { prompt = "x", initImage = picture, mask = picture } });
-        await Refused("api/jobs", new { request = new { prompt = "x", controls = Pictures(5).Select(hint => new { network = "x", picture = hint }) } }, "16384");
-        await Refused("sdapi/v1/img2img", new { prompt = "x", init_images = Pictures(5) }, "With a picture in init_images the pictures of this request have 20480");
-        await Refused("sdapi/v1/txt2img", new { prompt = "x", alwayson_scripts = new { controlnet = new { args = Pictures(5).Select(image => new { model = "x", image }) } } },
+        await Refused("api/jobs", new { request = new { prompt = "x", controls = Pictures(5).Select(hint => new { network = "x", picture = hint }) } },
             "16384");
+        await Refused("sdapi/v1/img2img", new { prompt = "x", init_images = Pictures(5) },
+            "With a picture in init_images the pictures of this request have 20480");
+        var units = new { args = Pictures(5).Select(image => new { model = "x", image }) };
+        await Refused("sdapi/v1/txt2img", new { prompt = "x", alwayson_scripts = new { controlnet = units } }, "16384");
         await Refused("controlnet/detect", new { controlnet_module = "none", controlnet_input_images = Pictures(5) }, "16384");
         // A hint costs what it has, not what was sent.
         await Refused("controlnet/detect", new { controlnet_module = "canny", controlnet_input_images = Pictures(1), controlnet_processor_res = 65 }, "4225");

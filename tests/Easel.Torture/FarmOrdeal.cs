@@ -4,8 +4,8 @@ using Easel.Server.Tests.Support;
 
 namespace Easel.Torture;
 
-/// <summary>A server, four workers and their broker, or a cluster of three, killed at random and parted from each other while they draw: every job must be done, each picture
-/// once.</summary>
+/// <summary>A server, four workers and their broker, or a cluster of three, killed at random and parted from each other while they draw: every job must be
+/// done, each picture once.</summary>
 internal sealed class FarmOrdeal(string root, int seed)
 {
     private const int Workers = 4;
@@ -62,8 +62,9 @@ internal sealed class FarmOrdeal(string root, int seed)
             await Submit(server, jobs);
             await Drained(server);
             await Check(server);
-            Console.WriteLine($"a farm{(isCluster ? " with a cluster of three" : "")}: {told[0]} kills of workers, {told[1]} of the server, {told[2]} of nats-server and {pulls} pulled cables "
-                + $"over {jobs} jobs of {_promised.Values.Sum()} pictures: each done once; {watch.Elapsed.TotalSeconds:f0} s");
+            Console.WriteLine($"a farm{(isCluster ? " with a cluster of three" : "")}: {told[0]} kills of workers, {told[1]} of the server, {told[2]} of "
+                + $"nats-server and {pulls} pulled cables over {jobs} jobs of {_promised.Values.Sum()} pictures: "
+                + $"each done once; {watch.Elapsed.TotalSeconds:f0} s");
         }
         finally
         {

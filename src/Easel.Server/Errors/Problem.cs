@@ -9,6 +9,9 @@ namespace Easel.Server.Errors;
 /// <param name="Field">The setting that is meant; null where it is none.</param>
 public sealed record Problem(int Status, string Title, string Detail, string? Field = null)
 {
+    /// <summary>The setting that is meant; null where it is none.</summary>
+    public string? Field { get; } = Field is null ? null : Sentence.Short(Field);
+
     /// <summary>What is said where nothing better is known.</summary>
     internal const string Unforeseen = "Something unforeseen happened; the server's log has it.";
 

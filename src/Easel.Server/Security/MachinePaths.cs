@@ -24,8 +24,9 @@ internal sealed partial class MachinePaths(ServerOptions options) : IDiscretion
 
     string IDiscretion.Told(HttpContext context, string sentence) => Told(context, sentence);
 
-    /// <summary>A sentence for a caller.</summary>
-    public static string Told(HttpContext context, string sentence) => Of(context) is { } paths ? paths.Without(sentence) : sentence;
+    /// <summary>A sentence for a caller, no longer than one that can be read.</summary>
+    public static string Told(HttpContext context, string sentence) =>
+        Sentence.Short(Of(context) is { } paths ? paths.Without(sentence) : sentence);
 
     /// <summary>A job for a caller.</summary>
     public static Job Told(HttpContext context, Job job) => Of(context) is { } paths ? paths.Without(job) : job;

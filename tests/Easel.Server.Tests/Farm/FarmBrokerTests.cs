@@ -175,6 +175,21 @@ public sealed class FarmBrokerTests : IDisposable
     }
 
     [Fact]
+    public async Task AQueueThatIsBeingMadeIsNotYetThere()
+    {
+        using var broker = Fields.Broker(_folder);
+        await using var connection = await FarmConnection.OpenAsync(Fields.Farm(broker.Url), "test", default);
+        for (var made = false; ; made = true)
+        {
+            var early = await Assert.ThrowsAsync<FarmException>(() => connection.FactsAsync(default));
+            Assert.Contains("There is no queue easel", early.Message);
+            Assert.True(early.MayPass); // a worker waits, and does not end
+            if (made) return;
+            await connection.Values.CreateStoreAsync(connection.Names.Facts); // what its server does first
+        }
+    }
+
+    [Fact]
     public async Task AWorkerSeesItsOwnQueueAlone()
     {
         var permissions = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "farm-nats.conf")); // the one of docs/farm.md

@@ -122,6 +122,7 @@ public sealed class ToolTests : IDisposable
         var request = Corner() with { Detail = DetailKind.Faces, DetailPrompt = "a face" };
         var (plain, all) = (generator.Generate(request with { Detail = DetailKind.None }).Images[0], generator.Generate(request));
         var detailed = all.Images[0];
+        Assert.DoesNotContain(all.Remarks, remark => remark.Contains("does nothing here")); // its prompt had something to act on
         Assert.NotEqual(At(plain, 120, 120), At(detailed, 120, 120)); // within the face
         Assert.Equal(At(plain, 10, 150), At(detailed, 10, 150));
         Assert.Equal(At(plain, 280, 20), At(detailed, 280, 20));
