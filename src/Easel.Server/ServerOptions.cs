@@ -124,6 +124,7 @@ public sealed record ServerOptions
     public void Validate()
     {
         Farm?.Validate();
+        Limits.Validate();
         if (!Draws && Farm is null) throw new EaselException("A server that does not draw needs a farm that does: give --farm too.");
         if (Port is < 0 or > 65535) throw new EaselException($"The port is {Port}; it must be from 0 to 65535.");
         if (User is null != Password is null) throw new EaselException("A user and a password go together; give both or neither.");
@@ -223,6 +224,15 @@ public sealed record ServerLimits
 
     /// <summary>How long a connection may take to say what it wants. Default 15 seconds.</summary>
     public TimeSpan HeaderPatience { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Checks that something is left that may be asked for.</summary>
+    /// <exception cref="EaselException">A limit is below one.</exception>
+    internal void Validate()
+    {
+        foreach (var (what, value) in ((string, long)[])[("steps", Steps), ("pictures of a job", Images), ("pixels of a picture", Pixels),
+            ("jobs that a client may have waiting", QueuedPerClient), ("bytes of a client's waiting jobs", QueuedBytesPerClient)])
+            if (value < 1) throw new EaselException($"The server's limit of {what} is {value}; it must be at least 1.");
+    }
 
     /// <summary>Bytes a second that a body must come with, after five seconds in which it need not. Default 1000.</summary>
     public double BodyRate { get; init; } = 1000;

@@ -104,7 +104,7 @@ internal static class ServeCommand
                 {
                     Steps = parsed.GetValue(steps) ?? limits.Steps,
                     Images = parsed.GetValue(images) ?? limits.Images,
-                    Pixels = largest is null ? limits.Pixels : (long)largest * largest.Value,
+                    Pixels = largest is null ? limits.Pixels : (long)largest * Math.Max(1, largest.Value),
                     QueuedPerClient = parsed.GetValue(queued) ?? limits.QueuedPerClient,
                     QueuedBytesPerClient = parsed.GetValue(queuedSize) is { } megabytes ? (long)megabytes << 20 : limits.QueuedBytesPerClient,
                     QueuedBytes = Math.Max(limits.QueuedBytes, (long)(parsed.GetValue(queuedSize) ?? 0) << 20),
@@ -179,7 +179,8 @@ internal static class ServeCommand
     public static IReadOnlyList<string> ModelFolders(string[]? named, string first, Shell shell) =>
         named is { Length: > 0 } folders ? [.. folders.Select(Existing)] : Default(first, shell);
 
-    public static TimeSpan? Minutes(double? minutes) => minutes is { } given ? TimeSpan.FromMinutes(Math.Clamp(given, 0, 100_000)) : null;
+    public static TimeSpan? Minutes(double? minutes) => minutes is { } given
+        ? given >= 0 ? TimeSpan.FromMinutes(Math.Min(given, 100_000)) : throw new UsageException($"--unload-after is {given}; it must be 0 or more minutes.") : null;
 
     private static Easel.Farm.FarmOptions? FarmOf(FarmFlags flags, int? megabytes, int? copies, ParseResult parsed, Shell shell)
     {

@@ -34,7 +34,14 @@ internal sealed class FarmFlags
             Credentials = parsed.GetValue(Credentials) ?? Variable("EASEL_FARM_CREDS"),
             Authority = parsed.GetValue(Authority),
         };
-        options.Validate();
+        try
+        {
+            options.Validate();
+        }
+        catch (FarmException e)
+        {
+            throw new UsageException(e.Message, e); // nothing was tried yet: it is what was asked for that is wrong
+        }
         return options;
 
         string? Variable(string name) => shell.Variable(name) is { Length: > 0 } value ? value : null;

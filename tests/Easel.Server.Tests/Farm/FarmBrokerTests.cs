@@ -46,6 +46,10 @@ public sealed class FarmBrokerTests : IDisposable
         Assert.Contains("--farm", Assert.Throws<EaselException>(() => (RunningServer.OptionsFor(_folder) with { Draws = false }).Validate()).Message);
 
     [Fact]
+    public void LimitsThatLeaveNothingAreRefused() => Assert.Contains("limit of steps is 0",
+        Assert.Throws<EaselException>(() => (RunningServer.OptionsFor(_folder) with { Limits = new ServerLimits { Steps = 0 } }).Validate()).Message);
+
+    [Fact]
     public void APasswordInTheAddressIsNotTold() =>
         Assert.Equal("nats://host:4222", new FarmOptions { Url = "nats://me:secret@host:4222" }.ToString());
 
