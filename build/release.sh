@@ -100,7 +100,7 @@ for rid in "${rids[@]}"; do
   rm -f "$out/$name.zip" "$out/$name.tar.zst"
   (cd $out && find "$name" | sort | zip -X -q -9 -@ "$name.zip")
   if [ "$rid" = linux-x64 ]; then
-    tar -C $out --sort=name --mtime="@$moment" --owner=0 --group=0 --numeric-owner --format=gnu -cf - "$name" | zstd -q -15 --long=27 -T2 -o "$out/$name.tar.zst"
+    tar -C $out --sort=name --mtime="@$moment" --owner=0 --group=0 --numeric-owner --format=gnu -cf - "$name" | zstd -q -19 --long=27 -T2 -o "$out/$name.tar.zst"
   fi
 done
 

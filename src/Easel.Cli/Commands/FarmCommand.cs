@@ -53,7 +53,8 @@ internal static class FarmCommand
         foreach (var kind in state.Classes)
         {
             var memory = kind.Memory > 0 ? $" ({Readable.Gigabytes(kind.Memory)})" : "";
-            shell.Out.WriteLine($"{kind.Model}{memory}: waiting {kind.Waiting}, being drawn {kind.Drawn}; workers that can {kind.Able}, with it in memory {kind.Warm}");
+            shell.Out.WriteLine($"{kind.Model}{memory}: waiting {kind.Waiting}, being drawn {kind.Drawn}; "
+                + $"workers that can {kind.Able}, with it in memory {kind.Warm}");
         }
     }
 }

@@ -180,7 +180,8 @@ internal static class ServeCommand
         named is { Length: > 0 } folders ? [.. folders.Select(Existing)] : Default(first, shell);
 
     public static TimeSpan? Minutes(double? minutes) => minutes is { } given
-        ? given >= 0 ? TimeSpan.FromMinutes(Math.Min(given, 100_000)) : throw new UsageException($"--unload-after is {given}; it must be 0 or more minutes.") : null;
+        ? given >= 0 ? TimeSpan.FromMinutes(Math.Min(given, 100_000))
+            : throw new UsageException(FormattableString.Invariant($"--unload-after is {given}; it must be 0 or more minutes.")) : null;
 
     private static Easel.Farm.FarmOptions? FarmOf(FarmFlags flags, int? megabytes, int? copies, ParseResult parsed, Shell shell)
     {
