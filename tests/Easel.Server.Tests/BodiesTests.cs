@@ -78,6 +78,8 @@ public sealed class BodiesTests : IDisposable
     [InlineData("api/jobs", """{"request":{"prompt":"a","controls":[null]}}""", "Entry 0 of \"controls\" is null; each must have a value.")]
     [InlineData("api/jobs", """{"request":{"prompts":["a",null]}}""", "Entry 1 of \"prompts\" is null; each must have a value.")]
     [InlineData("mcp", "[1", "The body is no JSON.")]
+    [InlineData("mcp", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"draw","arguments":[]}}""", "must be an object with")]
+    [InlineData("mcp", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":[1]}""", "must be an object.")]
     [InlineData("mcp", """{"id":1}""", "The body is no message of JSON-RPC 2.0, such as {")]
     [InlineData("api/jobs", """{"request":{"prompt":"a","sampler":5}}""", "A value is of the wrong kind.")]
     [InlineData("api/grids", """{"x":{"values":"1,2"},"request":{"prompt":"a"}}""", "\"axis\" is missing.")]

@@ -72,6 +72,12 @@ internal static class McpRoutes
                 }
                 if (message is JsonObject call && call["method"] is { } method && method.GetValueKind() != JsonValueKind.String)
                     throw new ServerException(Status400BadRequest, $"The message's \"method\" is {method.ToJsonString()}; it must be a text.");
+                if (message is JsonObject { } tool && tool["params"] is { } given)
+                {
+                    if (given is not JsonObject parameters) throw new ServerException(Status400BadRequest, "The message's \"params\" must be an object.");
+                    if (parameters["arguments"] is not (null or JsonObject))
+                        throw new ServerException(Status400BadRequest, "The \"arguments\" of a tool must be an object with a member for each.");
+                }
             }
             catch (ArgumentException e)
             {
