@@ -127,7 +127,7 @@ internal sealed class FarmConnection : IAsyncDisposable
             var store = await Values.GetStoreAsync(Names.Facts, cancel).ConfigureAwait(false);
             var written = await store.TryGetEntryAsync<byte[]>("queue", cancellationToken: cancel).ConfigureAwait(false);
             if (!written.Success) throw Missing(null); // its server is making it at this moment
-            var facts = (written.Value.Value is { } bytes ? FarmProtocol.Read<FarmFacts>(bytes) : null)
+            var facts = RecordIn<FarmFacts>(written.Value)
                 ?? throw new FarmException($"The queue {Names.Queue} at {Options} was made by another version of Easel: install the same one on all machines.");
             return facts.Version == FarmProtocol.Version ? facts : throw new FarmException(
                 $"The queue {Names.Queue} at {Options} speaks version {facts.Version} of the farm's protocol and this Easel version {FarmProtocol.Version}: "
@@ -150,8 +150,10 @@ internal sealed class FarmConnection : IAsyncDisposable
     public static async Task<T?> ReadAsync<T>(INatsKVStore store, string key, CancellationToken cancel) where T : class
     {
         var found = await store.TryGetEntryAsync<byte[]>(key, cancellationToken: cancel).ConfigureAwait(false);
-        return found.Success && found.Value.Value is { } bytes ? FarmProtocol.Read<T>(bytes) : null;
+        return found.Success ? RecordIn<T>(found.Value) : null;
     }
+
+    private static T? RecordIn<T>(NatsKVEntry<byte[]> entry) where T : class => entry.Value is { } bytes ? FarmProtocol.Read<T>(bytes) : null;
 
     /// <summary>All records of a bucket that can be read, by key.</summary>
     public static async Task<Dictionary<string, T>> AllAsync<T>(INatsKVStore store, CancellationToken cancel) where T : class
@@ -160,7 +162,7 @@ internal sealed class FarmConnection : IAsyncDisposable
         var options = new NatsKVWatchOpts { OnNoData = _ => ValueTask.FromResult(true) };
         await foreach (var entry in store.WatchAsync<byte[]>(opts: options, cancellationToken: cancel).ConfigureAwait(false))
         {
-            if (entry.Value is { } bytes && FarmProtocol.Read<T>(bytes) is { } record) all[entry.Key] = record;
+            if (RecordIn<T>(entry) is { } record) all[entry.Key] = record;
             else all.Remove(entry.Key);
             if (entry.Delta == 0) break;
         }

@@ -30,7 +30,10 @@ public sealed record FarmOptions
     /// <summary>Bytes that each of the stores of pictures on their way may take at the broker; null for what it allows.</summary>
     public long? StoreBytes { get; init; }
 
-    /// <summary>Copies that a cluster keeps of everything, 1 to 5. Default 1.</summary>
+    /// <summary>Copies that a cluster can keep at most, which is JetStream's bound.</summary>
+    public const int MostReplicas = 5;
+
+    /// <summary>Copies that a cluster keeps of everything, 1 to <see cref="MostReplicas"/>. Default 1.</summary>
     public int Replicas { get; init; } = 1;
 
     /// <summary>How long an answer of the broker is waited for.</summary>
@@ -52,7 +55,8 @@ public sealed record FarmOptions
         if (Servers.ToList().Count == 0) throw new FarmException("The farm's address is empty; it looks like nats://host:4222.");
         if (Name.Length is 0 or > 32 || Name.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_')))
             throw new FarmException($"The farm's name is \"{Name}\"; it must be 1 to 32 letters, digits, - and _.");
-        if (Replicas is < 1 or > 5) throw new FarmException($"The farm's number of copies is {Replicas}; it must be from 1 to 5.");
+        if (Replicas is < 1 or > MostReplicas)
+            throw new FarmException($"The farm's number of copies is {Replicas}; it must be from 1 to {MostReplicas}.");
         foreach (var file in (string?[])[Credentials, Authority])
             if (file is not null && !File.Exists(file)) throw new FarmException($"There is no file {file}.");
     }

@@ -190,7 +190,8 @@ internal static class ServeCommand
             return (megabytes, copies) is (null, null) ? null
                 : throw new UsageException($"{(megabytes is null ? "--farm-replicas" : "--farm-store")} goes with --farm, which says where the farm is.");
         if (megabytes < 1) throw new UsageException($"--farm-store is {megabytes}; it must be at least 1 megabyte.");
-        if (copies is < 1 or > 5) throw new UsageException($"--farm-replicas is {copies}; it must be from 1 to 5.");
+        if (copies is < 1 or > Easel.Farm.FarmOptions.MostReplicas)
+            throw new UsageException($"--farm-replicas is {copies}; it must be from 1 to {Easel.Farm.FarmOptions.MostReplicas}.");
         return farm with { StoreBytes = megabytes is { } store ? (long)store << 20 : null, Replicas = copies ?? farm.Replicas };
     }
 

@@ -10,7 +10,7 @@ namespace Easel.Server.Errors;
 public sealed record Problem(int Status, string Title, string Detail, string? Field = null)
 {
     /// <summary>The setting that is meant; null where it is none.</summary>
-    public string? Field { get; } = Field is null ? null : Sentence.Short(Field);
+    public string? Field { get; } = Field is null ? null : Brief.Of(Field);
 
     /// <summary>What is said where nothing better is known.</summary>
     internal const string Unforeseen = "Something unforeseen happened; the server's log has it.";

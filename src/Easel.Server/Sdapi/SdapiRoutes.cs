@@ -101,7 +101,7 @@ internal static class SdapiRoutes
             var changes = await SdapiJson.ReadObjectAsync(context);
             // The answer has no place for what was passed over.
             if (options.Set(changes) is { Count: > 0 } notes) // a few kilobytes when it is escaped: clients and proxies take no long headers
-                context.Response.Headers["X-Easel-Remarks"] = Uri.EscapeDataString(Sentence.Short(string.Join(' ', notes), 500));
+                context.Response.Headers["X-Easel-Remarks"] = Uri.EscapeDataString(Brief.Of(string.Join(' ', notes), 500));
             if (changes.ContainsKey("sd_model_checkpoint")) await thread.LoadAsync(options.Checkpoint([]));
             return Nothing;
         });

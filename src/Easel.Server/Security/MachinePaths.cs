@@ -26,7 +26,7 @@ internal sealed partial class MachinePaths(ServerOptions options) : IDiscretion
 
     /// <summary>A sentence for a caller, no longer than one that can be read.</summary>
     public static string Told(HttpContext context, string sentence) =>
-        Sentence.Short(Of(context) is { } paths ? paths.Without(sentence) : sentence);
+        Brief.Of(Of(context) is { } paths ? paths.Without(sentence) : sentence);
 
     /// <summary>A job for a caller.</summary>
     public static Job Told(HttpContext context, Job job) => Of(context) is { } paths ? paths.Without(job) : job;

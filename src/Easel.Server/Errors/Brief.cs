@@ -3,13 +3,13 @@ using System.Text;
 namespace Easel.Server.Errors;
 
 /// <summary>Sentences for callers. What a caller wrote comes back in them, and may be of any length.</summary>
-internal static class Sentence
+internal static class Brief
 {
     private const int MostOfWord = 200;
 
     /// <summary>A text with its endless words cut, and cut itself where it goes on and on.</summary>
     /// <param name="most">Letters that it may have in all.</param>
-    public static string Short(string text, int most = 2000)
+    public static string Of(string text, int most = 2000)
     {
         if (text.Length <= MostOfWord) return text;
         var (said, word) = (new StringBuilder(), 0);
