@@ -31,8 +31,8 @@ internal static class FarmLoad
             var owner = new Owner(jobs);
             await using var dispatcher = new FarmDispatcher(Farm(broker.Url), "simulation", owner, NullLogger.Instance);
             await dispatcher.StartAsync(default);
-            while (dispatcher.State(_ => 0).Workers.Count < workers) await Task.Delay(200);
-            Console.WriteLine($"{workers} workers are there; {dispatcher.State(_ => 0).BrokerVersion}");
+            while (dispatcher.State().Workers.Count < workers) await Task.Delay(200);
+            Console.WriteLine($"{workers} workers are there; {dispatcher.State().BrokerVersion}");
             await owner.Run(dispatcher);
             owner.Tell(Process.GetProcesses().Where(process => process.ProcessName.StartsWith("nats-server", StringComparison.Ordinal)).Max(process =>
                 process.WorkingSet64));
@@ -140,6 +140,8 @@ internal static class FarmLoad
                 Monitor.PulseAll(_lock);
             }
         }
+
+        public IReadOnlyDictionary<string, int> Waiting() => new Dictionary<string, int>();
 
         public void RoomChanged()
         {

@@ -5,6 +5,9 @@ public sealed partial class FarmDispatcher
     /// <summary>How many pictures may be on their way to the disk while the next are read.</summary>
     private const int Keeping = 16;
 
+    /// <summary>The most classes, and reasons, that are told in one answer.</summary>
+    private const int MostTold = 500;
+
     private async Task RunAsync()
     {
         var stop = _stop.Token;
@@ -17,6 +20,7 @@ public sealed partial class FarmDispatcher
             }
             await Task.WhenAll(
                 AgainAsync("Handing out", HandOutAsync, stop), AgainAsync("Taking in", TakeInAsync, stop), AgainAsync("Listening", ListenAsync, stop),
+                AgainAsync("Answering", AnswerAsync, stop),
                 AgainAsync("Watching the workers", WatchAsync, stop), AgainAsync("Looking after", LookAfterAsync, stop)).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -232,17 +236,19 @@ public sealed partial class FarmDispatcher
         {
             if (entry.Key == "server") continue;
             var changed = false;
+            List<(string Job, FarmJobProgress Progress)> left = [];
             lock (_lock)
             {
                 if (entry.Value is { } bytes && FarmProtocol.Read<FarmWorkerInfo>(bytes) is { } worker)
                 {
                     changed = !_workers.TryGetValue(entry.Key, out var before) || !IsAlike(before.Worker, worker);
                     _workers[entry.Key] = new Seen(worker, Stopwatch.GetTimestamp());
+                    if (changed) WorkersChanged();
                 }
-                else if (entry.Operation is not NatsKVOperation.Put) changed = _workers.Remove(entry.Key);
-                if (changed) WorkersChanged();
+                else if (entry.Operation is not NatsKVOperation.Put && _workers.ContainsKey(entry.Key)) (changed, left) = (true, Gone(entry.Key));
             }
             if (!changed) continue;
+            foreach (var (job, progress) in left) _owner.Progress(job, progress, null);
             Pump();
             _owner.RoomChanged();
         }
@@ -259,21 +265,22 @@ public sealed partial class FarmDispatcher
         for (var round = 0; await timer.WaitForNextTickAsync(stop).ConfigureAwait(false); round++)
         {
             var isUp = _connection!.IsUp;
-            if (isUp && !wasUp)
+            if (isUp != wasUp)
             {
+                Amiss(isUp ? null : NoBroker);
                 lock (_lock) _version++;
                 _owner.RoomChanged();
             }
             if (!(wasUp = isUp)) continue;
-            bool gone;
+            List<string> late;
+            List<(string Job, FarmJobProgress Progress)> left;
             lock (_lock)
             {
-                var late = _workers.Where(worker => Stopwatch.GetElapsedTime(worker.Value.At) > _options.Presence).Select(worker => worker.Key).ToList();
-                foreach (var id in late) _workers.Remove(id);
-                gone = late.Count > 0;
-                if (gone) WorkersChanged();
+                late = [.. _workers.Where(worker => Stopwatch.GetElapsedTime(worker.Value.At) > _options.Presence).Select(worker => worker.Key)];
+                left = [.. late.SelectMany(Gone)];
             }
-            if (gone) _owner.RoomChanged();
+            foreach (var (job, progress) in left) _owner.Progress(job, progress, null);
+            if (late.Count > 0) _owner.RoomChanged();
             await TellTableAsync(keep: _tableChanged, stop).ConfigureAwait(false);
             if (round % 2 == 0)
             {
@@ -285,6 +292,17 @@ public sealed partial class FarmDispatcher
                 await FindLostAsync(stop).ConfigureAwait(false);
                 await RestAsync(stop).ConfigureAwait(false);
             }
+        }
+    }
+
+    /// <summary>Tells those who ask how the farm stands. The workers are in their bucket, and may be too many for an answer.</summary>
+    private async Task AnswerAsync(CancellationToken stop)
+    {
+        await foreach (var asked in _connection!.Nats.SubscribeAsync<byte[]>(_connection.Names.State, cancellationToken: stop).ConfigureAwait(false))
+        {
+            var state = State();
+            state = state with { Workers = [], Classes = [.. state.Classes.Take(MostTold)], Held = [.. state.Held.Take(MostTold)] };
+            await asked.ReplyAsync(FarmProtocol.Write(state), cancellationToken: stop).ConfigureAwait(false);
         }
     }
 

@@ -7,8 +7,9 @@ public sealed partial class FarmDispatcher
     {
         using var keeping = new SemaphoreSlim(Keeping);
         var consumer = await _connection!.JetStream.GetConsumerAsync(_connection.Names.Results, "server", stop).ConfigureAwait(false);
-        await foreach (var message in consumer.ConsumeAsync<byte[]>(opts: new NatsJSConsumeOpts { MaxMsgs = 64 }, cancellationToken: stop)
-            .ConfigureAwait(false))
+        // What was asked of a broker that went away is asked again after two heartbeats that did not come, which are 30 seconds if nothing is said.
+        var asked = new NatsJSConsumeOpts { MaxMsgs = 64, Expires = TimeSpan.FromSeconds(10), IdleHeartbeat = TimeSpan.FromSeconds(1) };
+        await foreach (var message in consumer.ConsumeAsync<byte[]>(opts: asked, cancellationToken: stop).ConfigureAwait(false))
         {
             if (FarmFrame.Read<FarmResult>(message.Data) is not var (result, rest) || result.Version != FarmProtocol.Version)
             {

@@ -97,6 +97,8 @@ public sealed partial class FarmDispatcher : IAsyncDisposable
         _running = Task.Run(RunAsync, CancellationToken.None);
     }
 
+    private string NoBroker => $"No broker answers at {_options}; the jobs wait for it.";
+
     /// <summary>Rises with all that may change the answer of <see cref="HasRoom"/>.</summary>
     public int Version => Volatile.Read(ref _version);
 
@@ -150,9 +152,9 @@ public sealed partial class FarmDispatcher : IAsyncDisposable
     public void Leave(string job) => Forget(job, tellWorkers: false);
 
     /// <summary>The farm as it stands.</summary>
-    /// <param name="waiting">How many jobs wait, by the key that <see cref="HasRoom"/> was asked with.</param>
-    public FarmState State(Func<string, int> waiting)
+    public FarmState State()
     {
+        var waiting = _owner.Waiting(); // not within the lock: the owner has one of its own
         lock (_lock)
         {
             var up = _isReady && _connection is { IsUp: true };
@@ -161,15 +163,13 @@ public sealed partial class FarmDispatcher : IAsyncDisposable
                 Queue = _options.Name,
                 Broker = _options.ToString(),
                 IsUp = up,
-                Problem = up ? _problem : _problem ?? $"No broker answers at {_options}; the jobs wait for it.",
+                Problem = up ? _problem : _problem ?? NoBroker,
                 BrokerVersion = _connection?.BrokerVersion,
                 Workers = [.. _workers.Values.OrderBy(seen => seen.Worker.Name, StringComparer.OrdinalIgnoreCase).ThenBy(seen => seen.Worker.Id,
                     StringComparer.Ordinal)
                     .Select(seen => new FarmWorkerState(seen.Worker, Stopwatch.GetElapsedTime(seen.At).TotalSeconds, ProblemOf(seen.Worker)))],
                 Classes = [.. _classes.Values.Select(StateOf).Where(state => state.Waiting + state.Drawn > 0)],
-                Held = [.. _held.Select(held => new FarmHeld(held.Value.Model, waiting(held.Key), held.Value.Reason)).Where(held => held.Jobs > 0),
-                    .. _classes.Values.Where(kind => kind.Open > 0 && Able(kind) == 0).Select(kind => new FarmHeld(kind.Needs.Model.Name, JobsOf(kind),
-                        WhyNone(kind.Needs)))],
+                Held = up ? Held(waiting) : [], // without a broker there is one reason for all
                 PicturesLastMinute = CameLately(),
             };
         }
@@ -184,6 +184,32 @@ public sealed partial class FarmDispatcher : IAsyncDisposable
         if (_connection is not null) await _connection.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
         _pump.Dispose();
+    }
+
+    /// <summary>Jobs that no worker can draw, those that wait and those that were begun, counted together where the reason is the same.</summary>
+    private List<FarmHeld> Held(IReadOnlyDictionary<string, int> waiting) =>
+        [.. _held.Select(held => (held.Value.Model, Jobs: waiting.GetValueOrDefault(held.Key), held.Value.Reason))
+            .Concat(_classes.Values.Where(kind => kind.Open > 0 && Able(kind) == 0).Select(kind => (Model: kind.Needs.Model.Name, Jobs: JobsOf(kind),
+                Reason: WhyNone(kind.Needs))))
+            .GroupBy(held => (held.Model, held.Reason)).Select(group => new FarmHeld(group.Key.Model, group.Sum(held => held.Jobs), group.Key.Reason))
+            .Where(held => held.Jobs > 0)];
+
+    /// <summary>Takes a worker off the list, and what it drew out of its hands.</summary>
+    /// <returns>The jobs that nobody draws for that reason.</returns>
+    private List<(string Job, FarmJobProgress Progress)> Gone(string worker)
+    {
+        if (!_workers.Remove(worker)) return [];
+        WorkersChanged();
+        var left = new List<(string, FarmJobProgress)>();
+        foreach (var order in _orders.Values)
+        {
+            var its = order.Parts.FindAll(part => part.Worker == worker && !part.IsDone);
+            foreach (var part in its) (part.Worker, part.Share) = (null, 0);
+            if (its.Count > 0 && order.Parts.TrueForAll(part => part.Worker is null))
+                left.Add((order.Spec.Job, new FarmJobProgress(FarmJobProgress.Waiting, 0, 0, order.Parts.IndexOf(its[0]), order.Parts.Count,
+                    order.Parts.Average(part => part.Share), null)));
+        }
+        return left;
     }
 
     private static string? ProblemOf(FarmWorkerInfo worker) => worker.Version == FarmProtocol.Version ? null
@@ -290,5 +316,6 @@ public sealed partial class FarmDispatcher : IAsyncDisposable
             _problem = sentence;
         }
         if (sentence is not null) _log.LogWarning("The farm: {Sentence}", sentence);
+        else _log.LogInformation("The farm: the broker at {Broker} answers, and all goes on.", _options);
     }
 }

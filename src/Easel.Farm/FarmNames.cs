@@ -26,6 +26,9 @@ internal sealed record FarmNames(string Queue)
     /// <summary>The classes of work, told by the server to all.</summary>
     public string Table => Queue + ".live.classes";
 
+    /// <summary>Where the server is asked how the farm stands.</summary>
+    public string State => Queue + ".live.state";
+
     /// <summary>What the server tells the workers of a job: that somebody looks at it, or that it is cancelled.</summary>
     public string SteerOf(string job) => $"{Queue}.live.steer.{job}";
 

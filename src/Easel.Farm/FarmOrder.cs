@@ -23,12 +23,16 @@ public sealed record FarmPart(int First, int Count, string Request);
 /// <param name="Parts">Parts in all.</param>
 /// <param name="Share">The share of the job that is done, 0 to 1.</param>
 /// <param name="SecondsLeft">Seconds that the rest will take, judged by what was done; null before that can be told.</param>
-public sealed record FarmJobProgress(string Stage, int Step, int StepCount, int Part, int Parts, double Share, double? SecondsLeft);
+public sealed record FarmJobProgress(string Stage, int Step, int StepCount, int Part, int Parts, double Share, double? SecondsLeft)
+{
+    /// <summary>The stage of a job that was begun and that no worker draws at this moment.</summary>
+    public const string Waiting = "waiting";
+}
 
 /// <summary>Whose jobs a dispatcher hands out. Called from several threads; nothing in it may wait long.</summary>
 public interface IFarmOwner
 {
-    /// <summary>Told how far a job has come.</summary>
+    /// <summary>Told how far a job has come, and <see cref="FarmJobProgress.Waiting"/> when nobody draws it any more.</summary>
     void Progress(string job, FarmJobProgress progress, byte[]? preview);
 
     /// <summary>Whether somebody looks at a job's picture in the making.</summary>
@@ -44,6 +48,9 @@ public interface IFarmOwner
     /// <summary>Told that a job is over, its pictures kept before.</summary>
     /// <param name="problem">Why it failed; null where it is done.</param>
     void Finish(string job, string? problem, IReadOnlyList<string> remarks);
+
+    /// <summary>How many jobs wait, by the key that <see cref="FarmDispatcher.HasRoom"/> was asked with.</summary>
+    IReadOnlyDictionary<string, int> Waiting();
 
     /// <summary>Told that there may be room for a job where there was none.</summary>
     void RoomChanged();

@@ -16,6 +16,9 @@ public sealed class FarmWorker
     /// <summary>How long a worker counts as having no more memory than it had when something did not fit.</summary>
     private static readonly TimeSpan Shortage = TimeSpan.FromMinutes(5);
 
+    /// <summary>One piece, if there is one. An answer that a broker took with it when it ended is not waited for as long as is usual.</summary>
+    private static readonly NatsJSFetchOpts Glance = new() { MaxMsgs = 1, Expires = TimeSpan.FromSeconds(2), IdleHeartbeat = TimeSpan.FromSeconds(1) };
+
     internal const string Client = "easel work"; // how a worker's connections are called at the broker
 
     private readonly FarmOptions _options;
@@ -23,6 +26,7 @@ public sealed class FarmWorker
     private readonly ILogger _log;
     private readonly string _id, _name;
     private readonly SemaphoreSlim _changed = new(0);
+    private readonly TaskCompletionSource _joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Dictionary<string, INatsJSConsumer> _consumers = [];
     private FarmFacts _facts = new(FarmProtocol.Version, "", "", 30, 5, 256 << 10, 15);
     private volatile FarmTable _table = new([], 1);
@@ -38,6 +42,9 @@ public sealed class FarmWorker
         (_options, _painter, _log, _name) = (options, painter, log, name);
         _id = new string([.. name.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')]) + "-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
     }
+
+    /// <summary>Done once it is at the queue.</summary>
+    public Task Joined => _joined.Task;
 
     /// <summary>Pictures drawn so far.</summary>
     public long Pictures => Interlocked.Read(ref _pictures);
@@ -56,6 +63,7 @@ public sealed class FarmWorker
     {
         _facts = await FactsAsync(connection, say, cancel).ConfigureAwait(false);
         say($"draws for the queue {connection.Names.Queue} at {_options} (nats-server {connection.BrokerVersion}), as {_id}");
+        _joined.TrySetResult();
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var beside = (Task[])[AnnounceAsync(connection, ended.Token), ListenAsync(connection, ended.Token)];
         try
@@ -183,8 +191,7 @@ public sealed class FarmWorker
         foreach (var kind in order)
         {
             if (await ConsumerAsync(connection, kind, cancel).ConfigureAwait(false) is not { } consumer) continue;
-            await foreach (var message in consumer.FetchNoWaitAsync<byte[]>(new NatsJSFetchOpts { MaxMsgs = 1 }, cancellationToken: cancel)
-                .ConfigureAwait(false))
+            await foreach (var message in consumer.FetchNoWaitAsync<byte[]>(Glance, cancellationToken: cancel).ConfigureAwait(false))
                 return (message, kind.Needs.ClassId);
         }
         // Nothing at all: whoever waits does so at the class of its own model, and gets what comes there before anybody else.

@@ -30,6 +30,7 @@ public static class EaselWorker
             signal.Cancel = true;
             stop.Cancel();
         });
+        options.Load.Validate();
         options = options.WithFolders();
         var library = new ModelLibrary(options);
         using var metrics = new ServerMetrics();
@@ -38,10 +39,11 @@ public static class EaselWorker
         using var thread = new PaintThread(model, options.UnloadAfter);
         stamps.Start();
         var painter = new FarmPainter(stamps, model, new JobPainter(library, model, metrics), options, thread.Do);
-        var fetching = fetchTo is null ? Task.CompletedTask : FetchAsync(options.Farm!, fetchTo, stamps, say, stop.Token);
+        var worker = new FarmWorker(options.Farm!, name ?? Environment.MachineName, painter, logs.CreateLogger<FarmWorker>());
+        var fetching = fetchTo is null ? Task.CompletedTask : FetchAsync(worker, options.Farm!, fetchTo, stamps, say, stop.Token);
         try
         {
-            await new FarmWorker(options.Farm!, name ?? Environment.MachineName, painter, logs.CreateLogger<FarmWorker>()).RunAsync(say, stop.Token);
+            await worker.RunAsync(say, stop.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -55,10 +57,11 @@ public static class EaselWorker
     }
 
     /// <summary>Fetches what is handed out, now and whenever something new is.</summary>
-    private static async Task FetchAsync(FarmOptions farm, string folder, FileStamps stamps, Action<string> say, CancellationToken stop)
+    private static async Task FetchAsync(FarmWorker worker, FarmOptions farm, string folder, FileStamps stamps, Action<string> say, CancellationToken stop)
     {
         try
         {
+            await worker.Joined.WaitAsync(stop); // what keeps it out is told once
             for (string? told = null; ;)
             {
                 try

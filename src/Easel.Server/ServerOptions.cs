@@ -125,6 +125,7 @@ public sealed record ServerOptions
     {
         Farm?.Validate();
         Limits.Validate();
+        Load.Validate();
         if (!Draws && Farm is null) throw new EaselException("A server that does not draw needs a farm that does: give --farm too.");
         if (Port is < 0 or > 65535) throw new EaselException($"The port is {Port}; it must be from 0 to 65535.");
         if (User is null != Password is null) throw new EaselException("A user and a password go together; give both or neither.");

@@ -22,7 +22,7 @@ public sealed partial class ImageGenerator
     {
         cancel.ThrowIfCancellationRequested();
         options ??= new LoadOptions();
-        Threads.Check(options);
+        Threads.Heed(options);
         NativeRuntime.Load();
         var (speed, watch) = (MachineSpeed.In(options.CacheFolder), Stopwatch.StartNew());
         var model = ModelLoader.Load(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device),

@@ -55,6 +55,10 @@ public sealed record LoadOptions
     /// be in each other's way. Pictures do not depend on it.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>Checks what can be wrong before a file is opened.</summary>
+    /// <exception cref="InvalidRequestException">There cannot be so many threads.</exception>
+    public void Validate() => Runtime.Threads.Check(this);
+
     /// <summary>Whether the whole process gives way to every other program that wants the processor, from here on and for good. Default false.</summary>
     public bool LowPriority { get; init; }
 

@@ -42,7 +42,7 @@ public sealed class Upscaler : IUpscaler
     public static Upscaler Load(string path, LoadOptions? options = null)
     {
         options ??= new LoadOptions();
-        Threads.Check(options);
+        Threads.Heed(options);
         NativeRuntime.Prepare();
         var device = Hardware.Device(options.Device);
         var precision = options.Precision == Precision.Auto ? Precision.Full : options.Precision;

@@ -50,6 +50,8 @@ internal static class FarmCommand
             var models = string.Join(", ", worker.Models.Select(model => model.Name));
             shell.Out.WriteLine($"    {worker.Processor}, {Readable.Gigabytes(worker.Memory)}, models: {models}");
         }
+        foreach (var (name, jobs, reason) in state.Held)
+            shell.Out.WriteLine($"{name}: {jobs} {(jobs == 1 ? "job waits" : "jobs wait")}. {reason}");
         foreach (var kind in state.Classes)
         {
             var memory = kind.Memory > 0 ? $" ({Readable.Gigabytes(kind.Memory)})" : "";

@@ -46,12 +46,10 @@ internal sealed class FarmDrawing : IHostedService, IFarmOwner, IAsyncDisposable
     private sealed record Known(FarmNeeds Needs, string SizeKey, string Key);
 
     /// <summary>The farm as it stands.</summary>
-    public FarmState State()
-    {
-        var waiting = _queue.Snapshot().Where(job => job.State == JobState.Queued).Select(job => _known.GetValueOrDefault(job.Id)?.Key).OfType<string>()
-            .CountBy(key => key).ToDictionary();
-        return _dispatcher.State(key => waiting.GetValueOrDefault(key));
-    }
+    public FarmState State() => _dispatcher.State();
+
+    public IReadOnlyDictionary<string, int> Waiting() => _queue.Snapshot().Where(job => job.State == JobState.Queued)
+        .Select(job => _known.GetValueOrDefault(job.Id)?.Key).OfType<string>().CountBy(key => key).ToDictionary();
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -195,6 +193,7 @@ internal sealed class FarmDrawing : IHostedService, IFarmOwner, IAsyncDisposable
         // The queue cancels within its lock, where nothing may be done that waits for it.
         run.Token.UnsafeRegister(_ => Task.Run(() => Ended(run)), null);
         var inputs = job.Inputs.Select(name => (name, (Func<Stream>)(() => _inputs.Open(job, name)))).ToList();
+        _queue.Report(run, new JobProgress(JobStage.Waiting, BatchCount: parts.Count, Share: (double)there.Count / job.PictureCount));
         _dispatcher.Begin(new FarmOrder(job.Id, needs, JobNeeds.SizeKeyOf(job), left, inputs));
     }
 

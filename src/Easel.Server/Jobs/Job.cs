@@ -22,6 +22,9 @@ public enum JobState
 /// <summary>What a running job is doing.</summary>
 public enum JobStage
 {
+    /// <summary>It was handed to the farm, and no worker draws it at this moment.</summary>
+    Waiting,
+
     /// <summary>The model is being loaded.</summary>
     Loading,
 

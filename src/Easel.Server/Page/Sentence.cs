@@ -59,6 +59,7 @@ internal static class Sentence
         var picture = progress.BatchCount > 1 ? texts["Picture {0} of {1}", progress.Batch + 1, progress.BatchCount] + " · " : "";
         return progress.Stage switch
         {
+            JobStage.Waiting => texts["Waiting for a worker"],
             JobStage.Loading => texts["Loading the model"],
             JobStage.Encoding => picture + texts["Reading the words"],
             JobStage.Sampling => picture + texts["Step {0} of {1}", progress.Step, progress.StepCount],

@@ -66,6 +66,7 @@ internal sealed class SdapiTasks(JobQueue queue)
             textinfo = current switch
             {
                 { State: JobState.Queued } => $"Waiting, {current.Position} before it",
+                { Progress.Stage: JobStage.Waiting } => "Waiting for a worker",
                 { Progress.Stage: JobStage.Loading } => "Loading the model",
                 _ => null,
             },

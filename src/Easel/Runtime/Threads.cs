@@ -16,12 +16,18 @@ internal static partial class Threads
     /// <summary>Threads that there are for this process: its processors, as far as its container and OMP_NUM_THREADS let it have them.</summary>
     public static int Most => AtHand.Value;
 
-    /// <summary>Takes note of what is asked for this process.</summary>
     /// <exception cref="InvalidRequestException">There cannot be so many threads.</exception>
     public static void Check(LoadOptions options)
     {
         if (options.Threads is < 1 or > MostAsked)
             throw new InvalidRequestException(nameof(LoadOptions.Threads), $"The number of threads is {options.Threads}; it must be from 1 to {MostAsked}.");
+    }
+
+    /// <summary>Takes note of what is asked for this process.</summary>
+    /// <exception cref="InvalidRequestException">There cannot be so many threads.</exception>
+    public static void Heed(LoadOptions options)
+    {
+        options.Validate();
         if (options.LowPriority) GiveWay();
     }
 

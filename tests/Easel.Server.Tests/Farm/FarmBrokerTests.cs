@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Easel.Farm;
+using Easel.Server.Jobs;
 using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 using NATS.NKeys;
@@ -176,6 +177,31 @@ public sealed class FarmBrokerTests : IDisposable
         await facts.PutAsync("queue", FarmProtocol.Write(new FarmFacts(2, "x", "y", 30, 5, 1000, 15)));
         await using var hand = new Hand(Fields.Worker(_folder, broker.Url), "hand");
         Assert.Contains("speaks version 2", (await Assert.ThrowsAsync<FarmException>(() => hand.Working)).Message);
+    }
+
+    [Fact]
+    public async Task WhatADeadWorkerDrewWaitsForAnother()
+    {
+        using var broker = Fields.Broker(_folder);
+        await using var server = await RunningServer.Start(Fields.Server(_folder, broker.Url));
+        await using var connection = await FarmConnection.OpenAsync(Fields.Farm(broker.Url), "test", default);
+        await using var hand = new Hand(Fields.Worker(_folder, broker.Url), "hand");
+        hand.Models.StepTime = TimeSpan.FromMilliseconds(100);
+        await server.Ready(1);
+        var id = await server.Submit(RunningServer.Cat(steps: 200));
+        var store = await connection.Values.GetStoreAsync(connection.Names.Workers);
+        var stages = new List<JobStage>();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await foreach (var happened in server.Service<JobQueue>().Watch(id, patience.Token))
+        {
+            if (happened.Job.Progress is not { } progress || stages.LastOrDefault((JobStage)(-1)) == progress.Stage) continue;
+            stages.Add(progress.Stage);
+            if (progress.Stage == JobStage.Waiting && stages.Contains(JobStage.Sampling)) break;
+            // Its entry goes, as it does some seconds after the last word of a worker.
+            if (progress.Stage == JobStage.Sampling) await store.DeleteAsync(Assert.Single(server.State().Workers).Worker.Id);
+        }
+        Assert.False(patience.IsCancellationRequested, string.Join(' ', stages));
+        Assert.True((await server.Client.DeleteAsync($"api/jobs/{id}")).IsSuccessStatusCode);
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class FarmFaultTests : IDisposable
     {
         using var broker = Fields.Broker(_folder);
         using var cable = new Cable(broker.Port);
-        await using var server = await RunningServer.Start(Fields.Server(_folder, broker.Url));
+        await using var server = await RunningServer.Start(Fields.Server(_folder, broker.Url).Impatient());
         await using var silent = new Hand(Fields.Worker(_folder, cable.Url), "silent");
         await server.Ready(1);
         silent.Models.StepTime = TimeSpan.FromMilliseconds(100);
@@ -60,7 +60,7 @@ public sealed class FarmFaultTests : IDisposable
     public async Task ABrokerThatIsKilledLosesNothingEvenWithItsDisk(bool losesDisk)
     {
         using var broker = Fields.Broker(_folder);
-        await using var server = await RunningServer.Start(Fields.Server(_folder, broker.Url));
+        await using var server = await RunningServer.Start(Fields.Server(_folder, broker.Url).Impatient());
         await using var hand = new Hand(Fields.Worker(_folder, broker.Url), "hand");
         await server.Ready(1);
         hand.Models.StepTime = TimeSpan.FromMilliseconds(30);
@@ -201,6 +201,9 @@ public sealed class FarmFaultTests : IDisposable
         Assert.Equal(("other", 1), (held.Model, held.Jobs));
         Assert.Contains("the model other", held.Reason);
         Assert.Contains("easel farm push", held.Reason);
+        var seen = await FarmView.ReadAsync(options.Farm!, default); // what easel farm shows
+        Assert.Equal((null, "hand"), (seen.Problem, Assert.Single(seen.Workers).Worker.Name));
+        Assert.Equal(held, Assert.Single(seen.Held));
         await using var able = new Hand(Fields.Worker(_folder, broker.Url) with { Models = [other] }, "able");
         await server.Done(stuck);
     }

@@ -57,8 +57,12 @@ internal static class Fields
         return Support.Broker.Start(folder.Path("nats-" + Guid.NewGuid().ToString("N")[..8]), words, configuration);
     }
 
-    /// <summary>A farm whose patience is short.</summary>
-    public static FarmOptions Farm(string url) => new() { Url = url, AckWait = TimeSpan.FromSeconds(3), Presence = TimeSpan.FromSeconds(4) };
+    public static FarmOptions Farm(string url) => new() { Url = url };
+
+    /// <summary>A server that soon gives up those that say nothing. On a machine that is busy otherwise that may be somebody who draws, so what it draws may be
+    /// drawn twice.</summary>
+    public static ServerOptions Impatient(this ServerOptions options) =>
+        options with { Farm = options.Farm! with { AckWait = TimeSpan.FromSeconds(3), Presence = TimeSpan.FromSeconds(4) } };
 
     public static ServerOptions Server(TemporaryFolder folder, string url, bool draws = false) =>
         RunningServer.OptionsFor(folder) with { Farm = Farm(url), Draws = draws };
