@@ -58,6 +58,9 @@ internal static class FarmErrors
                 + "give nats-server more disk (max_file_store) "
                 + "or the queue more room (--farm-store).", e)
             { MayPass = true };
+        if (Has("does not support tls"))
+            return new($"The broker at {options} speaks no TLS: give nats-server a tls block with a certificate (docs/farm.md), or name it as nats:// "
+                + "in place of tls:// and without --farm-ca.", e);
         if (Has("tls", "certificate", "ssl")) return Unencrypted(e, options);
         if (e is NatsJSApiException { Error.ErrCode: Unavailable } || e is NatsNoRespondersException || Has("no responders"))
             return new($"JetStream does not answer at {options}: a cluster may have no leader just now, or JetStream is off.", e) { MayPass = true };

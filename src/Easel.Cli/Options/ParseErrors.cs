@@ -12,8 +12,8 @@ internal static class ParseErrors
             var known = command.Options.Where(option => !option.Hidden).SelectMany(option => option.Aliases.Append(option.Name))
                 .Where(name => name.StartsWith("--", StringComparison.Ordinal));
             var meant = Similar.To(flag.Split('=')[0], known);
-            var hint = meant is null ? $"easel {command.Name} --help lists what there is" : $"did you mean {meant}?";
-            throw new UsageException($"There is no flag {flag.Split('=')[0]} in easel {command.Name}; {hint}{(meant is null ? "." : "")}");
+            var hint = meant is null ? $"{Called(command)} --help lists what there is" : $"did you mean {meant}?";
+            throw new UsageException($"There is no flag {flag.Split('=')[0]} in {Called(command)}; {hint}{(meant is null ? "." : "")}");
         }
         if (parsed.Errors.Count == 0) return;
 
@@ -23,7 +23,7 @@ internal static class ParseErrors
             OptionResult { Tokens.Count: 0 } option when error.Message.StartsWith("Required", StringComparison.Ordinal) =>
                 $"{option.IdentifierToken?.Value ?? option.Option.Name} needs a value.",
             ArgumentResult argument when error.Message.StartsWith("Required", StringComparison.Ordinal) =>
-                $"easel {command.Name} needs a {argument.Argument.Name.ToLowerInvariant()}; see easel {command.Name} --help.",
+                $"{Called(command)} needs a {argument.Argument.Name.ToLowerInvariant()}; see {Called(command)} --help.",
             CommandResult when parsed.UnmatchedTokens.Count > 0 => Unmatched(command, parsed.UnmatchedTokens[0]),
             CommandResult result => Missing(result, error),
             _ => error.Message,
@@ -41,10 +41,14 @@ internal static class ParseErrors
 
     private static string Unmatched(Command command, string word) =>
         command.Subcommands.Count > 0 && Similar.To(word, command.Subcommands.Select(c => c.Name)) is { } meant
-            ? $"There is no '{word}' in easel {command.Name}; did you mean '{meant}'?"
-        : $"'{word}' is a word too many; see easel {command.Name} --help.";
+            ? $"There is no '{word}' in {Called(command)}; did you mean '{meant}'?"
+        : $"'{word}' is a word too many; see {Called(command)} --help.";
 
     private static string Missing(CommandResult result, ParseError error) => result.Command.Subcommands.Count > 0
-        ? $"easel {result.Command.Name} needs one of: {string.Join(", ", result.Command.Subcommands.Select(c => c.Name))}."
+        ? $"{Called(result.Command)} needs one of: {string.Join(", ", result.Command.Subcommands.Select(c => c.Name))}."
         : error.Message;
+
+    /// <summary>A command as it is called: "easel farm push".</summary>
+    private static string Called(Command command) => command.Parents.OfType<Command>().FirstOrDefault() is { } above ? $"{Called(above)} {command.Name}"
+        : "easel";
 }

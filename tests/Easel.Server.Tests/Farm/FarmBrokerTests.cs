@@ -90,12 +90,14 @@ public sealed class FarmBrokerTests : IDisposable
     }
 
     [Fact]
-    public async Task CopiesThatABrokerAloneCannotKeepAreRefused()
+    public async Task WhatABrokerCannotDoIsRefused()
     {
         using var broker = Fields.Broker(_folder);
         var options = Fields.Server(_folder, broker.Url);
         var refused = await Assert.ThrowsAnyAsync<EaselException>(() => RunningServer.Start(options with { Farm = options.Farm! with { Replicas = 3 } }));
         Assert.Contains("cannot keep 3 copies of the queue (--farm-replicas)", refused.Message);
+        var encrypted = Fields.Farm(broker.Url.Replace("nats://", "tls://", StringComparison.Ordinal));
+        Assert.Contains("speaks no TLS", (await Assert.ThrowsAsync<FarmException>(() => FarmConnection.OpenAsync(encrypted, "test", default))).Message);
     }
 
     [Fact]
