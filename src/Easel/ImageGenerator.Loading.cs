@@ -69,8 +69,8 @@ public sealed partial class ImageGenerator
         foreach (var file in controls) file.Dispose();
         using var refiner = RefinerShelf.Open(request, _model.Checkpoint, _options);
         var memory = ModelLoader.MemoryFor(_model, shape.Largest, _model.Format, _options.MemoryLimit, TakenByRefiner, size);
-        if (refiner is not null) memory = memory.With(ModelSize.OfRefiner(refiner), _model.Format, shape.Rows, shape.Largest.Latent);
-        return RunPlanner.Of(request, shape, size, memory, _model.Format, _model.Device, _model.DecodesTiny, _speed);
+        return RunPlanner.Of(request, shape, size, refiner is null ? null : ModelSize.OfRefiner(refiner), memory, _model.Format, _model.Device,
+            _model.DecodesTiny, _speed);
     }
 
     /// <summary>How the run is done in the memory there is. Where the format was Easel's to choose, a narrower one is taken if only that lets the run

@@ -19,9 +19,11 @@ internal sealed class Refinement(LoadedNetworks main, LoadedNetworks model, Gene
     /// <summary>Told at the end of the run, so that it is known how fast it was.</summary>
     public required Action Learn { get; init; }
 
-    /// <summary>The step from which on it works.</summary>
+    /// <summary>The step from which on a refiner works.</summary>
     /// <param name="steps">Steps of the pass.</param>
-    public int FirstStep(int steps) => (int)Math.Ceiling(request.RefinerAt * steps - 1e-9);
+    public static int FirstStep(GenerationRequest request, int steps) => (int)Math.Ceiling(request.RefinerAt * steps - 1e-9);
+
+    private int FirstStep(int steps) => FirstStep(request, steps);
 
     /// <summary>Words to its vectors, LoRAs to its weights, where they are for models of its kind.</summary>
     public Guidance Encode(ClipTokenizer tokenizer, EmbeddingShelf embeddings, IReadOnlyList<string> prompts, GenerationRequest asked, LoraRun loras,

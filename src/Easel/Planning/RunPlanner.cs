@@ -24,23 +24,26 @@ internal static class RunPlanner
         var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise());
         var (format, memory) = ModelLoader.Choose(MemoryPlan.Formats(options.Precision, device), device,
             format => MemoryPlan.For(size, format, shape.Rows, shape.Largest.Latent, shape.Largest.Encodes, MemoryPlan.Budget(options.MemoryLimit)));
-        if (refiner is not null) memory = memory.With(ModelSize.OfRefiner(refiner), format, shape.Rows, shape.Largest.Latent);
-        return Of(request, shape, size, memory, format, device, options.TinyVae is not null, MachineSpeed.In(options.CacheFolder));
+        return Of(request, shape, size, refiner is null ? null : ModelSize.OfRefiner(refiner), memory, format, device, options.TinyVae is not null,
+            MachineSpeed.In(options.CacheFolder));
     }
 
     /// <summary>The plan of a run.</summary>
+    /// <param name="refiner">What does the last steps of the last pass; null where it is the model itself.</param>
+    /// <param name="memory">That of the model alone.</param>
     /// <param name="decodesTiny">Whether a tiny autoencoder decodes, which costs next to nothing.</param>
-    public static RunPlan Of(GenerationRequest request, RunShape shape, ModelSize size, MemoryPlan memory, NumberFormat format, Device device,
-        bool decodesTiny, MachineSpeed speed)
+    public static RunPlan Of(GenerationRequest request, RunShape shape, ModelSize size, ModelSize? refiner, MemoryPlan memory, NumberFormat format,
+        Device device, bool decodesTiny, MachineSpeed speed)
     {
+        if (refiner is not null) memory = memory.With(refiner, format, shape.Rows, shape.Largest.Latent);
         var savings = Savings.Of(request);
         var largest = shape.Batches.Max(batch => batch.Prompts.Count);
         var pictures = shape.Batches.Sum(batch => batch.Prompts.Count);
         var evaluations = shape.Plan.Sampler.EvaluationsPerStep;
         var whole = size.LookFlops(new RunSize(shape.Rows, shape.Latent));
-        var exact = shape.Passes.Sum(pass => pass.Plan.Sampler.EvaluationsPerStep * pass.Plan.StepCount * size.LookFlops(new RunSize(pass.Rows, pass.Latent)));
-        var done = shape.Passes.Sum(pass => Evaluations(pass, savings).Sum(look =>
-            size.LookFlops(new RunSize(look.Guided ? pass.Rows : largest, pass.Latent, OuterBlocks: look.Deep ? null : savings.OuterBlocks))));
+        var exact = shape.Passes.Sum(pass => Evaluations(pass, savings).Sum(look => By(pass, look.Step).LookFlops(new RunSize(pass.Rows, pass.Latent))));
+        var done = shape.Passes.Sum(pass => Evaluations(pass, savings).Sum(look => By(pass, look.Step)
+            .LookFlops(new RunSize(look.Guided ? pass.Rows : largest, pass.Latent, OuterBlocks: look.Deep ? null : savings.OuterBlocks))));
         var (decode, encode) = decodesTiny || size.Autoencoder is null ? (0, 0)
             : AutoencoderWork(size.Autoencoder, shape.Largest, memory.DecoderTile, size.Family.PicturesEncoded);
 
@@ -75,14 +78,17 @@ internal static class RunPlanner
             IsLearnt = speed.Learnt(MachineSpeed.Work.UNet, format, device, whole) is not null,
             Choices = [.. Choices(memory)],
         };
+
+        ModelSize By(RunShape pass, int step) =>
+            refiner is not null && ReferenceEquals(pass, shape.Passes.Last()) && step >= Refinement.FirstStep(request, pass.Plan.StepCount) ? refiner : size;
     }
 
-    /// <summary>The looks at the latents of a batch: whether guidance acts in each, and whether the deep part of the UNet is computed.</summary>
-    private static IEnumerable<(bool Guided, bool Deep)> Evaluations(RunShape shape, Savings savings)
+    /// <summary>The looks at the latents of a batch: at which step, whether guidance acts in each, and whether the deep part of the UNet is computed.</summary>
+    private static IEnumerable<(int Step, bool Guided, bool Deep)> Evaluations(RunShape shape, Savings savings)
     {
         var (each, sigmas) = (shape.Plan.Sampler.EvaluationsPerStep, shape.Plan.Sigmas);
         for (var i = 0; i < each * shape.Plan.StepCount; i++)
-            yield return (savings.Guides(sigmas[Math.Min(i / each, sigmas.Count - 1)], i), i % savings.DeepEvery == 0);
+            yield return (i / each, savings.Guides(sigmas[Math.Min(i / each, sigmas.Count - 1)], i), i % savings.DeepEvery == 0);
     }
 
     private static (double Decode, double Encode) AutoencoderWork(AutoencoderConfig config, RunShape shape, int? tile, int picturesEncoded)

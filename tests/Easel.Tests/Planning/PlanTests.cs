@@ -124,6 +124,25 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void StepsOfARefinerAreCountedAsItsOwn()
+    {
+        using var folder = new TemporaryFolder();
+        var (speed, options) = (MachineSpeed.In(folder.Path()), new LoadOptions { Precision = Precision.Full, Device = "cpu", CacheFolder = folder.Path() });
+        var main = LoadedModel.Path("sdxl");
+        var request = Plain with { Refiner = LoadedModel.Path("sdxl", "refiner.fp16.safetensors"), RefinerAt = 0.75, Steps = 8 };
+        var (begins, ends) = (Look(main), Look(request.Refiner));
+        speed.Learn(MachineSpeed.Work.UNet, Full, CPU, amount: begins, seconds: 1, size: begins); // so that a look of the base takes a second
+        speed.Learn(MachineSpeed.Work.Autoencoder, Full, CPU, amount: 1e15, seconds: 1e-3, size: 1e9); // and its pixels next to nothing
+        using var checkpoint = Checkpoint.Open(main);
+        Assert.Equal(8, RunPlanner.Of(checkpoint, request with { Refiner = null }, options).Drawing!.Value.TotalSeconds, 0.01);
+        var plan = RunPlanner.Of(checkpoint, request, options);
+        Assert.Equal(6 + 2 * ends / begins, plan.Drawing!.Value.TotalSeconds, 0.01);
+        Assert.Equal(1, plan.UNetShare);
+
+        static double Look(string path) => SizeOf(path).LookFlops(new RunSize(2, (8, 8)));
+    }
+
+    [Fact]
     public void SpeedIsLearntAndRemembered()
     {
         using var folder = new TemporaryFolder();
