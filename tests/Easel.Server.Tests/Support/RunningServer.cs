@@ -47,6 +47,7 @@ internal sealed class RunningServer : IAsyncDisposable
         SpareModel = null,
         Tools = [],
         Load = new LoadOptions { Precision = Precision.Full },
+        Log = LogAmount.Error, // what the tests provoke would hide what fails
         StopPatience = TimeSpan.FromSeconds(5),
     };
 
