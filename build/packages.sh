@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the NuGet packages: build/packages.sh VERSION [--tool RID...]. They are put into artifacts/packages: Easel, Easel.Cpu, Easel.Sketch and Easel.Extensions.AI,
-# and with --tool the command as a .NET tool for each RID named. REPOSITORY_URL gives the address that they name.
+# Makes the NuGet packages: build/packages.sh VERSION [--tool RID...]. They are put into artifacts/packages: Easel, Easel.Cpu, Easel.Sketch, Easel.Extensions.AI and
+# Easel.Server with what that needs, and with --tool the command as a .NET tool for each RID named. REPOSITORY_URL gives the address that they name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
@@ -17,7 +17,7 @@ commit=$(git rev-parse HEAD)
 mkdir -p "$out"
 common=(-c Release -o "$out" -v q -p:Version="$version" -p:RepositoryUrl="$url" -p:PackageProjectUrl="$url" -p:ContinuousIntegrationBuild=true -p:RunAnalyzers=false)
 
-for project in Easel Easel.Extensions.AI; do dotnet pack "src/$project" "${common[@]}"; done
+for project in Easel Easel.Extensions.AI Easel.Hub Easel.Farm Easel.Server; do dotnet pack "src/$project" "${common[@]}"; done
 version_of() { sed -n "s:.*<$1>\(.*\)</$1>.*:\1:p" Directory.Packages.props; } # the one place of versions
 for package in Easel.Cpu Easel.Sketch ${1:+Easel.Tool}; do # the last one points to those of the systems
   dotnet pack "build/packages/$package/$package.nuspec" -o "$out" -v q -p:version="$version" -p:url="$url" -p:commit="$commit" \

@@ -82,7 +82,8 @@ for rid in "${rids[@]}"; do
 
   if [ "$rid" = linux-x64 ]; then
     strip --strip-unneeded "$folder/libtorch_cpu.so" # a fifth of the file is symbols that nothing asks for
-    cp build/archive/start.sh build/archive/easel.desktop "$folder"
+    cp build/archive/start.sh build/archive/easel.desktop src/Easel.Server/Page/Assets/icon.svg "$folder"
+    mv "$folder/icon.svg" "$folder/easel.svg"
   elif [ "$rid" = osx-arm64 ]; then
     cp "build/archive/Start Easel.command" "$folder"
   fi

@@ -45,6 +45,18 @@ is_picture apple.webp 52494646 || { cat api.log; fail "the web sample drew nothi
 kill $server && wait $server || true
 say "the web sample drew"
 
+dotnet build Mounted -v q
+Mounted/bin/Debug/net10.0/Mounted --urls http://127.0.0.1:0 > mounted.log 2>&1 &
+server=$!
+address=
+for _ in $(seq 120); do address=$(sed -n 's/.*Now listening on: //p' mounted.log); [ -n "$address" ] && break; sleep 0.5; done
+[ "$(curl -sS "$address/")" = "The page is at /easel/." ] || { cat mounted.log; fail "the application around the server does not answer"; }
+curl -sS "$address/easel/" | grep -q '<base href="/easel/"' || { cat mounted.log; fail "the page is not below the path"; }
+curl -sS -H 'Content-Type: application/json' -d '{"prompt":"a red apple","seed":1,"steps":2}' "$address/easel/sdapi/v1/txt2img" | grep -q '"images":\["iVBOR' ||
+  { cat mounted.log; fail "the server inside of an application drew nothing"; }
+kill $server && wait $server || true
+say "the server drew inside of an application"
+
 dotnet publish Console -r win-x64 --self-contained false -o windows -v q
 [ -f windows/torch_cpu.dll ] && [ -f windows/libSkiaSharp.dll ] && [ ! -f windows/libtorch_cpu.so ] || fail "published for Windows it lacks libtorch"
 say "published for win-x64 it holds the libtorch of Windows"

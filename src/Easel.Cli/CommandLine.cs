@@ -22,6 +22,7 @@ internal static class CommandLine
             var parsed = root.Parse(Completed(args, root), Configuration);
             if (args.Length == 0 || IsHelp(parsed))
             {
+                ParseErrors.ThrowIfNoCommand(parsed);
                 HelpPage.Write(parsed.CommandResult.Command, shell);
                 return ExitCodes.Ok;
             }
@@ -90,7 +91,7 @@ internal static class CommandLine
         if (args.Length == 0 || args[0] is "--version" or "--help" or "-h" or "-?" or "/?" or "/h") return args;
         var names = root.Subcommands.SelectMany(command => command.Aliases.Append(command.Name)).ToList();
         if (names.Contains(args[0])) return args;
-        if (args[0] == "help") return [.. args[1..], "--help"];
+        if (args[0] == "help") return [.. args[1..].SkipWhile(word => word == "help"), "--help"];
 
         var isOneWord = args[0].Length > 0 && args[0].All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-') && args[0][0] != '-';
         var known = root.Subcommands.Where(command => !command.Hidden).SelectMany(command => command.Aliases.Append(command.Name));

@@ -25,7 +25,7 @@ internal static class ExitCodes
         DllNotFoundException or BadImageFormatException or EntryPointNotFoundException =>
             (Failed, $"libtorch, which does the arithmetic, could not be loaded: {FirstLine(exception)}"),
         _ when NotEnoughMemoryException.Of(exception) is { } lack => Of(lack),
-        IOException or UnauthorizedAccessException => (Failed, FirstLine(exception)),
+        IOException or UnauthorizedAccessException => (Failed, EaselException.OfFile(exception).Message),
         _ => (Failed, $"Something unforeseen happened: {FirstLine(exception)} EASEL_DEBUG=1 shows where."),
     };
 

@@ -186,7 +186,7 @@ public sealed class HubClient : IDisposable
             }
             catch (IOException e)
             {
-                throw new HubException($"{download.Name} cannot be written: {e.Message}", e);
+                throw new HubException($"{download.Name} cannot be kept: {EaselException.OfFile(e).Message}", e);
             }
         }
 

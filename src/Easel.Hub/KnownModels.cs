@@ -24,7 +24,7 @@ public static class KnownModels
             new("stable-diffusion-v1-5/stable-diffusion-v1-5", "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
                 [new("v1-5-pruned-emaonly.safetensors", 4265146304, "6ce0161689b3853acaa03779ec93eafe75a02f4ced659bee03f50797806fa2fa")])),
         new("sd15-inpainting", "Stable Diffusion 1.5 for inpainting, 512x512", ModelPurpose.Checkpoint, OpenRail,
-            // The original's owner has it as a pickled file alone.
+            // The original's owner has it as a pickled file alone. The commit is not known, and the fingerprint takes no other file either.
             new("webui/stable-diffusion-inpainting", "main",
                 [new("sd-v1-5-inpainting.safetensors", 4265203873, "0ec8f8585b104417a8c34a9fbcc1e922a70b8c15490ec4553087f01c8cf33673")])),
         new("sd21", "Stable Diffusion 2.1, 768x768", ModelPurpose.Checkpoint, OpenRailPlus,
@@ -55,10 +55,21 @@ public static class KnownModels
             new("madebyollin/taesd", "614f76814bbe30edbe2e627ace1c2234c81a2c0e", [new("taesd_decoder.safetensors")])),
         new("taesdxl", "TAESDXL: decodes the pictures of SDXL in a moment, a little coarser", ModelPurpose.Vae, "MIT",
             new("madebyollin/taesdxl", "b20258aaef75ef61e659c1e0f14f251cf0ad153e", [new("taesdxl_decoder.safetensors")])),
+        new("x4-upscaler", "Stable Diffusion x4: enlarges a picture four times, as a prompt says", ModelPurpose.Upscaler, OpenRailPlus,
+            new("stabilityai/stable-diffusion-x4-upscaler", "572c99286543a273bfd17fac263db5a77be12c4c",
+                [new("x4-upscaler-ema.safetensors", 3531269371, "35c01d6160bdfe6644b0aee52ac2667da2f40a33a5d1ef12bbd011d059057bc6")])),
+        Control("control_v11p_sd15_canny", "edges (--control NAME=photo.jpg,canny)", "115a470d547982438f70198e353a921996e2e819"),
+        Control("control_v11f1p_sd15_depth", "depth (--control NAME=depth.png)", "539f99181d33db39cf1af2e517cd8056785f0a87"),
+        Control("control_v11p_sd15_lineart", "lines (--control NAME=drawing.png,lineart)", "8a158f547e031c5b8fbca19ead09a74767ff4db0"),
+        Control("control_v11p_sd15_softedge", "soft edges (--control NAME=photo.jpg,softedge)", "b5bcad0c48e9b12f091968cf5eadbb89402d6bc9"),
+        Control("control_v11p_sd15_openpose", "poses (--control NAME=skeleton.png)", "9ae9f970358db89e211b87c915f9535c6686d5ba"),
         new("sdxl-vae-fix", "the autoencoder of SDXL, mended for half precision", ModelPurpose.Vae, "MIT",
             new("madebyollin/sdxl-vae-fp16-fix", "207b116dae70ace3637169f1ddd2434b91b3a8cd",
                 [new("sdxl.vae.safetensors", 334641162, "235745af8d86bf4a4c1b5b4f529868b37019a10f7c0b2e79ad0abca3a22bc6e1")])),
     ];
+
+    private static KnownModel Control(string name, string what, string revision) => new(name, $"ControlNet 1.1 for SD 1.5: keeps {what}",
+        ModelPurpose.Control, OpenRail, new("lllyasviel/" + name, revision, [new("diffusion_pytorch_model.fp16.safetensors")]));
 
     /// <summary>A model by its name; null where there is none.</summary>
     public static KnownModel? Find(string name) => All.FirstOrDefault(model => model.Name.Equals(name, StringComparison.OrdinalIgnoreCase));

@@ -29,7 +29,7 @@ public sealed class ModelFolders
     private readonly List<string> _places = []; // what is searched
     private readonly List<(string Path, ModelPurpose Purpose)> _shelves = []; // folders of one purpose, in the order in which they count
     private readonly List<HubCache> _caches = [];
-    private readonly List<string> _cachedLoras = []; // snapshots
+    private readonly List<(string Path, ModelPurpose Purpose)> _cached = []; // snapshots whose files are called by name
     private IReadOnlyList<FoundModel>? _all;
 
     /// <summary>Looks which folders there are; nothing in them is read yet.</summary>
@@ -45,7 +45,7 @@ public sealed class ModelFolders
     public IReadOnlyList<string> Of(ModelPurpose purpose) =>
     [
         .. _shelves.Where(shelf => shelf.Purpose == purpose && Directory.Exists(shelf.Path)).Select(shelf => shelf.Path),
-        .. purpose == ModelPurpose.Lora ? _cachedLoras : [],
+        .. _cached.Where(snapshot => snapshot.Purpose == purpose).Select(snapshot => snapshot.Path),
     ];
 
     /// <summary>Everything there is, by name within each place: what comes with Easel last, and no copy of that again.</summary>
@@ -99,7 +99,7 @@ public sealed class ModelFolders
         var file = known.Selection.Files[0];
         var name = Path.GetFileName(file.Path);
         // A name that all files of a kind have tells nothing without the size.
-        if (file.Bytes is null && NobodysOwn.Contains(Path.GetFileNameWithoutExtension(name))) return null;
+        if (file.Bytes is null && NobodysOwn.Contains(name.Split('.')[0])) return null;
         return All().FirstOrDefault(model => Path.GetFileName(model.Path) == name
             && (file.Bytes is null || ModelPaths.BytesOf(model.Path) == file.Bytes))?.Path;
     }
@@ -182,7 +182,11 @@ public sealed class ModelFolders
 
     private static ModelPurpose? PurposeOf(string repository, string path) =>
         KnownModels.All.FirstOrDefault(known => known.Selection.Repository == repository)?.Use
-        ?? (Path.GetFileNameWithoutExtension(path) == NobodysOwn[0] ? ModelPurpose.Lora : null);
+        ?? (Path.GetFileNameWithoutExtension(path) == NobodysOwn[0] ? ModelPurpose.Lora : IsOfControl(repository) ? ModelPurpose.Control : null);
+
+    /// <summary>Whether a repository is named as those of networks of control are: "lllyasviel/control_v11p_sd15_canny".</summary>
+    private static bool IsOfControl(string repository) => ((string[])["/control_", "controlnet", "t2i-adapter", "t2iadapter", "ip-adapter"])
+        .Any(word => repository.Contains(word, StringComparison.OrdinalIgnoreCase));
 
     private static string NameOf(string path, string place)
     {
@@ -208,8 +212,9 @@ public sealed class ModelFolders
         _caches.Add(cache);
         foreach (var (repository, snapshot) in cache.Repositories())
         {
-            if (Directory.EnumerateFiles(snapshot, "*.safetensors").Any(file => PurposeOf(repository, file) == ModelPurpose.Lora))
-                _cachedLoras.Add(snapshot);
+            var purposes = Directory.EnumerateFiles(snapshot, "*.safetensors").Select(file => PurposeOf(repository, file)).ToList();
+            foreach (var purpose in (ModelPurpose[])[ModelPurpose.Lora, ModelPurpose.Control])
+                if (purposes.Contains(purpose)) _cached.Add((snapshot, purpose));
         }
     }
 

@@ -31,7 +31,11 @@ public static class EaselServer
     public static WebApplication Build(ServerOptions options) => Build(options, new ModelFiles());
 
     /// <summary>Makes a server that draws with the models of a source.</summary>
-    internal static WebApplication Build(ServerOptions options, IModelSource source, TimeProvider? clock = null)
+    /// <param name="options">How it runs.</param>
+    /// <param name="source">The models.</param>
+    /// <param name="clock">The time; null for the system's.</param>
+    /// <param name="mounted">What gives it its requests where it is a part of another application; null for a web server of its own.</param>
+    internal static WebApplication Build(ServerOptions options, IModelSource source, TimeProvider? clock = null, MountedServer? mounted = null)
     {
         options.Validate();
         options = options.WithFolders();
@@ -42,6 +46,73 @@ public static class EaselServer
             ApplicationName = typeof(EaselServer).Assembly.GetName().Name,
             ContentRootPath = AppContext.BaseDirectory,
         });
+        if (mounted is null) Listen(builder, options);
+        else builder.Services.AddSingleton(mounted.Logs).AddSingleton<IServer>(mounted);
+        builder.Services.AddRoutingCore();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.StopPatience + TimeSpan.FromSeconds(20));
+        // A form's files are kept in memory like every other body, within the same bound: nothing depends on a folder for temporary files.
+        builder.Services.Configure<FormOptions>(form =>
+            (form.MemoryBufferThreshold, form.MultipartBodyLengthLimit) = ((int)Math.Min(int.MaxValue, options.Limits.BodyBytes), options.Limits.BodyBytes));
+        builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true); // so that its sentence reaches the caller
+        builder.Services.ConfigureHttpJsonOptions(json => ServerJson.Apply(json.SerializerOptions, pictures.Load, pictures.LoadMask, pictures.LoadDepth));
+        AddCore(builder.Services, options, source, clock ?? TimeProvider.System);
+        if (options.Farm is not null) AddFarm(builder.Services);
+        builder.Services.AddSingleton(_ => pictures);
+        Operations.Add(builder.Services);
+        Documentation.Add(builder.Services);
+        SdapiRoutes.Add(builder.Services);
+        OpenAiRoutes.Add(builder.Services);
+        McpRoutes.Add(builder.Services);
+        PageSetup.Add(builder.Services);
+
+        var app = builder.Build();
+        try
+        {
+            app.Services.GetRequiredService<PictureFolder>().Open();
+            Reconcile(app.Services.GetRequiredService<Gallery>(), app.Logger);
+            if (app.Services.GetRequiredService<StyleLibrary>().Problem is { } problem) app.Logger.LogWarning("{Problem}", problem);
+        }
+        catch
+        {
+            ((IDisposable)app).Dispose();
+            throw;
+        }
+        // Whoever watches would hold the stop up, for the web server waits for its last answer.
+        app.Lifetime.ApplicationStopping.Register(app.Services.GetRequiredService<JobQueue>().EndWatching);
+        if (options.Proxies.Count > 0 || options.UnixSocket is not null) app.UseForwardedHeaders(Forwarded(options.Proxies));
+        app.Use(BasePath.Of(options.BasePath));
+        app.Use(SecurityHeaders.Add);
+        app.Use(EventStreams.Hurry);
+        app.UseMiddleware<ProblemMiddleware>();
+        app.UseMiddleware<HostCheck>();
+        app.UseMiddleware<OriginCheck>();
+        app.UseMiddleware<LoginCheck>();
+        app.Use(McpRoutes.Check);
+        app.Use((context, next) =>
+        {
+            if (!PageSetup.IsCircuit(context)) pictures.BeginRequest(); // a circuit is one request for as long as the page is open
+            return next(context);
+        });
+        app.UseRouting();
+        LoginPage.Map(app);
+        Operations.Map(app);
+        Documentation.Map(app);
+        JobsApi.Map(app);
+        GridsApi.Map(app);
+        PicturesApi.Map(app);
+        ModelsApi.Map(app);
+        FarmApi.Map(app);
+        SdapiRoutes.Map(app);
+        ControlRoutes.Map(app);
+        OpenAiRoutes.Map(app);
+        McpRoutes.Map(app);
+        PageSetup.Map(app);
+        return app;
+    }
+
+    /// <summary>Gives a server a web server and a log of its own.</summary>
+    private static void Listen(WebApplicationBuilder builder, ServerOptions options)
+    {
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -68,64 +139,6 @@ public static class EaselServer
         };
         builder.Logging.SetMinimumLevel(log < LogLevel.Warning ? LogLevel.Warning : log).AddFilter("Easel", log)
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical); // what keeps the server from starting is told by whoever starts it
-        builder.Services.AddRoutingCore();
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.StopPatience + TimeSpan.FromSeconds(20));
-        // A form's files are kept in memory like every other body, within the same bound: nothing depends on a folder for temporary files.
-        builder.Services.Configure<FormOptions>(form =>
-            (form.MemoryBufferThreshold, form.MultipartBodyLengthLimit) = ((int)Math.Min(int.MaxValue, options.Limits.BodyBytes), options.Limits.BodyBytes));
-        builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true); // so that its sentence reaches the caller
-        builder.Services.ConfigureHttpJsonOptions(json => ServerJson.Apply(json.SerializerOptions, pictures.Load, pictures.LoadMask, pictures.LoadDepth));
-        AddCore(builder.Services, options, source, clock ?? TimeProvider.System);
-        if (options.Farm is not null) AddFarm(builder.Services);
-        builder.Services.AddSingleton(_ => pictures);
-        Operations.Add(builder.Services);
-        Documentation.Add(builder.Services);
-        SdapiRoutes.Add(builder.Services);
-        OpenAiRoutes.Add(builder.Services);
-        McpRoutes.Add(builder.Services);
-        PageSetup.Add(builder.Services);
-
-        var app = builder.Build();
-        try
-        {
-            app.Services.GetRequiredService<PictureFolder>().Open();
-            Reconcile(app.Services.GetRequiredService<Gallery>(), app.Logger);
-        }
-        catch
-        {
-            ((IDisposable)app).Dispose();
-            throw;
-        }
-        // Whoever watches would hold the stop up, for the web server waits for its last answer.
-        app.Lifetime.ApplicationStopping.Register(app.Services.GetRequiredService<JobQueue>().EndWatching);
-        if (options.Proxies.Count > 0 || options.UnixSocket is not null) app.UseForwardedHeaders(Forwarded(options.Proxies));
-        app.Use(BasePath.Of(options.BasePath));
-        app.Use(SecurityHeaders.Add);
-        app.UseMiddleware<ProblemMiddleware>();
-        app.UseMiddleware<HostCheck>();
-        app.UseMiddleware<OriginCheck>();
-        app.UseMiddleware<LoginCheck>();
-        app.Use(McpRoutes.Check);
-        app.Use((context, next) =>
-        {
-            if (!PageSetup.IsCircuit(context)) pictures.BeginRequest(); // a circuit is one request for as long as the page is open
-            return next(context);
-        });
-        app.UseRouting();
-        LoginPage.Map(app);
-        Operations.Map(app);
-        Documentation.Map(app);
-        JobsApi.Map(app);
-        GridsApi.Map(app);
-        PicturesApi.Map(app);
-        ModelsApi.Map(app);
-        FarmApi.Map(app);
-        SdapiRoutes.Map(app);
-        ControlRoutes.Map(app);
-        OpenAiRoutes.Map(app);
-        McpRoutes.Map(app);
-        PageSetup.Map(app);
-        return app;
     }
 
     /// <summary>Runs a server until it is told to stop.</summary>

@@ -7,6 +7,14 @@ public class EaselException : Exception
     /// <param name="message">One sentence for the person at the keyboard.</param>
     /// <param name="inner">The cause, if another exception was.</param>
     public EaselException(string message, Exception? inner = null) : base(message, inner) { }
+
+    /// <summary>The exception for a file that the system would not read or write: a full disk, a place that may only be read, no right to it.</summary>
+    /// <param name="error">What .NET threw.</param>
+    public static EaselException OfFile(Exception error)
+    {
+        ArgumentNullException.ThrowIfNull(error);
+        return new EaselException(WriteFailure.Sentence(error), error);
+    }
 }
 
 /// <summary>A setting that cannot be honoured.</summary>

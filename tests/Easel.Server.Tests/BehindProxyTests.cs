@@ -83,6 +83,16 @@ public sealed class BehindProxyTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task Events_are_not_gathered_by_a_proxy()
+    {
+        await using var server = await RunningServer.Start(RunningServer.OptionsFor(_folder));
+        var id = await server.Submit(RunningServer.Cat());
+        using var events = await server.Client.GetAsync($"api/jobs/{id}/events", HttpCompletionOption.ResponseHeadersRead);
+        Assert.Equal("no", events.Headers.GetValues("X-Accel-Buffering").Single());
+        Assert.False((await server.Client.GetAsync("api/models")).Headers.Contains("X-Accel-Buffering"));
+    }
+
     [Theory]
     [InlineData("easel")]
     [InlineData("/easel/")]

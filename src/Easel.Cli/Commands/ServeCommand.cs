@@ -90,8 +90,8 @@ internal static class ServeCommand
                 Draws = isStart || !parsed.GetValue(noDraw),
                 DefaultModel = parsed.GetValue(draw.Model) is { } model ? ModelChoice.Find(model, shell) : Variable(shell, "EASEL_MODEL"),
                 Load = ModelChoice.Options(draw.Load(parsed), shell, places),
-                StylesFile = parsed.GetValue(styles) ?? "styles.csv",
-                WildcardsFolder = parsed.GetValue(wildcards) ?? "wildcards",
+                StylesFile = parsed.GetValue(styles) is { } file ? There(file, File.Exists, "--styles", "file with styles") : "styles.csv",
+                WildcardsFolder = parsed.GetValue(wildcards) is { } lists ? There(lists, Directory.Exists, "--wildcards", "folder of lists") : "wildcards",
                 Token = Secret(parsed.GetValue(token), parsed.GetValue(tokenFile), shell),
                 Log = parsed.GetValue(log) ?? LogAmount.Info,
                 User = parsed.GetValue(user),
@@ -198,6 +198,10 @@ internal static class ServeCommand
     /// <summary>The folder that is told to people first, and behind it the others in which models are looked for by name.</summary>
     private static IReadOnlyList<string> Default(string first, Shell shell) =>
         [first, .. ModelPlaces.Places(shell).Where(place => place != first && Path.Exists(place))];
+
+    /// <summary>What a flag names; the customary place need not be there, but what somebody names is meant to be.</summary>
+    private static string There(string path, Func<string, bool> isThere, string flag, string what) =>
+        isThere(path) ? path : throw new UsageException($"{flag} is {path}; there is no {what}.");
 
     private static string Existing(string path) =>
         File.Exists(path) || Directory.Exists(path) ? path : throw new UsageException($"There is no model or folder at {path}.");

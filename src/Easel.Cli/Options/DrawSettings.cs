@@ -116,18 +116,27 @@ internal sealed record DrawSettings(ParseResult Parsed, DrawFlags Flags)
     private DrawSettings With(string[] words)
     {
         var settings = this;
+        var isDemo = Task is DrawTask.Inpaint or DrawTask.Depth or DrawTask.Upscale;
+        if (Task == DrawTask.Upscale && Init is null && words.Length > 0 && words.All(word => KindOf(word) == Word.Prompt && !File.Exists(word)))
+            throw new UsageException($"There is no picture '{words[^1]}'; give the one to enlarge with -i, as in: -i picture.png.");
         foreach (var word in words)
         {
-            var kind = Task is DrawTask.Inpaint or DrawTask.Depth or DrawTask.Upscale ? KindOf(word) : Word.Prompt;
+            var kind = isDemo ? KindOf(word) : Word.Prompt;
+            // Of a file that is there its name's ending need not tell what it is; whether it is a picture is seen in it.
+            if (Task == DrawTask.Upscale && kind == Word.Prompt && settings.Init is null && File.Exists(word)) kind = Word.Picture;
             if (kind == Word.Config && settings.Load.Config is null)
                 settings = settings with { Load = settings.Load with { Config = word }, IsScript = true };
             else if (kind == Word.Model && settings.Model is null) settings = settings with { Model = word };
             else if (kind == Word.Picture && settings.Init is null)
                 settings = settings with { Pictures = With(settings.Pictures, nameof(GenerationRequest.InitImage), word) };
+            else if (kind != Word.Prompt)
+                throw new UsageException($"'{word}' is one {(kind == Word.Picture ? "picture" : kind == Word.Model ? "model" : "configuration")} too many"
+                    + $"{(kind != Word.Picture || Task == DrawTask.Upscale ? "" : "; --mask names a mask, --depth a depth map")}.");
             else if (settings.Prompt is null)
                 settings = settings with { Turned = With(settings.Turned, nameof(GenerationRequest.Prompts), (string[])[word]) };
             else if (Prompt is not null) throw new UsageException($"There is a prompt in --prompt and another in '{word}'; give one of them.");
-            else throw new UsageException($"'{word}' is a word too many; a prompt of several words goes in quotes: easel \"{settings.Prompt} {word}\".");
+            else throw new UsageException($"'{word}' is a word too many; a prompt of several words goes in quotes: "
+                + $"easel {(isDemo ? Parsed.CommandResult.Command.Name + " " : "")}\"{settings.Prompt} {word}\".");
         }
         if (settings is { Prompt: not null, FromFile: not null }) throw new UsageException("--from-file and a prompt were both given; give one of them.");
         return settings;

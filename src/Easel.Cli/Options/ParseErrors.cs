@@ -1,3 +1,5 @@
+using Easel.Cli.Terminal;
+
 namespace Easel.Cli.Options;
 
 /// <summary>Turns what the parser found wrong into one sentence.</summary>
@@ -12,8 +14,8 @@ internal static class ParseErrors
             var known = command.Options.Where(option => !option.Hidden).SelectMany(option => option.Aliases.Append(option.Name))
                 .Where(name => name.StartsWith("--", StringComparison.Ordinal));
             var meant = Similar.To(flag.Split('=')[0], known);
-            var hint = meant is null ? $"{Called(command)} --help lists what there is" : $"did you mean {meant}?";
-            throw new UsageException($"There is no flag {flag.Split('=')[0]} in {Called(command)}; {hint}{(meant is null ? "." : "")}");
+            var hint = meant is null ? $"easel {HelpPage.PathOf(command)} --help lists what there is" : $"did you mean {meant}?";
+            throw new UsageException($"There is no flag {flag.Split('=')[0]} in easel {HelpPage.PathOf(command)}; {hint}{(meant is null ? "." : "")}");
         }
         if (parsed.Errors.Count == 0) return;
 
@@ -23,7 +25,7 @@ internal static class ParseErrors
             OptionResult { Tokens.Count: 0 } option when error.Message.StartsWith("Required", StringComparison.Ordinal) =>
                 $"{option.IdentifierToken?.Value ?? option.Option.Name} needs a value.",
             ArgumentResult argument when error.Message.StartsWith("Required", StringComparison.Ordinal) =>
-                $"{Called(command)} needs a {argument.Argument.Name.ToLowerInvariant()}; see {Called(command)} --help.",
+                $"easel {HelpPage.PathOf(command)} needs {argument.Argument.Name.ToUpperInvariant()}; {Usage(command)}.",
             CommandResult when parsed.UnmatchedTokens.Count > 0 => Unmatched(command, parsed.UnmatchedTokens[0]),
             CommandResult result => Missing(result, error),
             _ => error.Message,
@@ -39,16 +41,28 @@ internal static class ParseErrors
             .Concat(parsed.UnmatchedTokens).FirstOrDefault(word => word.Length > 1 && word[0] == '-' && !word.Contains(' ') && before.Contains(word));
     }
 
-    private static string Unmatched(Command command, string word) =>
-        command.Subcommands.Count > 0 && Similar.To(word, command.Subcommands.Select(c => c.Name)) is { } meant
-            ? $"There is no '{word}' in {Called(command)}; did you mean '{meant}'?"
-        : $"'{word}' is a word too many; see {Called(command)} --help.";
+    /// <summary>Throws if help is asked for on a command that there is none of: "help nope", "models nope --help".</summary>
+    public static void ThrowIfNoCommand(ParseResult parsed)
+    {
+        var command = parsed.CommandResult.Command;
+        if (command.Subcommands.Count > 0 && parsed.UnmatchedTokens.FirstOrDefault(word => !word.StartsWith('-')) is { } word)
+            throw new UsageException(Unmatched(command, word));
+    }
+
+    private static string Unmatched(Command command, string word)
+    {
+        if (command.Subcommands.Count == 0) return $"'{word}' is a word too many; {Usage(command)}.";
+        var there = command.Subcommands.Where(sub => !sub.Hidden).SelectMany(sub => sub.Aliases.Append(sub.Name));
+        var hint = Similar.To(word, there) is { } meant ? $"did you mean '{meant}'?" : command is RootCommand ? "easel --help lists what there is."
+            : $"there {(command.Subcommands.Count == 1 ? "is" : "are")} {string.Join(", ", command.Subcommands.Select(sub => sub.Name))}.";
+        return command is RootCommand ? $"There is no command '{word}'; {hint}" : $"There is no '{word}' in easel {HelpPage.PathOf(command)}; {hint}";
+    }
+
+    /// <summary>How a command is called, for the end of a sentence.</summary>
+    private static string Usage(Command command) => command is IHasHelp { Notes.Usage: { } usage }
+        ? $"it is called as easel {HelpPage.PathOf(command)} {usage}" : $"see easel {HelpPage.PathOf(command)} --help";
 
     private static string Missing(CommandResult result, ParseError error) => result.Command.Subcommands.Count > 0
-        ? $"{Called(result.Command)} needs one of: {string.Join(", ", result.Command.Subcommands.Select(c => c.Name))}."
+        ? $"easel {HelpPage.PathOf(result.Command)} needs one of: {string.Join(", ", result.Command.Subcommands.Select(c => c.Name))}."
         : error.Message;
-
-    /// <summary>A command as it is called: "easel farm push".</summary>
-    private static string Called(Command command) => command.Parents.OfType<Command>().FirstOrDefault() is { } above ? $"{Called(above)} {command.Name}"
-        : "easel";
 }

@@ -130,7 +130,20 @@ internal sealed partial class DrawRun(DrawSettings settings, Shell shell)
         if (file.Model is { } model) CheckModel(model, path);
         var request = RequestFor(Profile.For(settings, file.Model), inputs);
         var plan = ImageGenerator.Plan(path, request, options); // says so where it is no model to draw with
+        using (var progress = settings.Quiet ? new SilentProgress(shell) : IProgressDisplay.For(shell, quiet: false))
+            foreach (var note in NotesOnPlan(path, options, inputs, request, progress)) progress.Note(note);
         shell.Out.WriteLine(settings.Json ? JsonLines.Plan(plan, path) : PlanFacts.Of(plan, $"{path} ({file.Description})", request).ToText());
+    }
+
+    /// <summary>What the run would tell before it draws.</summary>
+    private List<string> NotesOnPlan(string path, LoadOptions options, Inputs inputs, GenerationRequest request, IProgressDisplay progress)
+    {
+        List<string> notes = [.. settings.Notes, .. inputs.Notes];
+        if (Again is null) return notes;
+        var label = $"reading {Path.GetFileName(path)}";
+        var hash = settings.NoMetadata || Again.Text["Model hash"] is null ? null
+            : ModelStamp.HashOf(path, options.CacheFolder, share => progress.Working(label, share), shell.Cancel);
+        return [.. notes, .. AgainCommand.Differences(Again, path, hash, request)];
     }
 
     private GenerationRequest RequestFor(Profile profile, Inputs inputs)

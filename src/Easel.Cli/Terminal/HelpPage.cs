@@ -100,7 +100,8 @@ internal static class HelpPage
         page.AppendLine(right);
     }
 
-    private static string PathOf(Command command)
+    /// <summary>The words that call a command: "models rm".</summary>
+    public static string PathOf(Command command)
     {
         var parents = command.Parents.OfType<Command>().Where(parent => parent is not RootCommand).Select(parent => parent.Name);
         return string.Join(' ', parents.Append(command.Name));

@@ -9,23 +9,13 @@ internal sealed class StyleLibrary(ServerOptions options)
     private const int MostBytes = 4 << 20;
 
     private readonly Lock _lock = new();
-    private (DateTime Changed, IReadOnlyList<PromptStyle> Styles) _read = (default, []);
+    private (DateTime Changed, IReadOnlyList<PromptStyle> Styles, string? Problem) _read = (default, [], null);
 
     /// <summary>A person's own; none where there is no file, or it cannot be read.</summary>
-    public IReadOnlyList<PromptStyle> Own
-    {
-        get
-        {
-            if (options.StylesFile is not { } path) return [];
-            var file = new FileInfo(path);
-            lock (_lock)
-            {
-                if (!file.Exists || file.Length > MostBytes) return [];
-                if (_read.Changed != file.LastWriteTimeUtc) _read = (file.LastWriteTimeUtc, Read(path));
-                return _read.Styles;
-            }
-        }
-    }
+    public IReadOnlyList<PromptStyle> Own => Latest().Styles;
+
+    /// <summary>Why there are none although there is a file; null where nothing is wrong.</summary>
+    public string? Problem => Latest().Problem;
 
     /// <summary>All, a person's own first and before the server's of the same name.</summary>
     public IEnumerable<PromptStyle> All => Own.Concat(PromptStyles.All).DistinctBy(style => style.Name);
@@ -44,19 +34,36 @@ internal sealed class StyleLibrary(ServerOptions options)
         return (prompt, negative, unknown);
     }
 
-    private static IReadOnlyList<PromptStyle> Read(string path)
+    private (DateTime Changed, IReadOnlyList<PromptStyle> Styles, string? Problem) Latest()
+    {
+        if (options.StylesFile is not { } path) return (default, [], null);
+        var file = new FileInfo(path);
+        lock (_lock)
+        {
+            if (!file.Exists) return (default, [], null);
+            if (_read.Changed != file.LastWriteTimeUtc)
+            {
+                var (styles, problem) = file.Length > MostBytes ? ([], $"it is larger than {MostBytes >> 20} MB") : Read(path);
+                _read = (file.LastWriteTimeUtc, styles, problem is null ? null : $"The styles in {path} are passed over: {problem}.");
+            }
+            return _read;
+        }
+    }
+
+    private static (IReadOnlyList<PromptStyle> Styles, string? Problem) Read(string path)
     {
         try
         {
             var rows = Rows(File.ReadAllText(path)).ToList();
-            if (rows.Count == 0) return [];
+            if (rows.Count == 0) return ([], null);
             var (name, prompt, negative) = (Column(rows[0], "name"), Column(rows[0], "prompt", "text"), Column(rows[0], "negative_prompt"));
-            return name < 0 ? [] : [.. rows.Skip(1).Where(row => At(row, name).Length > 0)
-                .Select(row => new PromptStyle(At(row, name), At(row, prompt), At(row, negative)))];
+            if (name < 0) return ([], "its first line names no column \"name\", as \"name,prompt,negative_prompt\" does");
+            return ([.. rows.Skip(1).Where(row => At(row, name).Length > 0)
+                .Select(row => new PromptStyle(At(row, name), At(row, prompt), At(row, negative)))], null);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return [];
+            return ([], "it cannot be read");
         }
 
         static int Column(List<string> head, params ReadOnlySpan<string> names)

@@ -24,7 +24,11 @@ internal static class ControlRoutes
             if (body.ControlnetInputImages.Count == 0) throw Refused("No image selected");
             var module = ControlScript.ModuleOf(body.ControlnetModule);
             var images = body.ControlnetInputImages.Select(image => pictures.Load(SentPicture.Open(image, "the picture"), "the picture")).ToList();
-            var side = !module.TakesResolution ? (int?)null : body.ControlnetProcessorRes is >= 64 and <= 2048 and var asked ? asked : 512;
+            var notes = new List<string>();
+            var numbers = new ModuleNumbers(module, notes);
+            var side = numbers.Side("controlnet_processor_res", body.ControlnetProcessorRes);
+            var first = numbers.Threshold("controlnet_threshold_a", body.ControlnetThresholdA, 0);
+            var second = numbers.Threshold("controlnet_threshold_b", body.ControlnetThresholdB, 1);
             var pixels = images.Select(image => Hint.SizeOf(image, module.Kind, side)).Sum(size => (long)size.Width * size.Height);
             if (pixels > limits.InputPixels)
                 throw Refused($"The hints of {images.Count} pictures would have {pixels} pixels in all; this server allows {limits.InputPixels} in a request.");
@@ -33,16 +37,13 @@ internal static class ControlRoutes
             {
                 context.RequestAborted.ThrowIfCancellationRequested();
                 hints.Add(Convert.ToBase64String(await Task.Run(() => pictures.InTurn(() => ImageFile.Encode(
-                    Hint.Make(image, module.Kind, side, Within(module, 0, body.ControlnetThresholdA), Within(module, 1, body.ControlnetThresholdB),
-                        options.Load.DepthModel), ImageFormat.Png)), context.RequestAborted)));
+                    Hint.Make(image, module.Kind, side, first, second, options.Load.DepthModel), ImageFormat.Png)), context.RequestAborted)));
             }
+            SdapiJson.Tell(context, notes);
             return new { info = "Success", images = hints };
         });
         api.Map("/{**route}", IResult (string? route) => throw new Errors.ServerException(Status404NotFound, $"There is no /controlnet/{route}."));
     }
-
-    private static double? Within(HintInfo module, int index, double value) =>
-        index < module.Settings.Count && value >= module.Settings[index].Least && value <= module.Settings[index].Most ? value : null;
 
     private static object Modules(bool aliases)
     {

@@ -25,7 +25,8 @@ internal static class ControlScript
     public static bool Is(string script) => script.Equals("controlnet", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The units of a body that are turned on.</summary>
-    public static IReadOnlyList<ControlUnit> Units(DrawingBody body, PictureReader pictures) => [.. Enabled(body).Select(unit => UnitOf(unit, pictures))];
+    public static IReadOnlyList<ControlUnit> Units(DrawingBody body, PictureReader pictures) =>
+        [.. Enabled(body).Select(unit => UnitOf(unit, pictures, body.Notes))];
 
     /// <summary>The hints of the units that ask for theirs to be sent back, as large as the pictures.</summary>
     public static IEnumerable<RgbImage> Maps(DrawingBody body, GenerationRequest request, int width, int height, string? depthModel)
@@ -73,13 +74,14 @@ internal static class ControlScript
         }
     }
 
-    private static ControlUnit UnitOf(JsonObject sent, PictureReader pictures)
+    private static ControlUnit UnitOf(JsonObject sent, PictureReader pictures, List<string> notes)
     {
         var module = ModuleOf(Text(sent, "module") ?? "none");
         if (Text(sent, "model") is not { } model || model.Equals(NoModel, StringComparison.OrdinalIgnoreCase))
             throw Refused("A ControlNet unit is enabled that names no model; GET /controlnet/model_list lists those there are.");
         if (module.Kind == HintKind.Inpaint && (sent["image"] ?? sent["input_image"]) is not null)
             throw Refused("A ControlNet unit that inpaints goes by the picture and the mask of img2img here; send them as init_images and mask.");
+        var numbers = new ModuleNumbers(module, notes);
         var isPixelPerfect = KnobJson.Truth(Text(sent, "pixel_perfect") ?? "false") == true;
         var unit = new ControlUnit
         {
@@ -91,9 +93,9 @@ internal static class ControlScript
             End = Number(sent, "guidance_end") ?? Number(sent, "guidance") ?? 1,
             Fit = Text(sent, "resize_mode") is { } fit ? ControlUnit.FitOf(fit) ?? throw Wrong("resize_mode", fit) : ImageFit.Crop,
             Mode = Text(sent, "control_mode") is { } mode ? ControlUnit.ModeOf(mode) ?? throw Wrong("control_mode", mode) : ControlMode.Balanced,
-            Resolution = isPixelPerfect || !module.TakesResolution ? null : Number(sent, "processor_res") is >= 64 and <= 2048 and var side ? (int)side : 512,
-            ThresholdA = Threshold(sent, "threshold_a", module, 0),
-            ThresholdB = Threshold(sent, "threshold_b", module, 1),
+            Resolution = isPixelPerfect ? null : numbers.Side("processor_res", Number(sent, "processor_res")),
+            ThresholdA = numbers.Threshold("threshold_a", Number(sent, "threshold_a"), 0),
+            ThresholdB = numbers.Threshold("threshold_b", Number(sent, "threshold_b"), 1),
             UnionType = Text(sent, "union_control_type") is { } type && !type.Equals("Unknown", StringComparison.OrdinalIgnoreCase) ? type : null,
         };
         foreach (var (name, value) in sent)
@@ -125,10 +127,6 @@ internal static class ControlScript
         var drawn = pictures.Load(SentPicture.Open(mask, Mask), Mask);
         return drawn.Pixels.All(value => value <= 5) || drawn.Pixels.All(value => value >= 250) ? picture : drawn;
     }
-
-    /// <summary>What is out of a module's range is its default there.</summary>
-    private static double? Threshold(JsonObject sent, string name, HintInfo module, int index) => index < module.Settings.Count
-        && Number(sent, name) is { } value && value >= module.Settings[index].Least && value <= module.Settings[index].Most ? value : null;
 
     private static string? Text(JsonObject sent, string name) => sent[name] is JsonValue value ? value.ToString() : null;
 

@@ -91,5 +91,12 @@ internal static class SdapiJson
         return lax;
     }
 
+    /// <summary>Tells in a header what was done otherwise than asked, where the answer itself has no place for it.</summary>
+    public static void Tell(HttpContext context, IReadOnlyList<string> notes)
+    {
+        // A few kilobytes when it is escaped: clients and proxies take no long headers.
+        if (notes.Count > 0) context.Response.Headers["X-Easel-Remarks"] = Uri.EscapeDataString(Brief.Of(string.Join(' ', notes), 500));
+    }
+
     public static IResult Answer<T>(T value) => Results.Json(value, Options);
 }

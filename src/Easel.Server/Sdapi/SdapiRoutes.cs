@@ -99,9 +99,7 @@ internal static class SdapiRoutes
         api.MapPost("/options", async (HttpContext context, SdapiOptions options, ModelThread thread) =>
         {
             var changes = await SdapiJson.ReadObjectAsync(context);
-            // The answer has no place for what was passed over.
-            if (options.Set(changes) is { Count: > 0 } notes) // a few kilobytes when it is escaped: clients and proxies take no long headers
-                context.Response.Headers["X-Easel-Remarks"] = Uri.EscapeDataString(Brief.Of(string.Join(' ', notes), 500));
+            SdapiJson.Tell(context, options.Set(changes));
             if (changes.ContainsKey("sd_model_checkpoint")) await thread.LoadAsync(options.Checkpoint([]));
             return Nothing;
         });

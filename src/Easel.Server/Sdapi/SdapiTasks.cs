@@ -130,6 +130,7 @@ internal sealed class SdapiTask(JobQueue queue, string name, string client, bool
     public async Task<IReadOnlyList<Job>> RunAsync(IReadOnlyList<JobRequest> requests, CancellationToken aborted)
     {
         var ids = new List<string>();
+        Expected = Math.Max(Expected, _jobs.Count + requests.Count); // who looks while they are being placed is told of all
         try
         {
             foreach (var request in requests)

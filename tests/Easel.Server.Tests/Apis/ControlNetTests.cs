@@ -122,6 +122,12 @@ public sealed class ControlNetTests : IDisposable
             new { controlnet_module = "invert", controlnet_input_images = new[] { Sent }, controlnet_processor_res = 64 });
         var image = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("images")[0].GetBytesFromBase64();
         Assert.Equal(_picture.Pixels.Select(value => (byte)(255 - value)), ImageFile.Load(new MemoryStream(image), "hint").Pixels);
+        Assert.False(answer.Headers.Contains("X-Easel-Remarks"));
+        answer = await server.Client.PostAsJsonAsync("controlnet/detect",
+            new { controlnet_module = "canny", controlnet_input_images = new[] { Sent }, controlnet_processor_res = 5, controlnet_threshold_a = 999 });
+        Assert.Equal("controlnet_processor_res is 5; canny takes 64 to 2048, and 512 was used in its place. "
+            + "controlnet_threshold_a is 999; canny takes 1 to 255, and 100 was used in its place.",
+            Uri.UnescapeDataString(answer.Headers.GetValues("X-Easel-Remarks").Single()));
         answer = await server.Client.PostAsJsonAsync("controlnet/detect", new { controlnet_module = "canny", controlnet_input_images = Array.Empty<string>() });
         Assert.Equal("No image selected", (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString());
     }

@@ -240,6 +240,18 @@ public sealed class SdapiLaxTests : IDisposable
         Assert.Equal(("Ink", "colour"), (listed.GetProperty("name").GetString(), listed.GetProperty("negative_prompt").GetString()));
     }
 
+    [Theory]
+    [InlineData("name,prompt\na,b\n", null)]
+    [InlineData("", null)]
+    [InlineData("a,b\nc,d\n", "no column \"name\"")]
+    public void A_file_that_holds_no_styles_is_told(string text, string? problem)
+    {
+        File.WriteAllText(_folder.Path("own.csv"), text);
+        var styles = new Easel.Server.Library.StyleLibrary(new ServerOptions { StylesFile = _folder.Path("own.csv") });
+        if (problem is null) Assert.Null(styles.Problem);
+        else Assert.Contains(problem, styles.Problem);
+    }
+
     private static async Task<JsonElement> Posted(RunningServer server, string route, string body)
     {
         var answer = await server.Client.PostAsync("sdapi/v1/" + route, new StringContent(body, Encoding.UTF8, "application/json"));

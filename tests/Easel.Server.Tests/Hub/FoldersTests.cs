@@ -141,6 +141,19 @@ public sealed class FoldersTests : IDisposable
         Assert.Equal(At("hub/models--org--pipe/snapshots/c"), folders.Find("org/pipe"));
     }
 
+    /// <summary>All files of the layout have one name, so that the repository's counts; another's file is not taken for it.</summary>
+    [Fact]
+    public void A_fetched_ControlNet_is_called_by_the_name_of_its_repository()
+    {
+        foreach (var repository in (string[])["lllyasviel--control_v11f1p_sd15_depth", "xinsir--controlnet-union-sdxl-1.0"])
+            Put($"hub/models--{repository}/snapshots/{new string('b', 40)}/diffusion_pytorch_model.fp16.safetensors");
+        var folders = new ModelFolders([At("hub")]);
+        Assert.Equal(["controlnet-union-sdxl-1.0", "control_v11f1p_sd15_depth"],
+            ModelFile.ControlsIn(folders.Of(ModelPurpose.Control)).Select(network => network.Key));
+        Assert.NotNull(folders.PathOf(KnownModels.Find("control_v11f1p_sd15_depth")!));
+        Assert.Null(folders.PathOf(KnownModels.Find("control_v11p_sd15_canny")!));
+    }
+
     /// <summary>A clone has beside the program what it has in its folder of models.</summary>
     [Fact]
     public void What_comes_with_Easel_is_listed_once()

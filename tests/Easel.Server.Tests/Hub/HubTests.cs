@@ -262,6 +262,7 @@ public sealed class HubTests : IAsyncLifetime
             Assert.NotNull(HubReference.Parse(model.Selection.Repository));
             Assert.All(model.Selection.Files, file => Assert.True(file.Sha256 is null or { Length: 64 } && file.Path.EndsWith(".safetensors")));
             Assert.NotEmpty(model.Licence);
+            Assert.True(model.Selection.Revision.Length == 40 || model.Selection.Files.All(file => file.Sha256 is not null), model.Name);
         }
     }
 

@@ -107,6 +107,7 @@ public sealed class RunTests : IDisposable
         var other = _folder.Path("other.png");
         File.WriteAllBytes(other, ImageFile.Encode(new RgbImage(64, 64), ImageFormat.Png, new ImageMetadata(parameters)));
         Assert.Contains(told, Run("again", other, "-m", _model, "-o", _folder.Path("again.png")).Error);
+        Assert.Contains(told, Run("again", other, "-m", _model, "--plan").Error);
     }
 
     [Fact]
