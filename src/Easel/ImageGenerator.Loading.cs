@@ -32,7 +32,7 @@ public sealed partial class ImageGenerator
             onProgress?.Invoke(share);
         });
         var values = ModelSize.Of(model.Checkpoint).Values();
-        if (model.Residency != Residency.OneAtATime)
+        if (model.Residency is Residency.Together or Residency.TextGoes)
             speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, values, watch.Elapsed.TotalSeconds, values);
         return new ImageGenerator(path, options, speed, model);
     }
@@ -78,8 +78,8 @@ public sealed partial class ImageGenerator
     private MemoryPlan FitIntoMemory(RunShape run, RunOutput output)
     {
         var memory = MemoryFor(run, _model.Format);
-        if (!memory.Fits && MemoryPlan.Formats(_options.Precision, _model.Device).Where(format =>
-            MemoryFor(run, format).Fits).ToList() is { Count: > 0 } narrower)
+        if (MemoryPlan.Formats(_options.Precision, _model.Device).Where(format =>
+            MemoryFor(run, format).Shortage < memory.Shortage).ToList() is { Count: > 0 } narrower)
         {
             output.Remark("Memory is short: the weights are kept in half of it and computed with in full precision.");
             Reload(narrower);
@@ -87,6 +87,8 @@ public sealed partial class ImageGenerator
         }
         memory.Check(ModelSize.Of(_model), _model.Format, run.Rows, run.Latent, _model.Device);
         _model.Residency = memory.Residency;
+        if (memory.Residency == Residency.Streamed)
+            output.Remark("Memory is short: the UNet's weights are read from the file at every step, which takes longer; the picture is the same.");
         return memory;
     }
 

@@ -56,8 +56,13 @@ public sealed record LoadOptions
     public int? Threads { get; init; }
 
     /// <summary>Checks what can be wrong before a file is opened.</summary>
-    /// <exception cref="InvalidRequestException">There cannot be so many threads.</exception>
-    public void Validate() => Runtime.Threads.Check(this);
+    /// <exception cref="InvalidRequestException">There cannot be so many threads, or so little memory.</exception>
+    public void Validate()
+    {
+        Runtime.Threads.Check(this);
+        if (MemoryLimit is <= 0)
+            throw new InvalidRequestException(nameof(MemoryLimit), $"The limit on memory is {MemoryLimit} bytes; it must be more than 0.");
+    }
 
     /// <summary>Whether the whole process gives way to every other program that wants the processor, from here on and for good. Default false.</summary>
     public bool LowPriority { get; init; }

@@ -64,8 +64,9 @@ internal static class ServeCommand
             [
                 host, port, .. isStart ? (Option[])[] : [socket, mode, basePath], output, models,
                 draw.Model, draw.Loras, draw.Embeddings, draw.Controls, draw.ImageEncoder, draw.TinyVae, draw.DepthModel,
-                draw.Precision, draw.Device, draw.Threads, draw.LowPriority, draw.Safe, token, tokenFile, user, password, cors, names, proxies, unload, steps,
-                images, side, queued, queuedSize, styles, wildcards, log, open, .. isStart ? [] : farm.All, .. isStart ? (Option[])[] : [noDraw, store, copies],
+                draw.Precision, draw.Device, draw.Threads, draw.Memory, draw.LowPriority, draw.Safe, token, tokenFile, user, password, cors, names, proxies,
+                unload, steps, images, side, queued, queuedSize, styles, wildcards, log, open, .. isStart ? [] : farm.All, .. isStart ? (Option[])[] :
+                [noDraw, store, copies],
             ], parsed =>
         {
             var limits = new ServerLimits(); // not before: it is in the server's assembly

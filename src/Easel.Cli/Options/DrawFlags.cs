@@ -49,6 +49,7 @@ internal sealed class DrawFlags
         [("off none", SafetyAction.Off), ("tag", SafetyAction.Tag), ("blur", SafetyAction.Blur), ("refuse", SafetyAction.Refuse)], "--safe");
 
     public readonly Option<int?> Threads = Flags.Whole("threads that compute (default: as many as pay, of the processors there are)", "--threads", "-t");
+    public readonly Option<double?> Memory = Flags.Number("gigabytes that the model and its runs may take (default: what the system has free)", "--memory");
     public readonly Option<bool> LowPriority = Flags.Switch("give way to every other program", "--low-priority");
 
     // Many at once
@@ -108,6 +109,7 @@ internal sealed class DrawFlags
         EmbeddingFolders = parsed.GetValue(Embeddings) ?? [],
         Threads = parsed.GetValue(Threads),
         Safety = parsed.GetValue(Safe) ?? SafetyAction.Off,
+        MemoryLimit = parsed.GetValue(Memory) is { } gigabytes ? (long)(gigabytes * (1 << 30)) : null,
         LowPriority = parsed.GetValue(LowPriority),
         ControlFolders = parsed.GetValue(Controls) ?? [],
         ImageEncoder = parsed.GetValue(ImageEncoder),
@@ -128,8 +130,8 @@ internal sealed class DrawFlags
     public IReadOnlyList<FlagGroup> Groups =>
     [
         new("What to draw", [.. Of("Prompts", "NegativePrompt"), FromFile, Repeat, .. Of("Literal", "ClipSkip")]),
-        new("Model", Model, TextEncoder, Vae, TinyVae, DepthModel, Loras, Embeddings, Controls, ImageEncoder, Precision, Device, Threads, LowPriority,
-            Prediction, Ema, Config, Safe),
+        new("Model", Model, TextEncoder, Vae, TinyVae, DepthModel, Loras, Embeddings, Controls, ImageEncoder, Precision, Device, Threads, Memory,
+            LowPriority, Prediction, Ema, Config, Safe),
         new("How", [.. Rest(KnobNeeds.Nothing), Count]),
         new("Many on a labelled sheet", X, Y, Z, Matrix, Margin, NoLegend),
         new("Larger in a second pass", [.. Of("HiresScale", "HiresWidth", "HiresHeight"), .. Rest(KnobNeeds.SecondPass)]),

@@ -75,6 +75,8 @@ internal sealed class GeGlu : Module<Tensor, Tensor>
     }
 
     public override Tensor forward(Tensor x) => proj.Gated(x);
+
+    internal Layer.Holding Hold() => proj.Hold();
 }
 
 /// <summary>The feed-forward part of a transformer block: four times wider inside, gated.</summary>
@@ -109,6 +111,8 @@ internal sealed class FeedForward : Module<Tensor, Tensor>
         var (rows, bytes) = (x.numel() / _channels, 4 * x.numel() * x.element_size());
         if (!last.IsPacked || bytes <= CachedBytes) return last.AddTo(residual, net[0].call(x)).MoveToOuterDisposeScope();
 
+        using var held = last.Hold();
+        using var gate = ((GeGlu)net[0]).Hold(); // for all parts
         var (all, sum) = (x.view(rows, _channels), residual.view(rows, _channels));
         var parts = 2 * (bytes / CachedBytes + 1);
         var atOnce = (rows + parts - 1) / parts;

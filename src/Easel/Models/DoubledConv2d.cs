@@ -21,6 +21,8 @@ internal sealed class DoubledConv2d : Layer
     /// <summary>Whether beyond an edge lies the opposite edge and not nothing, so that pictures tile.</summary>
     internal bool Wraps { get; set; }
 
+    private protected override Parameter? Streamable => weight;
+
     public override Tensor forward(Tensor x) => Forward(x, 2 * x.shape[2], 2 * x.shape[3]);
 
     /// <summary>Enlarges to a size that is the double or one less (a side that was odd before it was halved), and convolves.</summary>
@@ -39,6 +41,7 @@ internal sealed class DoubledConv2d : Layer
 
     private Tensor Zeroed(Tensor x, long height, long width)
     {
+        using var held = Hold();
         using var scope = NewDisposeScope();
         if (_packed is not null) return Packed(x, height, width).MoveToOuterDisposeScope();
         var enlarged = functional.interpolate(x, [height, width], mode: InterpolationMode.Nearest);

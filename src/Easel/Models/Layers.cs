@@ -16,6 +16,52 @@ internal abstract class Layer : Module<Tensor, Tensor>
     /// <summary>The number format and the place of the values last assigned.</summary>
     internal (ScalarType Type, Device Device) Placement { get; private set; } = (ScalarType.Float32, META);
 
+    /// <summary>Weights with fewer values than this are kept in memory always.</summary>
+    private const long LeastStreamed = 4096;
+
+    private Func<Tensor>? _source;
+    private bool _isHeld;
+
+    /// <summary>The weight that may be read whenever the layer runs in place of being kept; null where there is none worth it.</summary>
+    private protected virtual Parameter? Streamable => null;
+
+    /// <summary>Values of that weight.</summary>
+    internal long StreamableValues => Streamable is { } weight && weight.numel() >= LeastStreamed ? weight.numel() : 0;
+
+    /// <summary>Whether the weight is read whenever the layer runs, and let go after it.</summary>
+    internal bool IsStreamed => _source is not null;
+
+    /// <summary>Gives a parameter its values.</summary>
+    /// <param name="values">Makes them; they are the layer's own then.</param>
+    /// <param name="streams">Whether the layer is to ask for them anew whenever it runs, if it is one that can.</param>
+    internal void Provide(string name, ScalarType type, Device device, Func<Tensor> values, bool streams)
+    {
+        if (streams && name == "weight" && StreamableValues > 0) (_source, Placement) = (values, (type, device));
+        else Assign(name, values());
+    }
+
+    /// <summary>Has the weight in memory until what is returned is disposed of. Within another call of it on the same layer it does nothing.</summary>
+    internal Holding Hold()
+    {
+        if (_source is null || _isHeld) return default;
+        Assign("weight", _source());
+        _isHeld = true;
+        return new Holding(this);
+    }
+
+    /// <summary>For how long a weight that is streamed is in memory.</summary>
+    internal readonly struct Holding(Layer? layer) : IDisposable
+    {
+        public void Dispose() => layer?.LetGo();
+    }
+
+    private void LetGo()
+    {
+        _isHeld = false;
+        if (Streamable is { } weight && weight.device_type != TorchSharp.DeviceType.META) Replace("weight", Shaped(weight.shape));
+        Unpack();
+    }
+
     /// <summary>Replaces a parameter by <paramref name="value"/>, which the layer then owns. Its shape must be the parameter's.</summary>
     internal void Assign(string name, Tensor value)
     {
@@ -33,7 +79,7 @@ internal abstract class Layer : Module<Tensor, Tensor>
     {
         foreach (var (name, parameter) in named_parameters(recurse: false).ToList()) Replace(name, Shaped(parameter.shape));
         Unpack();
-        Placement = (ScalarType.Float32, META);
+        (_source, Placement) = (null, (ScalarType.Float32, META));
     }
 
     private void Replace(string name, Parameter parameter)
@@ -91,7 +137,10 @@ internal sealed class Linear : Layer
     /// <summary>Width of what it is given.</summary>
     internal long Inputs { get; }
 
-    internal bool IsPacked => _packed is not null;
+    /// <summary>Whether the weight is laid out for the processor, or will be when it is read.</summary>
+    internal bool IsPacked => _packed is not null || Packs && IsStreamed;
+
+    private protected override Parameter? Streamable => weight;
 
     /// <summary>What is done to what the layer is given, where another network steers it; null for nothing.</summary>
     internal Func<Tensor, Tensor>? Before { get; set; }
@@ -108,17 +157,22 @@ internal sealed class Linear : Layer
 
     private Tensor Product(Tensor x)
     {
+        using var held = Hold();
         if (_packed is [var packed]) return OneDnn.Linear(x, packed, bias);
         using var scope = NewDisposeScope();
         return (WorkCounter.Linear(x, weight) ?? functional.linear(x, As(weight, x)!, As(bias, x))).MoveToOuterDisposeScope();
     }
 
-    internal override Tensor AddTo(Tensor residual, Tensor x) =>
-        _packed is [var packed] ? OneDnn.LinearAdd(x, residual, packed, bias) : base.AddTo(residual, x);
+    internal override Tensor AddTo(Tensor residual, Tensor x)
+    {
+        using var held = Hold();
+        return _packed is [var packed] ? OneDnn.LinearAdd(x, residual, packed, bias) : base.AddTo(residual, x);
+    }
 
     /// <summary>The first part of the outputs times GELU of the second.</summary>
     internal Tensor Gated(Tensor x)
     {
+        using var held = Hold();
         using var scope = NewDisposeScope();
         if (_packed is [var value, var gate])
         {
@@ -175,6 +229,8 @@ internal sealed class Conv2d : Layer
     /// <summary>Whether beyond an edge lies the opposite edge and not nothing, so that pictures tile.</summary>
     internal bool Wraps { get; set; }
 
+    private protected override Parameter? Streamable => weight;
+
     public override Tensor forward(Tensor x)
     {
         if (!Wraps || _padding == 0) return Convolved(x);
@@ -188,6 +244,7 @@ internal sealed class Conv2d : Layer
 
     private Tensor Convolved(Tensor x)
     {
+        using var held = Hold();
         if (_packed is not null) return _packed.Apply(x, bias);
         using var scope = NewDisposeScope();
         if (_linear is not null) return Picture(OneDnn.Linear(Pixels(x), _linear, bias)).MoveToOuterDisposeScope();
@@ -198,6 +255,7 @@ internal sealed class Conv2d : Layer
 
     internal override Tensor AddTo(Tensor residual, Tensor x)
     {
+        using var held = Hold();
         if (_packed is not null && !Wraps) return _packed.AddTo(residual, x, bias);
         if (_linear is null) return base.AddTo(residual, x);
         using var scope = NewDisposeScope();

@@ -47,7 +47,7 @@ internal sealed class LoadedNetworks : IDisposable
         _loras = new LoraMerge(new LoraTargets(_slots, Family.Name));
 
         // Where networks take turns each is loaded later, but the largest now, so that a file that does not fit it is refused at once.
-        var first = refines ? [] : residency == Residency.OneAtATime ? [UNetSlot] : _slots;
+        var first = refines ? [] : TakesTurns ? [UNetSlot] : _slots;
         var (done, all) = (0, (double)first.Sum(slot => slot.TensorCount));
         try
         {
@@ -95,6 +95,8 @@ internal sealed class LoadedNetworks : IDisposable
     /// <summary>Which networks are in memory together. Takes effect when the next one is needed.</summary>
     public Residency Residency { get; set; }
 
+    private bool TakesTurns => Residency is Residency.OneAtATime or Residency.Streamed;
+
     /// <summary>Whether the networks draw pictures whose opposite edges meet. The encoder's halving, which pads two sides only, is left as it is.</summary>
     public bool Wraps
     {
@@ -128,7 +130,7 @@ internal sealed class LoadedNetworks : IDisposable
     }
 
     /// <summary>Weights that are in memory.</summary>
-    public long ValuesInMemory => All.Where(slot => slot.IsInMemory).Sum(slot => slot.Values);
+    public long ValuesInMemory => All.Sum(slot => slot.ValuesInMemory);
 
     /// <summary>The networks that steer the UNet in the runs to come. They belong to whoever lends them.</summary>
     public IReadOnlyList<ControlFile> Steering { get; set; } = [];
@@ -158,6 +160,7 @@ internal sealed class LoadedNetworks : IDisposable
     /// <summary>Sees to it that the networks whose turn it is are in memory, and that those are not whose turn is over.</summary>
     public void Bring(params IReadOnlyList<NetworkSlot?> slots)
     {
+        if (UNetSlot.IsInMemory && UNetSlot.IsStreamed != (Residency == Residency.Streamed)) UNetSlot.Unload();
         foreach (var other in All.Where(other => !slots.Contains(other) && other.IsInMemory && Leaves(other)))
         {
             other.Unload();
@@ -167,7 +170,7 @@ internal sealed class LoadedNetworks : IDisposable
             if (slot is { IsInMemory: false }) Load(slot, null);
         if (slots.Count > 0 && TextSlots.Contains(slots[0])) Threads.Use(_texts.Max(text => text.Config.Positions * text.Config.Width), _threads);
 
-        bool Leaves(NetworkSlot other) => Residency == Residency.OneAtATime && !(Draws(other) && slots.Any(Draws))
+        bool Leaves(NetworkSlot other) => TakesTurns && !(Draws(other) && slots.Any(Draws))
             || Residency == Residency.TextGoes && other.ServesBeforeDrawing;
 
         bool Draws(NetworkSlot? one) => one is not null && (one == UNetSlot || one.Steers);
@@ -190,7 +193,8 @@ internal sealed class LoadedNetworks : IDisposable
     private void Load(NetworkSlot slot, Action? onTensor)
     {
         using var inference = inference_mode();
-        slot.Load(slot == AutoencoderSlot ? AutoencoderFormat.Kept : Format.Kept, Device, onTensor, _packs);
+        slot.Load(slot == AutoencoderSlot ? AutoencoderFormat.Kept : Format.Kept, Device, onTensor, _packs,
+            streams: slot == UNetSlot && Residency == Residency.Streamed);
         _loras.Restore(slot.Module);
     }
 
@@ -223,7 +227,8 @@ internal sealed class LoadedNetworks : IDisposable
         using var scope = NewDisposeScope();
         Bring(UNetSlot);
         Share(x, _unet.Config.Channels[0]);
-        NativeRuntime.KeepLargeBlocks();
+        if (UNetSlot.IsStreamed) NativeRuntime.ReturnLargeBlocks(); // every weight is another block
+        else NativeRuntime.KeepLargeBlocks();
         var timesteps = full(x.shape[0], (float)timestep, ScalarType.Float32, Device);
         var answer = _unet.Predict(x.to(Format.Run, Device), timesteps, context, labels?.to(Device), deep, control);
         return answer.to(ScalarType.Float32).cpu().MoveToOuterDisposeScope();

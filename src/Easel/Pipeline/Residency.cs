@@ -11,4 +11,8 @@ internal enum Residency
 
     /// <summary>Each is loaded when its turn comes and goes before the next.</summary>
     OneAtATime,
+
+    /// <summary>The same, and of the UNet not even the whole is in memory: each layer reads its weight when it runs, at every step. For a model that is larger
+    /// than the memory.</summary>
+    Streamed,
 }

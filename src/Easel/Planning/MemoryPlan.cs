@@ -24,6 +24,10 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
 
     public bool Fits => Needed <= Available;
 
+    /// <summary>How much a run suffers from the memory there is, the less the better: 0 where it fits, 1 where the UNet has to be read at every step for that, 2
+    /// where it does not fit.</summary>
+    public int Shortage => !Fits ? 2 : Residency == Residency.Streamed ? 1 : 0;
+
     /// <summary>The first way of doing a run that fits; the one that takes least if none does. Ways that change nothing in the picture come first.</summary>
     /// <param name="rows">Latents that the UNet sees at once: the batch, twice where there is guidance.</param>
     /// <param name="available">Bytes there are, those that the model has taken already included.</param>
@@ -31,15 +35,15 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     {
         var tiles = Math.Max(latent.Height, latent.Width) > SmallTile ? new int?[] { null, SmallTile } : [null];
         MemoryPlan? least = null;
-        foreach (var tile in tiles)
+        // Reading the UNet at every step changes nothing either, but takes so long that tiles come before it.
+        var ways = tiles.SelectMany(tile => new[] { Residency.Together, Residency.TextGoes, Residency.OneAtATime }.Select(residency => (residency, tile)))
+            .Concat(tiles.Select(tile => (Residency.Streamed, tile)));
+        foreach (var (residency, tile) in ways)
         {
-            foreach (var residency in Enum.GetValues<Residency>())
-            {
-                if (residency == Residency.Together && Weights(size.Values(Stage.Reading), format) > LargeText) continue;
-                var plan = new MemoryPlan(residency, tile, Need(size, format, new RunSize(rows, latent, encodes, tile), residency), available);
-                if (plan.Fits) return plan;
-                if (least is null || plan.Needed < least.Needed) least = plan;
-            }
+            if (residency == Residency.Together && Weights(size.Values(Stage.Reading), format) > LargeText) continue;
+            var plan = new MemoryPlan(residency, tile, Need(size, format, new RunSize(rows, latent, encodes, tile), residency), available);
+            if (plan.Fits) return plan;
+            if (least is null || plan.Needed < least.Needed) least = plan;
         }
         return least!;
     }
@@ -49,7 +53,7 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     public (MemoryPlan Plan, bool TakesTurns) Beside(ModelSize size, NumberFormat format, int rows, (long Height, long Width) latent)
     {
         var together = For(size, format, rows, latent, encodes: false, Available - Needed + Surroundings);
-        return together.Fits ? (together, false) : (For(size, format, rows, latent, encodes: false, Available), true);
+        return together.Shortage == 0 ? (together, false) : (For(size, format, rows, latent, encodes: false, Available), true);
     }
 
     /// <summary>This plan with another model that does a part of the steps.</summary>
@@ -97,11 +101,11 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
         throw NotEnoughMemoryException.ForRun((latent.Width * scale, latent.Height * scale), Needed, Available, many: rows > 2, fits > 0 ? fits * Step : null);
     }
 
-    /// <summary>Refuses a model of which not even one network fits, before any of it is read.</summary>
+    /// <summary>Refuses a model of which not even one network fits, or as much of it as has to be in memory at once, before any of it is read.</summary>
     public static void Check(string path, ModelSize size, NumberFormat format, Device device, double available)
     {
         if (device.type != DeviceType.CPU) return;
-        var needed = Weights(size.Networks.Max(network => network.Values), format);
+        var needed = size.Networks.Max(network => Math.Min(network.Bytes(format), network.BytesStreamed(format)));
         if (needed <= available) return;
         var fitting = format.Kept == ScalarType.Float32 && needed / 2 <= available ? Precision.Float16 : (Precision?)null;
         throw NotEnoughMemoryException.ForModel(path, needed, available, fitting);
@@ -113,7 +117,9 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
         var stages = Enum.GetValues<Stage>().Select(stage =>
         {
             var work = size.Networks.Where(network => network.Stage == stage).SelectMany(network => network.Passes(run)).ToList();
-            return (Stage: stage, Weights: Weights(size.Values(stage), format), Run: work.Select(pass => Held(pass, stage)).DefaultIfEmpty().Max());
+            var weights = size.Networks.Where(network => network.Stage == stage)
+                .Sum(network => residency == Residency.Streamed ? network.BytesStreamed(format) : network.Bytes(format));
+            return (Stage: stage, Weights: weights, Run: work.Select(pass => Held(pass, stage)).DefaultIfEmpty().Max());
         }).ToList();
         return Surroundings + residency switch
         {

@@ -27,11 +27,12 @@ internal static class ModelLoader
         }
     }
 
-    /// <summary>The first format under which a run fits, or the first of all where none does or it is a card's memory that counts.</summary>
+    /// <summary>The first of the formats under which a run suffers least from the memory there is; the first of all where it is a card's memory that
+    /// counts.</summary>
     public static (NumberFormat Format, MemoryPlan Memory) Choose(IReadOnlyList<NumberFormat> formats, Device device, Func<NumberFormat, MemoryPlan> plan)
     {
         var plans = formats.Select(format => (format, Memory: plan(format))).ToList();
-        return device.type == DeviceType.CPU && plans.FindIndex(p => p.Memory.Fits) is > 0 and var fitting ? plans[fitting] : plans[0];
+        return device.type == DeviceType.CPU ? plans.MinBy(plan => plan.Memory.Shortage) : plans[0];
     }
 
     /// <summary>How a run of a loaded model is done in the memory there is, if the model were in another format.</summary>

@@ -1,6 +1,7 @@
 using Easel.Models;
 using Easel.Models.Control;
 using Easel.Pipeline;
+using Easel.Runtime;
 using Easel.Weights;
 
 namespace Easel.Planning;
@@ -30,7 +31,19 @@ internal readonly record struct RunSize(int Rows, (long Height, long Width) Late
 
 /// <summary>A network of a model as planning sees it.</summary>
 /// <param name="Passes">What its passes on something cost, each for as much as it is given at once; none where that is nothing beside its weights.</param>
-internal sealed record PlannedNetwork(Stage Stage, long Values, Func<RunSize, IEnumerable<NetworkWork>> Passes);
+internal sealed record PlannedNetwork(Stage Stage, long Values, Func<RunSize, IEnumerable<NetworkWork>> Passes)
+{
+    /// <summary>What of its weights can be read whenever a layer runs; null where that is not done.</summary>
+    public Lazy<StreamedWeights>? Streamed { get; init; }
+
+    /// <summary>Bytes of its weights.</summary>
+    public double Bytes(NumberFormat format) => MemoryPlan.Weights(Values, format);
+
+    /// <summary>Bytes of its weights where they are streamed as far as they can be: the rest, and one as it is read, as it is widened, and as it is laid out
+    /// for the processor.</summary>
+    public double BytesStreamed(NumberFormat format) => Streamed is { Value: var streamed }
+        ? MemoryPlan.Weights(Values - streamed.Values, format) + 3.0 * streamed.Largest * sizeof(float) : Bytes(format);
+}
 
 /// <summary>What of a model decides how much memory it takes.</summary>
 /// <param name="Autoencoder">The autoencoder's shape; null where there is none, or a tiny one that needs next to nothing decodes.</param>
@@ -43,7 +56,7 @@ internal sealed record ModelSize(ModelFamily Family, IReadOnlyList<PlannedNetwor
         return new ModelSize(family,
         [
             new(Stage.Reading, text, _ => []),
-            new(Stage.Denoising, unet, run => [OfUNet(run)]),
+            new(Stage.Denoising, unet, run => [OfUNet(run)]) { Streamed = new(() => NetworkWork.StreamedOf(config)) },
             new(Stage.Pixels, autoencoder, run => pixels is null ? [] : OfAutoencoder(pixels, run)),
         ], pixels);
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Easel.Models;
 using Easel.Models.Control;
+using Easel.Weights;
 
 namespace Easel.Planning;
 
@@ -30,6 +31,13 @@ internal readonly record struct NetworkWork(double Flops, double PeakValues, dou
                 config.ContextWidth), config.VectorWidth > 0 ? Shaped(rows, config.VectorWidth) : null),
                 config.ClassCount > 0 ? Shaped(rows) : null, deep);
         });
+
+    /// <summary>What of a UNet's weights can be read whenever a layer runs.</summary>
+    public static StreamedWeights StreamedOf(UNetConfig config)
+    {
+        using var unet = new UNet(config);
+        return StreamedWeights.Of(unet);
+    }
 
     /// <summary>A pass through a ControlNet, its view of the hint apart, which is made once.</summary>
     public static NetworkWork OfControlNet(ControlNetConfig config, long rows, long height, long width, long tokens = 77) =>

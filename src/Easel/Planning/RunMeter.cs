@@ -36,7 +36,10 @@ internal sealed class RunMeter(MachineSpeed speed, LoadedNetworks model)
     public void Learn()
     {
         foreach (var (work, (passes, flops, seconds)) in _done)
+        {
+            if (work == MachineSpeed.Work.UNet && model.Residency == Residency.Streamed) continue; // that was the disk's speed, too
             speed.Learn(work, model.Format, model.Device, flops, seconds, flops / Math.Max(1, work == MachineSpeed.Work.UNet ? passes - 1 : passes));
+        }
     }
 
     private T Time<T>(MachineSpeed.Work work, double flops, Func<T> pass)

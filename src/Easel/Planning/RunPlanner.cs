@@ -54,6 +54,8 @@ internal static class RunPlanner
             ? done * pictures / largest / steps + (pictures * decode + encode) / pixels : (double?)null;
         var loading = speed.Learnt(MachineSpeed.Work.Loading, format, device, size.Values()) is { } values ? size.Values() / values : (double?)null;
         if (memory.Residency == Residency.OneAtATime) drawing += (loading ?? 0) * shape.Batches.Count;
+        if (memory.Residency == Residency.Streamed)
+            drawing += (loading ?? 0) * shape.Batches.Count * shape.Passes.Sum(pass => pass.Plan.Sampler.EvaluationsPerStep * pass.Plan.StepCount);
         return new RunPlan
         {
             Precision = Precisions.Of(format.Kept),
@@ -70,7 +72,7 @@ internal static class RunPlanner
             MemoryNeeded = (long)memory.Needed,
             MemoryAvailable = (long)memory.Available,
             ReleasesTextEncoder = memory.Residency != Residency.Together,
-            ReleasesUNet = memory.Residency == Residency.OneAtATime,
+            ReleasesUNet = memory.Residency is Residency.OneAtATime or Residency.Streamed,
             DecoderTile = memory.DecoderTile * size.Autoencoder?.Factor,
             Loading = Seconds(loading),
             Step = Seconds(evaluations * whole / unetRate),
@@ -102,7 +104,9 @@ internal static class RunPlanner
 
     private static IEnumerable<string> Choices(MemoryPlan memory)
     {
-        if (memory.Residency == Residency.OneAtATime) yield return "each network is loaded when its turn comes and let go before the next";
+        if (memory.Residency is Residency.OneAtATime or Residency.Streamed)
+            yield return "each network is loaded when its turn comes and let go before the next";
+        if (memory.Residency == Residency.Streamed) yield return "the UNet's weights are read from the file at every step";
         if (memory.TakesTurns) yield return "the model and its refiner take each other's place in memory";
         if (memory.DecoderTile is not null) yield return "pictures are decoded in tiles";
     }

@@ -29,12 +29,18 @@ internal sealed class NetworkSlot(string name, Module module, StateDict tensors,
 
     public bool IsInMemory { get; private set; }
 
+    /// <summary>Whether most of its weights are read whenever their layers run, and only the rest is in memory.</summary>
+    public bool IsStreamed { get; private set; }
+
+    /// <summary>Values of the weights that are in memory.</summary>
+    public long ValuesInMemory => !IsInMemory ? 0 : IsStreamed ? Values - StreamedWeights.Of(module).Values : Values;
+
     /// <summary>Reads the weights.</summary>
     /// <inheritdoc cref="StateDict.Load"/>
-    public void Load(ScalarType type, Device device, Action? onTensor, bool packs)
+    public void Load(ScalarType type, Device device, Action? onTensor, bool packs, bool streams = false)
     {
-        tensors.Load(module, name, type, device, onTensor, packs);
-        IsInMemory = true;
+        tensors.Load(module, name, type, device, onTensor, packs, streams);
+        (IsInMemory, IsStreamed) = (true, streams);
     }
 
     public void Unload()

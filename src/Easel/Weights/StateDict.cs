@@ -87,8 +87,9 @@ internal sealed class StateDict
     /// <param name="network">A network whose parameters are still without memory.</param>
     /// <param name="what">How to call the network in an error: "UNet".</param> <param name="onTensor">Told after each tensor.</param>
     /// <param name="packs">Whether layers lay their weights out for the processor, see <see cref="Layer.Packs"/>.</param>
+    /// <param name="streams">Whether layers read their weights whenever they run, see <see cref="Layer.Provide"/>.</param>
     /// <exception cref="CheckpointException">The tensors do not fit the network, or a file is damaged.</exception>
-    public void Load(Module network, string what, ScalarType type, Device device, Action? onTensor = null, bool packs = false)
+    public void Load(Module network, string what, ScalarType type, Device device, Action? onTensor = null, bool packs = false, bool streams = false)
     {
         // A layer may have others within it, and the whole network may be one.
         var layers = network.named_modules().Append((name: "", module: network)).Where(m => m.module is Layer).DistinctBy(m => m.module)
@@ -99,12 +100,17 @@ internal sealed class StateDict
 
         foreach (var (name, layer, own, shape) in wanted)
         {
-            using var scope = NewDisposeScope();
-            using var inference = inference_mode(); // the views are not ours to track
             var slot = _slots[name];
             layer.Packs = packs;
-            layer.Assign(own, slot.View().reshape(shape).to(type, device).contiguous().DetachFromDisposeScope());
+            layer.Provide(own, type, device, () => Read(slot, shape), streams);
             onTensor?.Invoke();
+        }
+
+        Tensor Read(Slot slot, long[] shape)
+        {
+            using var scope = NewDisposeScope();
+            using var inference = inference_mode(); // the views are not ours to track
+            return slot.View().reshape(shape).to(type, device).contiguous().DetachFromDisposeScope();
         }
     }
 

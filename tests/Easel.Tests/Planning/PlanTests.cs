@@ -57,11 +57,27 @@ public sealed class PlanTests
         {
             using var generator = ImageGenerator.Load(model, options with { MemoryLimit = LimitFor(size, way) });
             var plan = generator.Plan(Plain);
-            Assert.Equal((way != Residency.Together, way == Residency.OneAtATime, (int?)null), (plan.ReleasesTextEncoder, plan.ReleasesUNet, plan.DecoderTile));
-            var drawn = requests.SelectMany(request => generator.Generate(request).Images).Select(made => made.Image.Pixels).ToList();
+            Assert.Equal((way != Residency.Together, way is Residency.OneAtATime or Residency.Streamed, (int?)null), (plan.ReleasesTextEncoder, plan.ReleasesUNet, plan.DecoderTile));
+            var results = requests.Select(request => generator.Generate(request)).ToList();
+            Assert.All(results, result => Assert.Equal(way == Residency.Streamed, result.Remarks.Any(remark => remark.Contains("at every step"))));
+            var drawn = results.SelectMany(result => result.Images).Select(made => made.Image.Pixels).ToList();
             Assert.Equal(expected ??= drawn, drawn);
         }
         Assert.NotEqual(expected![0], expected[1]); // or the LoRA would say nothing
+    }
+
+    [Theory]
+    [InlineData("sd1", true)]
+    [InlineData("sdxl", false)]
+    public void ALayerThatReadsItsWeightWhenItRunsDrawsTheSame(string name, bool plain)
+    {
+        var model = LoadedModel.Path(name);
+        var options = new LoadOptions { Precision = Precision.Full, Device = "cpu", PlainKernels = plain };
+        var request = Plain with { Steps = 1, Tiling = true };
+        using var ample = ImageGenerator.Load(model, options);
+        using var scarce = ImageGenerator.Load(model, options with { MemoryLimit = LimitFor(SizeOf(model), Residency.Streamed) });
+        Assert.Contains("the UNet's weights are read from the file at every step", scarce.Plan(request).Choices);
+        Assert.Equal(ample.Generate(request).Images[0].Image.Pixels, scarce.Generate(request).Images[0].Image.Pixels);
     }
 
     [Fact]

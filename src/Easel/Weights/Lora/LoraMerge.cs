@@ -52,8 +52,14 @@ internal sealed class LoraMerge(LoraTargets targets)
     private static void Write(LoraTarget target, IReadOnlyList<LoraChange> changes)
     {
         if (target.Layer.Placement.Device.type == TorchSharp.DeviceType.META) return;
-        using var scope = NewDisposeScope();
         var (type, device) = target.Layer.Placement;
-        target.Layer.Assign(target.Parameter, target.Changed(changes, device).to(type, device).contiguous().DetachFromDisposeScope());
+        target.Layer.Provide(target.Parameter, type, device, Changed, target.Layer.IsStreamed);
+
+        Tensor Changed()
+        {
+            using var scope = NewDisposeScope();
+            using var inference = inference_mode();
+            return target.Changed(changes, device).to(type, device).contiguous().DetachFromDisposeScope();
+        }
     }
 }
