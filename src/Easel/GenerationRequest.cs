@@ -87,7 +87,10 @@ public sealed record Margins(int Left = 0, int Top = 0, int Right = 0, int Botto
 public sealed record GenerationRequest
 {
     /// <summary>What to draw. More than one prompt are drawn in turn, <see cref="BatchSize"/> at a time; a single one fills each batch.</summary>
-    public IReadOnlyList<string> Prompts { get; init; } = [""];
+    public IReadOnlyList<string> Prompts { get; init; } = Unsaid;
+
+    /// <summary>The same list in every request that says nothing, so that a shell can tell it from an empty prompt.</summary>
+    private static readonly IReadOnlyList<string> Unsaid = [""];
 
     /// <summary>The only prompt.</summary>
     public string Prompt

@@ -85,8 +85,8 @@ public sealed class JobsTests : IDisposable
         await Refused(new { request = new { prompt = "x", batchCount = 101 } }, HttpStatusCode.BadRequest, "batchCount", "allows 100");
         await Refused(new { request = (object?)null }, HttpStatusCode.BadRequest, null, "null");
         await Refused(new { request = new { prompts = (string?[])["a", null] } }, HttpStatusCode.BadRequest, "request.prompts", "null");
-        await Refused(new { request = new { prompt = "x", steps = "20" } }, HttpStatusCode.BadRequest, null, "wrong kind");
-        await Refused(new { request = new { prompt = "x", fill = "sand" } }, HttpStatusCode.BadRequest, null, "wrong kind");
+        await Refused(new { request = new { prompt = "x", steps = "20" } }, HttpStatusCode.BadRequest, "request.steps", "a whole number");
+        await Refused(new { request = new { prompt = "x", fill = "sand" } }, HttpStatusCode.BadRequest, "request.fill", "must be one of blur, original");
         await Refused(new { request = new { prompt = new string('x', 10_001) } }, HttpStatusCode.BadRequest, "prompt", "characters");
 
         async Task Refused(object body, HttpStatusCode status, string? field, string detail)

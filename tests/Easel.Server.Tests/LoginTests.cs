@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
 using Easel.Server.Jobs;
 using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
@@ -43,6 +45,18 @@ public sealed class LoginTests : IDisposable
         (await Ask(server, path: "login", method: HttpMethod.Post)).Headers.GetValues("Set-Cookie").Single().Split(';')[0];
 
     private static string Name(RunningServer server) => $"easel-{new Uri(server.Address).Port}";
+
+    /// <summary>The clients of other programs' APIs show what stands in a refusal of those programs.</summary>
+    [Fact]
+    public async Task WhoIsNotKnownIsToldInTheWordsOfTheApi()
+    {
+        await using var server = await Start();
+        var ours = (await (await Ask(server, "wrong", path: "v1/models")).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error");
+        Assert.Equal(("invalid_request_error", "invalid_api_key"), (ours.GetProperty("type").GetString(), ours.GetProperty("code").GetString()));
+        var theirs = await (await Ask(server, "wrong", path: "sdapi/v1/options")).Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal(("HTTPException", true), (theirs.GetProperty("error").GetString(),
+            theirs.GetProperty("detail").GetString()!.Contains("wrong", StringComparison.Ordinal)));
+    }
 
     [Fact]
     public async Task WhoTriedTooOftenWaitsLongerEachTimeThoughTheTokenBeRight()

@@ -95,6 +95,17 @@ public sealed class RequestTests : IDisposable
         }
     }
 
+    /// <summary>What is drawn into the margins fades into what was filled in there, for of the picture there is nothing.</summary>
+    [Fact]
+    public void NoSeamStaysWhereAPictureWasExtended()
+    {
+        var white = new RgbImage(64, 64, [.. Enumerable.Repeat((byte)255, 64 * 64 * 3)]);
+        var canvas = Canvas.For(new GenerationRequest { InitImage = white, Extend = new Margins(Right: 32, Top: 16) }, ModelFamily.Sd1);
+        var drawn = new RgbImage(canvas.Width, canvas.Height);
+        drawn.Pixels.AsSpan().Fill(255);
+        Assert.InRange(canvas.Finish(drawn).Pixels.Min(), 250, 255);
+    }
+
     [Fact]
     public void ExtendingKeepsThePictureAndDrawsTheMargins()
     {

@@ -15,7 +15,7 @@ internal static class JobsApi
     {
         var jobs = app.MapGroup("/api/jobs").WithTags("Jobs").ProducesProblem(Status400BadRequest).ProducesProblem(Status404NotFound);
         jobs.MapPost("", (Body<JobRequest> request, HttpContext context, JobQueue queue) =>
-            Created(context, queue.Submit(request.Value, Caller.Of(context))))
+            Created(context, queue.Submit(WithWords(request.Value, request.Value.Request), Caller.Of(context))))
             .WithSummary("Submit a job: the library's request is its body")
             .ProducesProblem(Status422UnprocessableEntity).ProducesProblem(Status429TooManyRequests);
         jobs.MapGet("", (JobQueue queue, HttpContext context, string? before, int? count) => new JobList(MachinePaths.Told(context, queue.Snapshot()),
@@ -39,6 +39,15 @@ internal static class JobsApi
         jobs.MapGet("/events", (JobQueue queue, HttpContext context, CancellationToken cancel) => Stream(queue.Watch(null, cancel), context, cancel))
             .WithSummary("Watch all jobs");
     }
+
+    private static readonly IReadOnlyList<string> Unsaid = new GenerationRequest().Prompts;
+
+    /// <summary>Refuses an order that says nothing of what it is for: it would draw a picture of nothing. Where there is a picture to go by, words may be
+    /// missing, and who wants none says so.</summary>
+    public static T WithWords<T>(T order, GenerationRequest request) => order is JobRequest { Task: not JobTask.Draw }
+        || !ReferenceEquals(request.Prompts, Unsaid) || request is not { InitImage: null, Depth: null, Controls: [] } ? order
+        : throw new InvalidRequestException("request.prompt",
+            "\"request\" has no prompt: {\"request\":{\"prompt\":\"a red apple\"}} draws an apple; an empty prompt, \"\", draws what the model likes.");
 
     /// <summary>The answer to what made a job: the job, and where it is found.</summary>
     public static Created<Job> Created(HttpContext context, Job job) =>

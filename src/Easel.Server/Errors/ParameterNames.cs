@@ -24,6 +24,20 @@ internal static class ParameterNames
     public static string Sentence(InvalidRequestException refused, Protocol protocol) =>
         refused.Finding is { } finding ? $"{Of(refused.Field, protocol)} {finding}" : refused.Message;
 
+    /// <summary>Where a name that is not known belongs, and how that setting is called here: the end of a sentence, empty where nothing is known.</summary>
+    /// <param name="name">The name that was sent to Easel's own API.</param>
+    /// <param name="where">What its reader said, which names the record that has no such member.</param>
+    public static string Hint(string name, string where)
+    {
+        var knob = Knobs.All.FirstOrDefault(knob =>
+            ((string?[])[JsonNamingPolicy.CamelCase.ConvertName(knob.Property), knob.SdapiName, knob.OpenAiName, knob.McpName])
+                .Contains(name, StringComparer.OrdinalIgnoreCase));
+        if (knob is null) return "";
+        var own = knob.Property == nameof(GenerationRequest.Prompts) && name != "prompts" ? "prompt" : JsonNamingPolicy.CamelCase.ConvertName(knob.Property);
+        if (where.Contains(".Jobs.", StringComparison.Ordinal)) return $" here; it belongs under \"request\", as {{\"request\":{{\"{own}\":...}}}}";
+        return where.Contains(nameof(GenerationRequest), StringComparison.Ordinal) ? $"; it is called \"{own}\" here" : "";
+    }
+
     private static string? Own(Knob? knob, Protocol protocol) => (protocol, knob) switch
     {
         (Protocol.OpenAi, { Property: nameof(GenerationRequest.Width) or nameof(GenerationRequest.Height) }) => "size",

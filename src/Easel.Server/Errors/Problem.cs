@@ -60,6 +60,8 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         if (challenge is not null) context.Response.Headers.WWWAuthenticate = challenge;
         context.Response.StatusCode = Status;
         SayWhen(context.Response);
+        if (context.RequestServices?.GetServices<IOtherForm>().FirstOrDefault(form => context.Request.Path.StartsWithSegments(form.Under)) is { } other)
+            return context.Response.WriteAsJsonAsync(other.BodyOf(this), other.Json, "application/json", context.RequestAborted);
         if (PlainPage.IsWanted(context.Request) && challenge is null)
         {
             var content = $"<h1>{PlainPage.Said(context, Title)}</h1><p>{PlainPage.Said(context, Detail)}</p>"
@@ -114,13 +116,13 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
                 : $"The body is no JSON from line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1} on.";
         }
         if (message.Contains("could not be mapped to any .NET member", StringComparison.Ordinal))
-            return $"\"{Between(message)}\" is not a setting that this server knows.";
+            return $"\"{Between(message)}\" is not a setting that this server knows{ParameterNames.Hint(Between(message), message)}.";
         if (message.StartsWith("Duplicate property", StringComparison.Ordinal)) return $"\"{Between(message)}\" is there twice.";
         if (message.Split("missing required properties") is [_, var missing]) return $"\"{Between(missing)}\" is missing.";
         if (message.Contains(" null", StringComparison.Ordinal) && message.Contains(" type '", StringComparison.Ordinal))
             return $"\"{(exception.Path is ['$', '.', .. var place] ? place : Between(message))}\" is null; it must have a value or be left out.";
         return message.Contains("could not be converted", StringComparison.Ordinal) || message.Contains("'System.", StringComparison.Ordinal)
-            || message.Contains("'Easel.", StringComparison.Ordinal) ? "A value is of the wrong kind." : message + ".";
+            || message.Contains("'Easel.", StringComparison.Ordinal) ? KindWords.Sentence(exception) : message + ".";
 
         static string Between(string text) => text.Split('\'') is [_, var name, ..] ? name : text;
     }
@@ -131,21 +133,36 @@ public sealed record Problem(int Status, string Title, string Detail, string? Fi
         var parts = exception.Message.Split('"');
         string Name() => parts[1].Split(' ')[^1];
         if (exception.Message.StartsWith("Failed to bind", StringComparison.Ordinal) && parts.Length > 3)
-            return Unreadable(Name(), string.Join('"', parts[3..^1]));
+            return Unreadable(Name(), string.Join('"', parts[3..^1]), parts[1].Split(' ')[0]);
         if (exception.Message.StartsWith("Required parameter", StringComparison.Ordinal) && parts.Length > 2)
             return $"{JsonNamingPolicy.CamelCase.ConvertName(Name())} is missing.";
         return FirstSentence(exception.Message);
     }
 
     /// <summary>A value in an address that is none of its kind.</summary>
-    internal static string Unreadable(string name, string value) =>
-        $"{JsonNamingPolicy.CamelCase.ConvertName(name)} is \"{value}\", which cannot be read as what it must be.";
+    /// <param name="type">What it must be, as <see cref="KindWords.Of"/> takes it.</param>
+    internal static string Unreadable(string name, string value, string type) =>
+        $"{JsonNamingPolicy.CamelCase.ConvertName(name)} is \"{value}\"; it must be {KindWords.Of(type)}.";
 
     /// <summary>The parser's own exceptions are of a kind that is not public, and speak of its buffers.</summary>
     private static bool IsOfParser(Exception? exception) => exception is JsonException && exception.GetType() is var type && type != typeof(JsonException)
         && type.Assembly == typeof(JsonException).Assembly;
 
     private static string FirstSentence(string message) => message.ReplaceLineEndings("\n").Split('\n')[0];
+}
+
+/// <summary>How another program's API words a problem that arose before one of its routes was reached: a login that is missing, a body
+/// that is too large.</summary>
+internal interface IOtherForm
+{
+    /// <summary>Where its routes begin.</summary>
+    string Under { get; }
+
+    /// <summary>How it writes JSON.</summary>
+    JsonSerializerOptions Json { get; }
+
+    /// <summary>The body of the answer.</summary>
+    object BodyOf(Problem problem);
 }
 
 /// <summary>Puts sentences as who asks may hear them.</summary>
@@ -189,7 +206,7 @@ internal sealed class ProblemMiddleware(RequestDelegate next, IDiscretion discre
         .Where(parameter => parameter.HasTryParse)
         .Select(parameter => (parameter.Name, Value: $"{context.Request.Query[parameter.Name]}", parameter.ParameterInfo.ParameterType))
         .Where(sent => sent.Value.Length > 0 && !IsReadable(sent.Value, Nullable.GetUnderlyingType(sent.ParameterType) ?? sent.ParameterType))
-        .Select(sent => Problem.Unreadable(sent.Name, sent.Value)).FirstOrDefault();
+        .Select(sent => Problem.Unreadable(sent.Name, sent.Value, $"{sent.ParameterType}")).FirstOrDefault();
 
     private static bool IsReadable(string value, Type type) => type == typeof(bool) ? bool.TryParse(value, out _)
         : type == typeof(int) ? int.TryParse(value, CultureInfo.InvariantCulture, out _)

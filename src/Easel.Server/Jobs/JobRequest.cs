@@ -67,6 +67,10 @@ public sealed record SheetRequest
     /// <summary>The labels, and what stands between the pictures.</summary>
     public GridSheet Layout { get; init; } = new();
 
+    /// <summary>In place of a grid: the jobs' pictures are tiles of one picture; null where they are not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public TileLayout? Tiles { get; init; }
+
     /// <summary>Whether each layer is kept as a picture of its own too.</summary>
     public bool HasParts { get; init; }
 

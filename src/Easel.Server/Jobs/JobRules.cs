@@ -36,6 +36,7 @@ internal sealed class JobRules(ServerLimits limits, ModelLibrary library)
     public void CheckGrid(IReadOnlyList<IReadOnlyList<JobRequest>> places, GridSheet sheet)
     {
         CheckGrid(sheet, places.Max(jobs => jobs.Sum(PicturesOf)));
+        Most("Grid", "number of places", places.Count, limits.Images); // tiles are counted by no sheet
         var (width, height) = (0, 0);
         foreach (var jobs in places)
         {

@@ -64,6 +64,13 @@ internal sealed class SheetMaker(JobQueue queue, PictureWriter writer, Gallery g
             writer.End(run, error is null ? JobState.Cancelled : JobState.Failed, error is null ? null : $"Nothing came to lie on the sheet: {error}");
             return;
         }
+        var text = Infotext.Parse(places.First(pictures => pictures.Count > 0)[0].Parameters ?? "");
+        var told = new ImageMetadata((text with { Settings = [.. text.Settings, .. sheet.Told] }).ToString());
+        if (sheet.Tiles is { } tiles)
+        {
+            Join(run, tiles, jobs, places, told);
+            return;
+        }
         var (width, height) = (0, 0);
         foreach (var pictures in places.Where(pictures => pictures.Count > 0))
         {
@@ -72,13 +79,10 @@ internal sealed class SheetMaker(JobQueue queue, PictureWriter writer, Gallery g
                 Math.Max(height, down * pictures.Max(picture => picture.Height)));
         }
         sheet.Layout.Validate(width, height, limits.SheetPixels);
-        var text = Infotext.Parse(places.First(pictures => pictures.Count > 0)[0].Parameters ?? "");
-        var told = new ImageMetadata((text with { Settings = [.. text.Settings, .. sheet.Told] }).ToString());
         Keep(0, sheet.Layout, 0);
         var each = sheet.Layout.Columns.Count * sheet.Layout.Rows.Count;
         for (var layer = 0; sheet.HasParts && layer < sheet.Layout.Layers.Count; layer++) Keep(1 + layer, sheet.Layout.Layer(layer), layer * each);
-        writer.End(run, JobState.Done, remarks: [.. sheet.Layout.Remarks(), .. Missing(jobs, places), .. jobs.SelectMany(all => all)
-            .SelectMany(job => job.Remarks).Distinct()]);
+        writer.End(run, JobState.Done, remarks: [.. sheet.Layout.Remarks(), .. Missing(jobs, places), .. RemarksOf(jobs)]);
 
         void Keep(int index, GridSheet layout, int from)
         {
@@ -90,6 +94,27 @@ internal sealed class SheetMaker(JobQueue queue, PictureWriter writer, Gallery g
             writer.Add(run, index, image, () => told);
         }
     }
+
+    /// <summary>Puts the tiles of one picture together, which is nothing where one of them is missing.</summary>
+    private void Join(JobRun run, TileLayout tiles, List<List<Job>> jobs, List<List<Picture>> places, ImageMetadata told)
+    {
+        if (places.Exists(pictures => pictures.Count == 0))
+        {
+            var error = jobs.SelectMany(each => each).FirstOrDefault(job => job.State == JobState.Failed)?.Error;
+            writer.End(run, error is null ? JobState.Cancelled : JobState.Failed, error is null ? null : $"A tile of the picture could not be drawn: {error}");
+            return;
+        }
+        var whole = tiles.Join(place =>
+        {
+            run.Token.ThrowIfCancellationRequested();
+            var tile = At(places[place])!;
+            return (tile.Width, tile.Height) == (tiles.TileWidth, tiles.TileHeight) ? tile : Resampling.Resize(tile, tiles.TileWidth, tiles.TileHeight);
+        });
+        writer.Add(run, 0, whole, () => told);
+        writer.End(run, JobState.Done, remarks: [.. RemarksOf(jobs)]);
+    }
+
+    private static IEnumerable<string> RemarksOf(List<List<Job>> jobs) => jobs.SelectMany(all => all).SelectMany(job => job.Remarks).Distinct();
 
     private static IEnumerable<string> Missing(List<List<Job>> jobs, List<List<Picture>> places)
     {

@@ -1,3 +1,4 @@
+using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Json;
 using ModelContextProtocol;
@@ -56,8 +57,13 @@ internal abstract class JobTool(string name, string title, string description, J
         ?? throw new EaselException("image is missing: give an id that another tool gave, or base64 of a picture.");
 
     /// <summary>An argument that is a text; null where there is none.</summary>
-    protected static string? Text(JsonObject arguments, string name) =>
-        arguments[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+    /// <exception cref="EaselException">It is something else.</exception>
+    protected static string? Text(JsonObject arguments, string name) => arguments[name] switch
+    {
+        null => null,
+        JsonValue value when value.TryGetValue<string>(out var text) => text,
+        var other => throw new EaselException($"{name} is {Brief.Of(other.ToJsonString(), 60)}; it must be a text."),
+    };
 
     private sealed class Told(RequestContext<CallToolRequestParams> call) : IProgress<ProgressNotificationValue>
     {

@@ -1,3 +1,4 @@
+using Easel.Server.Errors;
 using Easel.Server.Json;
 
 namespace Easel.Server.OpenAi;
@@ -21,18 +22,19 @@ internal sealed class ImageFields
         }
         catch (LoneSurrogateException e)
         {
-            throw new OpenAiException(Status400BadRequest, $"We could not parse the JSON body of your request. {e.Message}");
+            throw new OpenAiException(Status400BadRequest, $"We could not parse the JSON body of your request. {e.Message}", null, "invalid_json");
         }
         catch (JsonException)
         {
-            throw new OpenAiException(Status400BadRequest, "We could not parse the JSON body of your request: a JSON object is expected.");
+            throw new OpenAiException(Status400BadRequest, 
+                "We could not parse the JSON body of your request: a JSON object is expected.", null, "invalid_json");
         }
     }
 
     public static async Task<ImageFields> OfFormAsync(HttpContext context)
     {
         if (!context.Request.HasFormContentType)
-            throw new OpenAiException(Status415UnsupportedMediaType, "Send the picture as multipart/form-data.", code: "unsupported_content_type");
+            throw new OpenAiException(Status415UnsupportedMediaType, "Send the picture as multipart/form-data.", null, "unsupported_content_type");
         try
         {
             var form = await context.Request.ReadFormAsync(context.RequestAborted);
@@ -40,7 +42,7 @@ internal sealed class ImageFields
         }
         catch (Exception e) when (e is InvalidDataException or IOException and not BadHttpRequestException { StatusCode: Status413PayloadTooLarge })
         {
-            throw new OpenAiException(Status400BadRequest, $"The form cannot be read: {e.Message}");
+            throw new OpenAiException(Status400BadRequest, $"The form cannot be read: {e.Message}", null, "invalid_form");
         }
     }
 
@@ -48,7 +50,7 @@ internal sealed class ImageFields
     {
         null => null,
         JsonValue value when value.TryGetValue<string>(out var text) => text,
-        _ => throw Wrong(name, "a string"),
+        var other => throw Wrong(name, "a string", other),
     };
 
     public string? Word(string name, params ReadOnlySpan<string> allowed)
@@ -63,7 +65,7 @@ internal sealed class ImageFields
         if (Value(name) is not { } value) return null;
         if (value is not JsonValue json || json.GetValueKind() is JsonValueKind.True or JsonValueKind.False
             || !decimal.TryParse(json.ToString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || !decimal.IsInteger(number))
-            throw Wrong(name, "an integer");
+            throw Wrong(name, "an integer", value);
         return number >= least && number <= most ? (int)number : throw new OpenAiException(Status400BadRequest,
             $"Invalid '{name}': {number}; it must be from {least} to {most}.", name, number < least ? "integer_below_min_value" : "integer_above_max_value");
     }
@@ -73,7 +75,7 @@ internal sealed class ImageFields
         null => null,
         JsonValue value when value.TryGetValue<bool>(out var truth) => truth,
         JsonValue value when bool.TryParse(value.ToString(), out var truth) => truth,
-        _ => throw Wrong(name, "a boolean"),
+        var other => throw Wrong(name, "a boolean", other),
     };
 
     /// <summary>A request with the knobs that the parameters name.</summary>
@@ -100,6 +102,16 @@ internal sealed class ImageFields
         return _values.GetValueOrDefault(name) is { } value && !(Files is not null && value.ToString().Length == 0) ? value : null;
     }
 
-    private static OpenAiException Wrong(string name, string kind) =>
-        new(Status400BadRequest, $"Invalid type for '{name}': expected {kind}.", name, "invalid_type");
+    /// <summary>As there: what was expected, and what came.</summary>
+    private static OpenAiException Wrong(string name, string kind, JsonNode value) => new(Status400BadRequest,
+        $"Invalid type for '{name}': expected {kind}, but got {Kind(value)} instead.", name, "invalid_type");
+
+    private static string Kind(JsonNode value) => value.GetValueKind() switch
+    {
+        JsonValueKind.String => $"the string '{Brief.Of(value.GetValue<string>(), 60)}'",
+        JsonValueKind.Number => $"the number {value.ToJsonString()}",
+        JsonValueKind.True or JsonValueKind.False => $"the boolean {value.ToJsonString()}",
+        JsonValueKind.Array => "an array",
+        _ => "an object",
+    };
 }

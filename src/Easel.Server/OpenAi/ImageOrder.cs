@@ -1,5 +1,6 @@
 using Easel.Imaging;
 using Easel.Metadata;
+using Easel.Server.Errors;
 using Easel.Server.Jobs;
 using Easel.Server.Library;
 using Easel.Server.Storage;
@@ -40,7 +41,8 @@ internal sealed record ImageOrder
             "The mask has no transparent part; what is transparent is drawn anew.", "mask", "invalid_image") : transparency;
         if (mask is not null && (mask.Width, mask.Height) != (picture.Width, picture.Height))
             throw new OpenAiException(Status400BadRequest,
-                $"The mask is {mask.Width}x{mask.Height} but the picture is {picture.Width}x{picture.Height}; they must be of one size.", "mask");
+                $"The mask is {mask.Width}x{mask.Height} but the picture is {picture.Width}x{picture.Height}; they must be of one size.",
+                "mask", "invalid_image_size");
         var request = new GenerationRequest
         {
             InitImage = picture,
@@ -155,11 +157,25 @@ internal sealed record ImageOrder
 
     private static (RgbImage Image, GrayImage? Alpha) Picture(ImageFields fields, PictureReader pictures, List<string> notes)
     {
-        var (image, alpha) = pictures.LoadPhoto(Open(File(fields, notes)), "the picture");
+        var file = File(fields, notes);
+        var (image, alpha) = Readable(() => pictures.LoadPhoto(Open(file), "the picture"), "image");
         return (image, Hard(alpha));
     }
 
-    private static GrayImage? Opaque(IFormFile file, PictureReader pictures) => Hard(pictures.LoadWithAlpha(Open(file), "the mask").Alpha);
+    private static GrayImage? Opaque(IFormFile file, PictureReader pictures) =>
+        Hard(Readable(() => pictures.LoadWithAlpha(Open(file), "the mask"), "mask").Alpha);
+
+    private static T Readable<T>(Func<T> load, string name)
+    {
+        try
+        {
+            return load();
+        }
+        catch (EaselException e) when (e is not ServerException { Status: Status503ServiceUnavailable })
+        {
+            throw new OpenAiException(Status400BadRequest, e.Message, name, "invalid_image");
+        }
+    }
 
     /// <summary>What is mostly opaque is kept; null where everything is.</summary>
     private static GrayImage? Hard(GrayImage? alpha) =>

@@ -158,7 +158,7 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
             : $"?compression={order.Compression}");
 
     private static OpenAiException NotDone(Job job) => job.State == JobState.Cancelled
-        ? new OpenAiException(Status409Conflict, "The job was cancelled.", code: "cancelled")
+        ? new OpenAiException(Status409Conflict, "The job was cancelled.", null, "cancelled")
         : new OpenAiException(job.Error == Problem.Unforeseen ? Status500InternalServerError : Status400BadRequest,
-            job.Error ?? "The picture could not be drawn.");
+            job.Error ?? "The picture could not be drawn.", null, job.Error == Problem.Unforeseen ? "internal_error" : "image_generation_failed");
 }

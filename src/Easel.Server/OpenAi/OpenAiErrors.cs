@@ -4,20 +4,26 @@ using Easel.Server.Security;
 namespace Easel.Server.OpenAi;
 
 /// <summary>A refusal in the words of OpenAI's API.</summary>
-internal sealed class OpenAiException(int status, string message, string? param = null, string? code = null) : EaselException(message)
+internal sealed class OpenAiException(int status, string message, string? param, string code) : EaselException(message)
 {
     public int Status => status;
     public string? Param => param;
-    public string? Code => code;
+    public string Code => code;
 
     /// <summary>A value that cannot be honoured (400).</summary>
-    public static OpenAiException Invalid(string message, string? param = null, string? code = "invalid_value") =>
+    public static OpenAiException Invalid(string message, string? param = null, string code = "invalid_value") =>
         new(Status400BadRequest, message, param, code);
 }
 
 /// <summary>What goes wrong, said as OpenAI's API says it.</summary>
-internal static class OpenAiErrors
+internal sealed class OpenAiErrors : IOtherForm
 {
+    public string Under => "/v1";
+
+    JsonSerializerOptions IOtherForm.Json => WithNulls;
+
+    public object BodyOf(Problem problem) => new { error = Of(problem).Error };
+
     /// <summary>Names with underscores; what is null is left out.</summary>
     public static JsonSerializerOptions Json { get; } = new()
     {
@@ -51,18 +57,38 @@ internal static class OpenAiErrors
     private static (int Status, ErrorBody Error) Of(Exception exception)
     {
         if (exception is OpenAiException e) return (e.Status, new ErrorBody(e.Message, TypeOf(e.Status), e.Param, e.Code));
-        var problem = Problem.Of(exception, Protocol.OpenAi);
+        return Of(Problem.Of(exception, Protocol.OpenAi));
+    }
+
+    private static (int Status, ErrorBody Error) Of(Problem problem)
+    {
         var status = problem.Status == Status422UnprocessableEntity ? Status400BadRequest : problem.Status; // they have no 422
-        return (status, new ErrorBody(problem.Detail, TypeOf(status), problem.Field, status == Status429TooManyRequests ? "rate_limit_exceeded" : null));
+        return (status, new ErrorBody(problem.Detail, TypeOf(status), problem.Field, CodeOf(status)));
     }
 
     private static string TypeOf(int status) => status switch
     {
-        Status401Unauthorized => "authentication_error",
         Status429TooManyRequests => "rate_limit_error",
         >= 500 => "server_error",
-        _ => "invalid_request_error",
+        _ => "invalid_request_error", // a wrong key too
     };
 
-    private sealed record ErrorBody(string Message, string Type, string? Param, string? Code);
+    private static string CodeOf(int status) => status switch
+    {
+        Status401Unauthorized => "invalid_api_key",
+        Status403Forbidden => "permission_denied",
+        Status404NotFound => "not_found",
+        Status405MethodNotAllowed => "method_not_allowed",
+        Status408RequestTimeout => "request_timeout",
+        Status413PayloadTooLarge => "request_too_large",
+        Status415UnsupportedMediaType => "unsupported_content_type",
+        Status421MisdirectedRequest => "invalid_host",
+        Status429TooManyRequests => "rate_limit_exceeded",
+        Status500InternalServerError => "internal_error",
+        Status503ServiceUnavailable => "service_unavailable",
+        Status507InsufficientStorage => "insufficient_storage",
+        _ => "invalid_value",
+    };
+
+    private sealed record ErrorBody(string Message, string Type, string? Param, string Code);
 }

@@ -1,4 +1,5 @@
 using Easel.Imaging;
+using Easel.Server.Errors;
 using Easel.Server.Library;
 using Easel.Server.Security;
 using Easel.Server.Storage;
@@ -8,7 +9,7 @@ namespace Easel.Server.OpenAi;
 /// <summary>The image API of OpenAI, for programs that speak it already.</summary>
 internal static class OpenAiRoutes
 {
-    public static void Add(IServiceCollection services) => services.AddSingleton<ImageSender>();
+    public static void Add(IServiceCollection services) => services.AddSingleton<ImageSender>().AddSingleton<IOtherForm, OpenAiErrors>();
 
     public static void Map(IEndpointRouteBuilder app)
     {
@@ -24,7 +25,7 @@ internal static class OpenAiRoutes
         api.MapGet("/models/{**model}", (string model, ModelLibrary library) => Results.Json(Describe(library.Find(model, ModelUse.Checkpoint)
             ?? throw new OpenAiException(Status404NotFound, $"The model '{model}' does not exist here.", "model", "model_not_found")), OpenAiErrors.Json));
         api.Map("/{**route}", IResult (HttpContext context) => throw new OpenAiException(Status404NotFound,
-            $"Invalid URL ({context.Request.Method} {context.Request.Path}): Easel draws, and knows nothing else of this API.", code: "unknown_url"));
+            $"Invalid URL ({context.Request.Method} {context.Request.Path}): Easel draws, and knows nothing else of this API.", null, "unknown_url"));
     }
 
     private static async Task<IResult> Carry(HttpContext context, ImageSender sender, ImageOrder order, string kind) => order.Stream
@@ -36,7 +37,7 @@ internal static class OpenAiRoutes
     {
         ImageFormat? format = Path.GetExtension(name) switch { ".png" => ImageFormat.Png, ".jpeg" => ImageFormat.Jpeg, ".webp" => ImageFormat.WebP, _ => null };
         if (format is not { } known || gallery.Find(Path.GetFileNameWithoutExtension(name)) is not { Deleted: null } picture)
-            throw new OpenAiException(Status404NotFound, "There is no such picture.", code: "not_found");
+            throw new OpenAiException(Status404NotFound, "There is no such picture.", null, "not_found");
         return Results.Bytes(ImageSender.Encode(gallery.Read(picture.Id), known, Math.Clamp(compression ?? 100, 1, 100)), "image/" + ImageSender.NameOf(known));
     }
 

@@ -239,7 +239,7 @@ internal sealed partial class DrawState(ModelLibrary library, StyleLibrary style
     /// <summary>Takes a picture of the gallery to begin from.</summary>
     public async Task TakeInput(Picture picture)
     {
-        TakeInput(Path.GetFileName(picture.File), gallery.Read(picture.Id));
+        TakeInput(picture.Prompt.Length > 0 ? picture.Prompt : Path.GetFileName(picture.File), gallery.Read(picture.Id));
         Input = Input! with { Settings = null }; // to use these is a button of the gallery
         await browser.Call("hold", $"api/pictures/{picture.Id}/file");
     }

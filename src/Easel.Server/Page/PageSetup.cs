@@ -17,7 +17,8 @@ internal static class PageSetup
         // it warns of keys on a disk, where none are kept
         services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error));
         services.AddSingleton<IPlainTexts, PlainTexts>();
-        services.AddScoped<DrawState>().AddScoped<LiveDrawing>().AddScoped<QueueView>().AddScoped<Browser>().AddScoped<Notices>().AddScoped<Texts>();
+        services.AddScoped<DrawState>().AddScoped<LiveDrawing>().AddScoped<QueueView>().AddScoped<FarmView>()
+            .AddScoped<Browser>().AddScoped<Notices>().AddScoped<Texts>();
     }
 
     /// <summary>Whether a request is the connection of an open tab, for as long as that is open, or of one whose way there takes no WebSocket.</summary>

@@ -55,6 +55,24 @@ internal static class Refusals
         "There is no such picture.",
         "Nothing came to lie on the sheet: {0}",
         "{0} leads nowhere.",
+        "No broker answers at {0}; the jobs wait for it.",
+        "No worker is there: start one with {0}.",
+        "No worker has {0}; what would help is: {1}.",
+        "All workers are of another version of Easel: install the same one on all machines.",
+        "it speaks version {0} of the farm's protocol and this server version {1}: install the same Easel on both.",
+        "put it into a worker's folder, or hand it out with {0}",
+        "a machine with more, or a smaller picture",
+        "The model is of the kind {0}, made for few steps: {1} of {2} at guidance {3}.",
+        "The LoRA {0} is of the kind {1}, made for few steps: {2} of {3} at guidance {4}.",
+        "The model was made for pictures of {0}: it drew {1}, which was enlarged to {2}. To have it draw that size itself, ask for the exact size.",
+        "The prompt is longer than {0} tokens; what follows was cut off: \"{1}\".",
+        "The prompt asks for the LoRA \"{0}\", but no folder of LoRAs was named; the picture is drawn without it.",
+        "No face was found in picture {0}, which is as it was drawn.",
+        "No detail pass was made: at its {0} pixels this model draws things whole and would paint one over each face. "
+            + "With a prompt of the detail pass it does.",
+        "The invisible watermark is not in the pictures: their format lost it; PNG keeps it, and JPEG from quality 90 on.",
+        "the model {0}",
+        "{0} GB of memory",
     ];
 
     private static readonly Lazy<IReadOnlyList<(string Sentence, Regex Form)>> Forms = new(() => [.. All.Select(sentence => (sentence, FormOf(sentence)))]);

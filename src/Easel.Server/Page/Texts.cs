@@ -38,7 +38,8 @@ internal sealed class Texts
     /// <summary>"1 picture", "3 pictures".</summary>
     /// <param name="one">The English for one, with {0} for the number: "{0} picture".</param>
     /// <param name="many">The English for many.</param>
-    public string Count(int count, string one, string many) => this[count == 1 ? one : many, count];
+    /// <param name="more">What {1} and on stand for.</param>
+    public string Count(int count, string one, string many, params ReadOnlySpan<object?> more) => this[count == 1 ? one : many, [count, .. more]];
 
     /// <summary>"1 picture", "3 pictures".</summary>
     public string Pictures(int count) => Count(count, "{0} picture", "{0} pictures");

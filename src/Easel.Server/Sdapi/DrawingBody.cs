@@ -64,4 +64,8 @@ internal sealed record ImageToImageBody : DrawingBody
     public bool MaskRound { get; init; } = true;
     public string? LatentMask { get; init; }
     public bool IncludeInitImages { get; init; }
+
+    /// <summary>The rounds that the body's script asks for; null where it names none.</summary>
+    [JsonIgnore]
+    public PictureScript? Script { get; set; }
 }

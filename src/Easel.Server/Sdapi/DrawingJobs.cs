@@ -47,10 +47,33 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
         var begun = init.Select(picture => pictures.Load(SentPicture.Open(picture, named), named)).ToList();
         var mask = string.IsNullOrEmpty(body.Mask) ? null : pictures.LoadMask(SentPicture.Open(body.Mask, "the mask"), "the mask");
         var request = mask is null ? Without(body.Request, KnobNeeds.Mask) : body.Request;
+        if (PictureScript.Of(body, library) is { } script) return Rounds(body, script, request, begun, mask);
         // Several pictures are a batch there, each with a seed of its own.
         return Batches(body, begun.Count == 1 ? request : request with { BatchSize = 1 },
             [.. begun.Select<RgbImage, Func<GenerationRequest, GenerationRequest>>(picture => one => mask is null ? one with { InitImage = picture }
                 : Masked(one with { InitImage = picture }, mask))]);
+    }
+
+    /// <summary>What the first round of a script draws; how often it is done is the body's.</summary>
+    private IReadOnlyList<JobRequest> Rounds(ImageToImageBody body, PictureScript script, GenerationRequest request, List<RgbImage> begun, GrayImage? mask)
+    {
+        if (begun.Count > 1) body.Notes.Add($"The script {body.ScriptName} took the first of the {begun.Count} pictures; the others were passed over.");
+        var drawn = (long)body.Request.BatchCount * script.Rounds;
+        if (drawn > server.Limits.Images) throw Refused($"The number of pictures is {drawn}; this server allows {server.Limits.Images}.");
+        body.Script = script;
+        if (script is TiledRedraw)
+        {
+            if (mask is not null) body.Notes.Add("SD upscale draws the whole picture anew; the mask was passed over.");
+            var size = library.Checkpoint(options.Checkpoint(Overrides(body))).Model!.Defaults.Size;
+            request = Without(request, KnobNeeds.Mask) with { Width = request.Width ?? size, Height = request.Height ?? size };
+            mask = null;
+        }
+        else
+        {
+            request = request with { BatchSize = 1 };
+        }
+        return Batches(body, request with { BatchCount = 1 },
+            [one => mask is null ? one with { InitImage = begun[0] } : Masked(one with { InitImage = begun[0] }, mask)]);
     }
 
     /// <summary>The settings of a second pass, where nothing said is nothing asked for.</summary>
@@ -103,7 +126,7 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
             Controls = ControlScript.Units(body, pictures),
         };
         if (styled.SeedResizeWidth is null != styled.SeedResizeHeight is null) styled = styled with { SeedResizeWidth = null, SeedResizeHeight = null };
-        if (body is ImageToImageBody && options.FixesSteps(overrides)) styled = WithAllSteps(styled);
+        if (body is ImageToImageBody { Script: not Loopback } && options.FixesSteps(overrides)) styled = WithAllSteps(styled);
         styled = styled.WithSeeds();
         try
         {
@@ -179,8 +202,12 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
         body = body with { Request = body.Request with { Refiner = Given(body.Request.Refiner) } };
         if (body.DisableExtraNetworks && body.Request.Prompt.Contains("<lora:", StringComparison.OrdinalIgnoreCase))
             throw Refused("disable_extra_networks is set, but the prompt calls a LoRA; take the one or the other out.");
-        if (body.ScriptName is { Length: > 0 } script && !script.Equals("None", StringComparison.OrdinalIgnoreCase) && !ScriptGrid.Is(script))
-            throw Refused($"Script '{script}' not found: Easel has {string.Join(" and ", ScriptGrid.Names)}.");
+        if (body.ScriptName is { Length: > 0 } script && !script.Equals("None", StringComparison.OrdinalIgnoreCase) && !ScriptGrid.Is(script)
+            && !(body is ImageToImageBody && PictureScript.Is(script)))
+        {
+            var names = body is ImageToImageBody ? [.. ScriptGrid.Names, .. PictureScript.Names] : ScriptGrid.Names;
+            throw Refused($"Script '{script}' not found: here Easel has {string.Join(", ", names)}.");
+        }
         return InfotextFields.Apply(body);
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Easel.Server.Library;
 using Easel.Server.Security;
 
@@ -53,21 +54,21 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server, IHttp
             }));
     }
 
-    /// <summary>The scripts that a body may name: those that are always on, and those that draw grids.</summary>
+    /// <summary>The scripts that a body may name: those that are always on, those that draw grids, and those of a picture.</summary>
     public static object Scripts()
     {
-        string[] names = [.. AlwaysOnScripts.Names.Concat(ScriptGrid.Names).Order(StringComparer.Ordinal)];
-        return new { txt2img = names, img2img = names };
+        string[] Sorted(IEnumerable<string> own) => [.. AlwaysOnScripts.Names.Concat(own).Order(StringComparer.Ordinal)];
+        return new { txt2img = Sorted(ScriptGrid.Names), img2img = Sorted([.. ScriptGrid.Names, .. PictureScript.Names]) };
     }
 
-    /// <summary>The arguments of the scripts that draw grids, for text to image and then for image to image, as there.</summary>
-    public static object ScriptInfo() => ((bool[])[false, true]).SelectMany(isImage => ScriptGrid.Names.Select(name => new
+    /// <summary>The arguments of the scripts, for text to image and then for image to image, as there.</summary>
+    public object ScriptInfo()
     {
-        name,
-        is_alwayson = false,
-        is_img2img = isImage,
-        args = ScriptGrid.ArgumentsOf(name, isImage),
-    }));
+        return ((bool[])[false, true]).SelectMany(isImage => ScriptGrid.Names.Select(name => Described(name, isImage, ScriptGrid.ArgumentsOf(name, isImage))))
+            .Concat(PictureScript.Names.Select(name => Described(name, isImage: true, PictureScript.ArgumentsOf(name, library))));
+
+        static object Described(string name, bool isImage, IEnumerable<object> args) => new { name, is_alwayson = false, is_img2img = isImage, args };
+    }
 
     public object Loras() => ModelFile.LorasIn(server.Load.LoraFolders)
         .Select(lora => new { name = lora.Key, alias = lora.Key, path = Shown(lora.Value), metadata = new Dictionary<string, string>() });
@@ -89,6 +90,27 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server, IHttp
         using var process = Process.GetCurrentProcess();
         var (used, total) = (process.WorkingSet64, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         return new { ram = new { free = total - used, used, total }, cuda = new { error = "unavailable" } };
+    }
+
+    /// <summary>The machine and the program, in the words of the web UI's report.</summary>
+    public object Machine()
+    {
+        var memory = GC.GetGCMemoryInfo();
+        return new Dictionary<string, object?>
+        {
+            ["Platform"] = RuntimeInformation.OSDescription,
+            [".NET"] = RuntimeInformation.FrameworkDescription,
+            ["Version"] = $"Easel {typeof(Listings).Assembly.GetName().Version?.ToString(3)}",
+            ["Data path"] = Shown(Path.GetFullPath(server.OutputFolder)),
+            ["CPU"] = new Dictionary<string, object>
+            {
+                ["architecture"] = $"{RuntimeInformation.ProcessArchitecture}",
+                ["count logical"] = Environment.ProcessorCount,
+            },
+            ["RAM"] = new { total = memory.TotalAvailableMemoryBytes, used = memory.MemoryLoadBytes },
+            ["Extensions"] = Array.Empty<string>(),
+            ["Checkpoints"] = library.Checkpoints.Select(model => model.Name),
+        };
     }
 
     public object Flags() => new

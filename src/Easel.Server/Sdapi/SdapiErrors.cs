@@ -5,8 +5,14 @@ using Easel.Server.Security;
 namespace Easel.Server.Sdapi;
 
 /// <summary>What goes wrong, said as AUTOMATIC1111's web UI says it; and how long an answer took, in its header.</summary>
-internal static class SdapiErrors
+internal sealed class SdapiErrors : IOtherForm
 {
+    public string Under => "/sdapi/v1";
+
+    public JsonSerializerOptions Json => SdapiJson.Options;
+
+    public object BodyOf(Problem problem) => Body(problem.Status, problem.Detail);
+
     public static async ValueTask<object?> Filter(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
     {
         var (context, started) = (invocation.HttpContext, Stopwatch.GetTimestamp());
@@ -25,14 +31,16 @@ internal static class SdapiErrors
     {
         problem.SayWhen(context.Response);
         var said = MachinePaths.Told(context, problem.Detail);
-        return Results.Json(new
-        {
-            error = problem.Status == Status500InternalServerError ? "RuntimeError" : "HTTPException",
-            detail = said,
-            body = "",
-            errors = said,
-        }, SdapiJson.Options, statusCode: problem.Status);
+        return Results.Json(Body(problem.Status, said), SdapiJson.Options, statusCode: problem.Status);
     }
+
+    private static object Body(int status, string said) => new
+    {
+        error = status == Status500InternalServerError ? "RuntimeError" : "HTTPException",
+        detail = said,
+        body = "",
+        errors = said,
+    };
 
     /// <summary>As FastAPI answers to a body that does not fit.</summary>
     private static IResult Unreadable(JsonException exception)

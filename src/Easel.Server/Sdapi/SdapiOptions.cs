@@ -9,8 +9,8 @@ using static Easel.Server.Errors.ServerException;
 namespace Easel.Server.Sdapi;
 
 /// <summary>
-/// The settings of AUTOMATIC1111's web UI. Some decide what is drawn here too; some change pictures there in ways that Easel does not know, and may only have
-/// the value that changes nothing; some concern files and previews and are merely kept.
+/// The settings of AUTOMATIC1111's web UI. Some decide what is drawn here too; some change pictures there in ways that Easel does not know, and are told and
+/// passed over where they are not at the value that changes nothing; some concern files and previews and are merely kept.
 /// </summary>
 internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
 {
@@ -77,7 +77,8 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
         var notes = Check(changes);
         lock (_lock)
         {
-            foreach (var (name, value) in changes.Where(change => IsKnown(change.Key))) _changed[name] = value?.DeepClone();
+            foreach (var (name, value) in changes.Where(change => IsKnown(change.Key) && !IsLacking(change.Key, change.Value)))
+                _changed[name] = value?.DeepClone();
             Write();
         }
         return notes;
@@ -105,10 +106,9 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
         var notes = new List<string>();
         foreach (var (name, value) in changes)
         {
-            if (Fixed.TryGetPropertyValue(name, out var only))
+            if (IsLacking(name, value))
             {
-                if (value is not null && !IsSame(value, only!))
-                    throw Refused($"Easel does not do what the option \"{name}\" asks for; it can only be {only!.ToJsonString()}.");
+                notes.Add($"Easel does not do what the option {name} asks for; it was passed over, as if it were {Fixed[name]!.ToJsonString()}.");
             }
             else if (!IsKnown(name) && name != "sd_checkpoint_hash")
             {
@@ -189,6 +189,9 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
             throw Refused($"The option {option} {e.Finding ?? e.Message}", e);
         }
     }
+
+    /// <summary>Whether an option changes pictures there in a way that Easel lacks.</summary>
+    private static bool IsLacking(string name, JsonNode? value) => Fixed.TryGetPropertyValue(name, out var only) && value is not null && !IsSame(value, only!);
 
     private static bool IsKnown(string name) => Kept.ContainsKey(name) || Honoured.ContainsKey(name) || Fixed.ContainsKey(name);
 

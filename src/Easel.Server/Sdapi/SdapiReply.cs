@@ -73,16 +73,18 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         var (seed, subseed) = (first.Request.Seed!.Value, first.Request.VariationSeed ?? Random.Shared.NextInt64(1L << 32));
         var varies = first.Request.VariationStrength > 0; // pictures share the seed then
         var (model, request) = (ModelOf(first), Asked(body, first));
-        if (body.Grid is not null) count = pictures.Count;
+        var script = (body as ImageToImageBody)?.Script;
+        var asDrawn = body.Grid is not null || script is not null;
+        if (asDrawn) count = pictures.Count;
         return new
         {
             prompt = request.Prompt,
-            all_prompts = body.Grid is null ? Enumerable.Repeat(request.Prompt, count) : pictures.Select(picture => picture.Prompt),
+            all_prompts = !asDrawn ? Enumerable.Repeat(request.Prompt, count) : pictures.Select(picture => picture.Prompt),
             negative_prompt = request.NegativePrompt,
-            all_negative_prompts = body.Grid is null ? Enumerable.Repeat(request.NegativePrompt, count)
+            all_negative_prompts = !asDrawn ? Enumerable.Repeat(request.NegativePrompt, count)
                 : pictures.Select(picture => picture.NegativePrompt),
             seed,
-            all_seeds = body.Grid is null ? Enumerable.Range(0, count).Select(i => varies ? seed : unchecked(seed + i))
+            all_seeds = !asDrawn ? Enumerable.Range(0, count).Select(i => varies ? seed : unchecked(seed + i))
                 : pictures.Select(picture => picture.Seed ?? seed),
             subseed,
             all_subseeds = Enumerable.Range(0, count).Select(i => unchecked(subseed + i)),
@@ -103,7 +105,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             seed_resize_from_h = first.Request.SeedResizeHeight ?? -1,
             denoising_strength = body is ImageToImageBody or TextToImageBody { EnableHr: true } ? request.Strength : (double?)null,
             comments = string.Join('\n', comments),
-            extra_generation_params = new Dictionary<string, string>(),
+            extra_generation_params = script?.Told.ToDictionary() ?? [],
             index_of_first_image = body.Grid is null ? 0 : 1,
             infotexts = pictures.Select(picture => picture.Parameters ?? ""),
             styles = body.Styles,

@@ -12,11 +12,12 @@ namespace Easel.Server.Sdapi;
 internal static class SdapiRoutes
 {
     public static void Add(IServiceCollection services) => services.AddSingleton<SdapiOptions>().AddSingleton<SdapiTasks>().AddSingleton<SdapiReply>()
-        .AddSingleton<DrawingJobs>().AddSingleton<Extras>().AddSingleton<Listings>();
+        .AddSingleton<DrawingJobs>().AddSingleton<Extras>().AddSingleton<Listings>().AddSingleton<IOtherForm, SdapiErrors>();
 
     public static void Map(IEndpointRouteBuilder app)
     {
         app.MapGet("/internal/ping", () => Results.Json(new { })).ExcludeFromDescription(); // some clients ask whether the web UI is there
+        app.MapGet("/internal/sysinfo", (Listings lists) => SdapiJson.Answer(lists.Machine())).ExcludeFromDescription();
         var api = app.MapGroup("/sdapi/v1").ExcludeFromDescription().AddEndpointFilter(SdapiErrors.Filter);
         MapDrawing(api);
         MapControl(api);
@@ -37,17 +38,19 @@ internal static class SdapiRoutes
             if (hires is not null && body.Grid is not null)
                 throw ServerException.Refused("hr_checkpoint_name names another model, which does not go with a script that draws a grid.");
             using var task = Begin(context, body, "txt2img", tasks, options);
-            var jobs = body.Grid is { } grid ? await task.RunGridAsync(grid, context.RequestAborted)
+            var jobs = body.Grid is { } grid ? await task.RunGridAsync(grid.Places, grid.Sheet, context.RequestAborted)
                 : hires is null ? await task.RunAsync(requests, context.RequestAborted)
                 : await hires.RunAsync(task, requests, gallery, context.RequestAborted);
             return reply.Of(body, requests, jobs, task.Started);
         }).WithMetadata(new SdapiTakes(typeof(TextToImageBody), "StableDiffusionProcessingTxt2Img"));
-        api.MapPost("/img2img", async (HttpContext context, DrawingJobs drawing, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
+        api.MapPost("/img2img", async (HttpContext context, DrawingJobs drawing, Gallery gallery, SdapiTasks tasks, SdapiReply reply, SdapiOptions options) =>
         {
             var body = await SdapiJson.ReadDrawingAsync<ImageToImageBody>(context);
             var requests = drawing.Of(ref body);
             using var task = Begin(context, body, "img2img", tasks, options);
-            var jobs = body.Grid is { } grid ? await task.RunGridAsync(grid, context.RequestAborted) : await task.RunAsync(requests, context.RequestAborted);
+            var jobs = body.Grid is { } grid ? await task.RunGridAsync(grid.Places, grid.Sheet, context.RequestAborted)
+                : body.Script is { } script ? await script.RunAsync(task, requests[0], body.Request.BatchCount, gallery, context.RequestAborted)
+                : await task.RunAsync(requests, context.RequestAborted);
             return reply.Of(body, requests, jobs, task.Started);
         }).WithMetadata(new SdapiTakes(typeof(ImageToImageBody), "StableDiffusionProcessingImg2Img"));
         api.MapPost("/extra-single-image", async Task<object> (HttpContext context, Extras extras, SdapiReply reply) =>
@@ -141,7 +144,7 @@ internal static class SdapiRoutes
             styles.All.Select(style => new { name = style.Name, prompt = style.Words, negative_prompt = style.Negative }));
         api.MapGet("/latent-upscale-modes", object () => GenerationRequest.LatentEnlargers.Select(name => new { name }));
         api.MapGet("/sd-modules", (Listings lists) => lists.Vaes());
-        api.MapGet("/script-info", Listings.ScriptInfo);
+        api.MapGet("/script-info", (Listings lists) => lists.ScriptInfo());
         foreach (var nothing in (string[])["hypernetworks", "realesrgan-models", "extensions"])
             api.MapGet("/" + nothing, () => Array.Empty<string>());
     }

@@ -155,15 +155,16 @@ internal sealed class SdapiTask(JobQueue queue, string name, string client, bool
         }
     }
 
-    /// <summary>Has a grid drawn and waits for its sheet.</summary>
+    /// <summary>Has what lies on a sheet drawn, and waits for the sheet.</summary>
     /// <returns>The sheet's job, over, and those of its pictures in their order.</returns>
-    public async Task<IReadOnlyList<Job>> RunGridAsync(ScriptGrid grid, CancellationToken aborted)
+    public async Task<IReadOnlyList<Job>> RunGridAsync(IReadOnlyList<IReadOnlyList<JobRequest>> places, SheetRequest asked,
+        CancellationToken aborted)
     {
         try
         {
-            var sheet = queue.SubmitGrid(grid.Places, grid.Sheet, client);
+            var sheet = queue.SubmitGrid(places, asked, client);
             var members = sheet.Request.Sheet!.Places.SelectMany(jobs => jobs).ToList();
-            _jobs = [.. members, sheet.Id];
+            _jobs = [.. _jobs, .. members, sheet.Id];
             if (_interrupted) Cancel();
             sheet = await queue.WaitAsync(sheet.Id, aborted);
             if (sheet is { State: JobState.Failed, Error: var error }) throw ServerException.Refused(error ?? "The pictures could not be drawn.");

@@ -26,6 +26,10 @@ internal static class SdapiUpscalers
         ["DAT x4"] = "DAT_x4",
     };
 
+    /// <summary>The upscalers as they are listed: none, the plain ones, then the networks.</summary>
+    public static IReadOnlyList<string> All(ModelLibrary library) =>
+        [Extras.None, "Lanczos", "Nearest", .. library.Entries.Where(entry => entry.Use == ModelUse.Upscaler).Select(entry => entry.Name)];
+
     /// <summary>What a name stands for here: itself, the file that it means, or, where one of the web UI's own is not among the models, what comes with
     /// Easel.</summary>
     /// <param name="notes">Gets a sentence where something else enlarges than was named.</param>

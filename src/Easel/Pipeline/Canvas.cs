@@ -163,7 +163,8 @@ internal sealed class Canvas
             ResultHeight = picture.Height,
             Picture = ownSize ? Padded(part, width, height) : Resampling.Resize(part, width, height),
             Mask = ownSize ? Padded(partMask, width, height) : Resampling.Resize(partMask, width, height, ResampleFilter.Bilinear),
-            _original = picture,
+            // Where the picture was extended there is nothing that what is drawn could fade into, but what was filled in.
+            _original = request.Extend.Any ? under.Paste(request.InitImage!, request.Extend.Left, request.Extend.Top) : picture,
             _paste = SoftInside(mask, request.MaskBlur),
             _region = region,
             _padded = ownSize,

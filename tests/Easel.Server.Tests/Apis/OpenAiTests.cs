@@ -132,7 +132,7 @@ public sealed class OpenAiTests : IDisposable
         await Refused(Form(("prompt", "a hat"), ("image", Png(picture)), ("mask", Transparent(32, 32, 4, 8))), "mask", "32x32");
         await Refused(Form(("prompt", "a hat")), "image", "Missing required parameter");
         await Refused(Form(("image", Png(picture))), "prompt", "Missing required parameter");
-        await Refused(Form(("prompt", "a hat"), ("image", new byte[] { 1, 2, 3 })), null, "not a picture");
+        await Refused(Form(("prompt", "a hat"), ("image", new byte[] { 1, 2, 3 })), "image", "not a picture");
         Assert.Equal(HttpStatusCode.UnsupportedMediaType, (await server.Client.PostAsJsonAsync("v1/images/edits", new { prompt = "a hat" })).StatusCode);
 
         async Task Refused(MultipartFormDataContent form, string? param, string part)
@@ -206,17 +206,17 @@ public sealed class OpenAiTests : IDisposable
         await Refused(new { prompt = 1 }, 400, "prompt", "invalid_type");
         await Refused(new { prompt = "x", size = "100x100" }, 400, "size", "invalid_value");
         await Refused(new { prompt = "x", size = "large" }, 400, "size", "invalid_value");
-        await Refused(new { prompt = "x", size = "4096x4096" }, 400, "size", null);
+        await Refused(new { prompt = "x", size = "4096x4096" }, 400, "size", "invalid_value");
         await Refused(new { prompt = "x", background = "transparent" }, 400, "background", "invalid_value");
         await Refused(new { prompt = "x", output_format = "gif" }, 400, "output_format", "invalid_value");
         await Refused(new { prompt = "x", output_compression = 50 }, 400, "output_compression", "invalid_value");
-        await Refused(new { prompt = "x", steps = 201 }, 400, "steps", null);
-        await Refused(new { prompt = "x", guidance = 101 }, 400, "guidance", null);
+        await Refused(new { prompt = "x", steps = 201 }, 400, "steps", "invalid_value");
+        await Refused(new { prompt = "x", guidance = 101 }, 400, "guidance", "invalid_value");
         await Refused(new { prompt = "x", partial_images = 4 }, 400, "partial_images", "integer_above_max_value");
         await Refused(new { prompt = "x", n = 1.5 }, 400, "n", "invalid_type");
         await Refused(new { prompt = "x", model = "none" }, 404, "model", "model_not_found");
         await Refused(new { prompt = "x", stream = true, size = "1x1" }, 400, "size", "invalid_value");
-        await Refused(new[] { 1 }, 400, null, null);
+        await Refused(new[] { 1 }, 400, null, "invalid_json");
         Assert.Equal(HttpStatusCode.NotFound, (await server.Client.PostAsJsonAsync("v1/chat/completions", new { })).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await server.Client.GetAsync("v1/images/files/nothing.png")).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await server.Client.GetAsync("v1/models/nothing")).StatusCode);

@@ -83,8 +83,10 @@ public sealed class SdapiControlTests : IDisposable
             Assert.Equal("two", server.Service<Easel.Server.Jobs.ModelThread>().LoadedModel);
             var refused = await server.Client.PostAsJsonAsync("sdapi/v1/options", new { sd_model_checkpoint = "one", samples_format = "avif" });
             Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
-            var passed = await server.Client.PostAsJsonAsync("sdapi/v1/options", new { no_such = 1, jpeg_quality = "81" });
+            var passed = await server.Client.PostAsJsonAsync("sdapi/v1/options", new { no_such = 1, jpeg_quality = "81", img2img_color_correction = true });
             Assert.Contains("no_such", passed.Headers.GetValues("X-Easel-Remarks").Single());
+            Assert.Contains("img2img_color_correction", passed.Headers.GetValues("X-Easel-Remarks").Single());
+            Assert.False((await server.Get("sdapi/v1/options")).GetProperty("img2img_color_correction").GetBoolean()); // as it is done
         }
         await using (var server = await RunningServer.Start(options))
         {

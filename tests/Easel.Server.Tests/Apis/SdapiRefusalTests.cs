@@ -33,7 +33,6 @@ public sealed class SdapiRefusalTests : IDisposable
         await Refused("""{"alwayson_scripts": {"controlnet": {"args": [{"enabled": true}]}}}""", 422, "controlnet");
         await Refused("""{"sampler_name": "Eulr"}""", 400, "Sampler not found");
         await Refused("""{"scheduler": "Karas"}""", 400, "schedule");
-        await Refused("""{"override_settings": {"img2img_color_correction": true}}""", 422, "img2img_color_correction");
         await Refused("""{"override_settings": {"CLIP_stop_at_last_layers": 13}}""", 422, "CLIP_stop_at_last_layers");
         await Refused("""{"override_settings": {"samples_format": "avif"}}""", 422, "avif");
         await Refused("""{"steps": 0}""", 422, "steps is 0; it must be from 1 to 1000.");

@@ -192,6 +192,7 @@ public sealed class PageTests(Chromium chromium) : IDisposable
         await page.Keyboard.PressAsync("Enter");
         var words = page.Locator(".viewer .words");
         await Expect(words).ToHaveTextAsync("a blue cat");
+        await Expect(words).ToBeVisibleAsync(); // from then on it hears keys
         await page.Keyboard.PressAsync("ArrowRight");
         await Expect(words).ToHaveTextAsync("a grey cat");
         await page.Keyboard.PressAsync("Delete");

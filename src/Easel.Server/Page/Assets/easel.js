@@ -9,6 +9,31 @@ let whole = null;  // { blob, name } where only a smaller copy of it was sent
 let input = null;  // whoever takes pictures now: { page, editor, take, stop }
 let viewer = null; // the dialog that is open: { dialog, stop }
 
+// --- the connection ---
+const detourKey = "easel.detour"; // in a tab whose way to the server lets no socket through
+
+/** Connects with the server: at once by a socket, without asking first which ways there are, for that is what the page waits for. */
+export function start() {
+  let isDetour = false;
+  try { isDetour = sessionStorage.getItem(detourKey) === "1"; } catch { /* a browser that remembers nothing */ }
+  const initializers = { beforeStart: [], afterStarted: [] }; // there are none, so that none need be asked for
+  if (isDetour) return Blazor.start({ circuit: { initializers } });
+  let wasOpen = false;
+  class Socket extends WebSocket {
+    constructor(...address) {
+      super(...address);
+      this.addEventListener("open", () => wasOpen = true);
+      this.addEventListener("error", () => {
+        if (wasOpen) return; // it was lost, and will be sought again
+        try { sessionStorage.setItem(detourKey, "1"); } catch { return; }
+        location.reload();
+      });
+    }
+  }
+  const webSockets = 1; // HttpTransportType of SignalR
+  return Blazor.start({ circuit: { initializers, configureSignalR: b => b.withUrl("_blazor", { skipNegotiation: true, transport: webSockets, WebSocket: Socket }) } });
+}
+
 // --- memory ---
 const draftKey = "easel.draft", drawKey = "easel.draw", tellKey = "easel.tell";
 

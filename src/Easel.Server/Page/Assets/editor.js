@@ -311,7 +311,7 @@ export class Editor {
 
   draw() {
     const { paint, canvas, view, image } = this;
-    if (!image) return;
+    if (!image || !canvas.width || !canvas.height) return;
     const ratio = canvas.width / Math.max(1, canvas.clientWidth);
     const style = getComputedStyle(canvas);
     const accent = style.getPropertyValue("--paint") || "#d0342c";
@@ -341,11 +341,11 @@ export class Editor {
     paint.imageSmoothingEnabled = view.scale < 3;
     paint.drawImage(image, 0, 0);
     if (this.how !== "mask") return;
+    paint.save();
+    paint.setTransform(1, 0, 0, 1, 0, 0);
     paint.globalAlpha = 0.55;
-    if (this.soft > 0) paint.filter = `blur(${this.soft * view.scale / 2}px)`;
-    paint.drawImage(this.tinted(accent), 0, 0);
-    paint.filter = "none";
-    paint.globalAlpha = 1;
+    paint.drawImage(this.tinted(accent, ratio), 0, 0);
+    paint.restore();
     if (this.shape) {
       paint.beginPath();
       this.outline(paint, this.shape);
@@ -366,16 +366,40 @@ export class Editor {
     paint.stroke();
   }
 
-  tinted(colour) {
+  /** The mask as it is seen: its feather, filled with stripes that are as wide at any zoom. */
+  tinted(colour, ratio) {
+    const { canvas, view } = this;
     this.tint ??= document.createElement("canvas");
-    if (this.tint.width !== this.layer.width || this.tint.height !== this.layer.height) [this.tint.width, this.tint.height] = [this.layer.width, this.layer.height];
+    if (this.tint.width !== canvas.width || this.tint.height !== canvas.height) [this.tint.width, this.tint.height] = [canvas.width, canvas.height];
     const context = this.tint.getContext("2d");
     context.globalCompositeOperation = "copy";
+    context.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, ratio * view.x, ratio * view.y);
+    if (this.soft > 0) context.filter = `blur(${this.soft * view.scale * ratio / 2}px)`;
     context.drawImage(this.layer, 0, 0);
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.filter = "none";
     context.globalCompositeOperation = "source-in";
-    context.fillStyle = colour;
+    context.fillStyle = context.createPattern(this.stripes(colour, ratio), "repeat");
     context.fillRect(0, 0, this.tint.width, this.tint.height);
     return this.tint;
+  }
+
+  /** A tile of slanting stripes: one colour alone is not seen on a picture of that colour. */
+  stripes(colour, ratio) {
+    const side = Math.round(12 * ratio);
+    if (this.tile?.width === side && this.tile.colour === colour) return this.tile;
+    this.tile = Object.assign(document.createElement("canvas"), { width: side, height: side, colour });
+    const context = this.tile.getContext("2d");
+    context.fillStyle = colour;
+    context.fillRect(0, 0, side, side);
+    context.strokeStyle = "#fff";
+    context.lineWidth = side * 0.3;
+    for (const at of [-side / 2, 0, side / 2]) {
+      context.moveTo(at - side / 2, side / 2 + at + side);
+      context.lineTo(at + side * 1.5, at - side / 2);
+    }
+    context.stroke();
+    return this.tile;
   }
 
   grips() {
