@@ -316,6 +316,6 @@ public sealed partial class FarmDispatcher : IAsyncDisposable
             _problem = sentence;
         }
         if (sentence is not null) _log.LogWarning("The farm: {Sentence}", sentence);
-        else _log.LogInformation("The farm: the broker at {Broker} answers.", _options);
+        else if (_log.IsEnabled(LogLevel.Information)) _log.LogInformation("The farm: the broker at {Broker} answers.", _options);
     }
 }

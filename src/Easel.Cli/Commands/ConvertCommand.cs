@@ -24,7 +24,7 @@ internal static class ConvertCommand
             [input, output, precision, ema, layout, loras, force, quiet], parsed =>
         {
             var (from, to) = (parsed.GetRequiredValue(input), parsed.GetRequiredValue(output));
-            MergeCommand.CheckFiles([from], to, parsed.GetValue(force));
+            from = MergeCommand.CheckFiles([from], to, parsed.GetValue(force), shell)[0];
             using (var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet)))
             {
                 var what = $"writing {Path.GetFileName(to)}";

@@ -26,9 +26,9 @@ internal static class ExtractCommand
             var (before, after, to) = (parsed.GetRequiredValue(original), parsed.GetRequiredValue(tuned), parsed.GetRequiredValue(output));
             if (!to.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
                 throw new UsageException($"The output {to} must end in .safetensors, as LoRAs do.");
-            MergeCommand.CheckFiles([before, after], to, parsed.GetValue(force));
+            var models = MergeCommand.CheckFiles([before, after], to, parsed.GetValue(force), shell);
             using (var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet)))
-                ModelFile.ExtractLora(before, after, to, parsed.GetValue(rank) ?? DefaultRank, parsed.GetValue(precision) ?? Precision.Auto,
+                ModelFile.ExtractLora(models[0], models[1], to, parsed.GetValue(rank) ?? DefaultRank, parsed.GetValue(precision) ?? Precision.Auto,
                     share => progress.Working($"writing {Path.GetFileName(to)}", share), shell.Cancel);
             shell.Out.WriteLine(to);
         });

@@ -26,11 +26,14 @@ internal static class InfoCommand
                 return;
             }
             var path = parsed.GetValue(file) ?? throw new UsageException("Name a picture or a model, or give --machine.");
-            if (!File.Exists(path) && !Directory.Exists(path)) throw new UsageException($"There is no file or folder {path}.");
+            if (!Path.Exists(path)) path = ModelPlaces.Folders(shell).Exact(path) ?? throw Missing(path);
             Facts facts = IsPicture(path) ? PictureFacts.Of(path) : ModelFacts.Of(path, parsed.GetValue(config), parsed.GetValue(all), shell);
             shell.Out.WriteLine(parsed.GetValue(json) ? facts.ToJson() : facts.ToText());
         });
     }
+
+    private static UsageException Missing(string path) => new($"There is no file or folder {path}"
+        + (Hub.KnownModels.Find(path) is { } known ? $"; \"easel pull {known.Name}\" fetches the model of that name." : "."));
 
     /// <summary>Told by the first bytes, whatever the name says.</summary>
     private static bool IsPicture(string path) => !Directory.Exists(path) && Inputs.Read(() => ImageFile.KindOf(path)) is not null;

@@ -1,4 +1,5 @@
 using Easel.Cli.Options;
+using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
 
 namespace Easel.Cli.Commands;
@@ -25,7 +26,7 @@ internal static class MergeCommand
         {
             var given = parsed.GetRequiredValue(files);
             var (models, to) = (given[..^1], given[^1]);
-            CheckFiles(models, to, parsed.GetValue(force));
+            models = CheckFiles(models, to, parsed.GetValue(force), shell);
             using (var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet)))
                 ModelFile.Merge(models, to, parsed.GetValue(weight), parsed.GetValue(blocks), parsed.GetValue(vae),
                     parsed.GetValue(precision), share => progress.Working($"writing {Path.GetFileName(to)}", share), shell.Cancel);
@@ -33,15 +34,15 @@ internal static class MergeCommand
         });
     }
 
-    /// <summary>Refuses what cannot be read or must not be written.</summary>
-    public static void CheckFiles(IReadOnlyList<string> models, string output, bool force)
+    /// <summary>The files of models, each named by path or by name. Refuses what cannot be read or must not be written.</summary>
+    public static string[] CheckFiles(IReadOnlyList<string> named, string output, bool force, Shell shell)
     {
         if (!output.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) && !output.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
             throw new UsageException($"The output {output} must end in .safetensors or .gguf, the formats that are written.");
-        if (models.FirstOrDefault(model => !File.Exists(model) && !Directory.Exists(model)) is { } missing)
-            throw new UsageException($"There is no model at {missing}.");
+        string[] models = [.. named.Select(model => ModelChoice.Find(model, shell))];
         if (models.Any(model => Path.GetFullPath(model) == Path.GetFullPath(output))) throw new UsageException("Model and output are the same file.");
         if (File.Exists(output) && !force) throw new UsageException($"{output} is there already; --force lets it be replaced.");
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(output))!);
+        return models;
     }
 }
