@@ -26,7 +26,7 @@ internal sealed class ImageFields
         }
         catch (JsonException)
         {
-            throw new OpenAiException(Status400BadRequest, 
+            throw new OpenAiException(Status400BadRequest,
                 "We could not parse the JSON body of your request: a JSON object is expected.", null, "invalid_json");
         }
     }
