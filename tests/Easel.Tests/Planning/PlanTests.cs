@@ -57,7 +57,8 @@ public sealed class PlanTests
         {
             using var generator = ImageGenerator.Load(model, options with { MemoryLimit = LimitFor(size, way) });
             var plan = generator.Plan(Plain);
-            Assert.Equal((way != Residency.Together, way is Residency.OneAtATime or Residency.Streamed, (int?)null), (plan.ReleasesTextEncoder, plan.ReleasesUNet, plan.DecoderTile));
+            Assert.Equal((way != Residency.Together, way is Residency.OneAtATime or Residency.Streamed, (int?)null),
+                (plan.ReleasesTextEncoder, plan.ReleasesUNet, plan.DecoderTile));
             var results = requests.Select(request => generator.Generate(request)).ToList();
             Assert.All(results, result => Assert.Equal(way == Residency.Streamed, result.Remarks.Any(remark => remark.Contains("at every step"))));
             var drawn = results.SelectMany(result => result.Images).Select(made => made.Image.Pixels).ToList();
