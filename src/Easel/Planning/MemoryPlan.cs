@@ -24,8 +24,8 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
 
     public bool Fits => Needed <= Available;
 
-    /// <summary>How much a run suffers from the memory there is, the less the better: 0 where it fits, 1 where the UNet has to be read at every step for that, 2
-    /// where it does not fit.</summary>
+    /// <summary>How much a run suffers from the memory there is, the less the better: 0 where it fits, 1 where the UNet has to be read at every step for that,
+    /// 2 where it does not fit.</summary>
     public int Shortage => !Fits ? 2 : Residency == Residency.Streamed ? 1 : 0;
 
     /// <summary>The first way of doing a run that fits; the one that takes least if none does. Ways that change nothing in the picture come first.</summary>

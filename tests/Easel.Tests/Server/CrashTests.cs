@@ -11,7 +11,7 @@ namespace Easel.Tests.Server;
 /// <summary>Guards the promise that killing the server at any moment loses no job and no picture, and makes none twice.</summary>
 public sealed class CrashTests : IDisposable
 {
-    /// <summary>Few, so that the test is quick: tests/Easel.Torture kills more often. EASEL_CRASH_JOBS=200 and EASEL_CRASH_KILLS=10 make it a long one.</summary>
+    /// <summary>Few, so that the test is quick: tests/Easel.Torture kills more often. EASEL_CRASH_JOBS=200 and EASEL_CRASH_KILLS=10 make it long.</summary>
     private static readonly int Jobs = Number("EASEL_CRASH_JOBS", 24), Kills = Number("EASEL_CRASH_KILLS", 2);
 
     private readonly TemporaryFolder _folder = new();
