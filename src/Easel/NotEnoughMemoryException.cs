@@ -41,8 +41,8 @@ public sealed class NotEnoughMemoryException : EaselException
     internal static NotEnoughMemoryException ForRun((long Width, long Height) size, double needed, double available, bool many, int? side)
     {
         var remedy = many ? "fewer pictures at once would fit" : side is not null ? $"{side}x{side} would fit" : "a smaller model or more memory is needed";
-        return new($"Drawing {size.Width}x{size.Height} needs about {Readable.Gigabytes(needed)} of memory, the model included, "
-            + $"and {Readable.Gigabytes(available)} are free; {remedy}.")
+        var (more, less) = Readable.Shortfall(needed, available);
+        return new($"Drawing {size.Width}x{size.Height} needs about {more} of memory, the model included, and {less} are free; {remedy}.")
         {
             Needed = (long)needed,
             Available = (long)available,
@@ -60,7 +60,8 @@ public sealed class NotEnoughMemoryException : EaselException
     {
         var remedy = fitting is { } precision ? $"in {precision.ShortName()} it takes half and would fit"
             : "a smaller model or a machine with more memory is needed";
-        return new($"{path} needs {Readable.Gigabytes(needed)} of memory for its weights and {Readable.Gigabytes(available)} are free; {remedy}.")
+        var (more, less) = Readable.Shortfall(needed, available);
+        return new($"{path} needs {more} of memory for its weights and {less} are free; {remedy}.")
         {
             Needed = (long)needed,
             Available = (long)available,

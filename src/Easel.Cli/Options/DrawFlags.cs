@@ -109,11 +109,18 @@ internal sealed class DrawFlags
         EmbeddingFolders = parsed.GetValue(Embeddings) ?? [],
         Threads = parsed.GetValue(Threads),
         Safety = parsed.GetValue(Safe) ?? SafetyAction.Off,
-        MemoryLimit = parsed.GetValue(Memory) is { } gigabytes ? (long)(gigabytes * (1 << 30)) : null,
+        MemoryLimit = MemoryOf(parsed),
         LowPriority = parsed.GetValue(LowPriority),
         ControlFolders = parsed.GetValue(Controls) ?? [],
         ImageEncoder = parsed.GetValue(ImageEncoder),
     };
+
+    private long? MemoryOf(ParseResult parsed)
+    {
+        if (parsed.GetValue(Memory) is not { } gigabytes) return null;
+        return (long)(gigabytes * (1 << 30)) is > 0 and var bytes ? bytes
+            : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--memory is {gigabytes}; it must be a number of gigabytes above 0."));
+    }
 
     /// <summary>The number format that is asked for; null where none is.</summary>
     public Precision? PrecisionOf(ParseResult parsed) => parsed.GetValue(Precision) ?? (parsed.GetValue(BFloat16) ? Easel.Precision.BFloat16 : null);

@@ -14,6 +14,7 @@ internal static class RunPlanner
     {
         NativeRuntime.Load();
         checkpoint.RequireBase();
+        options.Validate();
         request.Validate();
         request = ModelInfo.Of(checkpoint.Family, checkpoint.Prediction).Decide(request, options.LoraFolders).Request;
         using var shelf = new ControlShelf(options.ControlFolders);

@@ -17,7 +17,9 @@ public sealed class NotEnoughMemoryTests
         var large = NotEnoughMemoryException.ForRun((1024, 512), 3e9, 1e9, many: false, side: 256);
         Assert.EndsWith("; 256x256 would fit.", large.Message);
         Assert.Equal((nameof(GenerationRequest.Width), (object)256), (large.Field, large.Fitting));
-        Assert.Null(NotEnoughMemoryException.ForRun((1024, 512), 3e9, 1e9, many: false, side: null).Field);
+        var close = NotEnoughMemoryException.ForRun((1024, 512), 612.2e6, 611.8e6, many: false, side: null);
+        Assert.StartsWith("Drawing 1024x512 needs about 584 MB of memory, the model included, and 583 MB are free; ", close.Message);
+        Assert.Null(close.Field);
     }
 
     [Fact]
