@@ -138,6 +138,7 @@ public static class EaselServer
             _ => LogLevel.None,
         };
         builder.Logging.SetMinimumLevel(log < LogLevel.Warning ? LogLevel.Warning : log).AddFilter("Easel", log)
+            .AddFilter("ModelContextProtocol", LogLevel.Critical) // a caller's mistake is told to the caller, and a fault of ours by JobTool
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical); // what keeps the server from starting is told by whoever starts it
     }
 

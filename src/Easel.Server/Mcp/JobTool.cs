@@ -42,6 +42,11 @@ internal abstract class JobTool(string name, string title, string description, J
         {
             return new CallToolResult { IsError = true, Content = [new TextContentBlock { Text = e.Message }] };
         }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            call.Services!.GetRequiredService<ILogger<JobTool>>().LogError(e, "The tool {Tool} failed.", ProtocolTool.Name);
+            throw;
+        }
     }
 
     /// <summary>What is to be done.</summary>
