@@ -32,12 +32,19 @@ internal abstract class Layer : Module<Tensor, Tensor>
     internal bool IsStreamed => _source is not null;
 
     /// <summary>Gives a parameter its values.</summary>
-    /// <param name="values">Makes them; they are the layer's own then.</param>
+    /// <param name="values">Where they come from, in whatever format and place; they are copied to the layer's where that is another.</param>
     /// <param name="streams">Whether the layer is to ask for them anew whenever it runs, if it is one that can.</param>
     internal void Provide(string name, ScalarType type, Device device, Func<Tensor> values, bool streams)
     {
-        if (streams && name == "weight" && StreamableValues > 0) (_source, Placement) = (values, (type, device));
-        else Assign(name, values());
+        if (streams && name == "weight" && StreamableValues > 0) (_source, Placement) = (Own, (type, device));
+        else Assign(name, Own());
+
+        Tensor Own()
+        {
+            using var scope = NewDisposeScope();
+            using var inference = inference_mode(); // views of a file are not ours to track
+            return values().to(type, device).contiguous().DetachFromDisposeScope();
+        }
     }
 
     /// <summary>Has the weight in memory until what is returned is disposed of. Within another call of it on the same layer it does nothing.</summary>

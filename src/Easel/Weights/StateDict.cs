@@ -102,15 +102,8 @@ internal sealed class StateDict
         {
             var slot = _slots[name];
             layer.Packs = packs;
-            layer.Provide(own, type, device, () => Read(slot, shape), streams);
+            layer.Provide(own, type, device, () => slot.View().reshape(shape), streams);
             onTensor?.Invoke();
-        }
-
-        Tensor Read(Slot slot, long[] shape)
-        {
-            using var scope = NewDisposeScope();
-            using var inference = inference_mode(); // the views are not ours to track
-            return slot.View().reshape(shape).to(type, device).contiguous().DetachFromDisposeScope();
         }
     }
 

@@ -53,13 +53,6 @@ internal sealed class LoraMerge(LoraTargets targets)
     {
         if (target.Layer.Placement.Device.type == TorchSharp.DeviceType.META) return;
         var (type, device) = target.Layer.Placement;
-        target.Layer.Provide(target.Parameter, type, device, Changed, target.Layer.IsStreamed);
-
-        Tensor Changed()
-        {
-            using var scope = NewDisposeScope();
-            using var inference = inference_mode();
-            return target.Changed(changes, device).to(type, device).contiguous().DetachFromDisposeScope();
-        }
+        target.Layer.Provide(target.Parameter, type, device, () => target.Changed(changes, device), target.Layer.IsStreamed);
     }
 }
