@@ -29,9 +29,10 @@ internal static class HintCommand
             var picture = Inputs.Read(() => ImageFile.Load(parsed.GetRequiredValue(input)));
             var to = parsed.GetRequiredValue(output);
             _ = Inputs.Read(() => ImageFile.FormatOf(to));
+            OutputFiles.RequirePlace(to, parsed.GetValue(force));
             var hint = Hint.Make(picture, row.Kind, parsed.GetValue(resolution), parsed.GetValue(first), parsed.GetValue(second), parsed.GetValue(depth));
             if (parsed.GetValue(force)) ImageFile.Save(to, hint);
-            else if (!ImageFile.TrySave(to, hint)) throw new UsageException($"{to} is there already; --force lets it be replaced.");
+            else if (!ImageFile.TrySave(to, hint)) throw new UsageException(OutputFiles.IsThere(to));
             shell.Out.WriteLine(to);
         });
     }

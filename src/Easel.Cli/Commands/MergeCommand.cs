@@ -41,8 +41,7 @@ internal static class MergeCommand
             throw new UsageException($"The output {output} must end in .safetensors or .gguf, the formats that are written.");
         string[] models = [.. named.Select(model => ModelChoice.Find(model, shell))];
         if (models.Any(model => Path.GetFullPath(model) == Path.GetFullPath(output))) throw new UsageException("Model and output are the same file.");
-        if (File.Exists(output) && !force) throw new UsageException($"{output} is there already; --force lets it be replaced.");
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(output))!);
+        OutputFiles.RequirePlace(output, force);
         return models;
     }
 }

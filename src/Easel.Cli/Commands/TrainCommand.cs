@@ -28,6 +28,7 @@ internal static class TrainCommand
             new HelpNotes("--out FILE [flags]", ["easel train data --out sketch.data"]), [file, concepts, scenes, quiet], parsed =>
         {
             var path = parsed.GetValue(file) ?? throw new UsageException("Name a file for the data set with --out.");
+            OutputFiles.RequirePlace(path, force: true);
             var count = parsed.GetValue(scenes) ?? DefaultScenes;
             using var progress = IProgressDisplay.For(shell, parsed.GetValue(quiet));
             MakeData(path, parsed.GetValue(concepts) ?? int.MaxValue, count, progress, shell);

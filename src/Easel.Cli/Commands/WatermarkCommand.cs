@@ -37,11 +37,12 @@ internal static class WatermarkCommand
             var (from, to) = (parsed.GetRequiredValue(input), parsed.GetRequiredValue(output));
             var image = Inputs.Read(() => ImageFile.Load(from));
             var metadata = Inputs.Read(() => ImageFile.ReadMetadata(from));
+            _ = Inputs.Read(() => ImageFile.FormatOf(to));
+            OutputFiles.RequirePlace(to, parsed.GetValue(force));
             var mark = Inputs.Read(() => parsed.GetValue(text) is { } words ? WatermarkMark.FromText(words) : WatermarkMark.StableDiffusion1);
             var marked = Inputs.Read(() => Watermark.Write(image, mark));
-            _ = Inputs.Read(() => ImageFile.FormatOf(to));
             if (parsed.GetValue(force)) ImageFile.Save(to, marked, metadata);
-            else if (!ImageFile.TrySave(to, marked, metadata)) throw new UsageException($"{to} is there already; --force lets it be replaced.");
+            else if (!ImageFile.TrySave(to, marked, metadata)) throw new UsageException(OutputFiles.IsThere(to));
             if (ImageFile.FormatOf(to) != ImageFormat.Png && !Watermark.Examine(ImageFile.Load(to), mark)[0].Found)
                 shell.Error.WriteLine($"{to} does not carry the mark: its format lost it; PNG keeps it.");
             shell.Out.WriteLine(to);

@@ -36,6 +36,19 @@ internal sealed partial class OutputFiles
         ? Path.GetDirectoryName(Path.GetFullPath(output))!
         : _settings.OutputFolder ?? _profile.OutputFolder;
 
+    /// <summary>Makes sure, before any work is done, that there is a place for a file that is made out of others. The folder of drawings is made where it is
+    /// missing; here a missing one is rather a slip of the pen.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="force">Whether one that is there may be replaced.</param>
+    /// <exception cref="UsageException">There is none.</exception>
+    public static void RequirePlace(string path, bool force)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path));
+        if (folder is null || Directory.Exists(path)) throw new UsageException($"{path} is a folder; name a file.");
+        if (!Directory.Exists(folder)) throw new UsageException($"There is no folder {folder}; make it first, or name another place.");
+        if (!force && File.Exists(path)) throw new UsageException(IsThere(path));
+    }
+
     /// <summary>Makes sure, before any work is done, that files can be written and that those named are free.</summary>
     public void Prepare(int pictures)
     {
@@ -52,7 +65,7 @@ internal sealed partial class OutputFiles
         if (Directory.Exists(output)) throw new UsageException($"{output} is a folder; name a file, or give the folder with --outdir.");
         if (_settings.Force) return;
         for (var index = 0; index < pictures; index++)
-            if (File.Exists(Named(index))) throw new UsageException($"{Named(index)} is there already; --force lets it be replaced.");
+            if (File.Exists(Named(index))) throw new UsageException(IsThere(Named(index)));
     }
 
     /// <param name="place">How many were saved before it.</param>
@@ -85,6 +98,9 @@ internal sealed partial class OutputFiles
             return path;
         }
     }
+
+    /// <summary>What is told of a file that is not replaced.</summary>
+    public static string IsThere(string path) => $"{path} is there already; --force lets it be replaced.";
 
     /// <summary>Whether the watermark that a picture was saved with is not to be found in its file.</summary>
     public static bool HasLost(string path) => ImageFile.FormatOf(path) != ImageFormat.Png && Watermark.Detect(ImageFile.Load(path)) is null;

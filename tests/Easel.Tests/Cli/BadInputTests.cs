@@ -92,6 +92,29 @@ public sealed class BadInputTests
         Assert.Contains("EASEL_MODEL", error);
     }
 
+    /// <summary>What makes one file out of others makes no folder for it: a path that leads nowhere is a slip of the pen.</summary>
+    [Theory]
+    [InlineData("convert", "MODEL", "x.safetensors")]
+    [InlineData("merge", "MODEL", "MODEL", "x.gguf")]
+    [InlineData("extract", "MODEL", "MODEL", "x.safetensors")]
+    [InlineData("hint", "canny", "PICTURE", "x.png")]
+    [InlineData("watermark", "write", "PICTURE", "x.png")]
+    [InlineData("train", "data", "--out", "x.data")]
+    public void AFileIsNotPutIntoAFolderThatIsNotThere(params string[] line)
+    {
+        using var folder = new TemporaryFolder();
+        var nowhere = folder.Path("nope");
+        var (code, _, error) = Command.Run([.. line[..^1].Select(word => word switch
+        {
+            "MODEL" => Goldens.Unpacked("sd1-formats/micro.fp16.safetensors"),
+            "PICTURE" => Goldens.Path("sd1/images/init_0.png"),
+            _ => word,
+        }), Path.Combine(nowhere, line[^1])]);
+        Assert.Equal($"easel: There is no folder {nowhere}; make it first, or name another place.", error.TrimEnd());
+        Assert.Equal(ExitCodes.BadInput, code);
+        Assert.False(Directory.Exists(nowhere));
+    }
+
     [Fact]
     public void PicturesThatAreNone()
     {
