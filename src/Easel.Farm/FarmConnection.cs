@@ -88,8 +88,7 @@ internal sealed class FarmConnection : IAsyncDisposable
                 && await ReadAsync<FarmFacts>(workers, "server", cancel).ConfigureAwait(false) is { } alive && alive.Server != server)
                 throw new FarmException($"The queue {Names.Queue} at {Options} has a server already, on {alive.Machine}: "
                     + "give this one a queue of its own with --farm-name.");
-            var mine = new FarmFacts(FarmProtocol.Version, server, Environment.MachineName, Options.AckWait.TotalSeconds, Options.Tries, Options.InlineBytes,
-                Options.Presence.TotalSeconds);
+            var mine = FarmFacts.Of(server, Options);
             await facts.PutAsync("queue", FarmProtocol.Write(mine), cancellationToken: cancel).ConfigureAwait(false);
             await workers.PutAsync("server", FarmProtocol.Write(mine), cancellationToken: cancel).ConfigureAwait(false);
             await StreamAsync(Names.Work, Names.AllWork, StreamConfigRetention.Workqueue).ConfigureAwait(false);

@@ -285,10 +285,7 @@ public sealed partial class FarmDispatcher
             if (round % 2 == 0)
             {
                 var store = await _connection.Values.GetStoreAsync(_connection.Names.Workers, stop).ConfigureAwait(false);
-                var facts = new FarmFacts(FarmProtocol.Version, _server, Environment.MachineName, _options.AckWait.TotalSeconds, _options.Tries,
-                    _options.InlineBytes,
-                    _options.Presence.TotalSeconds);
-                await store.PutAsync("server", FarmProtocol.Write(facts), cancellationToken: stop).ConfigureAwait(false);
+                await store.PutAsync("server", FarmProtocol.Write(FarmFacts.Of(_server, _options)), cancellationToken: stop).ConfigureAwait(false);
                 await FindLostAsync(stop).ConfigureAwait(false);
                 await RestAsync(stop).ConfigureAwait(false);
             }

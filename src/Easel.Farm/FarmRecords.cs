@@ -219,4 +219,9 @@ public sealed record FarmWorkerInfo
 /// <param name="Tries">How often a part is begun.</param>
 /// <param name="InlineBytes">Bytes of the largest picture that travels in a message.</param>
 /// <param name="Presence">Seconds that a worker counts as there.</param>
-public sealed record FarmFacts(int Version, string Server, string Machine, double AckWait, int Tries, int InlineBytes, double Presence);
+public sealed record FarmFacts(int Version, string Server, string Machine, double AckWait, int Tries, int InlineBytes, double Presence)
+{
+    /// <summary>Those of a queue that this machine serves.</summary>
+    internal static FarmFacts Of(string server, FarmOptions options) => new(FarmProtocol.Version, server, Environment.MachineName,
+        options.AckWait.TotalSeconds, options.Tries, options.InlineBytes, options.Presence.TotalSeconds);
+}

@@ -28,7 +28,7 @@ public sealed class FarmWorker
     private readonly SemaphoreSlim _changed = new(0);
     private readonly TaskCompletionSource _joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Dictionary<string, INatsJSConsumer> _consumers = [];
-    private FarmFacts _facts = new(FarmProtocol.Version, "", "", 30, 5, 256 << 10, 15);
+    private FarmFacts _facts; // the queue's own once it is joined
     private volatile FarmTable _table = new([], 1);
     private volatile string? _job;
     private long _pictures, _loyalSince, _memory, _memoryUntil; // the last two: what other programs left when something did not fit
@@ -39,7 +39,7 @@ public sealed class FarmWorker
     /// <param name="name">What people call it.</param>
     public FarmWorker(FarmOptions options, string name, IFarmPainter painter, ILogger log)
     {
-        (_options, _painter, _log, _name) = (options, painter, log, name);
+        (_options, _painter, _log, _name, _facts) = (options, painter, log, name, FarmFacts.Of("", options));
         _id = new string([.. name.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')]) + "-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
     }
 

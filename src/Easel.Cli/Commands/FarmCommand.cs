@@ -14,8 +14,8 @@ internal static class FarmCommand
         var json = Flags.Switch("print JSON", "--json");
         var command = new PlainCommand("farm", "who draws for a farm, and what waits there",
             new HelpNotes("[flags]", ["easel farm --farm nats://server:4222", "easel farm push model.safetensors --farm nats://server:4222"]),
-            [.. farm.All, json], parsed => Show(FarmView.ReadAsync(farm.Required(parsed, shell), shell.Cancel).GetAwaiter().GetResult(), parsed.GetValue(json),
-                shell));
+            [.. farm.All, json], parsed => Show(FarmReport.ReadAsync(farm.Required(parsed, shell), shell.Cancel).GetAwaiter().GetResult(),
+                parsed.GetValue(json), shell));
 
         var pushed = new FarmFlags();
         var model = new Argument<string>("model");

@@ -238,7 +238,7 @@ public sealed class FarmBrokerTests : IDisposable
         {
             hand.Models.StepTime = TimeSpan.FromMilliseconds(5);
             Assert.Equal(2, Fields.Pictures(await server.Done(await server.Submit(RunningServer.Cat(steps: 3, count: 2)))).Length);
-            Assert.Single((await FarmView.ReadAsync(As("server", "easel"), default)).Workers);
+            Assert.Single((await FarmReport.ReadAsync(As("server", "easel"), default)).Workers);
         }
         // The worker of another queue: neither its jobs nor what comes of them.
         await using var stranger = await FarmConnection.OpenAsync(As("stranger", "other") with { Patience = TimeSpan.FromSeconds(1) }, "test", default);

@@ -201,7 +201,7 @@ public sealed class FarmFaultTests : IDisposable
         Assert.Equal(("other", 1), (held.Model, held.Jobs));
         Assert.Contains("the model other", held.Reason);
         Assert.Contains("easel farm push", held.Reason);
-        var seen = await FarmView.ReadAsync(options.Farm!, default); // what easel farm shows
+        var seen = await FarmReport.ReadAsync(options.Farm!, default); // what easel farm shows
         Assert.Equal((null, "hand"), (seen.Problem, Assert.Single(seen.Workers).Worker.Name));
         Assert.Equal(held, Assert.Single(seen.Held));
         await using var able = new Hand(Fields.Worker(_folder, broker.Url) with { Models = [other] }, "able");

@@ -1,7 +1,7 @@
 namespace Easel.Farm;
 
 /// <summary>The farm as its broker tells, for somebody who asks from outside.</summary>
-public static class FarmView
+public static class FarmReport
 {
     /// <summary>How long the server may take to answer.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
