@@ -103,8 +103,8 @@ if (args is ["breakdown-run", var ofPrecision])
 var half = Processor.HasBFloat16 ? "bf16" : "fp16";
 if (args is ["models"])
 {
-    Rows([["sd15", "fp32", "512", "5"], ["sd15", half, "512", "5"], ["sd21", half, "768", "3"], ["x4", half, "128", "2"],
-        ["sdxl", half, "1024", "3"]]);
+    Rows([["sd15", "fp32", "512", "5"], ["sd15", half, "512", "5"], ["sd15", "q8", "512", "5"], ["sd15", "q4", "512", "5"], ["sd21", half, "768", "3"],
+        ["x4", half, "128", "2"], ["sdxl", half, "1024", "3"], ["sdxl", "q8", "1024", "3"]]);
     return;
 }
 if (args is ["sizes", ..])
@@ -136,8 +136,7 @@ foreach (var file in Directory.EnumerateFiles(folder, "*.safetensors", SearchOpt
 
 var foreign = new ForeignLoad();
 var clock = Stopwatch.StartNew();
-using var generator = ImageGenerator.Load(folder,
-    new LoadOptions { Precision = args[1] switch { "fp32" => Precision.Full, "fp16" => Precision.Float16, _ => Precision.BFloat16 } });
+using var generator = ImageGenerator.Load(folder, PrecisionTable.Loaded(args[1]));
 var load = clock.Elapsed.TotalSeconds;
 
 var stepTimes = new List<double>();

@@ -140,8 +140,8 @@ public sealed class EaselImageGenerator : IAIImageGenerator
     }
 
     private ModelStamp Stamp(IImageGenerator generator, CancellationToken cancel) => File.Exists(_path) || Directory.Exists(_path)
-        ? ModelStamp.Of(_path, _load, generator.Precision, cancel)
-        : new ModelStamp(_path, _load, generator.Precision, Hash: null);
+        ? ModelStamp.Of(_path, _load, cancel)
+        : new ModelStamp(_path, _load, Hash: null);
 
     private DataContent Content(GeneratedImage image, ImageFormat format, ModelStamp stamp)
     {

@@ -15,6 +15,12 @@ public sealed record GeneratedImage(RgbImage Image, GenerationRequest Request, s
     /// <summary>The request as it was asked for, where a size may have been left open.</summary>
     public GenerationRequest Asked { get; init; } = Request;
 
+    /// <summary>The number format in which its model ran; null where none did.</summary>
+    public Precision? Precision { get; init; }
+
+    /// <summary>In how many bits its model's weights were kept.</summary>
+    public WeightFormat Weights { get; init; } = WeightFormat.Full;
+
     /// <summary>What the safety filter did with it, as "blurred explicit 0.83"; null where it is off or had nothing to do.</summary>
     public string? Safety { get; init; }
 

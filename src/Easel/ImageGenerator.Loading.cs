@@ -25,7 +25,7 @@ public sealed partial class ImageGenerator
         Threads.Heed(options);
         NativeRuntime.Load();
         var (speed, watch) = (MachineSpeed.In(options.CacheFolder), Stopwatch.StartNew());
-        var model = ModelLoader.Load(path, options, MemoryPlan.Formats(options.Precision, Hardware.Device(options.Device)), Hardware.Device(options.Device),
+        var model = ModelLoader.Load(path, options, MemoryPlan.Formats(options, Hardware.Device(options.Device)), Hardware.Device(options.Device),
             share =>
         {
             cancel.ThrowIfCancellationRequested();
@@ -78,11 +78,13 @@ public sealed partial class ImageGenerator
     private MemoryPlan FitIntoMemory(RunShape run, RunOutput output)
     {
         var memory = MemoryFor(run, _model.Format);
-        if (MemoryPlan.Formats(_options.Precision, _model.Device).Where(format =>
+        if (MemoryPlan.Formats(_options, _model.Device).Where(format =>
             MemoryFor(run, format).Shortage < memory.Shortage).ToList() is { Count: > 0 } narrower)
         {
-            output.Remark("Memory is short: the weights are kept in half of it and computed with in full precision.");
             Reload(narrower);
+            output.Remark(_model.Format.Weights.Bits() is { } bits
+                ? $"Memory is short: the weights are kept in {bits} bits; the picture differs slightly from one drawn with full weights."
+                : "Memory is short: the weights are kept in half of it and computed with in full precision.");
             memory = MemoryFor(run, _model.Format);
         }
         memory.Check(ModelSize.Of(_model), _model.Format, run.Rows, run.Latent, _model.Device);

@@ -35,7 +35,7 @@ public sealed partial class ImageGenerator
     {
         if (refinement is null) return () => null;
         var path = Path.GetFullPath(refinement.Model.Checkpoint.Path);
-        var stamp = ModelStamp.Of(path, _options, Precision);
+        var stamp = ModelStamp.Of(path, _options);
         return () => ModelStamp.TitleOf(path, stamp.Hash!.GetAwaiter().GetResult());
     }
 

@@ -182,6 +182,8 @@ public sealed partial class ImageGenerator : IImageGenerator
                 output.Add(new GeneratedImage(image, request, batch.Prompts[i], noise.SeedOf(index), index, HasWatermark: false)
                 {
                     Asked = asked,
+                    Precision = Precision,
+                    Weights = _model.Format.Weights,
                     LoraHashes = hashes,
                     RefinerTitle = refiner(),
                     Enlarged = finished.Grows ? $"from {finished.Width}x{finished.Height} by {enlarging!.Name}" : null,

@@ -8,6 +8,9 @@ public sealed record LoadOptions
     /// <summary>The number format. Default <see cref="Precision.Auto"/>.</summary>
     public Precision Precision { get; init; } = Precision.Auto;
 
+    /// <summary>In how many bits weights are kept in memory, on the CPU. Default <see cref="WeightFormat.Auto"/>.</summary>
+    public WeightFormat Weights { get; init; } = WeightFormat.Auto;
+
     /// <summary>"auto" (CUDA where present), "cpu", "cuda" or "cuda:1". Default "auto".</summary>
     public string Device { get; init; } = "auto";
 

@@ -6,6 +6,9 @@ public sealed record RunPlan
     /// <summary>The number format in which the model runs.</summary>
     public required Precision Precision { get; init; }
 
+    /// <summary>In how many bits the weights are kept: never <see cref="WeightFormat.Auto"/>.</summary>
+    public WeightFormat Weights { get; init; } = WeightFormat.Full;
+
     /// <summary>Where: "cpu" or "cuda:0".</summary>
     public required string Device { get; init; }
 
@@ -42,6 +45,21 @@ public sealed record RunPlan
     /// <summary>Bytes of memory there are for it.</summary>
     public required long MemoryAvailable { get; init; }
 
+    /// <summary>Both: "2.6 GB of 18.3 GB free"; in MB where little is lacking.</summary>
+    public string MemoryInWords
+    {
+        get
+        {
+            var (needed, available) = Fits ? (Readable.Gigabytes(MemoryNeeded), Readable.Gigabytes(MemoryAvailable))
+                : Readable.Shortfall(MemoryNeeded, MemoryAvailable);
+            return $"{needed} of {available} free";
+        }
+    }
+
+    /// <summary>The number format: "bf16", or "bf16 with weights in 8 bits".</summary>
+    public string PrecisionInWords => Weights.Bits() is { } bits
+        ? string.Create(CultureInfo.InvariantCulture, $"{Precision.ShortName()} with weights in {bits} bits") : Precision.ShortName();
+
     /// <summary>Whether it fits. Where it does not, drawing is refused.</summary>
     public bool Fits => MemoryNeeded <= MemoryAvailable;
 
@@ -75,7 +93,6 @@ public sealed record RunPlan
         var time = Drawing is { } drawing ? $"about {(drawing.TotalSeconds < 10 ? Readable.Seconds(drawing) : Readable.Clock(drawing))} and " : "";
         var many = Pictures > 1 ? string.Create(CultureInfo.InvariantCulture, $"{Pictures} pictures of ") : "";
         var choices = Choices.Count > 0 ? "; " + string.Join("; ", Choices) : "";
-        return $"{many}{Width}x{Height} in {Precision.ShortName()}: {time}" +
-            $"{Readable.Gigabytes(MemoryNeeded)} of {Readable.Gigabytes(MemoryAvailable)} free{choices}";
+        return $"{many}{Width}x{Height} in {PrecisionInWords}: {time}{MemoryInWords}{choices}";
     }
 }

@@ -12,7 +12,7 @@ public sealed class PublicApiTests
     private const string Accept = "EASEL_ACCEPT_API";
 
     /// <summary>What there is today; more is a decision.</summary>
-    private const int MostTypes = 74;
+    private const int MostTypes = 75;
 
     private static Assembly Library { get; } = typeof(ImageGenerator).Assembly;
 

@@ -35,7 +35,11 @@ internal static class AgainCommand
                 IsScript = false,
                 Task = told.Text["Mask blur"] is not null || request.Extend.Any ? DrawTask.Inpaint : DrawTask.Draw,
                 Extended = request.Extend,
-                Load = settings.Load with { Precision = flags.PrecisionOf(parsed) ?? told.Precision ?? Precision.Auto },
+                Load = settings.Load with
+                {
+                    Precision = flags.PrecisionOf(parsed) ?? told.Precision ?? Precision.Auto,
+                    Weights = parsed.GetValue(flags.Weights) ?? told.Weights ?? WeightFormat.Auto,
+                },
                 Notes = [.. settings.Notes, .. NotesOn(told, vaeIsGiven)],
             };
             if (settings.Init is null && told.NeedsPicture)

@@ -63,9 +63,9 @@ internal static class ServeCommand
         return new PlainCommand(name, help, new HelpNotes("[flags]", examples),
             [
                 host, port, .. isStart ? (Option[])[] : [socket, mode, basePath], output, models,
-                draw.Model, draw.Loras, draw.Embeddings, draw.Controls, draw.ImageEncoder, draw.TinyVae, draw.DepthModel,
-                draw.Precision, draw.Device, draw.Threads, draw.Memory, draw.LowPriority, draw.Safe, token, tokenFile, user, password, cors, names, proxies,
-                unload, steps, images, side, queued, queuedSize, styles, wildcards, log, open, .. isStart ? [] : farm.All, .. isStart ? (Option[])[] :
+                draw.Model, draw.Loras, draw.Embeddings, draw.Controls, draw.ImageEncoder, draw.TinyVae, draw.DepthModel, draw.Precision, draw.Weights,
+                draw.Device, draw.Threads, draw.Memory, draw.LowPriority, draw.Safe, token, tokenFile, user, password, cors, names, proxies, unload, steps,
+                images, side, queued, queuedSize, styles, wildcards, log, open, .. isStart ? [] : farm.All, .. isStart ? (Option[])[] :
                 [noDraw, store, copies],
             ], parsed =>
         {

@@ -21,7 +21,7 @@ internal static class WorkCommand
                 "easel work --farm tls://server:4222 --farm-creds worker.creds --models ~/models"]),
             [
                 .. farm.All, name, models, draw.Loras, draw.Embeddings, draw.Controls, draw.ImageEncoder, draw.TinyVae, draw.DepthModel, draw.Precision,
-                draw.Device, draw.Threads, draw.Memory, draw.LowPriority, draw.Safe, unload, noFetch,
+                draw.Weights, draw.Device, draw.Threads, draw.Memory, draw.LowPriority, draw.Safe, unload, noFetch,
             ], parsed =>
         {
             var places = ServeCommand.ModelFolders(parsed.GetValue(models), "models", shell);

@@ -43,6 +43,8 @@ internal sealed class DrawFlags
         [
             ("auto autocast", Easel.Precision.Auto), ("full fp32", Easel.Precision.Full), ("bf16", Easel.Precision.BFloat16), ("fp16", Easel.Precision.Float16),
         ], "--precision");
+    public readonly Option<WeightFormat?> Weights = Flags.Choice("in how many bits weights are kept: fewer take less memory (default auto)",
+        [("auto", WeightFormat.Auto), ("full", WeightFormat.Full), ("q8 q8_0", WeightFormat.Q8), ("q4 q4_0", WeightFormat.Q4)], "--weights");
     public readonly Option<string?> Device = Flags.Text("NAME", "auto, cpu, cuda or cuda:1 (default auto)", "--device");
 
     public readonly Option<SafetyAction?> Safe = Flags.Choice("what becomes of pictures that the safety filter takes for explicit (default off)",
@@ -97,6 +99,7 @@ internal sealed class DrawFlags
     public LoadOptions Load(ParseResult parsed) => new()
     {
         Precision = PrecisionOf(parsed) ?? Easel.Precision.Auto,
+        Weights = parsed.GetValue(Weights) ?? WeightFormat.Auto,
         Device = parsed.GetValue(Device) ?? "auto",
         Config = parsed.GetValue(Config),
         Prediction = parsed.GetValue(Prediction),
@@ -137,7 +140,7 @@ internal sealed class DrawFlags
     public IReadOnlyList<FlagGroup> Groups =>
     [
         new("What to draw", [.. Of("Prompts", "NegativePrompt"), FromFile, Repeat, .. Of("Literal", "ClipSkip")]),
-        new("Model", Model, TextEncoder, Vae, TinyVae, DepthModel, Loras, Embeddings, Controls, ImageEncoder, Precision, Device, Threads, Memory,
+        new("Model", Model, TextEncoder, Vae, TinyVae, DepthModel, Loras, Embeddings, Controls, ImageEncoder, Precision, Weights, Device, Threads, Memory,
             LowPriority, Prediction, Ema, Config, Safe),
         new("How", [.. Rest(KnobNeeds.Nothing), Count]),
         new("Many on a labelled sheet", X, Y, Z, Matrix, Margin, NoLegend),

@@ -41,7 +41,7 @@ internal sealed partial class DrawRun
                 var label = $"loading {Path.GetFileName(model)}";
                 using var generator = ImageGenerator.Load(model, how, share => progress.Working(label, share), shell.Cancel);
                 CheckModel(generator.Model, model);
-                var stamp = settings.NoMetadata ? null : ModelStamp.Of(model, how, generator.Precision, shell.Cancel);
+                var stamp = settings.NoMetadata ? null : ModelStamp.Of(model, how, shell.Cancel);
                 foreach (var (place, cell) in group)
                 {
                     images[place] = [];

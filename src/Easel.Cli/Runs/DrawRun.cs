@@ -67,7 +67,7 @@ internal sealed partial class DrawRun(DrawSettings settings, Shell shell)
             var request = RequestFor(profile, inputs);
             CheckModel(generator.Model, path);
 
-            var stamp = settings.NoMetadata ? null : ModelStamp.Of(path, options, generator.Precision, shell.Cancel);
+            var stamp = settings.NoMetadata ? null : ModelStamp.Of(path, options, shell.Cancel);
             if (Again is not null)
             {
                 foreach (var difference in AgainCommand.Differences(Again, path, stamp?.Hash?.GetAwaiter().GetResult(), request))

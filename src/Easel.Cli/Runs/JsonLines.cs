@@ -43,6 +43,7 @@ internal static class JsonLines
         Type = "plan",
         Model = Path.GetFullPath(model),
         Precision = plan.Precision.ShortName(),
+        Weights = plan.Weights.ToString().ToLowerInvariant(),
         plan.Device,
         plan.Width,
         plan.Height,

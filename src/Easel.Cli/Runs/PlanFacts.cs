@@ -8,11 +8,11 @@ internal static class PlanFacts
     public static Facts Of(RunPlan plan, string model, GenerationRequest request)
     {
         var facts = new Facts();
-        facts.Add("model", $"{model}, {plan.Precision.ShortName()} on {plan.Device}");
+        facts.Add("model", $"{model}, {plan.PrecisionInWords} on {plan.Device}");
         var count = plan.Pictures == 1 ? "1 picture" : $"{plan.Pictures} pictures";
         facts.Add("drawing", $"{count} of {plan.Width}x{plan.Height}, {plan.Steps} steps of {plan.Sampler}{(plan.IsGuided ? "" : " without guidance")}");
         var fits = plan.Fits ? "" : ": it does not fit, and would be refused";
-        facts.Add("memory", $"{Readable.Gigabytes(plan.MemoryNeeded)} of {Readable.Gigabytes(plan.MemoryAvailable)} free{fits}");
+        facts.Add("memory", plan.MemoryInWords + fits);
         facts.Add("chosen", plan.Choices.Count > 0 ? plan.Choices : "everything stays in memory, and pictures are decoded whole");
         facts.Add("work", string.Create(
             CultureInfo.InvariantCulture, $"{plan.StepGigaflops:#,0} GFLOP a step, {plan.DecodeGigaflops:#,0} to decode a picture"));

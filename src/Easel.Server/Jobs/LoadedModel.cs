@@ -39,7 +39,7 @@ internal sealed class LoadedModel(IModelSource source, ModelLibrary library, Ser
             Upscalers = name => source.Upscaler(library.Upscaler(name).Path, options.Load), // a request reaches no file but by its name there
         };
         _generator = source.Generator(model.Path, load, onProgress);
-        Stamp = ModelStamp.Of(model.Path, load, _generator.Precision);
+        Stamp = ModelStamp.Of(model.Path, load);
         (_key, Name) = (key, model.Name);
         return _generator;
     }

@@ -6,9 +6,8 @@ namespace Easel.Metadata;
 /// <summary>What the text in a picture says of the model.</summary>
 /// <param name="Path">The file or folder.</param>
 /// <param name="Options">How it was loaded.</param>
-/// <param name="Precision">The number format it runs in.</param>
 /// <param name="Hash">Its fingerprint, which may still be computed; null where none is wanted.</param>
-public sealed record ModelStamp(string Path, LoadOptions Options, Precision Precision, Task<string?>? Hash)
+public sealed record ModelStamp(string Path, LoadOptions Options, Task<string?>? Hash)
 {
     /// <summary>The model's name as AUTOMATIC1111 gives it: the file's without its extension. A folder of the Hugging Face cache, which is named after a
     /// commit, goes by its repository.</summary>
@@ -21,10 +20,9 @@ public sealed record ModelStamp(string Path, LoadOptions Options, Precision Prec
     /// <summary>What is to be said of a loaded model. Its file is hashed meanwhile, once: fingerprints are remembered between runs.</summary>
     /// <param name="path">The file or folder.</param>
     /// <param name="options">How it was loaded.</param>
-    /// <param name="precision">The number format it runs in.</param>
     /// <param name="cancel">Stops the hashing.</param>
-    public static ModelStamp Of(string path, LoadOptions options, Precision precision, CancellationToken cancel = default) =>
-        new(path, options, precision, Task.Run(() =>
+    public static ModelStamp Of(string path, LoadOptions options, CancellationToken cancel = default) =>
+        new(path, options, Task.Run(() =>
     {
         try
         {
@@ -68,7 +66,7 @@ public sealed record ModelStamp(string Path, LoadOptions Options, Precision Prec
     {
         var hash = Hash?.GetAwaiter().GetResult();
         var vae = (Options.TinyVae ?? Options.Vae) is { } path ? NameOf(path) : null;
-        var text = RequestInfotext.ToInfotext(image, NameOf(Path), hash is null ? null : ModelHash.Short(hash), Precision, vae);
+        var text = RequestInfotext.ToInfotext(image, NameOf(Path), hash is null ? null : ModelHash.Short(hash), vae);
         return new ImageMetadata(text.ToString());
     }
 }

@@ -67,6 +67,9 @@ public sealed record PictureSettings(string Program, Infotext Text)
     /// <summary>The number format that the picture was drawn in; null where it does not tell.</summary>
     public Precision? Precision => RequestInfotext.PrecisionOf(Text);
 
+    /// <summary>In how many bits the model's weights were kept; null where the picture does not tell, which is in full.</summary>
+    public WeightFormat? Weights => RequestInfotext.WeightsOf(Text);
+
     /// <summary>The settings that Easel does not understand, so that a picture made again will differ.</summary>
     public IEnumerable<KeyValuePair<string, string>> NotUnderstood => RequestInfotext.NotUnderstood(Text);
 

@@ -30,9 +30,8 @@ internal static class RequestInfotext
     /// <summary>Names in such a text that are no knob's: they are read elsewhere, or say nothing that a picture could differ by.</summary>
     private static readonly HashSet<string> Facts =
     [
-        "Model", "Model hash", "VAE", "VAE hash", "Enlarged", "Version", "Precision", "Sized by", "Init image hash", "Mask hash", "Like", "Batch size",
-            "Batch pos",
-            "Batch number", "Prompts",
+        "Model", "Model hash", "VAE", "VAE hash", "Enlarged", "Version", "Precision", "Weights", "Sized by", "Init image hash", "Mask hash", "Like",
+            "Batch size", "Batch pos", "Batch number", "Prompts",
         .. ControlInfotext.Names.Skip(1), "Lora hashes", "TI hashes", "Hashes", "User", "App", "Operations", "Backend", "Pipeline", "Created Date",
         "Safety filter", "Time taken", "Raw prompt", "Raw negative prompt", "Template", "Negative Template", "Job ID",
     ];
@@ -51,9 +50,8 @@ internal static class RequestInfotext
     /// <summary>The text of a picture.</summary>
     /// <param name="model">The model's name, a file name without its extension; null where it has none.</param>
     /// <param name="hash">The first ten hexadecimal digits of the SHA-256 of the model's file; null where it is no single file.</param>
-    /// <param name="precision">The number format in which the model ran; null to leave it out.</param>
     /// <param name="vae">The name of another autoencoder's file, where one stood in for the model's own.</param>
-    public static Infotext ToInfotext(GeneratedImage image, string? model, string? hash, Precision? precision = null, string? vae = null)
+    public static Infotext ToInfotext(GeneratedImage image, string? model, string? hash, string? vae = null)
     {
         var told = new ToldPicture(image);
         var settings = new List<KeyValuePair<string, string>>();
@@ -78,7 +76,8 @@ internal static class RequestInfotext
             Add("Lora hashes", string.Join(", ", image.LoraHashes.Select(lora => $"{lora.Key.Replace(":", "").Replace(",", "")}: {lora.Value}")));
         Add("Safety filter", image.Safety);
         AddRun(image, Add);
-        Add("Precision", precision?.ShortName());
+        Add("Precision", image.Precision?.ShortName());
+        Add("Weights", image.Weights.ShortName());
         Add("Version", $"{Program} {typeof(RequestInfotext).Assembly.GetName().Version?.ToString(3)}");
         return new Infotext { Prompt = image.Prompt, NegativePrompt = image.Request.NegativePrompt, Settings = settings };
 
@@ -144,6 +143,9 @@ internal static class RequestInfotext
 
     /// <summary>The number format that the text names, or null.</summary>
     public static Precision? PrecisionOf(Infotext text) => Precisions.Named(text["Precision"]);
+
+    /// <summary>In how many bits the weights were kept; null where the text does not tell, which is in full.</summary>
+    public static WeightFormat? WeightsOf(Infotext text) => WeightFormats.Named(text["Weights"]);
 
     /// <summary>Whether the picture was made from another one, which the text does not hold.</summary>
     /// <remarks>A denoising strength alone does not say so: AUTOMATIC1111 writes one where a picture of its own was drawn over in a second pass, and older

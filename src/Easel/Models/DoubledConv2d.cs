@@ -21,7 +21,9 @@ internal sealed class DoubledConv2d : Layer
     /// <summary>Whether beyond an edge lies the opposite edge and not nothing, so that pictures tile.</summary>
     internal bool Wraps { get; set; }
 
-    private protected override Parameter? Streamable => weight;
+    private protected override Parameter? Restable => weight;
+
+    private protected override Parameter? Added => bias;
 
     public override Tensor forward(Tensor x) => Forward(x, 2 * x.shape[2], 2 * x.shape[3]);
 
@@ -41,26 +43,28 @@ internal sealed class DoubledConv2d : Layer
 
     private Tensor Zeroed(Tensor x, long height, long width)
     {
+        if (InParts(along: 1, () => Zeroed(x, height, width)) is { } joined) return joined;
         using var held = Hold();
         using var scope = NewDisposeScope();
         if (_packed is not null) return Packed(x, height, width).MoveToOuterDisposeScope();
         var enlarged = functional.interpolate(x, [height, width], mode: InterpolationMode.Nearest);
         WorkCounter.Current?.Hold(enlarged);
-        var made = WorkCounter.Convolution(enlarged, weight, stride: 1, padding: 1) ?? functional.conv2d(enlarged, As(weight, x)!, As(bias, x), [1, 1], [1, 1]);
+        var made = WorkCounter.Convolution(enlarged, weight, stride: 1, padding: 1)
+            ?? functional.conv2d(enlarged, As(weight, x)!, As(Addend, x), [1, 1], [1, 1]);
         WorkCounter.Current?.Release(enlarged);
         return made.MoveToOuterDisposeScope();
     }
 
     private Tensor Packed(Tensor x, long height, long width)
     {
-        var (n, c, h, w) = (x.shape[0], weight.shape[0], x.shape[2], x.shape[3]);
+        var (n, c, h, w) = (x.shape[0], Outputs, x.shape[2], x.shape[3]);
         var result = empty([n, h, 2, w, 2, c], x.dtype);
         for (var row = 0; row < 2; row++)
         {
             for (var column = 0; column < 2; column++)
             {
                 // Padding by one all round gives a row and a column too many: of an even row the last is superfluous, of an odd row the first.
-                using var part = Part(x, row, column, bias);
+                using var part = Part(x, row, column, Addend);
                 result.select(4, column).select(2, row).copy_(part[.., .., row..(row + (int)h), column..(column + (int)w)].permute(0, 2, 3, 1));
             }
         }
@@ -101,7 +105,7 @@ internal sealed class DoubledConv2d : Layer
         static PackedConvolution PackPart(Tensor value, int row, int column)
         {
             using var scope = NewDisposeScope();
-            var merged = Merge(Merge(value.to(ScalarType.Float32), 2, row), 3, column).to(value.dtype).contiguous();
+            var merged = Merge(Merge(value.to(ScalarType.Float32), 2, row), 3, column).to(value.dtype).ChannelsLast();
             return new PackedConvolution(merged, padding: 1, stride: 1);
         }
 

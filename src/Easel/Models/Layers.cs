@@ -3,8 +3,8 @@ using Easel.Kernels;
 namespace Easel.Models;
 
 /// <summary>A layer whose parameters come from a checkpoint. It is built without memory (on the meta device: shapes only), and <see cref="Assign"/> gives each
-/// parameter its values one at a time, so that loading a model never holds it twice and never fills weights with random numbers first. Weights may be kept in a
-/// narrower format than the numbers that flow through: each is then widened while its layer runs.</summary>
+/// parameter its values one at a time, so that loading a model never holds it twice and never fills weights with random numbers first. A weight may rest
+/// while its layer does not run, in fewer bits or in its file (<see cref="IWeightAtRest"/>).</summary>
 internal abstract class Layer : Module<Tensor, Tensor>
 {
     private protected Layer(string name) : base(name) { }
@@ -16,56 +16,107 @@ internal abstract class Layer : Module<Tensor, Tensor>
     /// <summary>The number format and the place of the values last assigned.</summary>
     internal (ScalarType Type, Device Device) Placement { get; private set; } = (ScalarType.Float32, META);
 
-    /// <summary>Weights with fewer values than this are kept in memory always.</summary>
-    private const long LeastStreamed = 4096;
+    /// <summary>Weights with fewer values than this are kept as they are.</summary>
+    private const long LeastRestable = 4096;
 
-    private Func<Tensor>? _source;
+    /// <summary>Values of a resting weight that are woken at once, in whole multiples of so many outputs: the largest weights of all would for a moment take
+    /// hundreds of megabytes, and parts that are much smaller would cost more time than their work.</summary>
+    private const long WokenAtOnce = 8 << 20, LeastOutputs = 64;
+
+    private IWeightAtRest? _rest;
     private bool _isHeld;
+    private (long First, long Count)? _part;
 
-    /// <summary>The weight that may be read whenever the layer runs in place of being kept; null where there is none worth it.</summary>
-    private protected virtual Parameter? Streamable => null;
+    /// <summary>The weight that may rest while the layer does not run; null where there is none worth it.</summary>
+    private protected virtual Parameter? Restable => null;
+
+    /// <summary>What is added to each output; null for nothing.</summary>
+    private protected virtual Parameter? Added => null;
+
+    /// <summary>What is added to each of the outputs that are being computed.</summary>
+    private protected Tensor? Addend => _part is var (first, count) ? Added?.narrow(0, first, count) : Added;
+
+    /// <summary>Outputs that are being computed.</summary>
+    private protected long Outputs => _part?.Count ?? Restable!.shape[0];
 
     /// <summary>Values of that weight.</summary>
-    internal long StreamableValues => Streamable is { } weight && weight.numel() >= LeastStreamed ? weight.numel() : 0;
+    internal long RestableValues => Restable is { } weight && weight.numel() >= LeastRestable ? weight.numel() : 0;
 
-    /// <summary>Whether the weight is read whenever the layer runs, and let go after it.</summary>
-    internal bool IsStreamed => _source is not null;
+    /// <summary>How the weight rests while the layer does not run; null where it does not.</summary>
+    internal LayToRest? Rests { get; private set; }
 
     /// <summary>Gives a parameter its values.</summary>
     /// <param name="values">Where they come from, in whatever format and place; they are copied to the layer's where that is another.</param>
-    /// <param name="streams">Whether the layer is to ask for them anew whenever it runs, if it is one that can.</param>
-    internal void Provide(string name, ScalarType type, Device device, Func<Tensor> values, bool streams)
+    /// <param name="rests">How the weight is to rest while the layer does not run, if it is one that can; null to have it ready always.</param>
+    internal void Provide(string name, ScalarType type, Device device, Func<Tensor> values, LayToRest? rests)
     {
-        if (streams && name == "weight" && StreamableValues > 0) (_source, Placement) = (Own, (type, device));
-        else Assign(name, Own());
-
-        Tensor Own()
+        if (rests is null || name != "weight" || RestableValues == 0)
         {
-            using var scope = NewDisposeScope();
-            using var inference = inference_mode(); // views of a file are not ours to track
-            return values().to(type, device).contiguous().DetachFromDisposeScope();
+            Assign(name, Own(values, type, device));
+            return;
         }
+        var rest = rests(values);
+        _rest?.Dispose();
+        (_rest, Rests, Placement) = (rest, rests, (type, device));
     }
 
     /// <summary>Has the weight in memory until what is returned is disposed of. Within another call of it on the same layer it does nothing.</summary>
     internal Holding Hold()
     {
-        if (_source is null || _isHeld) return default;
-        Assign("weight", _source());
+        if (_rest is not { } rest || _isHeld) return default;
+        var (type, device) = Placement;
+        Assign("weight", Own(() => rest.Wake(type), type, device));
         _isHeld = true;
         return new Holding(this);
     }
 
-    /// <summary>For how long a weight that is streamed is in memory.</summary>
-    internal readonly struct Holding(Layer? layer) : IDisposable
+    /// <summary>Where a resting weight is large: what is computed with parts of it, woken in turn, joined. Null where it is not, or is awake.</summary>
+    /// <param name="along">The dimension of the outputs.</param> <param name="compute">Computes the outputs of which the weight is awake.</param>
+    private protected Tensor? InParts(int along, Func<Tensor> compute)
     {
-        public void Dispose() => layer?.LetGo();
+        if (_isHeld || _rest is not { Divides: true } rest || Restable is not { } weight || weight.numel() <= WokenAtOnce) return null;
+        var (outputs, shape) = (weight.shape[0], weight.shape);
+        var atOnce = Math.Max(LeastOutputs, WokenAtOnce / (weight.numel() / outputs) / LeastOutputs * LeastOutputs);
+        if (atOnce >= outputs) return null;
+        using var scope = NewDisposeScope();
+        var (type, device) = Placement;
+        var made = new List<Tensor>();
+        for (var first = 0L; first < outputs; first += atOnce)
+        {
+            var part = (First: first, Count: Math.Min(atOnce, outputs - first));
+            Assign("weight", Own(() => rest.Wake(type, part.First, part.Count), type, device));
+            (_isHeld, _part) = (true, part);
+            try
+            {
+                made.Add(compute());
+            }
+            finally
+            {
+                _part = null;
+                LetGo(shape);
+            }
+        }
+        return cat(made, along).MoveToOuterDisposeScope();
     }
 
-    private void LetGo()
+    private static Tensor Own(Func<Tensor> values, ScalarType type, Device device)
+    {
+        using var scope = NewDisposeScope();
+        using var inference = inference_mode(); // views of a file are not ours to track
+        var own = values().to(type, device);
+        return (own.LiesChannelsLast() ? own : own.contiguous()).DetachFromDisposeScope();
+    }
+
+    /// <summary>For how long a weight that rests otherwise is awake.</summary>
+    internal readonly struct Holding(Layer? layer) : IDisposable
+    {
+        public void Dispose() => layer?.LetGo(layer.Restable!.shape);
+    }
+
+    private void LetGo(long[] shape)
     {
         _isHeld = false;
-        if (Streamable is { } weight && weight.device_type != TorchSharp.DeviceType.META) Replace("weight", Shaped(weight.shape));
+        if (Restable is { } weight && weight.device_type != TorchSharp.DeviceType.META) Replace("weight", Shaped(shape));
         Unpack();
     }
 
@@ -86,7 +137,14 @@ internal abstract class Layer : Module<Tensor, Tensor>
     {
         foreach (var (name, parameter) in named_parameters(recurse: false).ToList()) Replace(name, Shaped(parameter.shape));
         Unpack();
-        (_source, Placement) = (null, (ScalarType.Float32, META));
+        _rest?.Dispose();
+        (_rest, Rests, Placement) = (null, null, (ScalarType.Float32, META));
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) _rest?.Dispose();
+        base.Dispose(disposing);
     }
 
     private void Replace(string name, Parameter parameter)
@@ -114,7 +172,7 @@ internal abstract class Layer : Module<Tensor, Tensor>
     private protected virtual bool Pack(string name, Tensor value) => false;
 
     /// <summary>The parameter in the format of what flows through the layer.</summary>
-    private protected static Tensor? As(Parameter? parameter, Tensor x) => parameter is null || parameter.dtype == x.dtype ? parameter : parameter.to(x.dtype);
+    private protected static Tensor? As(Tensor? parameter, Tensor x) => parameter is null || parameter.dtype == x.dtype ? parameter : parameter.to(x.dtype);
 
     private protected static Parameter Shaped(params long[] shape)
     {
@@ -145,9 +203,11 @@ internal sealed class Linear : Layer
     internal long Inputs { get; }
 
     /// <summary>Whether the weight is laid out for the processor, or will be when it is read.</summary>
-    internal bool IsPacked => _packed is not null || Packs && IsStreamed;
+    internal bool IsPacked => _packed is not null || Packs && Rests is not null;
 
-    private protected override Parameter? Streamable => weight;
+    private protected override Parameter? Restable => weight;
+
+    private protected override Parameter? Added => bias;
 
     /// <summary>What is done to what the layer is given, where another network steers it; null for nothing.</summary>
     internal Func<Tensor, Tensor>? Before { get; set; }
@@ -164,14 +224,20 @@ internal sealed class Linear : Layer
 
     private Tensor Product(Tensor x)
     {
+        if (InParts(along: -1, () => Product(x)) is { } joined) return joined;
         using var held = Hold();
-        if (_packed is [var packed]) return OneDnn.Linear(x, packed, bias);
         using var scope = NewDisposeScope();
-        return (WorkCounter.Linear(x, weight) ?? functional.linear(x, As(weight, x)!, As(bias, x))).MoveToOuterDisposeScope();
+        if (_packed is [var packed]) return OneDnn.Linear(x, packed, Addend).MoveToOuterDisposeScope();
+        if (_packed is { } parts) return cat([.. parts.Select((part, i) => OneDnn.Linear(x, part, Addend?.chunk(_parts)[i]))], -1).MoveToOuterDisposeScope();
+        return (WorkCounter.Linear(x, weight) ?? functional.linear(x, As(weight, x)!, As(Addend, x))).MoveToOuterDisposeScope();
     }
 
     internal override Tensor AddTo(Tensor residual, Tensor x)
     {
+        if (InParts(along: -1, () => Product(x)) is { } joined)
+        {
+            using (joined) return residual + joined;
+        }
         using var held = Hold();
         return _packed is [var packed] ? OneDnn.LinearAdd(x, residual, packed, bias) : base.AddTo(residual, x);
     }
@@ -179,14 +245,15 @@ internal sealed class Linear : Layer
     /// <summary>The first part of the outputs times GELU of the second.</summary>
     internal Tensor Gated(Tensor x)
     {
-        using var held = Hold();
         using var scope = NewDisposeScope();
-        if (_packed is [var value, var gate])
+        var both = InParts(along: -1, () => Product(x));
+        using var held = both is null ? Hold() : default;
+        if (both is null && _packed is [var value, var gate])
         {
             var biases = bias?.chunk(2);
             return OneDnn.LinearMultiply(x, OneDnn.LinearGelu(x, gate, biases?[1]), value, biases?[0]).MoveToOuterDisposeScope();
         }
-        var halves = call(x).chunk(2, dim: -1);
+        var halves = (both ?? call(x)).chunk(2, dim: -1);
         return (halves[0] * functional.gelu(halves[1])).MoveToOuterDisposeScope();
     }
 
@@ -236,7 +303,9 @@ internal sealed class Conv2d : Layer
     /// <summary>Whether beyond an edge lies the opposite edge and not nothing, so that pictures tile.</summary>
     internal bool Wraps { get; set; }
 
-    private protected override Parameter? Streamable => weight;
+    private protected override Parameter? Restable => weight;
+
+    private protected override Parameter? Added => bias;
 
     public override Tensor forward(Tensor x)
     {
@@ -251,17 +320,22 @@ internal sealed class Conv2d : Layer
 
     private Tensor Convolved(Tensor x)
     {
+        if (InParts(along: 1, () => Convolved(x)) is { } joined) return joined;
         using var held = Hold();
-        if (_packed is not null) return _packed.Apply(x, bias);
         using var scope = NewDisposeScope();
-        if (_linear is not null) return Picture(OneDnn.Linear(Pixels(x), _linear, bias)).MoveToOuterDisposeScope();
+        if (_packed is not null) return _packed.Apply(x, Addend).MoveToOuterDisposeScope();
+        if (_linear is not null) return Picture(OneDnn.Linear(Pixels(x), _linear, Addend)).MoveToOuterDisposeScope();
         var made = WorkCounter.Convolution(x, weight, _stride, _padding)
-            ?? functional.conv2d(x, As(weight, x)!, As(bias, x), [_stride, _stride], [_padding, _padding]);
+            ?? functional.conv2d(x, As(weight, x)!, As(Addend, x), [_stride, _stride], [_padding, _padding]);
         return made.MoveToOuterDisposeScope();
     }
 
     internal override Tensor AddTo(Tensor residual, Tensor x)
     {
+        if (!Wraps && InParts(along: 1, () => Convolved(x)) is { } joined)
+        {
+            using (joined) return residual + joined;
+        }
         using var held = Hold();
         if (_packed is not null && !Wraps) return _packed.AddTo(residual, x, bias);
         if (_linear is null) return base.AddTo(residual, x);
@@ -373,8 +447,11 @@ internal sealed class Embedding : Layer
         RegisterComponents();
     }
 
+    private protected override Parameter? Restable => weight;
+
     public override Tensor forward(Tensor ids)
     {
+        using var held = Hold();
         using var scope = NewDisposeScope();
         var found = WorkCounter.LookUp(ids, weight) ?? weight.index_select(0, ids.flatten()).view([.. ids.shape, weight.shape[1]]);
         return found.MoveToOuterDisposeScope();

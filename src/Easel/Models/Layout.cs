@@ -11,6 +11,14 @@ internal static class Layout
         return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Whether the channels of a pixel lie side by side and nothing else lies between.</summary>
+    public static bool LiesChannelsLast(this Tensor x)
+    {
+        if (x.dim() != 4) return false;
+        using var pixels = x.permute(0, 2, 3, 1);
+        return pixels.is_contiguous();
+    }
+
     /// <summary>A picture with a margin of its opposite edges all round, for a convolution without padding.</summary>
     public static Tensor Wrapped(this Tensor x, long margin)
     {

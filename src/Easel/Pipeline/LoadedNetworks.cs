@@ -24,6 +24,7 @@ internal sealed class LoadedNetworks : IDisposable
     private readonly bool _packs, _plain;
     private readonly int? _threads;
     private readonly LoraMerge _loras;
+    private (int Loads, long Rows, long Height, long Width) _laidOut; // what the UNet's weights were last laid out for
 
     private LoadedNetworks(Checkpoint checkpoint, LoadOptions options, NumberFormat format, Device device, Residency residency, Action<double>? onProgress,
         bool refines)
@@ -31,7 +32,7 @@ internal sealed class LoadedNetworks : IDisposable
         (Checkpoint, Format, Device, Residency) = (checkpoint, format, device, residency);
         (Family, Noise, MaxNoiseLevel) = (checkpoint.Family, checkpoint.Noise(), checkpoint.MaxNoiseLevel);
         (_plain, _threads) = (options.PlainKernels, options.Threads);
-        _packs = device.type == DeviceType.CPU && format.Kept == format.Run && !options.PlainKernels && OneDnn.Packs(format.Run);
+        _packs = device.type == DeviceType.CPU && !options.PlainKernels && OneDnn.Packs(format.Run);
 
         _unet = new UNet(checkpoint.UNet);
         UNetSlot = new NetworkSlot("UNet", _unet, checkpoint.UNetTensors, loraNames: UNetNames.Original(checkpoint.UNet));
@@ -68,7 +69,7 @@ internal sealed class LoadedNetworks : IDisposable
     {
         get
         {
-            if (Device.type != DeviceType.CPU || Format.Kept != Format.Run || _plain) return null;
+            if (Device.type != DeviceType.CPU || _plain) return null;
             var lacking = OneDnn.IsFault ? $"oneDNN's packed layers, for {OneDnn.Lacking}"
                 : Format.Run == ScalarType.BFloat16 && BFloat16Product.IsForbidden ? "the machine code for bf16, for the system does not let code be made"
                 : null;
@@ -84,9 +85,9 @@ internal sealed class LoadedNetworks : IDisposable
     public NumberFormat Format { get; }
     public Device Device { get; }
 
-    /// <summary>The format in which the autoencoder works: not fp16 where its numbers would overflow.</summary>
+    /// <summary>The format in which the autoencoder works: not fp16 where its numbers would overflow, and its weights, which are few, in full.</summary>
     public NumberFormat AutoencoderFormat => Checkpoint.AutoencoderOverflows && Format.Run == ScalarType.Float16
-        ? new(ScalarType.Float32, ScalarType.Float32) : Format;
+        ? new(ScalarType.Float32, ScalarType.Float32) : Format with { Weights = WeightFormat.Full };
 
     public NetworkSlot UNetSlot { get; }
     public NetworkSlot? AutoencoderSlot { get; }
@@ -129,8 +130,8 @@ internal sealed class LoadedNetworks : IDisposable
         return _tinyBeside is null ? null : $"Pictures are decoded by the tiny autoencoder {Path.GetFileName(_tinyBeside)}, which lies beside the model.";
     }
 
-    /// <summary>Weights that are in memory.</summary>
-    public long ValuesInMemory => All.Sum(slot => slot.ValuesInMemory);
+    /// <summary>Bytes of the weights that are in memory.</summary>
+    public double BytesInMemory => All.Sum(slot => slot.BytesInMemory);
 
     /// <summary>The networks that steer the UNet in the runs to come. They belong to whoever lends them.</summary>
     public IReadOnlyList<ControlFile> Steering { get; set; } = [];
@@ -193,7 +194,8 @@ internal sealed class LoadedNetworks : IDisposable
     private void Load(NetworkSlot slot, Action? onTensor)
     {
         using var inference = inference_mode();
-        slot.Load(slot == AutoencoderSlot ? AutoencoderFormat.Kept : Format.Kept, Device, onTensor, _packs,
+        NativeRuntime.ReturnLargeBlocks();
+        slot.Load(slot == AutoencoderSlot ? AutoencoderFormat : Format, Device, onTensor, _packs,
             streams: slot == UNetSlot && Residency == Residency.Streamed);
         _loras.Restore(slot.Module);
     }
@@ -227,8 +229,11 @@ internal sealed class LoadedNetworks : IDisposable
         using var scope = NewDisposeScope();
         Bring(UNetSlot);
         Share(x, _unet.Config.Channels[0]);
-        if (UNetSlot.IsStreamed) NativeRuntime.ReturnLargeBlocks(); // every weight is another block
+        // Where every weight is another block, or is laid out for this size first, what is let go would lie there and fit nothing that comes.
+        var laidOut = (UNetSlot.Loads, x.shape[0], x.shape[2], x.shape[3]);
+        if (UNetSlot.IsStreamed || laidOut != _laidOut) NativeRuntime.ReturnLargeBlocks();
         else NativeRuntime.KeepLargeBlocks();
+        _laidOut = laidOut;
         var timesteps = full(x.shape[0], (float)timestep, ScalarType.Float32, Device);
         var answer = _unet.Predict(x.to(Format.Run, Device), timesteps, context, labels?.to(Device), deep, control);
         return answer.to(ScalarType.Float32).cpu().MoveToOuterDisposeScope();

@@ -49,7 +49,7 @@ internal sealed class Refinement(LoadedNetworks main, LoadedNetworks model, Gene
     public Denoiser Over(Denoiser begins, Denoiser finishes, int steps) => (x, at) =>
     {
         if (at.Step < FirstStep(steps)) return begins(x, at);
-        if (takesTurns && main.ValuesInMemory > 0) main.Park();
+        if (takesTurns && main.BytesInMemory > 0) main.Park();
         return finishes(x, at);
     };
 

@@ -65,9 +65,9 @@ internal sealed class MachineSpeed(string? file)
     {
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
-        using var layer = new Models.Conv2d(320, 320, kernel: 3, padding: 1) { Packs = format.Kept == format.Run && OneDnn.Packs(format.Run) };
-        layer.Assign("weight", (randn(320, 320, 3, 3) * 0.01).to(format.Kept).DetachFromDisposeScope());
-        layer.Assign("bias", zeros(320).to(format.Kept).DetachFromDisposeScope());
+        using var layer = new Models.Conv2d(320, 320, kernel: 3, padding: 1) { Packs = OneDnn.Packs(format.Run) };
+        layer.Assign("weight", (randn(320, 320, 3, 3) * 0.01).to(format.Run).DetachFromDisposeScope());
+        layer.Assign("bias", zeros(320).to(format.Run).DetachFromDisposeScope());
         double Seconds(int side)
         {
             using var inner = NewDisposeScope();
@@ -82,7 +82,8 @@ internal sealed class MachineSpeed(string? file)
     }
 
     private static string Key(Work? work, NumberFormat format, Device device, int power) => string.Join('|', Processor.Name, $"{Threads.Most} threads",
-        typeof(TorchSharp.torch).Assembly.GetName().Version, device, $"{format.Kept}-{format.Run}", work is null ? "trial" : $"{work} 1e{power}");
+        typeof(TorchSharp.torch).Assembly.GetName().Version, device,
+        $"{format.Kept}-{format.Run}{(format.Weights == WeightFormat.Full ? "" : $"-{format.Weights}")}", work is null ? "trial" : $"{work} 1e{power}");
 
     private static int Power(double size) => (int)Math.Floor(Math.Log10(Math.Max(1, size)));
 }

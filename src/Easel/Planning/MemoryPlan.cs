@@ -1,5 +1,6 @@
 using Easel.Pipeline;
 using Easel.Runtime;
+using Easel.Weights;
 
 namespace Easel.Planning;
 
@@ -67,13 +68,23 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     /// <summary>Whether two models take each other's place in memory.</summary>
     public bool TakesTurns { get; private init; }
 
-    /// <summary>The formats in which a model can be loaded under a precision, the best first. On a processor without half-precision arithmetic, weights kept in
-    /// half the memory still give the picture of fp32 (of a file that stores fp16), a little slower: the way out where fp32 does not fit.</summary>
-    public static IReadOnlyList<NumberFormat> Formats(Precision precision, Device device)
+    /// <summary>The formats in which a model can be loaded as options say, the best first. On a processor without half-precision arithmetic, weights kept in
+    /// half the memory still give the picture of fp32 (of a file that stores fp16), a little slower: the way out where fp32 does not fit. Weights in 8 bits are
+    /// the next, in place of reading them at every step. What was asked for is not changed.</summary>
+    public static IReadOnlyList<NumberFormat> Formats(LoadOptions options, Device device)
     {
-        var best = Hardware.NumberFormat(precision, device);
-        var narrower = precision == Precision.Auto && device.type == DeviceType.CPU && best.Kept == ScalarType.Float32;
-        return narrower ? [best, Hardware.NumberFormat(Precision.Float16, device)] : [best];
+        var best = Hardware.NumberFormat(options.Precision, device);
+        if (options.Weights is WeightFormat.Q8 or WeightFormat.Q4)
+        {
+            return device.type == DeviceType.CPU ? [best with { Weights = options.Weights }]
+                : throw new InvalidRequestException(nameof(LoadOptions.Weights),
+                    $"Weights are kept in {options.Weights.Bits()} bits on the CPU alone, and the device is {device}.");
+        }
+        if (device.type != DeviceType.CPU) return [best];
+        var formats = new List<NumberFormat> { best };
+        if (options.Precision == Precision.Auto && best.Kept == ScalarType.Float32) formats.Add(Hardware.NumberFormat(Precision.Float16, device));
+        if (options is { Precision: Precision.Auto, Weights: WeightFormat.Auto }) formats.Add(best with { Weights = WeightFormat.Q8 });
+        return formats;
     }
 
     /// <summary>Bytes there are for a model and its run.</summary>
@@ -82,7 +93,7 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     public static double Budget(long? limit, double taken = 0) => limit ?? Hardware.AvailableMemory() + taken;
 
     /// <summary>Bytes of weights.</summary>
-    public static double Weights(long values, NumberFormat format) => (double)values * ElementSize(format.Kept);
+    public static double Weights(long values, NumberFormat format) => values * RestingWeights.BytesPerValue(format);
 
     /// <summary>Refuses a run that does not fit, before it is begun.</summary>
     public void Check(ModelSize size, NumberFormat format, int rows, (long Height, long Width) latent, Device device)
@@ -129,10 +140,8 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
             _ => stages.Max(stage => stage.Weights + stage.Run),
         };
 
-        // Weights kept in a narrower format are widened while their layer runs; those beside the steps are small.
-        double Held(NetworkWork work, Stage stage) =>
-            (work.PeakValues * Slack + (format.Kept != format.Run && stage == Stage.Denoising ? 2 * work.LargestWeight : 0)) * ElementSize(format.Run);
+        // A weight that rests is there as it is widened and as it is laid out for the processor while its layer runs; those beside the steps are small.
+        double Held(NetworkWork work, Stage stage) => (work.PeakValues * Slack + (stage == Stage.Denoising && RestingWeights.Of(format) is not null
+            ? 2 * work.LargestWeight : 0)) * RestingWeights.BytesPerValue(new NumberFormat(format.Run, format.Run));
     }
-
-    private static long ElementSize(ScalarType type) => type == ScalarType.Float32 ? 4 : 2;
 }

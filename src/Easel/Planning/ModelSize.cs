@@ -34,15 +34,15 @@ internal readonly record struct RunSize(int Rows, (long Height, long Width) Late
 internal sealed record PlannedNetwork(Stage Stage, long Values, Func<RunSize, IEnumerable<NetworkWork>> Passes)
 {
     /// <summary>What of its weights can be read whenever a layer runs; null where that is not done.</summary>
-    public Lazy<StreamedWeights>? Streamed { get; init; }
+    public Lazy<RestableWeights>? Streamed { get; init; }
 
     /// <summary>Bytes of its weights.</summary>
-    public double Bytes(NumberFormat format) => MemoryPlan.Weights(Values, format);
+    public double Bytes(NumberFormat format) => MemoryPlan.Weights(Values, Stage == Stage.Pixels ? format with { Weights = WeightFormat.Full } : format);
 
     /// <summary>Bytes of its weights where they are streamed as far as they can be: the rest, and one as it is read, as it is widened, and as it is laid out
     /// for the processor.</summary>
     public double BytesStreamed(NumberFormat format) => Streamed is { Value: var streamed }
-        ? MemoryPlan.Weights(Values - streamed.Values, format) + 3.0 * streamed.Largest * sizeof(float) : Bytes(format);
+        ? MemoryPlan.Weights(Values - streamed.Values, format with { Weights = WeightFormat.Full }) + 3.0 * streamed.Largest * sizeof(float) : Bytes(format);
 }
 
 /// <summary>What of a model decides how much memory it takes.</summary>
@@ -98,7 +98,7 @@ internal sealed record ModelSize(ModelFamily Family, IReadOnlyList<PlannedNetwor
     }
 
     /// <summary>Bytes of the weights that a model has in memory.</summary>
-    public static double Taken(LoadedNetworks model) => MemoryPlan.Weights(model.ValuesInMemory, model.Format);
+    public static double Taken(LoadedNetworks model) => model.BytesInMemory;
 
     /// <summary>Values of the weights of a stage's networks; of all where none is named.</summary>
     public long Values(Stage? stage = null) => Networks.Where(network => stage is null || network.Stage == stage).Sum(network => network.Values);

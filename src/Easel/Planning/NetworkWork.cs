@@ -33,10 +33,10 @@ internal readonly record struct NetworkWork(double Flops, double PeakValues, dou
         });
 
     /// <summary>What of a UNet's weights can be read whenever a layer runs.</summary>
-    public static StreamedWeights StreamedOf(UNetConfig config)
+    public static RestableWeights StreamedOf(UNetConfig config)
     {
         using var unet = new UNet(config);
-        return StreamedWeights.Of(unet);
+        return RestableWeights.Of(unet);
     }
 
     /// <summary>A pass through a ControlNet, its view of the hint apart, which is made once.</summary>

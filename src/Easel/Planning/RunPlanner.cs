@@ -23,7 +23,7 @@ internal static class RunPlanner
         foreach (var file in controls) file.Dispose();
         using var refiner = RefinerShelf.Open(request, checkpoint, options);
         var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise());
-        var (format, memory) = ModelLoader.Choose(MemoryPlan.Formats(options.Precision, device), device,
+        var (format, memory) = ModelLoader.Choose(MemoryPlan.Formats(options, device), device,
             format => MemoryPlan.For(size, format, shape.Rows, shape.Largest.Latent, shape.Largest.Encodes, MemoryPlan.Budget(options.MemoryLimit)));
         return Of(request, shape, size, refiner is null ? null : ModelSize.OfRefiner(refiner), memory, format, device, options.TinyVae is not null,
             MachineSpeed.In(options.CacheFolder));
@@ -60,6 +60,7 @@ internal static class RunPlanner
         return new RunPlan
         {
             Precision = Precisions.Of(format.Kept),
+            Weights = format.Weights,
             Device = device.ToString(),
             Width = shape.Largest.Canvas.Width,
             Height = shape.Largest.Canvas.Height,

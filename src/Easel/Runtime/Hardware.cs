@@ -1,7 +1,8 @@
 namespace Easel.Runtime;
 
 /// <summary>The formats in which a model's weights are kept and in which it computes.</summary>
-internal readonly record struct NumberFormat(ScalarType Kept, ScalarType Run);
+/// <param name="Kept">The weights' as far as <paramref name="Weights"/> does not say another.</param>
+internal readonly record struct NumberFormat(ScalarType Kept, ScalarType Run, WeightFormat Weights = WeightFormat.Full);
 
 /// <summary>What the machine at hand can do.</summary>
 internal static class Hardware

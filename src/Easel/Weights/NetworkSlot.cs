@@ -1,4 +1,5 @@
 using Easel.Models;
+using Easel.Runtime;
 using Easel.Weights.Names;
 
 namespace Easel.Weights;
@@ -29,24 +30,34 @@ internal sealed class NetworkSlot(string name, Module module, StateDict tensors,
 
     public bool IsInMemory { get; private set; }
 
+    /// <summary>How many times the weights were read.</summary>
+    public int Loads { get; private set; }
+
     /// <summary>Whether most of its weights are read whenever their layers run, and only the rest is in memory.</summary>
     public bool IsStreamed { get; private set; }
 
-    /// <summary>Values of the weights that are in memory.</summary>
-    public long ValuesInMemory => !IsInMemory ? 0 : IsStreamed ? Values - StreamedWeights.Of(module).Values : Values;
+    /// <summary>Whether its weights rest while their layers do not run, so that every call of a layer asks for other blocks of memory.</summary>
+    public bool Rests { get; private set; }
+
+    /// <summary>Bytes of the weights that are in memory.</summary>
+    public double BytesInMemory { get; private set; }
 
     /// <summary>Reads the weights.</summary>
+    /// <param name="streams">Whether they rest in the file.</param>
     /// <inheritdoc cref="StateDict.Load"/>
-    public void Load(ScalarType type, Device device, Action? onTensor, bool packs, bool streams = false)
+    public void Load(NumberFormat format, Device device, Action? onTensor, bool packs, bool streams = false)
     {
-        tensors.Load(module, name, type, device, onTensor, packs, streams);
-        (IsInMemory, IsStreamed) = (true, streams);
+        var rests = streams ? RestingWeights.InFile : RestingWeights.Of(format);
+        tensors.Load(module, name, format.Run, device, onTensor, packs, rests);
+        (IsInMemory, IsStreamed, Rests) = (true, streams, rests is not null);
+        Loads++;
+        BytesInMemory = RestingWeights.BytesPerValue(format) * (streams ? Values - RestableWeights.Of(module).Values : Values);
     }
 
     public void Unload()
     {
         foreach (var layer in module.modules().OfType<Layer>()) layer.Unload();
-        IsInMemory = false;
+        (IsInMemory, BytesInMemory) = (false, 0);
     }
 
     public void Dispose() => module.Dispose();

@@ -87,9 +87,10 @@ internal sealed class StateDict
     /// <param name="network">A network whose parameters are still without memory.</param>
     /// <param name="what">How to call the network in an error: "UNet".</param> <param name="onTensor">Told after each tensor.</param>
     /// <param name="packs">Whether layers lay their weights out for the processor, see <see cref="Layer.Packs"/>.</param>
-    /// <param name="streams">Whether layers read their weights whenever they run, see <see cref="Layer.Provide"/>.</param>
+    /// <param name="rests">How layers' weights rest while they do not run, see <see cref="Layer.Provide"/>.</param>
     /// <exception cref="CheckpointException">The tensors do not fit the network, or a file is damaged.</exception>
-    public void Load(Module network, string what, ScalarType type, Device device, Action? onTensor = null, bool packs = false, bool streams = false)
+    public void Load(Module network, string what, ScalarType type, Device device, Action? onTensor = null, bool packs = false,
+        LayToRest? rests = null)
     {
         // A layer may have others within it, and the whole network may be one.
         var layers = network.named_modules().Append((name: "", module: network)).Where(m => m.module is Layer).DistinctBy(m => m.module)
@@ -102,7 +103,7 @@ internal sealed class StateDict
         {
             var slot = _slots[name];
             layer.Packs = packs;
-            layer.Provide(own, type, device, () => slot.View().reshape(shape), streams);
+            layer.Provide(own, type, device, () => slot.View().reshape(shape), rests);
             onTensor?.Invoke();
         }
     }

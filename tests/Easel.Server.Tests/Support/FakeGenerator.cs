@@ -125,7 +125,11 @@ internal sealed class FakeGenerator(FakeModels? models = null) : IImageGenerator
                 var index = batch.First + place;
                 var carriedOut = request with { Width = small, Height = low };
                 var seed = request.VariationStrength > 0 ? request.Seed!.Value : unchecked(request.Seed!.Value + index);
-                images.Add(new GeneratedImage(image, carriedOut, batch.Prompts[place], seed, index, HasWatermark: false) { Asked = asked });
+                images.Add(new GeneratedImage(image, carriedOut, batch.Prompts[place], seed, index, HasWatermark: false)
+                {
+                    Asked = asked,
+                    Precision = Precision,
+                });
                 onImage?.Invoke(images[^1]);
             }
 

@@ -22,7 +22,7 @@ public sealed class RequestInfotextTests
     [Fact]
     public void SettingsAreNamedAndOrderedAsAutomatic1111Does()
     {
-        var text = RequestInfotext.ToInfotext(Made(Plain), "model", "0123456789", Precision.BFloat16).ToString();
+        var text = RequestInfotext.ToInfotext(Made(Plain) with { Precision = Precision.BFloat16 }, "model", "0123456789").ToString();
         Assert.StartsWith("a cat, (sitting:1.2)\nin two lines\nNegative prompt: blurry, low: quality\n"
             + "Steps: 31, Sampler: DPM++ 2M SDE, Schedule type: Karras, CFG scale: 6.5, Seed: 42, Size: 512x768, "
             + "Model hash: 0123456789, Model: model, Clip skip: 2, RNG: CPU, Precision: bf16, Version: Easel ", text);
@@ -200,7 +200,7 @@ public sealed class RequestInfotextTests
 
     private static GenerationRequest Again(GeneratedImage image, GenerationRequest? asked = null) =>
         RequestInfotext.FromInfotext(
-            Infotext.Parse(RequestInfotext.ToInfotext(image with { Asked = asked ?? image.Request }, "m", "h", Precision.Full).ToString()));
+            Infotext.Parse(RequestInfotext.ToInfotext(image with { Asked = asked ?? image.Request, Precision = Precision.Full }, "m", "h").ToString()));
 
     private static void Same(GenerationRequest expected, GenerationRequest actual)
     {

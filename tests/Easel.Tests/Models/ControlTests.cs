@@ -3,6 +3,7 @@ using Easel.Imaging.Hints;
 using Easel.Models;
 using Easel.Models.Control;
 using Easel.Pipeline;
+using Easel.Runtime;
 using Easel.Tests.Support;
 using Easel.Weights;
 using Easel.Weights.Formats;
@@ -329,7 +330,7 @@ public sealed class ControlTests : IDisposable
     {
         var file = ControlFile.Open(path, unet, "the model");
         _open.Add(file);
-        file.Slot.Load(ScalarType.Float32, CPU, null, packs: false);
+        file.Slot.Load(new NumberFormat(ScalarType.Float32, ScalarType.Float32), CPU, null, packs: false);
         return (T)file.Network;
     }
 

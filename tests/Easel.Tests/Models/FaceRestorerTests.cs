@@ -140,7 +140,7 @@ public sealed class FaceRestorerTests : IDisposable
         var result = generator.Generate(request);
         Assert.Contains("No face was found in picture 1, which is as it was drawn.", result.Remarks);
         Assert.DoesNotContain(result.Remarks, remark => remark.Contains("needs a face restorer"));
-        Assert.Contains("Face restoration: GFPGANv1.4", new ModelStamp("model.ckpt", new LoadOptions(), Precision.Full, Hash: null)
+        Assert.Contains("Face restoration: GFPGANv1.4", new ModelStamp("model.ckpt", new LoadOptions(), Hash: null)
             .MetadataOf(result.Images[0]).Parameters);
         Assert.Equal("FaceRestorer", Assert.Throws<InvalidRequestException>(() => generator.Generate(request with { FaceRestorer = "nowhere.pth" })).Field);
         Assert.Contains(generator.Generate(request with { FaceRestorer = null }).Remarks,

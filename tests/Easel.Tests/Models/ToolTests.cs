@@ -95,7 +95,7 @@ public sealed class ToolTests : IDisposable
         var image = generator.Generate(request).Images[0];
         Assert.Equal(At(picture, 48, 32), At(image.Image, 48, 32));
         Assert.NotEqual(At(picture, 3, 3), At(image.Image, 3, 3));
-        var text = new ModelStamp("model.ckpt", new LoadOptions(), Precision.Full, Hash: null).MetadataOf(image).Parameters!;
+        var text = new ModelStamp("model.ckpt", new LoadOptions(), Hash: null).MetadataOf(image).Parameters!;
         Assert.Contains("Mask of: background", text);
         var nobody = Assert.Throws<InvalidRequestException>(() => generator.Generate(request with { InitImage = new RgbImage(96, 64) }));
         Assert.Equal(("MaskOf", true), (nobody.Field, nobody.Message.StartsWith("Nobody was found in the picture", StringComparison.Ordinal)));
@@ -127,7 +127,7 @@ public sealed class ToolTests : IDisposable
         Assert.Equal(At(plain, 10, 150), At(detailed, 10, 150));
         Assert.Equal(At(plain, 280, 20), At(detailed, 280, 20));
 
-        var text = new ModelStamp("model.ckpt", new LoadOptions(), Precision.Full, Hash: null).MetadataOf(detailed).Parameters!;
+        var text = new ModelStamp("model.ckpt", new LoadOptions(), Hash: null).MetadataOf(detailed).Parameters!;
         Assert.Contains("Detail: faces", text);
         Assert.NotEqual(generator.Generate(request with { DetailPrompt = "a dog" }).Images[0].Image.Pixels, detailed.Image.Pixels);
 

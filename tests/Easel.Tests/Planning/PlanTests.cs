@@ -118,10 +118,10 @@ public sealed class PlanTests
     [Fact]
     public void WithoutHalfPrecisionArithmeticWeightsInHalfTheMemoryAreTheWayOut()
     {
-        var formats = MemoryPlan.Formats(Precision.Auto, CPU);
+        var formats = MemoryPlan.Formats(new LoadOptions(), CPU);
         Assert.Equal(Hardware.NumberFormat(Precision.Auto, CPU), formats[0]);
         if (!Processor.HasBFloat16) Assert.Equal(new NumberFormat(ScalarType.Float16, ScalarType.Float32), formats[1]);
-        Assert.Single(MemoryPlan.Formats(Precision.Full, CPU)); // what was asked for is not changed
+        Assert.Single(MemoryPlan.Formats(new LoadOptions { Precision = Precision.Full }, CPU)); // what was asked for is not changed
     }
 
     [Fact]
@@ -199,19 +199,19 @@ public sealed class PlanTests
         Assert.True(plan.Drawing > plan.Step);
     }
 
-    private static ModelSize SizeOf(string path)
+    internal static ModelSize SizeOf(string path)
     {
         using var checkpoint = Checkpoint.Open(path);
         return ModelSize.Of(checkpoint);
     }
 
     /// <summary>The most memory under which a 64x64 picture is drawn that way and not in one that takes more.</summary>
-    private static long LimitFor(ModelSize size, Residency way)
+    internal static long LimitFor(ModelSize size, Residency way, NumberFormat? format = null)
     {
         var available = 1e12;
         while (true)
         {
-            var plan = MemoryPlan.For(size, Full, rows: 2, (8, 8), encodes: true, available);
+            var plan = MemoryPlan.For(size, format ?? Full, rows: 2, (8, 8), encodes: true, available);
             Assert.True(plan.Fits);
             if (plan.Residency == way) return (long)plan.Needed + 1;
             available = plan.Needed - 1;
@@ -219,7 +219,7 @@ public sealed class PlanTests
     }
 
     /// <summary>A change to one layer of the UNet and one of the text encoder.</summary>
-    private static void WriteLora(string path, string model)
+    internal static void WriteLora(string path, string model)
     {
         using var scope = NewDisposeScope();
         using var checkpoint = Checkpoint.Open(model);

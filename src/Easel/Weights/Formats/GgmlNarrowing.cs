@@ -10,15 +10,33 @@ internal static class GgmlNarrowing
 {
     private const int Block = 32;
 
-    public static void Q8_0(ReadOnlySpan<float> row, Span<byte> blocks) => Each(row, blocks, 34, (x, _, block) =>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // all weights of a model go through here while it is loaded
+    public static void Q8_0(ReadOnlySpan<float> row, Span<byte> blocks)
     {
-        var largest = 0f;
-        foreach (var value in x) largest = MathF.Max(largest, MathF.Abs(value));
-        var d = largest / 127;
-        var inverse = d == 0 ? 0 : 1 / d;
-        Write(block, d);
-        for (var i = 0; i < Block; i++) block[2 + i] = (byte)(sbyte)MathF.Round(x[i] * inverse, MidpointRounding.AwayFromZero);
-    });
+        for (var (from, to) = (0, 0); from < row.Length; from += Block, to += 34)
+        {
+            var x = row.Slice(from, Block);
+            Vector256<float> a = Vector256.Create(x), b = Vector256.Create(x[8..]), c = Vector256.Create(x[16..]), d = Vector256.Create(x[24..]);
+            var largest = Vector256.Max(Vector256.Max(Vector256.Abs(a), Vector256.Abs(b)), Vector256.Max(Vector256.Abs(c), Vector256.Abs(d)));
+            var most = 0f;
+            for (var i = 0; i < 8; i++) most = MathF.Max(most, largest[i]);
+            var scale = most / 127;
+            var inverse = scale == 0 ? 0 : 1 / scale;
+            Write(blocks[to..], scale);
+            var quants = Vector256.Narrow(Vector256.Narrow(Rounded(a * inverse), Rounded(b * inverse)),
+                Vector256.Narrow(Rounded(c * inverse), Rounded(d * inverse)));
+            quants.AsByte().CopyTo(blocks[(to + 2)..]);
+        }
+
+        // Halves away from zero. Adding a half first would round what is just below one up, too.
+        static Vector256<int> Rounded(Vector256<float> x)
+        {
+            var whole = Vector256.Truncate(x);
+            var rest = x - whole;
+            var up = Vector256.GreaterThanOrEqual(Vector256.Abs(rest), Vector256.Create(0.5f));
+            return Vector256.ConvertToInt32(whole + Vector256.ConditionalSelect(up, Vector256.CopySign(Vector256<float>.One, x), default));
+        }
+    }
 
     public static void Q4_0(ReadOnlySpan<float> row, Span<byte> blocks) => Each(row, blocks, 18, (x, weights, block) =>
     {
@@ -26,6 +44,28 @@ internal static class GgmlNarrowing
         Write(block, GgmlScales.Symmetric(x, weights, 8, quants));
         Nibbles(quants, block[2..]);
     });
+
+    /// <summary>The same blocks with the scale that takes the largest value exactly, in place of one that is sought (quantize_row_q4_0_ref): many times as
+    /// fast, and the error a little larger.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void QuickQ4_0(ReadOnlySpan<float> row, Span<byte> blocks)
+    {
+        Span<byte> quants = stackalloc byte[Block];
+        for (var (from, to) = (0, 0); from < row.Length; from += Block, to += 18)
+        {
+            var x = row.Slice(from, Block);
+            var largest = 0f;
+            foreach (var value in x)
+            {
+                if (MathF.Abs(value) > MathF.Abs(largest)) largest = value;
+            }
+            var d = largest / -8;
+            var inverse = d == 0 ? 0 : 1 / d;
+            Write(blocks[to..], d);
+            for (var i = 0; i < Block; i++) quants[i] = (byte)Math.Min(15, (int)(x[i] * inverse + 8.5f));
+            Nibbles(quants, blocks[(to + 2)..]);
+        }
+    }
 
     public static void Q4_1(ReadOnlySpan<float> row, Span<byte> blocks) => Each(row, blocks, 20, (x, weights, block) =>
     {

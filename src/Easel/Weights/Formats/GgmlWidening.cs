@@ -4,14 +4,12 @@ namespace Easel.Weights.Formats;
 /// the halves d (and m) are the scale and what is added; of its quants the first half lie in the low nibbles and the second in the high ones.</summary>
 internal static class GgmlWidening
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q4_0(ReadOnlySpan<byte> block, Span<float> values)
     {
-        var d = Half(block);
-        for (var i = 0; i < 16; i++)
-        {
-            values[i] = ((block[2 + i] & 15) - 8) * d;
-            values[i + 16] = ((block[2 + i] >> 4) - 8) * d;
-        }
+        var (d, quants) = (Half(block), Vector128.Create(block[2..18]));
+        Scaled((quants & Vector128.Create((byte)15)).AsSByte() - Vector128.Create((sbyte)8), d, values);
+        Scaled((quants >>> 4).AsSByte() - Vector128.Create((sbyte)8), d, values[16..]);
     }
 
     public static void Q4_1(ReadOnlySpan<byte> block, Span<float> values)
@@ -44,10 +42,21 @@ internal static class GgmlWidening
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q8_0(ReadOnlySpan<byte> block, Span<float> values)
     {
         var d = Half(block);
-        for (var i = 0; i < 32; i++) values[i] = (sbyte)block[2 + i] * d;
+        Scaled(Vector128.Create(block[2..18]).AsSByte(), d, values);
+        Scaled(Vector128.Create(block[18..34]).AsSByte(), d, values[16..]);
+    }
+
+    /// <summary>Sixteen quants times d. The two types that weights are kept in between steps are widened at every step.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Scaled(Vector128<sbyte> quants, float d, Span<float> values)
+    {
+        var (low, high) = Vector256.Widen(Vector256.WidenLower(quants.ToVector256Unsafe()));
+        (Vector256.ConvertToSingle(low) * d).CopyTo(values);
+        (Vector256.ConvertToSingle(high) * d).CopyTo(values[8..]);
     }
 
     /// <summary>Scales and minima of 4 bits for each 16 values [16], two bits a value [64], d, the minima's d.</summary>

@@ -10,8 +10,8 @@ internal sealed record GgufPlace(GgmlType Type, long[] Shape, long Start, long B
 /// <param name="data">Where the values begin.</param>
 internal sealed unsafe class GgufTensors(ModelBytes file, OrderedDictionary<string, GgufPlace> places, long data) : TensorFile(file.Path)
 {
-    /// <summary>Bytes that are read at once, and blocks of them that one thread widens at once.</summary>
-    private const int Chunk = 16 << 20, Part = 2048;
+    /// <summary>Bytes that are read at once.</summary>
+    private const int Chunk = 16 << 20;
 
     public override IReadOnlyDictionary<string, TensorInfo> Tensors { get; } = Describe(places);
 
@@ -42,18 +42,9 @@ internal sealed unsafe class GgufTensors(ModelBytes file, OrderedDictionary<stri
                 continue;
             }
             file.Read(data + place.Start + done, read.AsSpan(0, now));
-            Widen(type, read, now / type.Bytes, (float*)to + done / type.Bytes * type.Values);
+            fixed (byte* blocks = read) GgmlBlocks.Widen(type, blocks, now / type.Bytes, (float*)to + done / type.Bytes * type.Values);
         }
         return values;
-    }
-
-    private static void Widen(GgmlType type, byte[] bytes, int blocks, float* to)
-    {
-        Parallel.For(0, (blocks + Part - 1) / Part, part =>
-        {
-            for (var block = part * Part; block < Math.Min(blocks, (part + 1) * Part); block++)
-                type.Widen!(bytes.AsSpan(block * type.Bytes, type.Bytes), new Span<float>(to + (long)block * type.Values, type.Values));
-        });
     }
 
     private GgufPlace Find(string name) => places.TryGetValue(name, out var place) ? place : throw file.Refuse($"has no tensor {Quoted.Name(name)}");

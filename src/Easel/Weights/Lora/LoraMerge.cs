@@ -53,6 +53,6 @@ internal sealed class LoraMerge(LoraTargets targets)
     {
         if (target.Layer.Placement.Device.type == TorchSharp.DeviceType.META) return;
         var (type, device) = target.Layer.Placement;
-        target.Layer.Provide(target.Parameter, type, device, () => target.Changed(changes, device), target.Layer.IsStreamed);
+        target.Layer.Provide(target.Parameter, type, device, () => target.Changed(changes, device), target.Layer.Rests);
     }
 }

@@ -1,0 +1,56 @@
+using Easel.Kernels;
+using Easel.Models;
+
+namespace Easel.Weights.Formats;
+
+/// <summary>A weight in ggml's blocks, in memory. Each row (what one output of a layer is made with) is whole blocks. Of a convolution the channels lie last,
+/// as oneDNN takes them.</summary>
+internal sealed unsafe class BlockTensor : IWeightAtRest
+{
+    private readonly Tensor _bytes; // so that they go back to the system as those of other tensors do
+    private readonly GgmlType _type;
+    private readonly long[] _shape;
+
+    private BlockTensor(GgmlType type, long[] shape) =>
+        (_type, _shape, _bytes) = (type, shape, empty(shape.Aggregate(1L, (product, side) => product * side) / type.Values * type.Bytes, ScalarType.Byte));
+
+    /// <summary>Narrows values, [outputs, ...]; null where a row of them is no whole blocks.</summary>
+    /// <param name="narrow">Makes the blocks of a row.</param>
+    public static BlockTensor? Of(Func<Tensor> values, GgmlType type, NarrowRow narrow)
+    {
+        using var scope = NewDisposeScope();
+        using var inference = inference_mode();
+        var read = values();
+        if (read.dim() < 2 || read.numel() / read.shape[0] % type.Values != 0) return null;
+        var made = new BlockTensor(type, read.shape);
+        made._bytes.DetachFromDisposeScope();
+        var full = read.to(ScalarType.Float32, CPU);
+        full = read.dim() == 4 ? full.permute(0, 2, 3, 1).contiguous() : full.contiguous();
+        var (from, to) = ((nint)TensorMemory.Address(full), (nint)TensorMemory.Address(made._bytes));
+        var row = checked((int)(full.numel() / full.shape[0]));
+        var bytes = row / type.Values * type.Bytes;
+        SharedWork.Run((int)full.shape[0], i => narrow(new Span<float>((float*)from + (long)i * row, row), new Span<byte>((byte*)to + (long)i * bytes, bytes)));
+        return made;
+    }
+
+    public bool Divides => true;
+
+    /// <inheritdoc/>
+    public Tensor Wake(ScalarType type) => Wake(type, 0, _shape[0]);
+
+    /// <inheritdoc/>
+    public Tensor Wake(ScalarType type, long first, long count)
+    {
+        using var scope = NewDisposeScope();
+        var values = empty(_shape is [_, var inputs, var height, var width] ? [count, height, width, inputs] : [count, .. _shape[1..]],
+            type == ScalarType.BFloat16 && Singles256.IsSupported ? type : ScalarType.Float32);
+        var (row, blocks) = (_bytes.numel() / _shape[0], values.numel() / _type.Values);
+        var from = (byte*)TensorMemory.Address(_bytes) + first * row;
+        var to = TensorMemory.Address(values);
+        if (values.dtype == ScalarType.BFloat16) GgmlBlocks.Widen(_type, from, blocks, (ushort*)to);
+        else GgmlBlocks.Widen(_type, from, blocks, (float*)to);
+        return (values.dim() == 4 ? values.permute(0, 3, 1, 2) : values).MoveToOuterDisposeScope();
+    }
+
+    public void Dispose() => _bytes.Dispose();
+}
