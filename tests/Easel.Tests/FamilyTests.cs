@@ -15,7 +15,7 @@ namespace Easel.Tests;
 /// value, pictures identical in 99 % of samples. The inputs beside the latents (mask, depth, small picture) are made by our own code from the recorded
 /// pictures.
 /// </summary>
-public sealed class FamilyTests
+public sealed class FamilyTests(LoadedModels models) : IClassFixture<LoadedModels>
 {
     [Theory]
     [InlineData("ddim_eta0", "ddim", 0, 12)]
@@ -27,9 +27,9 @@ public sealed class FamilyTests
     [InlineData("dpmpp2m_20", "dpm_solver", 0, 20)]
     public void StableDiffusion1(string name, string sampler, double eta, int steps)
     {
+        var model = models.Of("sd1");
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path("sd1"));
         AssertRun(model, Goldens.Tensors($"sd1/sample_{name}.safetensors"), sampler, eta, steps, scale: 7.5, $"sd1/images/{name}");
     }
 
@@ -43,9 +43,9 @@ public sealed class FamilyTests
     [InlineData("sd2", "config-v.yaml", "v_", 0.8)]
     public void ImageToImage(string area, string config, string kind, double strength)
     {
+        var model = area == "sd2" ? Sd2(config) : models.Of(area, config);
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = area == "sd2" ? Sd2(config) : LoadedModel.Load(LoadedModel.Path(area, config: config));
         var golden = Goldens.Tensors(FormattableString.Invariant($"{area}/{kind}img2img_{strength}.safetensors"));
         var (mean, deviation) = model.Encode(ImageTensor.FromImage(ImageFile.Load(Goldens.Path($"{area}/images/init_0.png"))), null);
         var init = mean + deviation * golden["posterior_noise"];
@@ -68,9 +68,9 @@ public sealed class FamilyTests
     [InlineData("v_dpmpp2m", "config-v.yaml", "dpm_solver", 0)]
     public void StableDiffusion2(string name, string config, string sampler, double eta)
     {
+        var model = Sd2(config);
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = Sd2(config);
         var golden = Goldens.Tensors($"sd2/sample_{name}.safetensors");
         AssertRun(model, golden, sampler, eta, steps: 12, scale: 7.5, $"sd2/images/{name}");
     }
@@ -80,9 +80,9 @@ public sealed class FamilyTests
     [InlineData("ddim_eta1.0", 1)]
     public void Inpainting(string name, double eta)
     {
+        var model = models.Of("inpaint");
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path("inpaint"));
         var golden = Goldens.Tensors($"inpaint/{name}.safetensors");
 
         var painted = (ImageTensor.FromMask(ImageFile.LoadMask(Goldens.Path("inpaint/mask.png"))) >= 0.5f).to(ScalarType.Float32);
@@ -98,9 +98,9 @@ public sealed class FamilyTests
     [Fact]
     public void Depth()
     {
+        var model = models.Of("depth");
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path("depth"));
         var golden = Goldens.Tensors("depth/ddim.safetensors");
         var raw = golden["depth_raw"];
         var small = nn.functional.interpolate(raw, [16, 16], mode: InterpolationMode.Bicubic, align_corners: false);
@@ -111,9 +111,9 @@ public sealed class FamilyTests
     [Fact]
     public void DepthImageToImage()
     {
+        var model = models.Of("depth");
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path("depth"));
         var golden = Goldens.Tensors("depth/img2img.safetensors");
         var (mean, deviation) = model.Encode(ImageTensor.FromImage(ImageFile.Load(Goldens.Path("depth/image.png"))), null);
         var init = mean + deviation * golden["posterior_noise"];
@@ -126,9 +126,9 @@ public sealed class FamilyTests
     [Fact]
     public void X4Upscaler()
     {
+        var model = models.Of("x4upscaler");
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path("x4upscaler"));
         var golden = Goldens.Tensors("x4upscaler/ddim.safetensors");
         Assert.Equal(PredictionType.V, model.Noise.Prediction);
 
@@ -161,6 +161,7 @@ public sealed class FamilyTests
     [InlineData("v", "config-v.yaml", 3)]
     public void StableDiffusion2Seeds(string kind, string config, int pictures)
     {
+        var model = Sd2(config);
         using var scope = NewDisposeScope();
         var path = LoadedModel.Path("sd2", config: null);
         using var generator = ImageGenerator.Load(path, new LoadOptions { Precision = Precision.Full, Config = Goldens.Path($"sd2/{config}") });
@@ -182,16 +183,15 @@ public sealed class FamilyTests
         });
         var latents = Goldens.Tensors($"sd2/{kind}_seeds.safetensors")[$"{kind}.ddim.seed42.n{pictures}.latent"];
         using var inference = inference_mode();
-        using var model = Sd2(config);
         for (var i = 0; i < pictures; i++)
             GeneratorTests.AssertSame(ImageTensor.ToImage(model.Decode(latents[i..(i + 1)], null)), result.Images[i].Image, $"picture {i}");
     }
 
-    private static LoadedNetworks Sd2(string config)
+    private LoadedNetworks Sd2(string config) => models.Once(config, () =>
     {
         var checkpoint = Checkpoint.Open(LoadedModel.Path("sd2", config: null), Goldens.Path($"sd2/{config}"));
         return LoadedNetworks.Load(checkpoint, new LoadOptions(), new NumberFormat(ScalarType.Float32, ScalarType.Float32), CPU);
-    }
+    });
 
     private static void AssertRun(LoadedNetworks model, Dictionary<string, Tensor> golden, string sampler, double eta, int steps, double scale, string images,
         Tensor? beside = null, Tensor? labels = null)

@@ -8,14 +8,20 @@ using Easel.Weights.Formats;
 namespace Easel.Tests;
 
 /// <summary>Guards what a request means: ranges, seeds, guidance, masks, sizes.</summary>
-public sealed class RequestTests : IDisposable
+public sealed class RequestTests(RequestTests.Loaded loaded) : IClassFixture<RequestTests.Loaded>
 {
+    /// <summary>One generator for all: no request may leave anything to the next.</summary>
+    public sealed class Loaded : IDisposable
+    {
+        internal ImageGenerator Generator { get; } =
+            ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"), new LoadOptions { Precision = Precision.Full });
+
+        public void Dispose() => Generator.Dispose();
+    }
+
     private static readonly GenerationRequest Plain = new() { Prompt = "a house", Width = 64, Height = 64, Steps = 4, Seed = 5, Sampler = "euler_ancestral" };
 
-    private readonly ImageGenerator _generator = ImageGenerator.Load(Goldens.Path("layouts/diffusers-sd1-micro"),
-        new LoadOptions { Precision = Precision.Full });
-
-    public void Dispose() => _generator.Dispose();
+    private readonly ImageGenerator _generator = loaded.Generator;
 
     [Theory]
     [InlineData("Width", "nearest are 512 and 520")]

@@ -44,3 +44,23 @@ internal static class LoadedModel
         return LoadedNetworks.Load(checkpoint, new LoadOptions(), new NumberFormat(ScalarType.Float32, ScalarType.Float32), CPU);
     }
 }
+
+/// <summary>The tiny models that the tests of a class share: each is loaded when a test first asks for it, outside of any scope of that test's.</summary>
+public sealed class LoadedModels : IDisposable
+{
+    private readonly Dictionary<string, LoadedNetworks> _loaded = [];
+
+    internal LoadedNetworks Of(string area, string config = "config.yaml") =>
+        Once($"{area}/{config}", () => LoadedModel.Load(LoadedModel.Path(area, config: config)));
+
+    internal LoadedNetworks Once(string name, Func<LoadedNetworks> load)
+    {
+        if (!_loaded.TryGetValue(name, out var model)) _loaded.Add(name, model = load());
+        return model;
+    }
+
+    public void Dispose()
+    {
+        foreach (var model in _loaded.Values) model.Dispose();
+    }
+}

@@ -11,14 +11,14 @@ namespace Easel.Tests.Models;
 /// <summary>
 /// Guards every network against what the original code computes with the same tiny weights (tests/goldens/README.md: producers and tolerances).
 /// </summary>
-public sealed class NetworkTests
+public sealed class NetworkTests(LoadedModels models) : IClassFixture<LoadedModels>
 {
     [Fact]
     public void ClipTextModelGivesTheReferencesHiddenStates()
     {
+        var model = models.Of("sd1");
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path("sd1"));
         var golden = Goldens.Tensors("sd1/text.safetensors");
         for (var p = 0; p < 5; p++)
         {
@@ -34,9 +34,9 @@ public sealed class NetworkTests
     [Fact]
     public void OpenClipTextModelGivesTheReferencesVectors()
     {
+        var model = models.Of("sd2", "config-v.yaml");
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path("sd2", config: "config-v.yaml"));
         var golden = Goldens.Tensors("sd2/text.safetensors");
         var prompts = golden.Keys.Where(k => k.EndsWith(".ids", StringComparison.Ordinal)).Select(k => k[..^4]).ToList();
         Assert.NotEmpty(prompts);
@@ -55,9 +55,9 @@ public sealed class NetworkTests
     [InlineData("sd2", "config-v.yaml")]
     public void UNetGivesTheReferencesPrediction(string area, string config)
     {
+        var model = models.Of(area, config);
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path(area, config: config));
         var golden = Goldens.Tensors($"{area}/unet.safetensors");
         for (var i = 0; golden.TryGetValue($"case{i}.x", out var x); i++)
         {
@@ -78,9 +78,9 @@ public sealed class NetworkTests
     [InlineData("sd2", "config-v.yaml")]
     public void EveryBlockOfTheUNetGivesTheReferencesNumbers(string area, string config)
     {
+        var model = models.Of(area, config);
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path(area, config: config));
         var golden = new Blocks(Goldens.Tensors($"{area}/unet.safetensors"), "case0.block.", expected => 1e-4 * expected.abs().max().item<float>());
         var (unet, shape) = (new Parts(model.UNet), model.UNet.Config);
         var context = golden.Of("case0.context");
@@ -164,9 +164,9 @@ public sealed class NetworkTests
     [InlineData("sd2", "config-v.yaml")]
     public void EveryBlockOfTheAutoencoderGivesTheReferencesNumbers(string area, string config)
     {
+        var model = models.Of(area, config);
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path(area, config: config));
         var golden = new Blocks(Goldens.Tensors($"{area}/vae.safetensors"), "blocks.", _ => 1e-3);
         var (vae, shape) = (new Parts(model.Autoencoder), model.Autoencoder.Config);
         var levels = shape.Channels.Count;
@@ -213,9 +213,9 @@ public sealed class NetworkTests
     [InlineData("x4upscaler")]
     public void UNetWithMoreInputsGivesTheReferencesPrediction(string area)
     {
+        var model = models.Of(area);
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path(area));
         var golden = Goldens.Tensors($"{area}/unet.safetensors");
         var actual = model.UNet.call(golden["x"], golden["t"].to(ScalarType.Float32), golden["context"], golden.GetValueOrDefault("y"));
         Close.Absolute(golden["out"], actual, 1e-4 * Math.Max(1, golden["out"].abs().max().item<float>()), area);
@@ -226,9 +226,9 @@ public sealed class NetworkTests
     [InlineData("sd2", "config-v.yaml")]
     public void AutoencoderGivesTheReferencesMomentsAndPictures(string area, string config)
     {
+        var model = models.Of(area, config);
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path(area, config: config));
         var golden = Goldens.Tensors($"{area}/vae.safetensors");
         for (var i = 0; golden.TryGetValue($"enc{i}.input", out var pixels); i++)
         {
@@ -244,9 +244,9 @@ public sealed class NetworkTests
     [Fact]
     public void UpscalersAutoencoderGivesTheReferencesPicture()
     {
+        var model = models.Of("x4upscaler");
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path("x4upscaler"));
         var golden = Goldens.Tensors("x4upscaler/vae.safetensors");
         Assert.Equal(4, model.Autoencoder.Config.Factor);
         var latents = golden.Single(t => t.Value.shape[1] == 4).Value;
@@ -260,11 +260,11 @@ public sealed class NetworkTests
     [Fact]
     public void Bfloat16StaysNearFullPrecision()
     {
+        var full = models.Of("sd1");
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        var path = LoadedModel.Path("sd1");
-        using var full = LoadedModel.Load(path);
-        using var half = LoadedNetworks.Load(Checkpoint.Open(path), new LoadOptions(), new NumberFormat(ScalarType.BFloat16, ScalarType.BFloat16), CPU);
+        using var half = LoadedNetworks.Load(Checkpoint.Open(LoadedModel.Path("sd1")), new LoadOptions(),
+            new NumberFormat(ScalarType.BFloat16, ScalarType.BFloat16), CPU);
         var (unet, vae) = (Goldens.Tensors("sd1/unet.safetensors"), Goldens.Tensors("sd1/vae.safetensors"));
 
         var ids = full_like(zeros(1, 77), 49407).to(ScalarType.Int64);
@@ -287,9 +287,9 @@ public sealed class NetworkTests
     [Fact]
     public void TiledDecodeBlendsWithoutSeams()
     {
+        var model = models.Of("sd1");
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var model = LoadedModel.Load(LoadedModel.Path("sd1"));
         using var generator = new Generator(1);
         var latents = randn([1, 4, 40, 24], generator: generator);
         var (whole, tiled) = (model.Decode(latents, null), model.Decode(latents, 16));
