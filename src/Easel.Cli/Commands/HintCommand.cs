@@ -24,8 +24,7 @@ internal static class HintCommand
             [kind, input, output, resolution, first, second, depth, force], parsed =>
         {
             var named = parsed.GetRequiredValue(kind);
-            var row = HintInfo.Find(named)
-                ?? throw new UsageException($"There is no hint of the kind '{named}'; there are {string.Join(", ", HintInfo.All.Select(hint => hint.Word))}.");
+            var row = HintInfo.Find(named) ?? throw new UsageException($"There is no hint of the kind '{named}'; there are {kind.Description}.");
             var picture = Inputs.Read(() => ImageFile.Load(parsed.GetRequiredValue(input)));
             var to = parsed.GetRequiredValue(output);
             _ = Inputs.Read(() => ImageFile.FormatOf(to));

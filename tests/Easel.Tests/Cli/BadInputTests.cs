@@ -58,6 +58,7 @@ public sealed class BadInputTests
     [InlineData("goes in quotes: easel inpaint \"a b\"", "inpaint", "a", "b", "-i", "a.png")]
     [InlineData("--styles is nope.csv", "serve", "--styles", "nope.csv")]
     [InlineData("--wildcards is nope", "start", "--wildcards", "nope")]
+    [InlineData("there are canny", "hint", "cany", "a", "b")]
     [InlineData(".safetensors", "convert", "a.ckpt", "b.ckpt")]
     [InlineData("bash, zsh, fish, pwsh", "completion", "tcsh")]
     [InlineData("from 0 to 65535", "serve", "--port", "99999")]
