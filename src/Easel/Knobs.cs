@@ -66,7 +66,7 @@ public static partial class Knobs
         },
         new(nameof(Request.Sampler))
         {
-            Label = "Sampler", Help = "the way in which noise is removed; easel samplers lists them", Flags = ["--sampler"], ValueName = "NAME",
+            Label = "Sampler", Help = "the way in which noise is removed", Flags = ["--sampler"], ValueName = "NAME",
             InfotextKey = "Sampler", SdapiName = "sampler_name", OpenAiName = "sampler", McpName = "sampler",
             Values = () => Samplers.All.Select(sampler => sampler.Name), DefaultFrom = DefaultFrom.Model,
             Tell = told => Samplers.Get(told.Request.Sampler!).DisplayName, Take = (r, text) => r with { Sampler = text["Sampler"] ?? "Euler a" },

@@ -41,7 +41,7 @@ internal static class Flags
     {
         string[] names = [.. knob.Flags, .. knob.ScriptFlags];
         if (names.Length == 0) return null;
-        var help = knob.Help + DefaultOf(knob);
+        var help = knob.Help + (knob.Property == nameof(GenerationRequest.Sampler) ? "; easel samplers lists them" : "") + DefaultOf(knob);
         if (knob.CanBeTakenBack) return Toggle(help, names);
         if (knob.Kind == KnobKind.Switch) return Switch(help, names);
         if (knob.Kind == KnobKind.Controls) return Texts(ControlFlag.Form, help, names);

@@ -1,4 +1,5 @@
 using Easel.Server.Jobs;
+using Easel.Server.Library;
 
 namespace Easel.Server.Page;
 
@@ -6,7 +7,7 @@ namespace Easel.Server.Page;
 /// The queue as one open tab sees it: everybody's jobs, so that a reload or another browser shows the same. Told of everything, it says so at most every
 /// <see cref="Pause"/>, however fast the steps are.
 /// </summary>
-internal sealed class QueueView(JobQueue queue, TimeProvider clock) : IAsyncDisposable
+internal sealed class QueueView(JobQueue queue, ModelLibrary library, TimeProvider clock) : IAsyncDisposable
 {
     private const int MostFailures = 20;
 
@@ -109,11 +110,14 @@ internal sealed class QueueView(JobQueue queue, TimeProvider clock) : IAsyncDisp
         Changed?.Invoke();
     }
 
-    private static double WorkOf(Job job)
+    private double WorkOf(Job job)
     {
         if (job.Request.Sheet is not null) return 0;
         var request = job.Request.Request;
-        return Math.Max(1, job.PictureCount) * (request.Steps ?? 20) * ((request.Width ?? 512) / 512.0) * ((request.Height ?? 512) / 512.0);
+        var own = (job.Request.Model is { } name ? library.Find(name, ModelUse.Checkpoint) : library.Default)?.Defaults; // for what is left open
+        return Math.Max(1, job.PictureCount) * (request.Steps ?? own?.Steps ?? 20) * Share(request.Width) * Share(request.Height);
+
+        double Share(int? side) => (side ?? own?.Size ?? 512) / 512.0;
     }
 
     public async ValueTask DisposeAsync()

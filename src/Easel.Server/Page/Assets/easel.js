@@ -180,6 +180,7 @@ function offer(area) {
     item.addEventListener("pointerdown", e => { e.preventDefault(); take(i); });
     element.append(item);
   });
+  element.style.top = `${area.offsetTop + area.offsetHeight + 2}px`; // under what is typed, whatever else stands in the field
   area.parentElement.append(element);
   list = { area, from: area.selectionStart - begun.length, element, at: -1, found };
   element.setAttribute("aria-label", area.labels?.[0]?.textContent ?? "");
