@@ -61,6 +61,11 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
         var drawn = (long)body.Request.BatchCount * script.Rounds;
         if (drawn > server.Limits.Images) throw Refused($"The number of pictures is {drawn}; this server allows {server.Limits.Images}.");
         body.Script = script;
+        if (script is Outpainting outpainting)
+        {
+            if (mask is not null) body.Notes.Add("Outpainting mk2 draws what is added and nothing else; the mask was passed over.");
+            return Batches(body, outpainting.Applied(Without(request, KnobNeeds.Mask), begun[0]) with { BatchCount = 1 }, [null]);
+        }
         if (script is TiledRedraw)
         {
             if (mask is not null) body.Notes.Add("SD upscale draws the whole picture anew; the mask was passed over.");
@@ -114,6 +119,7 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
     /// <param name="begun">What makes the request of each of a batch's pictures that begin from one of their own; a single null where none does.</param>
     private List<JobRequest> Batches(DrawingBody body, GenerationRequest request, IReadOnlyList<Func<GenerationRequest, GenerationRequest>?> begun)
     {
+        if (PromptLines.Of(body) is { } lines) return Lines(body, lines, request, begun);
         var overrides = Overrides(body);
         body.Notes.AddRange(options.Check(overrides));
         var (prompt, negative, unknown) = styles.Apply(request.Prompt, request.NegativePrompt, body.Styles);
@@ -156,6 +162,26 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
             }, begun))],
         };
         return [.. body.Grid.Places.SelectMany(jobs => jobs)];
+    }
+
+    /// <summary>The jobs of each line of a script's text.</summary>
+    private List<JobRequest> Lines(DrawingBody body, PromptLines script, GenerationRequest request, IReadOnlyList<Func<GenerationRequest, GenerationRequest>?> begun)
+    {
+        var jobs = new List<JobRequest>();
+        var notes = body.Notes.ToList();
+        foreach (var line in script.Requests(request, notes))
+        {
+            var overrides = (JsonObject)Overrides(body).DeepClone();
+            if (line.Model is { } model) overrides["sd_model_checkpoint"] = library.Checkpoint(model).Name;
+            jobs.AddRange(Batches(body with { ScriptName = null, Named = new HashSet<string>([.. body.Named, .. line.Named]), OverrideSettings = overrides },
+                line.Request, begun));
+            var count = jobs.Sum(job => (long)job.Request.BatchSize);
+            if (count > server.Limits.Images) throw Refused($"The number of pictures is {count}; this server allows {server.Limits.Images}.");
+        }
+        notes.AddRange(body.Notes);
+        body.Notes.Clear();
+        body.Notes.AddRange(notes.Distinct()); // each line was looked at for itself
+        return jobs;
     }
 
     /// <summary>A request whose steps are all done: they are the last of a longer schedule.</summary>
@@ -203,10 +229,11 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
         if (body.DisableExtraNetworks && body.Request.Prompt.Contains("<lora:", StringComparison.OrdinalIgnoreCase))
             throw Refused("disable_extra_networks is set, but the prompt calls a LoRA; take the one or the other out.");
         if (body.ScriptName is { Length: > 0 } script && !script.Equals("None", StringComparison.OrdinalIgnoreCase) && !ScriptGrid.Is(script)
-            && !(body is ImageToImageBody && PictureScript.Is(script)))
+            && !PromptLines.Is(script) && !(body is ImageToImageBody && PictureScript.Is(script)))
         {
-            var names = body is ImageToImageBody ? [.. ScriptGrid.Names, .. PictureScript.Names] : ScriptGrid.Names;
-            throw Refused($"Script '{script}' not found: here Easel has {string.Join(", ", names)}.");
+            if (PictureScript.Is(script)) throw Refused($"The script '{script}' begins from a picture: it belongs to img2img.");
+            string[] names = [PromptLines.Name, .. ScriptGrid.Names, .. body is ImageToImageBody ? PictureScript.Names : []];
+            throw Refused($"Script '{script}' not found: here Easel has {string.Join(", ", names.Order(StringComparer.Ordinal))}.");
         }
         return InfotextFields.Apply(body);
     }

@@ -58,13 +58,18 @@ internal sealed class Listings(ModelLibrary library, ServerOptions server, IHttp
     public static object Scripts()
     {
         string[] Sorted(IEnumerable<string> own) => [.. AlwaysOnScripts.Names.Concat(own).Order(StringComparer.Ordinal)];
-        return new { txt2img = Sorted(ScriptGrid.Names), img2img = Sorted([.. ScriptGrid.Names, .. PictureScript.Names]) };
+        return new
+        {
+            txt2img = Sorted([PromptLines.Name, .. ScriptGrid.Names]),
+            img2img = Sorted([PromptLines.Name, .. ScriptGrid.Names, .. PictureScript.Names]),
+        };
     }
 
     /// <summary>The arguments of the scripts, for text to image and then for image to image, as there.</summary>
     public object ScriptInfo()
     {
-        return ((bool[])[false, true]).SelectMany(isImage => ScriptGrid.Names.Select(name => Described(name, isImage, ScriptGrid.ArgumentsOf(name, isImage))))
+        return ((bool[])[false, true]).SelectMany(isImage => ScriptGrid.Names.Select(name => Described(name, isImage, ScriptGrid.ArgumentsOf(name, isImage)))
+                .Append(Described(PromptLines.Name, isImage, PromptLines.Arguments())))
             .Concat(PictureScript.Names.Select(name => Described(name, isImage: true, PictureScript.ArgumentsOf(name, library))));
 
         static object Described(string name, bool isImage, IEnumerable<object> args) => new { name, is_alwayson = false, is_img2img = isImage, args };

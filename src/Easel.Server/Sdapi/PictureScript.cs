@@ -6,12 +6,12 @@ using static Easel.Server.Errors.ServerException;
 
 namespace Easel.Server.Sdapi;
 
-/// <summary>A script of img2img that draws in rounds, each from what came of the one before: "Loopback" and "SD upscale", whose arguments come by their
-/// places.</summary>
+/// <summary>A script of img2img that draws in rounds or with another picture than the one sent: "Loopback", "SD upscale" and "Outpainting mk2", whose
+/// arguments come by their places.</summary>
 internal abstract record PictureScript
 {
     /// <summary>The scripts there are, as the web UI lists them.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["loopback", "sd upscale"];
+    public static IReadOnlyList<string> Names { get; } = ["loopback", "outpainting mk2", "sd upscale"];
 
     /// <summary>What is told of it beside the settings.</summary>
     public abstract IReadOnlyList<KeyValuePair<string, string>> Told { get; }
@@ -19,24 +19,41 @@ internal abstract record PictureScript
     public static bool Is(string script) => Names.Contains(script.Trim(), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The script of a body; null where it names none.</summary>
-    public static PictureScript? Of(ImageToImageBody body, ModelLibrary library) => body.ScriptName?.Trim().ToLowerInvariant() switch
+    public static PictureScript? Of(ImageToImageBody body, ModelLibrary library)
     {
-        "loopback" => Loopback.Of(body.ScriptArgs),
-        "sd upscale" => TiledRedraw.Of(body.ScriptArgs, library, body.Notes),
-        _ => null,
-    };
+        var name = body.ScriptName?.Trim().ToLowerInvariant() ?? "";
+        if (!Names.Contains(name)) return null;
+        var taken = ArgumentsOf(name, library).Count();
+        if (body.ScriptArgs.Count > taken) body.Notes.Add($"The script {body.ScriptName} takes {taken} arguments; those behind were passed over.");
+        return name switch
+        {
+            "loopback" => Loopback.Of(body.ScriptArgs),
+            "outpainting mk2" => Outpainting.Of(body.ScriptArgs, body.Notes),
+            _ => TiledRedraw.Of(body.ScriptArgs, library, body.Notes),
+        };
+    }
 
     /// <summary>The arguments of a script, for who asks.</summary>
-    public static IEnumerable<object> ArgumentsOf(string script, ModelLibrary library) => script == "loopback" ?
-    [
-        Argument("Loops", 4, 1, 32, 1), Argument("Final denoising strength", 0.5, 0, 1, 0.01),
-        Argument("Denoising strength curve", "Linear", choices: Loopback.Curves),
-        Argument("Append interrogated prompt at each iteration", "None", choices: ["None"]),
-    ] :
-    [
-        Argument("", ""), Argument("Tile overlap", 64, 0, 256, 16), Argument("Upscaler", Extras.None, choices: SdapiUpscalers.All(library)),
-        Argument("Scale Factor", 2, 0, 4, 1),
-    ];
+    public static IEnumerable<object> ArgumentsOf(string script, ModelLibrary library) => script switch
+    {
+        "loopback" =>
+        [
+            Argument("Loops", 4, 1, 32, 1), Argument("Final denoising strength", 0.5, 0, 1, 0.01),
+            Argument("Denoising strength curve", "Linear", choices: Loopback.Curves),
+            Argument("Append interrogated prompt at each iteration", "None", choices: ["None"]),
+        ],
+        "outpainting mk2" =>
+        [
+            Argument("", ""), Argument("Pixels to expand", 128, 8, 256, 8), Argument("Mask blur", 8, 0, 64, 1),
+            Argument("Outpainting direction", Outpainting.Directions, choices: Outpainting.Directions),
+            Argument("Fall-off exponent (lower=higher detail)", 1, 0, 4, 0.01), Argument("Color variation", 0.05, 0, 1, 0.01),
+        ],
+        _ =>
+        [
+            Argument("", ""), Argument("Tile overlap", 64, 0, 256, 16), Argument("Upscaler", Extras.None, choices: SdapiUpscalers.All(library)),
+            Argument("Scale Factor", 2, 0, 4, 1),
+        ],
+    };
 
     /// <summary>Has it drawn.</summary>
     /// <param name="first">What a body without a script would have drawn.</param>
@@ -47,7 +64,7 @@ internal abstract record PictureScript
     /// <summary>How many pictures are drawn each time.</summary>
     public abstract int Rounds { get; }
 
-    protected static object Argument(string label, object value, double? minimum = null, double? maximum = null, double? step = null,
+    internal static object Argument(string label, object value, double? minimum = null, double? maximum = null, double? step = null,
         IReadOnlyList<string>? choices = null) => new { label, value, minimum, maximum, step, choices };
 
     protected static double Number(JsonArray args, int place, string name, double silent, double least, double most)

@@ -21,7 +21,7 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
           "sd_model_checkpoint": "", "sd_vae": "Automatic", "CLIP_stop_at_last_layers": 1, "randn_source": "CPU", "samples_format": "png",
           "jpeg_quality": 80, "webp_lossless": false, "enable_pnginfo": true, "eta_ancestral": 1, "eta_ddim": 0, "eta_noise_seed_delta": 0,
           "rho": 0, "s_churn": 0, "s_min_uncond": 0, "s_noise": 1, "s_tmax": 0, "s_tmin": 0, "sigma_max": 0, "sigma_min": 0, "tiling": false,
-          "initial_noise_multiplier": 1, "img2img_fix_steps": false, "face_restoration_model": "CodeFormer", "code_former_weight": 0.5,
+          "initial_noise_multiplier": 1, "img2img_fix_steps": false, "face_restoration_model": "CodeFormer", "code_former_weight": 0.5, "return_grid": true,
           "sdxl_refiner_high_aesthetic_score": 6.0, "sdxl_refiner_low_aesthetic_score": 2.5
         }
         """);
@@ -40,7 +40,7 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
           "do_not_show_images": false, "face_restoration": false, "grid_format": "png", "grid_save": true,
           "interrogate_clip_max_length": 48, "live_preview_refresh_period": 1000, "live_previews_enable": true,
           "live_previews_image_format": "png", "outdir_img2img_samples": "", "outdir_samples": "", "outdir_txt2img_samples": "",
-          "return_grid": true, "samples_filename_pattern": "", "samples_save": true, "save_images_add_number": true, "save_txt": false,
+          "samples_filename_pattern": "", "samples_save": true, "save_images_add_number": true, "save_txt": false,
           "sd_checkpoint_cache": 0, "sd_checkpoints_keep_in_cpu": true, "sd_checkpoints_limit": 1, "sd_vae_checkpoint_cache": 0,
           "send_seed": true, "send_size": true, "show_progress_every_n_steps": 10, "show_progress_grid": true,
           "show_progress_type": "Approx NN", "show_progressbar": true,
@@ -124,6 +124,7 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
         _ = Turned(new GenerationRequest(), changes, new HashSet<string>());
         _ = Noise(changes);
         _ = FixesSteps(changes);
+        _ = SendsGrid(changes);
         _ = Format(changes);
         return notes;
     }
@@ -213,6 +214,9 @@ internal sealed class SdapiOptions(ModelLibrary library, PictureFolder folder)
 
     /// <summary>Whether a picture that is drawn over gets as many steps as were asked for, whatever its strength.</summary>
     public bool FixesSteps(JsonObject overrides) => Truth("img2img_fix_steps", overrides);
+
+    /// <summary>Whether what Loopback drew is preceded by all of it in a row.</summary>
+    public bool SendsGrid(JsonObject overrides) => Truth("return_grid", overrides);
 
     /// <summary>How pictures are sent.</summary>
     public (ImageFormat Format, int Quality, bool Lossless, bool WithText) Format(JsonObject overrides)

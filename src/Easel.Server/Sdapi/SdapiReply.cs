@@ -16,14 +16,34 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         var shown = body.Grid is { HasPictures: false } ? jobs.Take(1) : jobs;
         var pictures = shown.SelectMany(job => job.Pictures).Select(gallery.Find).OfType<Picture>().ToList();
         var overrides = DrawingJobs.Overrides(body);
+        var files = body.SendImages ? pictures.Select(picture => gallery.Read(picture.Id)).ToList() : [];
+        var hints = body.SendImages ? Hints(body, requests, pictures) : [];
+        if (body is ImageToImageBody { Script: Loopback } && pictures.Count > 1 && options.SendsGrid(overrides))
+        {
+            if (body.SendImages) files.Insert(0, InARow(files, pictures[0].Parameters));
+            pictures.Insert(0, pictures[0]); // what is told of the row is what is told of its first picture
+        }
         return SdapiJson.Answer(new
         {
-            images = body.SendImages ? pictures.Select(picture => Encode(gallery.Read(picture.Id), overrides)).Concat(Hints(body, requests, pictures)).ToList()
-                : [],
+            images = files.Select(file => Encode(file, overrides)).Concat(hints).ToList(),
             parameters = Parameters(body, requests[0]),
             info = JsonSerializer.Serialize(Info(body, requests, pictures, [.. body.Notes, .. Remarks(jobs)], started),
                 SdapiJson.Options),
         });
+    }
+
+    /// <summary>Pictures side by side, as the web UI has them precede what was drawn in rounds.</summary>
+    private static byte[] InARow(IReadOnlyList<byte[]> files, string? told)
+    {
+        var pictures = files.Select(file => ImageFile.Load(new MemoryStream(file), "the picture")).ToList();
+        var row = new RgbImage(pictures.Sum(picture => picture.Width), pictures.Max(picture => picture.Height));
+        var x = 0;
+        foreach (var picture in pictures)
+        {
+            row = row.Paste(picture, x, 0);
+            x += picture.Width;
+        }
+        return ImageFile.Encode(row, ImageFormat.Png, told is null ? null : new ImageMetadata(told));
     }
 
     private IEnumerable<string> Remarks(IReadOnlyList<Job> jobs) =>
@@ -74,7 +94,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
         var varies = first.Request.VariationStrength > 0; // pictures share the seed then
         var (model, request) = (ModelOf(first), Asked(body, first));
         var script = (body as ImageToImageBody)?.Script;
-        var asDrawn = body.Grid is not null || script is not null;
+        var asDrawn = body.Grid is not null || script is not null || PromptLines.Is(body.ScriptName);
         if (asDrawn) count = pictures.Count;
         return new
         {
@@ -106,7 +126,7 @@ internal sealed class SdapiReply(SdapiOptions options, ModelLibrary library, Gal
             denoising_strength = body is ImageToImageBody or TextToImageBody { EnableHr: true } ? request.Strength : (double?)null,
             comments = string.Join('\n', comments),
             extra_generation_params = script?.Told.ToDictionary() ?? [],
-            index_of_first_image = body.Grid is null ? 0 : 1,
+            index_of_first_image = body.Grid is not null || script is Loopback && pictures.Count > 1 && pictures[0].Id == pictures[1].Id ? 1 : 0,
             infotexts = pictures.Select(picture => picture.Parameters ?? ""),
             styles = body.Styles,
             job_timestamp = SdapiTasks.Timestamp(started),

@@ -10,7 +10,7 @@ using Easel.Tests.Weights;
 
 namespace Easel.Server.Tests.Apis;
 
-/// <summary>The scripts of AUTOMATIC1111's img2img that draw in rounds: Loopback and SD upscale.</summary>
+/// <summary>The scripts of AUTOMATIC1111's img2img: Loopback, SD upscale and Outpainting mk2.</summary>
 public sealed class PictureScriptTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -54,18 +54,23 @@ public sealed class PictureScriptTests : IDisposable
     {
         await using var server = await RunningServer.Start(_folder);
         var reply = await Support.Sdapi.Post(server, "img2img", Body("Loopback", [3, "0.9", "linear", "None"]));
-        Assert.Equal(3, reply.GetProperty("images").GetArrayLength());
+        var images = reply.GetProperty("images").EnumerateArray().Select(image => Support.Sdapi.Picture(image.GetBytesFromBase64())).ToList();
+        Assert.Equal([3 * 64, 64, 64, 64], images.Select(image => image.Width)); // all rounds in a row, then each
+        Assert.Equal(images[2].Pixels, images[0].Crop(new ImageRegion(64, 0, 64, 64)).Pixels);
         var info = Support.Sdapi.Info(reply);
-        Assert.Equal([5, 6, 7], info.GetProperty("all_seeds").EnumerateArray().Select(seed => seed.GetInt32()));
+        Assert.Equal(1, info.GetProperty("index_of_first_image").GetInt32());
+        Assert.Equal([5, 5, 6, 7], info.GetProperty("all_seeds").EnumerateArray().Select(seed => seed.GetInt32()));
         Assert.Equal("0.9", info.GetProperty("extra_generation_params").GetProperty("Final denoising strength").GetString());
         var texts = info.GetProperty("infotexts").EnumerateArray().Select(text => text.GetString()!).ToList();
-        Assert.Contains("Denoising strength: 0.3", texts[0]);
-        Assert.Contains("Denoising strength: 0.6", texts[1]);
-        Assert.Contains("Denoising strength: 0.9", texts[2]);
+        Assert.Contains("Denoising strength: 0.3", texts[1]);
+        Assert.Contains("Denoising strength: 0.6", texts[2]);
+        Assert.Contains("Denoising strength: 0.9", texts[3]);
         Assert.Equal(3, texts.Select(text => text).Distinct().Count());
 
-        // Of several times only what each came to is sent.
-        var twice = await Support.Sdapi.Post(server, "img2img", Body("loopback", [2, 0.5, "Lazy", null], count: 2));
+        // Of several times only what each came to is sent; arguments that are too many are told, and the row may be unwanted.
+        await Support.Sdapi.Post(server, "options", new { return_grid = false });
+        var twice = await Support.Sdapi.Post(server, "img2img", Body("loopback", [2, 0.5, "Lazy", null, true, 7], count: 2));
+        Assert.Contains("loopback takes 4 arguments", Support.Sdapi.Info(twice).GetProperty("comments").GetString());
         Assert.Equal([6, 8], Support.Sdapi.Info(twice).GetProperty("all_seeds").EnumerateArray().Select(seed => seed.GetInt32()));
     }
 
@@ -85,13 +90,28 @@ public sealed class PictureScriptTests : IDisposable
         Assert.Equal(64, Support.Sdapi.Picture(Convert.FromBase64String(plain.GetProperty("images")[0].GetString()!)).Width);
     }
 
+    [Fact]
+    public async Task APictureIsDrawnOnAtTheSidesThatAreNamed()
+    {
+        await using var server = await RunningServer.Start(_folder);
+        // 80 + 40 and 80 + 2 x 40 grow to multiples of 64.
+        var reply = await Support.Sdapi.Post(server, "img2img", Body("Outpainting mk2", [null, 40, 4, (string[])["right", "up", "down"], 1, 0.05], side: 80));
+        var picture = Support.Sdapi.Picture(Assert.Single(reply.GetProperty("images").EnumerateArray()).GetBytesFromBase64());
+        Assert.Equal((128, 192), (picture.Width, picture.Height));
+        Assert.Equal(Support.Sdapi.Shaded(80, 80).Pixels, picture.Crop(new ImageRegion(0, 56, 80, 80)).Pixels); // what was there stays
+        Assert.Contains("noise_q and color_variation", Support.Sdapi.Info(reply).GetProperty("comments").GetString());
+        var two = await Support.Sdapi.Post(server, "img2img", Body("outpainting mk2", [null, 64, 4, "left"], count: 2));
+        Assert.Equal([5, 6], Support.Sdapi.Info(two).GetProperty("all_seeds").EnumerateArray().Select(seed => seed.GetInt32()));
+    }
+
     [Theory]
     [InlineData("Loopback", "[40]", "loops is 40; it must be from 1 to 32")]
     [InlineData("Loopback", "[2, 0.5, \"steep\"]", "must be one of Aggressive, Linear, Lazy")]
     [InlineData("Loopback", "[2, 0.5, \"Lazy\", \"CLIP\"]", "does not put pictures into words")]
     [InlineData("SD upscale", "[null, 64, 99, 2]", "upscaler_index is 99; there are")]
     [InlineData("SD upscale", "[null, 64, 1, 2]", "overlap is 64; it must be below the sides of a tile, which is 64x64")]
-    [InlineData("Outpainting mk2", "[]", "here Easel has prompt matrix, x/y/z plot, loopback, sd upscale")]
+    [InlineData("Outpainting mk2", "[null, 64, 4, [\"inwards\"]]", "must be some of left, right, up, down")]
+    [InlineData("Ghost", "[]", "here Easel has loopback, outpainting mk2, prompt matrix, prompts from file or textbox, sd upscale, x/y/z plot")]
     public async Task WhatAScriptCannotDoIsSaid(string script, string arguments, string sentence)
     {
         await using var server = await RunningServer.Start(_folder);
@@ -102,6 +122,7 @@ public sealed class PictureScriptTests : IDisposable
         using var other = await server.Client.PostAsync("sdapi/v1/txt2img",
             new StringContent($$"""{"script_name":"{{script}}"}""", Encoding.UTF8, "application/json"));
         Assert.Equal(HttpStatusCode.UnprocessableEntity, other.StatusCode);
+        if (script != "Ghost") Assert.Contains("it belongs to img2img", await other.Content.ReadAsStringAsync());
     }
 
     private static object Body(string script, object?[] arguments, int side = 64, int count = 1) => new

@@ -1,4 +1,3 @@
-using Deque.AxeCore.Playwright;
 using Easel.Imaging;
 using Easel.Server.Jobs;
 using Easel.Server.Storage;
@@ -273,42 +272,6 @@ public sealed class PageTests(Chromium chromium) : IDisposable
         Assert.InRange(await draw.Locator("#draw").EvaluateAsync<float>("button => button.getBoundingClientRect().right"),
             300, 380); // no long file name pushes it out
         Assert.Equal(390, await draw.EvaluateAsync<int>("document.documentElement.scrollWidth"));
-    }
-
-    [Theory]
-    [InlineData(ColorScheme.Light, 1280)]
-    [InlineData(ColorScheme.Dark, 1280)]
-    [InlineData(ColorScheme.Dark, 390)]
-    public async Task AxeFindsNothingSerious(ColorScheme scheme, int width)
-    {
-        await using var server = await RunningServer.Start(_folder);
-        await server.Finished(await server.Submit(RunningServer.Cat(prompt: "a cat")));
-        await using var tab = await chromium.Open(server, width, scheme: scheme);
-        var page = await tab.Go();
-        if (width < 600) await page.ClickAsync("text=Settings");
-        await page.ClickAsync("summary:has-text('Styles')");
-        await page.ClickAsync(".chip:has-text('Pastel')");
-        await Check("drawing");
-        await page.ClickAsync("text=Use as input");
-        await page.Locator(".segments button", new PageLocatorOptions { HasText = "Paint" }).ClickAsync();
-        await Expect(page.GetByLabel("Eraser")).ToBeVisibleAsync();
-        await Check("painting");
-        await tab.Go("/gallery");
-        await Check("gallery");
-        await page.Locator(".wall .thumb").ClickAsync();
-        await Expect(page.Locator(".viewer .words")).ToBeVisibleAsync();
-        await Check("full screen");
-        await page.Keyboard.PressAsync("Delete"); // the message with its button
-        await Check("message");
-        await tab.Go("/models");
-        await Check("models");
-
-        async Task Check(string what)
-        {
-            var found = (await page.RunAxe()).Violations.Where(rule => rule.Impact is "serious" or "critical");
-            Assert.True(!found.Any(),
-                $"{what}: {string.Join("; ", found.Select(rule => $"{rule.Id} at {string.Join(", ", rule.Nodes.Select(node => node.Html))}"))}");
-        }
     }
 
     [Fact]
