@@ -2,6 +2,9 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Easel.Imaging;
+using Easel.Server.Jobs;
+using Easel.Server.Library;
+using Easel.Server.Page;
 using Easel.Server.Tests.Support;
 using Easel.Tests.Weights;
 
@@ -11,6 +14,34 @@ namespace Easel.Server.Tests;
 public sealed class JobsTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
+
+    [Fact]
+    public async Task TheTimeLeftForAllGoesByWhatTheModelDecides()
+    {
+        await using var server = await RunningServer.Start(_folder);
+        var (queue, library) = (server.Service<JobQueue>(), server.Service<ModelLibrary>());
+        await using var view = new QueueView(queue, library, TimeProvider.System);
+        view.Start();
+        await server.Finished(await server.Submit(RunningServer.Cat(steps: 10)));
+        while (view.Latest is null) await Task.Delay(20, TestContext.Current.CancellationToken);
+        server.Models.StepTime = TimeSpan.FromSeconds(5);
+        var own = library.Default!.Defaults!;
+        await server.Submit(RunningServer.Cat());
+        var open = await Left(new { prompt = "a", batchCount = 90 });
+        var said = await Left(new { prompt = "a", batchCount = 90, steps = own.Steps, width = own.Size, height = own.Size });
+        Assert.InRange(open / said, 0.95, 1.05);
+        queue.StopAll();
+
+        async Task<double> Left(object request)
+        {
+            var id = await server.Submit(new { request });
+            while (!view.Active.Any(job => job.Id == id)) await Task.Delay(20, TestContext.Current.CancellationToken);
+            var left = view.SecondsLeft!.Value;
+            queue.Cancel(id);
+            while (view.Active.Any(job => job.Id == id)) await Task.Delay(20, TestContext.Current.CancellationToken);
+            return left;
+        }
+    }
 
     public void Dispose() => _folder.Dispose();
 

@@ -37,6 +37,19 @@ public sealed class ModelsTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task APictureBesideAFileIsSentFromAFolderThatIsNamedRelatively()
+    {
+        Directory.CreateDirectory(_folder.Path("controls"));
+        File.Copy(Goldens.Path("control/ip_adapter.safetensors"), _folder.Path("controls", "adapter.safetensors"));
+        await File.WriteAllBytesAsync(_folder.Path("controls", "adapter.png"), ImageFile.Encode(new RgbImage(8, 8), ImageFormat.Png));
+        var options = RunningServer.OptionsFor(_folder);
+        var folder = Path.GetRelativePath(Environment.CurrentDirectory, _folder.Path("controls"));
+        await using var server = await RunningServer.Start(options with { Load = options.Load with { ControlFolders = [folder] } });
+        using var answer = await server.Client.GetAsync("page/controls/adapter");
+        Assert.Equal("image/png", answer.EnsureSuccessStatusCode().Content.Headers.ContentType?.MediaType);
+    }
+
     private Task<RunningServer> Start() => RunningServer.Start(RunningServer.OptionsFor(_folder) with { Models = [_folder.Path("models")] });
 
     private static object Drawn(string? model, string? vae = null) =>

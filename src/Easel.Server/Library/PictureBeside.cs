@@ -6,7 +6,8 @@ internal static class PictureBeside
 {
     private static readonly string[] Endings = [".preview.png", ".preview.jpg", ".preview.jpeg", ".preview.webp", ".png", ".jpg", ".jpeg", ".webp"];
 
-    /// <summary>The whole path of the picture beside a file or folder; null where there is none. A diffusers folder is called by its name, whatever the file in it is.</summary>
+    /// <summary>The whole path of the picture beside a file or folder; null where there is none. A diffusers folder is called by its name, whatever the file in
+    /// it is.</summary>
     public static string? Of(string path)
     {
         var bare = Directory.Exists(path) ? Path.TrimEndingDirectorySeparator(path) : Path.ChangeExtension(path, null);

@@ -165,7 +165,8 @@ internal sealed class DrawingJobs(SdapiOptions options, StyleLibrary styles, Ser
     }
 
     /// <summary>The jobs of each line of a script's text.</summary>
-    private List<JobRequest> Lines(DrawingBody body, PromptLines script, GenerationRequest request, IReadOnlyList<Func<GenerationRequest, GenerationRequest>?> begun)
+    private List<JobRequest> Lines(DrawingBody body, PromptLines script, GenerationRequest request,
+        IReadOnlyList<Func<GenerationRequest, GenerationRequest>?> begun)
     {
         var jobs = new List<JobRequest>();
         var notes = body.Notes.ToList();

@@ -60,8 +60,8 @@ internal sealed record PromptLines(bool CountsSeeds, bool SharesSeed, string Pla
 
     private Line Read(string line, GenerationRequest request, ICollection<string> notes)
     {
-        if (!line.StartsWith("--", StringComparison.Ordinal)) return new Line(request with { Prompt = Joined(line, request.Prompt) }, new HashSet<string>(), null);
         var (named, model, said) = (new HashSet<string>(), (string?)null, request);
+        if (!IsName(line)) return new Line(said with { Prompt = Joined(line, request.Prompt) }, named, model);
         foreach (var (tag, value) in Settings(line))
         {
             if (tag == "prompt") said = said with { Prompt = Joined(value, request.Prompt) };
@@ -79,7 +79,10 @@ internal sealed record PromptLines(bool CountsSeeds, bool SharesSeed, string Pla
         return new Line(said, named, model);
     }
 
-    private string Joined(string line, string prompt) => prompt.Length == 0 || Place.Length == 0 ? line : Place == "start" ? $"{line} {prompt}" : $"{prompt} {line}";
+    private static bool IsName(string word) => word.StartsWith("--", StringComparison.Ordinal);
+
+    private string Joined(string line, string prompt) => prompt.Length == 0 || Place.Length == 0 ? line
+        : Place == "start" ? $"{line} {prompt}" : $"{prompt} {line}";
 
     /// <summary>The settings of a line: what stands behind each name, in quotes or not. A prompt may be of several words without quotes too.</summary>
     private static IEnumerable<(string Tag, string Value)> Settings(string line)
@@ -87,9 +90,9 @@ internal sealed record PromptLines(bool CountsSeeds, bool SharesSeed, string Pla
         var words = Words(line);
         for (var at = 0; at < words.Count;)
         {
-            if (!words[at].StartsWith("--", StringComparison.Ordinal)) throw Refused($"A line has \"{words[at]}\" where a name such as --steps must stand: {line}");
+            if (!IsName(words[at])) throw Refused($"A line has \"{words[at]}\" where a name such as --steps must stand: {line}");
             var tag = words[at++][2..];
-            var end = tag is "prompt" or "negative_prompt" ? words.FindIndex(at, word => word.StartsWith("--", StringComparison.Ordinal)) : at + 1;
+            var end = tag is "prompt" or "negative_prompt" ? words.FindIndex(at, IsName) : at + 1;
             if (end < 0) end = words.Count;
             if (at >= words.Count || end == at) throw Refused($"A line has nothing behind --{tag}: {line}");
             yield return (tag, string.Join(' ', words[at..end]));

@@ -47,24 +47,42 @@ public sealed class AxeTests(Chromium chromium) : IDisposable
         server.Models.StepTime = TimeSpan.FromMilliseconds(200);
         await page.FillAsync("#steps", "200");
         await page.Locator("#steps").BlurAsync();
-        for (var i = 0; i < 3; i++) await page.ClickAsync("#draw");
+        for (var i = 1; i <= 3; i++)
+        {
+            await Press();
+            while (server.Service<JobQueue>().Snapshot().Count < i) await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
         await page.FillAsync("#seed", "abc");
         await page.Locator("#seed").BlurAsync();
-        await page.ClickAsync("#draw");
+        await Expect(page.Locator("#seed")).ToHaveAttributeAsync("aria-invalid", "true");
+        await Press();
         await Expect(page.Locator("img.preview")).ToBeVisibleAsync();
         await Expect(page.Locator(".draw-bar [role=alert]")).ToBeVisibleAsync();
         await page.ClickAsync("[aria-label='Earlier prompts']");
         await Check(page, "drawing, with a queue, a failure, a refusal and earlier prompts");
         await page.ClickAsync(".fold");
-        await page.ClickAsync("#stop-all");
-        await Expect(page.Locator(".toast")).ToBeVisibleAsync();
-        await Check(page, "a message");
+        await Check(page, "a folded queue");
         await page.SetViewportSizeAsync(390, 844);
-        var (toast, draw) = ((await page.Locator(".toast").BoundingBoxAsync())!, (await page.Locator("#draw").BoundingBoxAsync())!);
-        Assert.True(toast.Y + toast.Height <= draw.Y, "The message lies over the button.");
-
+        await page.ClickAsync("#stop-all");
+        await LiesAboveTheButton(".toast");
         await page.EvaluateAsync("() => document.getElementById('components-reconnect-modal').className = 'components-reconnect-show'");
+        await LiesAboveTheButton("#components-reconnect-modal");
         await Check(page, "a lost connection");
+
+        // A second press of a hasty finger is none.
+        async Task Press()
+        {
+            await Expect(page.Locator("form.controls:not(.sending)")).ToBeVisibleAsync();
+            await page.ClickAsync("#draw");
+        }
+
+        async Task LiesAboveTheButton(string what)
+        {
+            await Expect(page.Locator(what)).ToBeVisibleAsync();
+            var boxes = await page.EvaluateAsync<float[]>("what => { scrollTo(0, 0); return [what, '#draw']"
+                + ".map(of => document.querySelector(of).getBoundingClientRect()).flatMap(box => [box.left, box.right, box.top, box.bottom]); }", what);
+            Assert.True(boxes is [>= 8, <= 382, _, var end, _, _, var begin, _] && end <= begin, $"{what}: {string.Join(", ", boxes)}");
+        }
     }
 
     [Fact]
@@ -106,7 +124,8 @@ public sealed class AxeTests(Chromium chromium) : IDisposable
         await page.ClickAsync("#select");
         await page.SetInputFilesAsync("#read-picture", new FilePayload
         {
-            Name = "b.png", MimeType = "image/png",
+            Name = "b.png",
+            MimeType = "image/png",
             Buffer = ImageFile.Encode(new RgbImage(8, 8), ImageFormat.Png, new ImageMetadata("a barn\nSteps: 3, Seed: 4, Size: 8x8")),
         });
         await Expect(page.Locator(".told-card")).ToBeVisibleAsync();
@@ -119,10 +138,10 @@ public sealed class AxeTests(Chromium chromium) : IDisposable
         await page.Keyboard.PressAsync("f");
         await Expect(page.Locator(".viewer-side")).ToBeHiddenAsync();
         await Check(page, "nothing but the picture");
-        foreach (var (path, what) in new[] { ("/gallery?trash=1", "the trash"), ("/gallery?q=nothing", "nothing found"), ("/models", "models"), ("/settings", "settings") })
+        foreach (var path in (string[])["/gallery?trash=1", "/gallery?q=nothing", "/models", "/settings"])
         {
             await tab.Go(path);
-            await Check(page, what);
+            await Check(page, path);
         }
         await page.GotoAsync("/nowhere");
         await Check(page, "a page that is not there");

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Compression;
 using Easel.Imaging;
 using Easel.Server.Jobs;
@@ -219,6 +220,7 @@ public sealed class DailyTests(Chromium chromium) : IDisposable
     {
         await using var server = await RunningServer.Start(_folder);
         await using var tab = await chromium.Open(server);
+        var began = Stopwatch.GetTimestamp();
         var page = await tab.Go();
         var gallery = server.Service<Gallery>();
         await tab.Ask(Examples.First(null), steps: 2);
@@ -264,6 +266,8 @@ public sealed class DailyTests(Chromium chromium) : IDisposable
         await page.Locator(".viewer").GetByText("Use its settings").ClickAsync();
         await Expect(page.Locator("#prompt")).ToHaveValueAsync(Examples.First(null));
         await Expect(page.Locator("#steps")).ToHaveValueAsync("2");
+        var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        TestContext.Current.TestOutputHelper?.WriteLine($"Open, draw, paint, extend, enlarge, find, delete, undo, use again: {seconds:0.0} s.");
 
         (int, int) Last() => gallery.List(new PictureQuery()).Pictures[0] is var last ? (last.Width, last.Height) : default;
 

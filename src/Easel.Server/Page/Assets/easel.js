@@ -165,7 +165,7 @@ function offer(area) {
   const before = area.value.slice(0, area.selectionStart);
   const begun = /(?:^|[\s,(])(<?[\w:.-]{2,}|<)$/.exec(before)?.[1];
   if (!begun) return withdraw();
-  const bare = begun.replace(/^<(lora:)?/, "").toLowerCase(), tags = begun.startsWith("<");
+  const bare = begun.replace(/^<(lora:|l(or?a?)?$)?/, "").toLowerCase(), tags = begun.startsWith("<");
   const found = words.filter(word => {
     const name = word.replace(/^<lora:/, "").toLowerCase();
     return (!tags || word.startsWith("<")) && name.includes(bare) && word.toLowerCase() !== begun.toLowerCase();
