@@ -50,8 +50,9 @@ internal sealed class LoraExtraction(Checkpoint tuned, Checkpoint original, int 
             cancel.ThrowIfCancellationRequested();
             if (!before.TryGetValue(name, out var old) || !old.Shape.SequenceEqual(target.Shape))
                 throw new CheckpointException($"{tuned.Path} is a {tuned.Family.Name} model and {original.Path} a {original.Family.Name} model; "
-                    + $"a LoRA is made of two models of one shape ({target.Description} is [{string.Join(", ", target.Shape)}] in the first"
-                    + (old is null ? " and missing in the second)." : $" and [{string.Join(", ", old.Shape)}] in the second)."));
+                    + $"a LoRA is made of two models of one shape ({target.Description} is [{string.Join(", ", target.Shape)}] "
+                    + $"in {Path.GetFileName(tuned.Path)} and {(old is null ? "missing" : $"[{string.Join(", ", old.Shape)}]")} "
+                    + $"in {Path.GetFileName(original.Path)}).");
             using var scope = NewDisposeScope();
             if (Difference(target, old).count_nonzero().item<long>() > 0) _layers.Add(name, (target, old));
         }
