@@ -43,7 +43,12 @@ internal static class FarmErrors
     private static FarmException? Known(Exception e, FarmOptions options, string? what)
     {
         var said = e.Message.Replace("tls://", "", StringComparison.OrdinalIgnoreCase); // an address says nothing of what is wrong
-        if (Has("authorization violation", "authentication", "authorization timeout", "user authentication revoked", "nonce"))
+        if (Has("authentication timeout", "authorization timeout"))
+            return new($"The broker at {options} waited too long for this program to say who it is: one of the two machines is busy with other work.", e)
+            {
+                MayPass = true,
+            };
+        if (Has("authorization violation", "authentication", "user authentication revoked", "nonce"))
             return new($"The broker at {options} refuses these credentials; --farm-creds names a file with others.", e);
         if (Has("permissions violation"))
             return new($"The broker at {options} does not let this user do that: {FirstLine(e)}; docs/farm.md has the permissions of a server and of a worker.",

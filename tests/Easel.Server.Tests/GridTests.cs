@@ -239,7 +239,7 @@ public sealed class GridTests : IDisposable
         await Refused("x/y/z plot", """[4, "1,2", [], 0, "", [], 0, "", [], true, false, false, false, 700]""", "margin is 700");
         await Refused("prompt matrix", """[false, false, "sideways"]""", "sideways");
         await Refused("prompt matrix", "[]", "nothing to combine");
-        await Refused("ultimate upscale", "[]", "here Easel has prompt matrix, x/y/z plot");
+        await Refused("ultimate upscale", "[]", "here Easel has prompt matrix, prompts from file or textbox, x/y/z plot");
         Assert.Equal(0, (await server.Get("api/jobs")).GetProperty("over").GetArrayLength());
 
         async Task Refused(string script, string arguments, string sentence)

@@ -99,12 +99,12 @@ internal abstract class Layer : Module<Tensor, Tensor>
         return cat(made, along).MoveToOuterDisposeScope();
     }
 
-    private static Tensor Own(Func<Tensor> values, ScalarType type, Device device)
+    private Tensor Own(Func<Tensor> values, ScalarType type, Device device)
     {
         using var scope = NewDisposeScope();
         using var inference = inference_mode(); // views of a file are not ours to track
         var own = values().to(type, device);
-        return (own.LiesChannelsLast() ? own : own.contiguous()).DetachFromDisposeScope();
+        return (Packs && own.LiesChannelsLast() ? own : own.contiguous()).DetachFromDisposeScope(); // libtorch's layers round otherwise in another order
     }
 
     /// <summary>For how long a weight that rests otherwise is awake.</summary>

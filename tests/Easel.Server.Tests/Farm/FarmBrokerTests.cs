@@ -108,8 +108,8 @@ public sealed class FarmBrokerTests : IDisposable
         var seed = _folder.Path("seed");
         File.WriteAllText(seed, me.GetSeed() + "\n");
         using var broker = Fields.Broker(_folder, configuration: $$"""
-            tls { cert_file: "{{certificate}}", key_file: "{{key}}" }
-            authorization { users: [ { nkey: {{me.GetPublicKey()}} } ] }
+            tls { cert_file: "{{certificate}}", key_file: "{{key}}", timeout: 60 }
+            authorization { timeout: 60, users: [ { nkey: {{me.GetPublicKey()}} } ] }
             jetstream { store_dir: "STORE" }
             """);
         var farm = Fields.Farm(broker.Url.Replace("nats://", "tls://", StringComparison.Ordinal)) with { Authority = authority, Credentials = seed };

@@ -77,17 +77,6 @@ public sealed class RestingWeightsTests
     }
 
     [Fact]
-    public void WeightsInHalfTheMemoryDrawThePictureOfFullOnes()
-    {
-        using var folder = new TemporaryFolder();
-        var half = folder.Path("half.safetensors");
-        ModelFile.Convert(LoadedModel.Path("sd1"), half, "fp16");
-        using var full = ImageGenerator.Load(half, new LoadOptions { Precision = Precision.Full, Device = "cpu" });
-        using var narrow = ImageGenerator.Load(half, new LoadOptions { Precision = Precision.Float16, Device = "cpu" });
-        Assert.Equal(full.Generate(Plain).Images[0].Image.Pixels, narrow.Generate(Plain).Images[0].Image.Pixels);
-    }
-
-    [Fact]
     public void LorasComeAndGoOnResting()
     {
         var model = LoadedModel.Path("sd1");
