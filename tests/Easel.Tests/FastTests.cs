@@ -111,7 +111,7 @@ public sealed class FastTests
             var alone = generator.Generate(request with { Fast = level, Seed = 6 }).Images[0].Image;
             GeneratorTests.AssertSame(alone, together.Images[1].Image, $"{level}, seed 6");
             Assert.NotEqual(exact.Pixels, together.Images[0].Image.Pixels);
-            Assert.True(Psnr(exact, together.Images[0].Image) > Psnr(exact, other), $"{level} is further from the exact picture than another prompt's");
+            Assert.True(Closeness.Psnr(exact, together.Images[0].Image) > Closeness.Psnr(exact, other), $"{level} is further from the exact picture than another prompt's");
         }
     }
 
@@ -165,16 +165,10 @@ public sealed class FastTests
         var exact = generator.Generate(request).Images[0].Image;
         var fast = generator.Generate(request with { Fast = FastLevel.Light }).Images[0].Image;
         Assert.NotEqual(exact.Pixels, fast.Pixels);
-        Assert.True(Psnr(exact, fast) > 20, $"{Psnr(exact, fast):0.0} dB");
+        Assert.True(Closeness.Psnr(exact, fast) > 20, $"{Closeness.Psnr(exact, fast):0.0} dB");
     }
 
     [Fact]
     public void ALevelThatIsNoneIsRefused() =>
         Assert.Equal("Fast", Assert.Throws<InvalidRequestException>((Plain with { Fast = (FastLevel)9 }).Validate).Field);
-
-    private static double Psnr(RgbImage a, RgbImage b)
-    {
-        var squares = a.Pixels.Zip(b.Pixels, (x, y) => (double)(x - y) * (x - y)).Average();
-        return 10 * Math.Log10(255 * 255 / squares);
-    }
 }

@@ -36,9 +36,6 @@ internal sealed class NetworkSlot(string name, Module module, StateDict tensors,
     /// <summary>Whether most of its weights are read whenever their layers run, and only the rest is in memory.</summary>
     public bool IsStreamed { get; private set; }
 
-    /// <summary>Whether its weights rest while their layers do not run, so that every call of a layer asks for other blocks of memory.</summary>
-    public bool Rests { get; private set; }
-
     /// <summary>Bytes of the weights that are in memory.</summary>
     public double BytesInMemory { get; private set; }
 
@@ -49,7 +46,7 @@ internal sealed class NetworkSlot(string name, Module module, StateDict tensors,
     {
         var rests = streams ? RestingWeights.InFile : RestingWeights.Of(format);
         tensors.Load(module, name, format.Run, device, onTensor, packs, rests);
-        (IsInMemory, IsStreamed, Rests) = (true, streams, rests is not null);
+        (IsInMemory, IsStreamed) = (true, streams);
         Loads++;
         BytesInMemory = RestingWeights.BytesPerValue(format) * (streams ? Values - RestableWeights.Of(module).Values : Values);
     }

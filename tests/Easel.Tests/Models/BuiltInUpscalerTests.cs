@@ -30,7 +30,7 @@ public sealed class BuiltInUpscalerTests : IDisposable
     {
         using var upscaler = Upscaler.Load(BuiltInTool.Find(tool)!.Path);
         Assert.Equal(BuiltInTool.Find(tool)!.Scale, upscaler.Scale);
-        var psnr = Psnr(Picture(_goldens[$"{picture}.{golden}"]), upscaler.Upscale(Picture(_goldens[picture + ".x"])));
+        var psnr = Closeness.Psnr(Picture(_goldens[$"{picture}.{golden}"]), upscaler.Upscale(Picture(_goldens[picture + ".x"])));
         Assert.True(psnr > 45, $"{psnr:0.0} dB");
     }
 
@@ -48,7 +48,7 @@ public sealed class BuiltInUpscalerTests : IDisposable
         using var upscaler = Upscaler.LoadBuiltIn(4);
         var picture = Resampling.Resize(Picture(_goldens["b.x"]), 160, 48);
         var (whole, tiled) = (upscaler.Upscale(picture), upscaler.Upscale(picture, tile: 96));
-        Assert.True(Psnr(whole, tiled) > 50, $"{Psnr(whole, tiled):0.0} dB");
+        Assert.True(Closeness.Psnr(whole, tiled) > 50, $"{Closeness.Psnr(whole, tiled):0.0} dB");
         Assert.True(whole.Pixels.Zip(tiled.Pixels, (a, b) => Math.Abs(a - b)).Max() <= 8);
     }
 
@@ -77,12 +77,6 @@ public sealed class BuiltInUpscalerTests : IDisposable
         ImageFile.Save(small, new RgbImage(12, 8));
         Assert.Contains("above 0 and at most 16", Command.Run("upscale", small, "--times", "17").Error);
         Assert.Contains("--times goes with upscale", Command.Run("img2img", "a cat", "-i", small, "--times", "2").Error);
-    }
-
-    private static double Psnr(RgbImage a, RgbImage b)
-    {
-        Assert.Equal((a.Width, a.Height), (b.Width, b.Height));
-        return 10 * Math.Log10(255.0 * 255 / a.Pixels.Zip(b.Pixels, (x, y) => (double)(x - y) * (x - y)).Average());
     }
 
     private static RgbImage Picture(Tensor bytes) => new((int)bytes.shape[1], (int)bytes.shape[0], bytes.contiguous().data<byte>().ToArray());

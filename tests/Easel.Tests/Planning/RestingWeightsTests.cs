@@ -1,8 +1,10 @@
+using Easel.Imaging;
 using Easel.Metadata;
 using Easel.Models;
 using Easel.Planning;
 using Easel.Runtime;
 using Easel.Tests.Models;
+using Easel.Tests.Support;
 using Easel.Tests.Weights;
 using Easel.Weights;
 using Easel.Weights.Formats;
@@ -133,15 +135,13 @@ public sealed class RestingWeightsTests
     {
         var request = new GenerationRequest { Prompt = "a red apple", Steps = 8, Seed = 5 };
         var full = Draw(WeightFormat.Full);
-        Assert.InRange(Psnr(full, Draw(WeightFormat.Q8)), 35, 80);
-        Assert.InRange(Psnr(full, Draw(WeightFormat.Q4)), 18, 40);
+        Assert.InRange(Closeness.Psnr(full, Draw(WeightFormat.Q8)), 35, 80);
+        Assert.InRange(Closeness.Psnr(full, Draw(WeightFormat.Q4)), 18, 40);
 
-        byte[] Draw(WeightFormat weights)
+        RgbImage Draw(WeightFormat weights)
         {
             using var generator = ImageGenerator.Load(new LoadOptions { Device = "cpu", Precision = Precision.Full, Weights = weights });
-            return generator.Generate(request).Images[0].Image.Pixels.ToArray();
+            return generator.Generate(request).Images[0].Image;
         }
-
-        static double Psnr(byte[] a, byte[] b) => 10 * Math.Log10(255 * 255 / a.Zip(b, (x, y) => Math.Pow(x - y, 2)).Average());
     }
 }
