@@ -220,7 +220,7 @@ public static class EaselServer
         .AddSingleton<JobStore>().AddSingleton<InputPictures>().AddSingleton<Gallery>()
         .AddSingleton<ModelLibrary>().AddSingleton<ModelPulls>().AddSingleton<StyleLibrary>().AddSingleton<AddOns>().AddSingleton<Wildcards>()
         .AddSingleton<JobRules>()
-        .AddSingleton<JobQueue>().AddSingleton<PictureWriter>().AddSingleton<LoadedModel>().AddSingleton<StylePictures>()
+        .AddSingleton<JobQueue>().AddSingleton<JobIntake>().AddSingleton<PictureWriter>().AddSingleton<LoadedModel>().AddSingleton<StylePictures>()
         .AddSingleton<JobPainter>().AddSingleton<ModelThread>()
         .AddHostedService(s => s.GetRequiredService<ModelThread>()).AddHostedService<SheetMaker>()
         .AddSingleton<IHostLifetime, SilentLifetime>().AddHostedService<Housekeeping>();

@@ -112,7 +112,7 @@ public sealed class LoginTests : IDisposable
     {
         await using var server = await Start(stepTime: TimeSpan.FromMilliseconds(50));
         var (here, there) = (await LogIn(server), await LogIn(server));
-        server.Service<JobQueue>().Submit(new JobRequest { Request = new GenerationRequest { Prompt = "x", Steps = 100, Width = 64, Height = 64 } }, "x");
+        server.Service<JobIntake>().Submit(new JobRequest { Request = new GenerationRequest { Prompt = "x", Steps = 100, Width = 64, Height = 64 } }, "x");
         using var watching = new HttpClient(new HttpClientHandler { UseCookies = false }) { BaseAddress = new Uri(server.Address) };
         watching.DefaultRequestHeaders.Add("Cookie", there);
         await using var events = await watching.GetStreamAsync("api/jobs/events");

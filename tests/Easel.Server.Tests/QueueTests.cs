@@ -14,6 +14,7 @@ public sealed class QueueTests : IDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly PictureFolder _pictures;
     private Database? _database;
+    private JobIntake? _intake; // of the queue last opened
 
     public QueueTests()
     {
@@ -33,12 +34,14 @@ public sealed class QueueTests : IDisposable
         _database?.Dispose();
         _database = Database.Open(_pictures.Database);
         var options = RunningServer.OptionsFor(_folder) with { Limits = limits ?? new ServerLimits() };
-        var rules = new JobRules(options.Limits, new ModelLibrary(options));
-        return new JobQueue(new JobStore(_database), new InputPictures(_pictures), rules, options.Limits, TimeProvider.System, NullLogger<JobQueue>.Instance);
+        var inputs = new InputPictures(_pictures);
+        var queue = new JobQueue(new JobStore(_database), inputs, options.Limits, TimeProvider.System, NullLogger<JobQueue>.Instance);
+        _intake = new JobIntake(queue, inputs, new JobRules(options.Limits, new ModelLibrary(options)), TimeProvider.System);
+        return queue;
     }
 
-    private static Job Submit(JobQueue queue, string client, string prompt) =>
-        queue.Submit(new JobRequest { Request = new GenerationRequest { Prompt = prompt } }, client);
+    private Job Submit(string client, string prompt) =>
+        _intake!.Submit(new JobRequest { Request = new GenerationRequest { Prompt = prompt } }, client);
 
     private static string Order(JobQueue queue) => string.Join(' ', queue.Snapshot().Select(job => job.Request.Request.Prompt));
 
@@ -46,7 +49,7 @@ public sealed class QueueTests : IDisposable
     public void OneClientIsServedInOrder()
     {
         var queue = Open();
-        foreach (var prompt in (string[])["a", "b", "c"]) Submit(queue, "x", prompt);
+        foreach (var prompt in (string[])["a", "b", "c"]) Submit("x", prompt);
         Assert.Equal("a b c", Order(queue));
         Assert.Equal([0, 1, 2], queue.Snapshot().Select(job => job.Position));
         Assert.Equal("a", queue.Take(TimeSpan.Zero, () => false)!.Job.Request.Request.Prompt);
@@ -60,11 +63,11 @@ public sealed class QueueTests : IDisposable
         caller.Connection.RemoteIpAddress = System.Net.IPAddress.Loopback;
         var (script, page) = (Security.Caller.Of(caller), Security.Caller.OfPage(caller));
         var queue = Open(new ServerLimits { QueuedPerClient = 4 });
-        foreach (var prompt in (string[])["s1", "s2", "s3", "s4"]) Submit(queue, script, prompt);
-        Assert.Equal(429, Assert.Throws<ServerException>(() => Submit(queue, script, "s5")).Status);
+        foreach (var prompt in (string[])["s1", "s2", "s3", "s4"]) Submit(script, prompt);
+        Assert.Equal(429, Assert.Throws<ServerException>(() => Submit(script, "s5")).Status);
         queue.Take(TimeSpan.Zero, () => false);
-        Submit(queue, page, "p1");
-        Submit(queue, page, "p2");
+        Submit(page, "p1");
+        Submit(page, "p2");
         Assert.Equal("s1 p1 s2 p2 s3 s4", Order(queue));
     }
 
@@ -72,13 +75,13 @@ public sealed class QueueTests : IDisposable
     public void ClientsTakeTurns()
     {
         var queue = Open();
-        foreach (var prompt in (string[])["x1", "x2", "x3", "x4"]) Submit(queue, "x", prompt);
-        Submit(queue, "y", "y1");
-        Submit(queue, "y", "y2");
-        Submit(queue, "z", "z1");
+        foreach (var prompt in (string[])["x1", "x2", "x3", "x4"]) Submit("x", prompt);
+        Submit("y", "y1");
+        Submit("y", "y2");
+        Submit("z", "z1");
         Assert.Equal("x1 y1 z1 x2 y2 x3 x4", Order(queue));
         _ = queue.Take(TimeSpan.Zero, () => false); // the turn that x has
-        Submit(queue, "w", "w1");
+        Submit("w", "w1");
         Assert.Equal("x1 y1 z1 w1 x2 y2 x3 x4", Order(queue));
     }
 
@@ -86,10 +89,10 @@ public sealed class QueueTests : IDisposable
     public void OrderSurvivesTheProcess()
     {
         var queue = Open();
-        foreach (var prompt in (string[])["a", "b", "c", "d"]) Submit(queue, "x", prompt);
+        foreach (var prompt in (string[])["a", "b", "c", "d"]) Submit("x", prompt);
         var running = queue.Take(TimeSpan.Zero, () => false)!; // begun and never ended
         queue.Move(queue.Snapshot()[3].Id, 0);
-        Submit(queue, "y", "e");
+        Submit("y", "e");
         Assert.Equal("a e d b c", Order(queue));
         Assert.True(queue.Cancel(queue.Snapshot()[3].Id));
 
@@ -105,8 +108,8 @@ public sealed class QueueTests : IDisposable
     public void ManyInsertionsAtOnePlaceKeepTheirOrder()
     {
         var queue = Open();
-        for (var i = 0; i < 3; i++) Submit(queue, "x", $"x{i}");
-        for (var i = 0; i < 80; i++) Submit(queue, $"y{i}", $"y{i}"); // each before x1: positions are halved until they must be numbered anew
+        for (var i = 0; i < 3; i++) Submit("x", $"x{i}");
+        for (var i = 0; i < 80; i++) Submit($"y{i}", $"y{i}"); // each before x1: positions are halved until they must be numbered anew
         var expected = string.Join(' ', (string[])["x0", .. Enumerable.Range(0, 80).Select(i => $"y{i}"), "x1", "x2"]);
         Assert.Equal(expected, Order(queue));
         Assert.Equal(expected, Order(Open()));
@@ -116,11 +119,11 @@ public sealed class QueueTests : IDisposable
     public void LimitsOfAClientAndOfAll()
     {
         var queue = Open(new ServerLimits { QueuedPerClient = 2, Queued = 3 });
-        Submit(queue, "x", "a");
-        Submit(queue, "x", "b");
-        Assert.Equal(429, Assert.Throws<ServerException>(() => Submit(queue, "x", "c")).Status);
-        Submit(queue, "y", "c");
-        Assert.Equal(429, Assert.Throws<ServerException>(() => Submit(queue, "z", "d")).Status);
+        Submit("x", "a");
+        Submit("x", "b");
+        Assert.Equal(429, Assert.Throws<ServerException>(() => Submit("x", "c")).Status);
+        Submit("y", "c");
+        Assert.Equal(429, Assert.Throws<ServerException>(() => Submit("z", "d")).Status);
         Assert.Equal(2, queue.StopAll("x"));
         Assert.Equal("c", Order(queue));
     }
@@ -129,7 +132,7 @@ public sealed class QueueTests : IDisposable
     public async Task WatcherThatReadsLateMissesNoStateButSteps()
     {
         var queue = Open();
-        var job = Submit(queue, "x", "a");
+        var job = Submit("x", "a");
         var events = queue.Watch(job.Id).GetAsyncEnumerator();
         Assert.True(await events.MoveNextAsync());
         Assert.Equal(JobEventKind.Queued, events.Current.Kind);
@@ -151,7 +154,7 @@ public sealed class QueueTests : IDisposable
     public void MovingWhatDoesNotWait()
     {
         var queue = Open();
-        var job = Submit(queue, "x", "a");
+        var job = Submit("x", "a");
         Assert.Equal(404, Assert.Throws<ServerException>(() => queue.Move("nonsense", 0)).Status);
         _ = queue.Take(TimeSpan.Zero, () => false);
         Assert.Equal(409, Assert.Throws<ServerException>(() => queue.Move(job.Id, 0)).Status);

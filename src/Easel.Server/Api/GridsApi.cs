@@ -11,8 +11,8 @@ internal static class GridsApi
     {
         var grids = app.MapGroup("/api/grids").WithTags("Jobs").ProducesProblem(Status400BadRequest).ProducesProblem(Status422UnprocessableEntity)
             .ProducesProblem(Status429TooManyRequests);
-        grids.MapPost("", (Body<GridOrder> order, JobQueue queue, JobRules rules, HttpContext context) =>
-            JobsApi.Created(context, JobsApi.WithWords(order.Value, order.Value.Request).Submit(queue, rules, Caller.Of(context))))
+        grids.MapPost("", (Body<GridOrder> order, JobIntake intake, HttpContext context) =>
+            JobsApi.Created(context, intake.Submit(JobsApi.WithWords(order.Value, order.Value.Request), Caller.Of(context))))
             .WithSummary("Draw a grid: its jobs, and the one that makes the sheet, which is answered and whose places name the others");
         grids.MapGet("/axes", () => GridAxis.Names.Select(name => new GridAxisInfo(name, GridAxis.ChoicesOf(name))))
             .WithSummary("What can change along an axis");

@@ -14,8 +14,8 @@ internal static class JobsApi
     public static void Map(IEndpointRouteBuilder app)
     {
         var jobs = app.MapGroup("/api/jobs").WithTags("Jobs").ProducesProblem(Status400BadRequest).ProducesProblem(Status404NotFound);
-        jobs.MapPost("", (Body<JobRequest> request, HttpContext context, JobQueue queue) =>
-            Created(context, queue.Submit(WithWords(request.Value, request.Value.Request), Caller.Of(context))))
+        jobs.MapPost("", (Body<JobRequest> request, HttpContext context, JobIntake intake) =>
+            Created(context, intake.Submit(WithWords(request.Value, request.Value.Request), Caller.Of(context))))
             .WithSummary("Submit a job: the library's request is its body")
             .ProducesProblem(Status422UnprocessableEntity).ProducesProblem(Status429TooManyRequests);
         jobs.MapGet("", (JobQueue queue, HttpContext context, string? before, int? count) => new JobList(MachinePaths.Told(context, queue.Snapshot()),
@@ -31,7 +31,7 @@ internal static class JobsApi
         jobs.MapPost("/{id}/move", (string id, Body<MoveRequest> move, JobQueue queue, HttpContext context) =>
             MachinePaths.Told(context, queue.Move(id, move.Value.Position)))
             .WithSummary("Put a waiting job at another place in the queue");
-        jobs.MapPost("/{id}/retry", (string id, HttpContext context, JobQueue queue) => Created(context, queue.Retry(id, Caller.Of(context))))
+        jobs.MapPost("/{id}/retry", (string id, HttpContext context, JobIntake intake) => Created(context, intake.Retry(id, Caller.Of(context))))
             .WithSummary("Ask once more for a job that failed or was cancelled");
         jobs.MapGet("/{id}/events", (string id, JobQueue queue, HttpContext context, CancellationToken cancel) =>
             Stream(queue.Watch(id, cancel), context, cancel))

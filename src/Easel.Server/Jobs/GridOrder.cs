@@ -54,17 +54,4 @@ public sealed record GridOrder
         return hasAxes ? new PictureGrid(axes[0] ?? GridAxis.Nothing, axes[1], axes[2])
             : throw new InvalidRequestException("Grid", "A grid needs an axis: say in x what changes, and its values.");
     }
-
-    /// <summary>Has it drawn.</summary>
-    /// <returns>The job of the sheet.</returns>
-    /// <exception cref="EaselException">It cannot be.</exception>
-    internal Job Submit(JobQueue queue, JobRules rules, string client)
-    {
-        var grid = Grid();
-        var layout = grid.Sheet with { HasLegend = Legend, Margin = Margin };
-        rules.CheckGrid(layout);
-        var cells = grid.Cells(new GridCell(Request, Model, Vae));
-        return queue.SubmitGrid([.. cells.Select(cell => new[] { new JobRequest { Model = cell.Model, Vae = cell.Vae, File = File, Request = cell.Request } })],
-            new SheetRequest { Layout = layout, HasParts = SubSheets, Told = grid.Told }, client);
-    }
 }

@@ -11,26 +11,20 @@ namespace Easel.Server.Jobs;
 /// </summary>
 internal sealed class JobQueue
 {
-    private const int RememberedJobs = 500;
-    private const long RememberedText = 16 << 20;
-
     private readonly JobStore _store;
     private readonly InputPictures _inputs;
-    private readonly JobRules _rules;
     private readonly TimeProvider _clock;
     private readonly JobWatchers _watchers = new();
     private readonly object _lock = new(); // all that is below, and its record on disk where the order of the two matters
     private readonly JobOrder _order;
     private readonly Dictionary<string, Job> _waiting = [];
     private readonly Dictionary<string, JobRun> _running = [];
-    private readonly Dictionary<string, Job> _over = [];
-    private readonly Queue<string> _overByAge = [];
-    private long _overText; // characters of what is remembered
+    private readonly FinishedJobs _over = new();
 
     /// <summary>Opens the queue; jobs that an earlier process left open wait again.</summary>
-    public JobQueue(JobStore store, InputPictures inputs, JobRules rules, ServerLimits limits, TimeProvider clock, ILogger<JobQueue> log)
+    public JobQueue(JobStore store, InputPictures inputs, ServerLimits limits, TimeProvider clock, ILogger<JobQueue> log)
     {
-        (_store, _inputs, _rules, _clock) = (store, inputs, rules, clock);
+        (_store, _inputs, _clock) = (store, inputs, clock);
         _order = new JobOrder(limits.QueuedPerClient, limits.Queued, limits.QueuedBytesPerClient, limits.QueuedBytes);
         var (jobs, strange) = store.Open();
         foreach (var (job, position) in jobs)
@@ -41,85 +35,37 @@ internal sealed class JobQueue
         foreach (var sentence in strange) log.LogWarning("{Sentence}", sentence);
     }
 
-    /// <summary>Takes a job in. When this returns, the job is on disk.</summary>
-    /// <exception cref="InvalidRequestException">A setting is out of its range or beyond this server's limits.</exception>
-    /// <exception cref="ServerException">There is no such model (422), or too many jobs wait already (429).</exception>
-    public Job Submit(JobRequest request, string client)
+    /// <summary>Takes a job in, checked and with its pictures kept, which <see cref="JobIntake"/> does. When this returns, the job is on disk.</summary>
+    /// <exception cref="ServerException">Too many jobs wait already (429).</exception>
+    public Job Add(Job job)
     {
-        request = _rules.Check(request);
-        lock (_lock) CheckRoom(client); // again below, when the pictures are kept
-        return Keep(request, client);
-    }
-
-    /// <summary>Takes in what is to be drawn at the places of a grid, a job or more for each, and the job that lays their pictures out when they are over.
-    /// All or nothing: what is wrong with one of them is told before the first begins.</summary>
-    /// <param name="places">The jobs at each place, in the order of the sheet.</param>
-    /// <param name="sheet">The sheet; its places are filled in.</param>
-    /// <returns>The job of the sheet. To cancel it is to cancel what is left of the others.</returns>
-    /// <exception cref="InvalidRequestException">A setting is out of its range, or the grid is beyond this server's limits.</exception>
-    /// <exception cref="ServerException">There is no such model (422), or too many jobs wait already (429).</exception>
-    public Job SubmitGrid(IReadOnlyList<IReadOnlyList<JobRequest>> places, SheetRequest sheet, string client)
-    {
-        places = [.. places.Select(jobs => jobs.Select(_rules.Check).ToList())];
-        _rules.CheckGrid(places, sheet.Layout);
-        lock (_lock) CheckRoom(client, more: places.Sum(jobs => jobs.Count) + 1);
-        // A model is loaded once for all that it draws.
-        var models = places.SelectMany(jobs => jobs).Select(job => (job.Model, job.Vae)).Distinct().ToList();
-        var ids = places.Select(jobs => new string[jobs.Count]).ToArray();
-        var order = places.SelectMany((jobs, place) => jobs.Select((job, at) => (job, place, at))).OrderBy(one => models.IndexOf((one.job.Model, one.job.Vae)));
-        try
+        var bytes = BytesOf(job);
+        lock (_lock)
         {
-            foreach (var (job, place, at) in order) ids[place][at] = Keep(job, client).Id;
-            return Keep(new JobRequest
+            CheckRoom(job.Client, bytes);
+            var (position, changed) = _order.Add(job.Id, job.Client, bytes);
+            try
             {
-                Task = JobTask.Sheet,
-                Sheet = sheet with { Places = ids },
-                File = places[0][0].File,
-                Request = new GenerationRequest { Prompts = places[0][0].Request.Prompts },
-            }, client);
-        }
-        catch
-        {
-            foreach (var id in ids.SelectMany(each => each).OfType<string>().Reverse()) Cancel(id);
-            throw;
-        }
-    }
-
-    private Job Keep(JobRequest request, string client)
-    {
-        var (files, written) = _inputs.Save(request.Request); // large pictures take their time, in which nobody else should wait
-        var job = new Job
-        {
-            Id = JobId.New(_clock.GetUtcNow()),
-            InputFiles = files,
-            Request = request with { Request = InputPictures.Without(request.Request) },
-            Client = client,
-            Created = _clock.GetUtcNow(),
-            PictureCount = JobRules.PicturesOf(request),
-        };
-        try
-        {
-            return Add(job);
-        }
-        catch
-        {
-            _inputs.Delete(written);
-            throw;
+                _store.Add(job, position, changed);
+            }
+            catch
+            {
+                _order.Remove(job.Id);
+                throw;
+            }
+            _waiting[job.Id] = job;
+            job = Placed(job.Id)!;
+            Tell(JobEventKind.Queued, job);
+            Monitor.PulseAll(_lock);
+            return job;
         }
     }
 
-    /// <summary>Asks for a job once more that failed or was cancelled, with the same pictures to begin from.</summary>
-    /// <exception cref="ServerException">There is no such job (404), or it did not fail (409).</exception>
-    public Job Retry(string id, string client)
+    /// <summary>Whether a client may have further jobs waiting, before work is done for them.</summary>
+    /// <exception cref="ServerException">Too many jobs wait already (429).</exception>
+    public void CheckRoom(string client, int jobs)
     {
-        var job = Find(id) ?? throw new ServerException(Status404NotFound, "There is no such job.");
-        if (job.State is not (JobState.Failed or JobState.Cancelled))
-            throw new ServerException(Status409Conflict, $"The job is {job.State.ToString().ToLowerInvariant()}; only one that failed is tried again.");
-        if (job.Request.Sheet is not { } sheet) return Submit(job.Request with { Request = _inputs.Load(job) }, client);
-        // What of it came to nothing is drawn once more.
-        var places = sheet.Places.Select(jobs => (IReadOnlyList<string>)[.. jobs.Select(each => Find(each) is { State: JobState.Failed or JobState.Cancelled }
-            ? Retry(each, client).Id : each)]).ToList();
-        return Keep(job.Request with { Sheet = sheet with { Places = places } }, client);
+        lock (_lock) CheckRoom(client, bytes: 0, jobs);
     }
 
     /// <summary>A job as it stands; null where there is none of that id.</summary>
@@ -128,7 +74,7 @@ internal sealed class JobQueue
         lock (_lock)
         {
             if (Active(id) is { } active) return active;
-            if (_over.TryGetValue(id, out var over)) return over;
+            if (_over.Find(id) is { } over) return over;
         }
         return _store.Find(id);
     }
@@ -157,7 +103,7 @@ internal sealed class JobQueue
         {
             if (_running.TryGetValue(id, out var run)) run.Cancel();
             else if (_waiting.TryGetValue(id, out var waiting)) Drop([.. Waiting(waiting), waiting]);
-            else return !_over.ContainsKey(id) && _store.CancelStrange(id, _clock.GetUtcNow());
+            else return _over.Find(id) is null && _store.CancelStrange(id, _clock.GetUtcNow());
             return true;
         }
     }
@@ -395,36 +341,12 @@ internal sealed class JobQueue
 
     private Job? Placed(string id) => _waiting.TryGetValue(id, out var job) ? job with { Position = _order.PlaceOf(id) } : null;
 
-    private Job Add(Job job)
-    {
-        var bytes = BytesOf(job);
-        lock (_lock)
-        {
-            CheckRoom(job.Client, bytes);
-            var (position, changed) = _order.Add(job.Id, job.Client, bytes);
-            try
-            {
-                _store.Add(job, position, changed);
-            }
-            catch
-            {
-                _order.Remove(job.Id);
-                throw;
-            }
-            _waiting[job.Id] = job;
-            job = Placed(job.Id)!;
-            Tell(JobEventKind.Queued, job);
-            Monitor.PulseAll(_lock);
-            return job;
-        }
-    }
-
     /// <summary>What a waiting job takes: its text twice, in memory and on disk, and its pictures.</summary>
     private long BytesOf(Job job) => 4L * JobStore.Text(job.Request).Length + _inputs.BytesOf(job);
 
-    private void CheckRoom(string client, long bytes = 0, int more = 1)
+    private void CheckRoom(string client, long bytes, int jobs = 1)
     {
-        if (_order.WhyFull(client, bytes, more) is { } full) throw new ServerException(Status429TooManyRequests, full);
+        if (_order.WhyFull(client, bytes, jobs) is { } full) throw new ServerException(Status429TooManyRequests, full);
     }
 
     private void Drop(IReadOnlyList<Job> waiting)
@@ -444,14 +366,8 @@ internal sealed class JobQueue
     /// <summary>Keeps how a job ended at hand, and tells of it.</summary>
     private void Remember(Job over)
     {
-        _over[over.Id] = over;
-        _overByAge.Enqueue(over.Id);
-        _overText += TextOf(over);
-        while (_overByAge.Count > 1 && (_overByAge.Count > RememberedJobs || _overText > RememberedText))
-            if (_over.Remove(_overByAge.Dequeue(), out var oldest)) _overText -= TextOf(oldest);
+        _over.Add(over);
         Tell(KindOf(over.State), over);
-
-        static long TextOf(Job job) => job.Request.Request.Prompts.Sum(prompt => (long)prompt.Length) + (job.Request.Parameters?.Length ?? 0);
     }
 
     private ServerException NotWaiting(string id) => Find(id) is { } job

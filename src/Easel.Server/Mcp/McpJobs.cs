@@ -9,7 +9,7 @@ using ModelContextProtocol.Protocol;
 namespace Easel.Server.Mcp;
 
 /// <summary>Has a job done for an assistant, and gives its pictures.</summary>
-internal sealed class McpJobs(JobQueue queue, Gallery gallery, PictureReader pictures, IHttpContextAccessor http, TimeProvider clock)
+internal sealed class McpJobs(JobIntake intake, JobQueue queue, Gallery gallery, PictureReader pictures, IHttpContextAccessor http, TimeProvider clock)
 {
     /// <summary>After how long a caller is told again how far its job is, though nothing came of it: clients give up on a tool that is silent for a minute,
     /// also while it waits for its turn.</summary>
@@ -21,7 +21,7 @@ internal sealed class McpJobs(JobQueue queue, Gallery gallery, PictureReader pic
     {
         try
         {
-            var job = queue.Submit(request(), Caller.Of(http.HttpContext!));
+            var job = intake.Submit(request(), Caller.Of(http.HttpContext!));
             var told = new Progress(progress);
             var beat = clock.CreateTimer(_ => told.Of(queue.Find(job.Id)), null, Patience, Patience);
             try

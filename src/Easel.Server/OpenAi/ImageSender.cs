@@ -9,7 +9,7 @@ using Easel.Server.Storage;
 namespace Easel.Server.OpenAi;
 
 /// <summary>Has an order carried out and sends its pictures, at the end or as they come.</summary>
-internal sealed class ImageSender(JobQueue queue, Gallery gallery)
+internal sealed class ImageSender(JobIntake intake, JobQueue queue, Gallery gallery)
 {
     /// <summary>After how long without an answer blanks are sent, which JSON may begin with: callers and what stands between give up on a line that is silent
     /// for a minute or a few.</summary>
@@ -18,7 +18,7 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
     /// <summary>All pictures at the end.</summary>
     public async Task<IResult> SendAsync(ImageOrder order, string client, HttpContext context, CancellationToken aborted)
     {
-        var job = queue.Submit(order.Job, client);
+        var job = intake.Submit(order.Job, client);
         try
         {
             var over = queue.WaitAsync(job.Id, aborted);
@@ -84,7 +84,7 @@ internal sealed class ImageSender(JobQueue queue, Gallery gallery)
     /// <param name="kind">"image_generation" or "image_edit".</param>
     public IResult Stream(ImageOrder order, string client, string kind, HttpContext context, CancellationToken aborted)
     {
-        var job = queue.Submit(order.Job, client); // before the answer begins, so that a refusal has its status
+        var job = intake.Submit(order.Job, client); // before the answer begins, so that a refusal has its status
         return new EventStream(Events(order, job.Id, kind, context, aborted), Patience, aborted);
     }
 

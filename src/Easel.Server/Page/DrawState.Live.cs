@@ -33,7 +33,7 @@ internal sealed partial class DrawState
                 },
             };
             Shown = null;
-            return await Task.Run(() => queue.Submit(asked, client));
+            return await Task.Run(() => intake.Submit(asked, client));
         }
         catch (EaselException refusal)
         {

@@ -24,8 +24,8 @@ public sealed record InputPicture(string Name, RgbImage Image, PictureSettings? 
 }
 
 /// <summary>What one open tab is about to draw: its settings and its input picture, which outlive a visit to another page of it.</summary>
-internal sealed partial class DrawState(ModelLibrary library, StyleLibrary styles, Wildcards wildcards, JobQueue queue, Gallery gallery,
-    PictureReader pictures, ServerLimits limits, JobRules rules, Browser browser)
+internal sealed partial class DrawState(ModelLibrary library, StyleLibrary styles, Wildcards wildcards, JobIntake intake, Gallery gallery,
+    PictureReader pictures, ServerLimits limits, Browser browser)
 {
     private const string Key = "easel.draw", HistoryKey = "easel.history";
     private const int MostHistory = 60;
@@ -278,7 +278,7 @@ internal sealed partial class DrawState(ModelLibrary library, StyleLibrary style
                     nameof(GenerationRequest.InitImage), $"{Model!.Name} begins from a picture: open one, paste it, or drop it here.");
             var asked = Settings.Use == InputUse.Enlarge && Input is not null ? Enlargement(Input, Settings.Upscaler, Settings.Scale) : Drawing(mask);
             // The pictures it begins from are written meanwhile; the page goes on.
-            var job = await Task.Run(() => PlotOf(asked) is { } plot ? plot.Submit(queue, rules, client) : queue.Submit(asked, client));
+            var job = await Task.Run(() => PlotOf(asked) is { } plot ? intake.Submit(plot, client) : intake.Submit(asked, client));
             Shown = null;
             return job;
         }
@@ -297,7 +297,7 @@ internal sealed partial class DrawState(ModelLibrary library, StyleLibrary style
         if (told.NeedsPicture) throw new EaselException("This picture was made from another one, which its settings do not hold: use it as input instead.");
         var request = told.ToRequest() with { Seed = null, BatchSize = 1, BatchCount = 4 };
         Shown = null;
-        return queue.Submit(new JobRequest
+        return intake.Submit(new JobRequest
         {
             Model = picture.Model is { } name ? library.Find(name, ModelUse.Checkpoint)?.Name
             : null,
@@ -311,7 +311,7 @@ internal sealed partial class DrawState(ModelLibrary library, StyleLibrary style
     {
         using var file = new MemoryStream(gallery.Read(picture.Id), writable: false);
         Shown = null;
-        return queue.Submit(Enlargement(new InputPicture(picture.File, pictures.Load(file, picture.File), null, picture.Parameters), Settings.Upscaler,
+        return intake.Submit(Enlargement(new InputPicture(picture.File, pictures.Load(file, picture.File), null, picture.Parameters), Settings.Upscaler,
             scale: null), client);
     }
 

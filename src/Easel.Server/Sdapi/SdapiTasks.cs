@@ -7,7 +7,7 @@ namespace Easel.Server.Sdapi;
 /// The requests that wait for their pictures. Each is a job for every batch, so that a batch can be skipped and the rest be drawn; who asks for progress,
 /// interrupts or skips means their own request that is being drawn, for this API names none.
 /// </summary>
-internal sealed class SdapiTasks(JobQueue queue)
+internal sealed class SdapiTasks(JobIntake intake, JobQueue queue)
 {
     private readonly Lock _lock = new();
     private readonly List<SdapiTask> _tasks = [];
@@ -16,7 +16,7 @@ internal sealed class SdapiTasks(JobQueue queue)
     /// <param name="alone">Whether its jobs go on where the client goes away.</param>
     public SdapiTask Begin(string name, string client, bool alone)
     {
-        var task = new SdapiTask(queue, name, client, alone, End);
+        var task = new SdapiTask(intake, queue, name, client, alone, End);
         lock (_lock) _tasks.Add(task);
         return task;
     }
@@ -90,7 +90,7 @@ internal sealed class SdapiTasks(JobQueue queue)
 
     /// <summary>Whoever asks whether the server is busy should know of what the page has drawn, too.</summary>
     private SdapiTask? Foreign() => queue.Snapshot().FirstOrDefault(job => job.State == JobState.Running) is { } job
-        ? new SdapiTask(queue, "job", job.Client, alone: true, _ => { }) { Started = job.Started ?? job.Created, Jobs = [job.Id] } : null;
+        ? new SdapiTask(intake, queue, "job", job.Client, alone: true, _ => { }) { Started = job.Started ?? job.Created, Jobs = [job.Id] } : null;
 
     private void End(SdapiTask task)
     {
@@ -99,7 +99,7 @@ internal sealed class SdapiTasks(JobQueue queue)
 }
 
 /// <summary>A request that waits for its pictures.</summary>
-internal sealed class SdapiTask(JobQueue queue, string name, string client, bool alone, Action<SdapiTask> end) : IDisposable
+internal sealed class SdapiTask(JobIntake intake, JobQueue queue, string name, string client, bool alone, Action<SdapiTask> end) : IDisposable
 {
     private volatile bool _interrupted, _skipped;
     private volatile IReadOnlyList<string> _jobs = [];
@@ -135,7 +135,7 @@ internal sealed class SdapiTask(JobQueue queue, string name, string client, bool
         {
             foreach (var request in requests)
             {
-                ids.Add(queue.Submit(request, client).Id);
+                ids.Add(intake.Submit(request, client).Id);
                 _jobs = [.. _jobs, ids[^1]];
             }
             if (_interrupted) Cancel();
@@ -162,7 +162,7 @@ internal sealed class SdapiTask(JobQueue queue, string name, string client, bool
     {
         try
         {
-            var sheet = queue.SubmitGrid(places, asked, client);
+            var sheet = intake.SubmitGrid(places, asked, client);
             var members = sheet.Request.Sheet!.Places.SelectMany(jobs => jobs).ToList();
             _jobs = [.. _jobs, .. members, sheet.Id];
             if (_interrupted) Cancel();

@@ -48,7 +48,7 @@ internal sealed class LoadedNetworks : IDisposable
         _loras = new LoraMerge(new LoraTargets(_slots, Family.Name));
 
         // Where networks take turns each is loaded later, but the largest now, so that a file that does not fit it is refused at once.
-        var first = refines ? [] : TakesTurns ? [UNetSlot] : _slots;
+        var first = refines ? [] : Residency.GoesByTurns ? [UNetSlot] : _slots;
         var (done, all) = (0, (double)first.Sum(slot => slot.TensorCount));
         try
         {
@@ -95,8 +95,6 @@ internal sealed class LoadedNetworks : IDisposable
 
     /// <summary>Which networks are in memory together. Takes effect when the next one is needed.</summary>
     public Residency Residency { get; set; }
-
-    private bool TakesTurns => Residency is Residency.OneAtATime or Residency.Streamed;
 
     /// <summary>Whether the networks draw pictures whose opposite edges meet. The encoder's halving, which pads two sides only, is left as it is.</summary>
     public bool Wraps
@@ -171,7 +169,7 @@ internal sealed class LoadedNetworks : IDisposable
             if (slot is { IsInMemory: false }) Load(slot, null);
         if (slots.Count > 0 && TextSlots.Contains(slots[0])) Threads.Use(_texts.Max(text => text.Config.Positions * text.Config.Width), _threads);
 
-        bool Leaves(NetworkSlot other) => TakesTurns && !(Draws(other) && slots.Any(Draws))
+        bool Leaves(NetworkSlot other) => Residency.GoesByTurns && !(Draws(other) && slots.Any(Draws))
             || Residency == Residency.TextGoes && other.ServesBeforeDrawing;
 
         bool Draws(NetworkSlot? one) => one is not null && (one == UNetSlot || one.Steers);

@@ -16,3 +16,13 @@ internal enum Residency
     /// than the memory.</summary>
     Streamed,
 }
+
+/// <summary>What follows from a <see cref="Residency"/>.</summary>
+internal static class Residencies
+{
+    extension(Residency residency)
+    {
+        /// <summary>Whether each network is let go before the next is loaded.</summary>
+        public bool GoesByTurns => residency is Residency.OneAtATime or Residency.Streamed;
+    }
+}

@@ -74,7 +74,7 @@ internal static class RunPlanner
             MemoryNeeded = (long)memory.Needed,
             MemoryAvailable = (long)memory.Available,
             ReleasesTextEncoder = memory.Residency != Residency.Together,
-            ReleasesUNet = memory.Residency is Residency.OneAtATime or Residency.Streamed,
+            ReleasesUNet = memory.Residency.GoesByTurns,
             DecoderTile = memory.DecoderTile * size.Autoencoder?.Factor,
             Loading = Seconds(loading),
             Step = Seconds(evaluations * whole / unetRate),
@@ -106,7 +106,7 @@ internal static class RunPlanner
 
     private static IEnumerable<string> Choices(MemoryPlan memory)
     {
-        if (memory.Residency is Residency.OneAtATime or Residency.Streamed)
+        if (memory.Residency.GoesByTurns)
             yield return "each network is loaded when its turn comes and let go before the next";
         if (memory.Residency == Residency.Streamed) yield return "the UNet's weights are read from the file at every step";
         if (memory.TakesTurns) yield return "the model and its refiner take each other's place in memory";

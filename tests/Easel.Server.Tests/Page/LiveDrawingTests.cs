@@ -15,6 +15,7 @@ public sealed class LiveDrawingTests
         using var folder = new TemporaryFolder();
         await using var server = await RunningServer.Start(folder, TimeSpan.FromMilliseconds(5));
         var (queue, gallery) = (server.Service<JobQueue>(), server.Service<Gallery>());
+        var intake = server.Service<JobIntake>();
         using var live = new LiveDrawing(queue, gallery, TimeProvider.System) { Pause = TimeSpan.FromMilliseconds(40) };
         var asked = 0;
 
@@ -48,7 +49,7 @@ public sealed class LiveDrawingTests
         Task Type(string prompt, int steps = 1) => live.Draw(() =>
         {
             asked++;
-            return Task.FromResult<Job?>(queue.Submit(new JobRequest { Request = new GenerationRequest { Prompt = prompt, Steps = steps } }, "me"));
+            return Task.FromResult<Job?>(intake.Submit(new JobRequest { Request = new GenerationRequest { Prompt = prompt, Steps = steps } }, "me"));
         });
 
         IReadOnlyList<Picture> Pictures() => gallery.List(new PictureQuery()).Pictures;

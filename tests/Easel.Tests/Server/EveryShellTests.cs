@@ -102,9 +102,9 @@ public sealed class EveryShellTests : IDisposable
 
     private static async Task<byte[]> Page(RunningServer server, GenerationRequest request)
     {
-        var state = new DrawState(server.Service<ModelLibrary>(), server.Service<StyleLibrary>(), server.Service<Wildcards>(), server.Service<JobQueue>(),
+        var state = new DrawState(server.Service<ModelLibrary>(), server.Service<StyleLibrary>(), server.Service<Wildcards>(), server.Service<JobIntake>(),
             server.Service<Gallery>(), server.Service<PictureReader>(),
-            server.Service<Easel.Server.ServerLimits>(), server.Service<JobRules>(), new Browser(null!));
+            server.Service<Easel.Server.ServerLimits>(), new Browser(null!));
         state.Settings.Prompt = request.Prompt;
         state.Settings.SeedIsLocked = true;
         foreach (var knob in Knobs.All.Where(knob => knob.OnPage && knob.Kind != KnobKind.Texts && !knob.IsDefault(request)))
