@@ -1,10 +1,12 @@
 using System.Text;
+using Easel.Server.Errors;
 using Easel.Server.Json;
 using static Easel.Server.Errors.ServerException;
 
 namespace Easel.Server.Sdapi;
 
-/// <summary>The script "prompts from file or textbox": each line is drawn, as a prompt or, where it begins with two dashes, with settings of its own.</summary>
+/// <summary>The script "prompts from file or textbox": each line is drawn, as a prompt or, where it begins with two dashes, with
+/// settings of its own.</summary>
 /// <param name="CountsSeeds">Whether each line begins at the seed behind those of the line before.</param>
 /// <param name="SharesSeed">Whether a seed that is left to chance is the same for all lines.</param>
 /// <param name="Place">Whether a line stands at the "start" or the "end" of the body's prompt; empty where it stands for it, as in the oldest version.</param>
@@ -58,24 +60,40 @@ internal sealed record PromptLines(bool CountsSeeds, bool SharesSeed, string Pla
         }
     }
 
+    /// <summary>What a line draws. One that looks like settings and cannot be read is a prompt, as in the web UI.</summary>
     private Line Read(string line, GenerationRequest request, ICollection<string> notes)
     {
+        try
+        {
+            if (IsName(line)) return Set(line, request, notes);
+        }
+        catch (FormatException e)
+        {
+            notes.Add($"The line \"{Brief.Of(line, 100)}\" was drawn as a prompt, for {e.Message}.");
+        }
+        return new Line(request with { Prompt = Joined(line, request.Prompt) }, new HashSet<string>(), null);
+    }
+
+    /// <exception cref="FormatException">The line cannot be read; the message is what stands behind "for".</exception>
+    private Line Set(string line, GenerationRequest request, ICollection<string> notes)
+    {
         var (named, model, said) = (new HashSet<string>(), (string?)null, request);
-        if (!IsName(line)) return new Line(said with { Prompt = Joined(line, request.Prompt) }, named, model);
+        var passed = new List<string>();
         foreach (var (tag, value) in Settings(line))
         {
             if (tag == "prompt") said = said with { Prompt = Joined(value, request.Prompt) };
             else if (tag == "negative_prompt") said = said with { NegativePrompt = Joined(value, request.NegativePrompt) };
             else if (tag == "sd_model") model = value;
-            else if (PassedOver.Contains(tag)) notes.Add($"--{tag} of a line was passed over.");
+            else if (PassedOver.Contains(tag)) passed.Add($"--{tag} of a line was passed over.");
             else if (Knobs.All.FirstOrDefault(knob => knob.SdapiName == tag && knob.Kind != KnobKind.Picture) is { } knob)
             {
                 said = knob.TryParse(value, out var read) ? knob.Set(said, read)
-                    : throw Refused($"A line says --{tag} {value}; it must be {knob.ValueKind}.");
+                    : throw new FormatException($"it says --{tag} {Brief.Of(value, 40)}, which must be {knob.ValueKind}");
                 named.Add(knob.Property);
             }
-            else throw Refused($"A line says --{tag}, which Easel does not know: {line}");
+            else throw new FormatException($"Easel does not know --{Brief.Of(tag, 40)}");
         }
+        foreach (var note in passed) notes.Add(note);
         return new Line(said, named, model);
     }
 
@@ -90,11 +108,11 @@ internal sealed record PromptLines(bool CountsSeeds, bool SharesSeed, string Pla
         var words = Words(line);
         for (var at = 0; at < words.Count;)
         {
-            if (!IsName(words[at])) throw Refused($"A line has \"{words[at]}\" where a name such as --steps must stand: {line}");
+            if (!IsName(words[at])) throw new FormatException($"\"{Brief.Of(words[at], 40)}\" stands where a name such as --steps must");
             var tag = words[at++][2..];
             var end = tag is "prompt" or "negative_prompt" ? words.FindIndex(at, IsName) : at + 1;
             if (end < 0) end = words.Count;
-            if (at >= words.Count || end == at) throw Refused($"A line has nothing behind --{tag}: {line}");
+            if (at >= words.Count || end == at) throw new FormatException($"nothing stands behind --{Brief.Of(tag, 40)}");
             yield return (tag, string.Join(' ', words[at..end]));
             at = end;
         }
@@ -114,6 +132,6 @@ internal sealed record PromptLines(bool CountsSeeds, bool SharesSeed, string Pla
                 word.Clear();
             }
         }
-        return quote == '\0' ? words : throw Refused($"A line has a quotation mark that is not closed: {line}");
+        return quote == '\0' ? words : throw new FormatException("a quotation mark in it is not closed");
     }
 }

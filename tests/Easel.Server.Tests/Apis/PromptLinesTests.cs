@@ -34,14 +34,24 @@ public sealed class PromptLinesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--steps many", "--steps many; it must be a whole number")]
-    [InlineData("--ghost 3", "--ghost, which Easel does not know")]
-    [InlineData("--prompt", "nothing behind --prompt")]
-    [InlineData("--prompt 'a cat", "quotation mark that is not closed")]
-    [InlineData("--steps 3 4", "where a name such as --steps must stand")]
+    [InlineData("--steps many", "it says --steps many, which must be a whole number")]
+    [InlineData("--ghost 3", "Easel does not know --ghost")]
+    [InlineData("--steps 3 --prompt", "nothing stands behind --prompt")]
+    [InlineData("--prompt 'a cat", "a quotation mark in it is not closed")]
+    [InlineData("--outpath_grids x 4", "\"4\" stands where a name such as --steps must")]
+    public async Task ALineThatCannotBeReadAsSettingsIsAPrompt(string line, string why)
+    {
+        await using var server = await RunningServer.Start(_folder);
+        var info = Support.Sdapi.Info(await Support.Sdapi.Post(server, "txt2img", Body([false, false, "end", $"a cat\n{line}"])));
+        Assert.Equal(["in oil a cat", $"in oil {line}"], Texts(info, "all_prompts"));
+        Assert.Contains("Steps: 1,", Texts(info, "infotexts")[1]);
+        Assert.Contains($"The line \"{line}\" was drawn as a prompt, for {why}.", info.GetProperty("comments").GetString());
+    }
+
+    [Theory]
     [InlineData("--n_iter 1000", "this server allows")]
     [InlineData(" ", "has no lines")]
-    public async Task WhatALineCannotMeanIsSaid(string line, string sentence)
+    public async Task WhatCannotBeDrawnIsRefused(string line, string sentence)
     {
         await using var server = await RunningServer.Start(_folder);
         using var answer = await server.Client.PostAsJsonAsync("sdapi/v1/txt2img", Body([false, false, "end", line]));
