@@ -180,7 +180,7 @@ public sealed class HubClient : IDisposable
                 if (attempt == MostTries)
                 {
                     throw new HubException(
-                        $"The connection broke while {download.Name} was fetched; what is there is kept, and the same command goes on with it.", e);
+                        $"The connection broke while {download.Name} was fetched; what is there is kept, and asking again goes on with it.", e);
                 }
                 await Task.Delay(TimeSpan.FromSeconds(_settings.RetrySeconds * attempt), cancel);
             }

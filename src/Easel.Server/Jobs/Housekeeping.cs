@@ -6,7 +6,10 @@ namespace Easel.Server.Jobs;
 internal sealed class Housekeeping(Gallery gallery, JobStore jobs, InputPictures inputs, PictureFolder folder, TimeProvider clock, ILogger<Housekeeping> log)
     : BackgroundService
 {
-    private static readonly TimeSpan KeepTrash = TimeSpan.FromDays(7), KeepJobs = TimeSpan.FromDays(30), HalfWritten = TimeSpan.FromHours(1);
+    /// <summary>For how long a deleted picture can be brought back.</summary>
+    public static readonly TimeSpan KeepTrash = TimeSpan.FromDays(7);
+
+    private static readonly TimeSpan KeepJobs = TimeSpan.FromDays(30), HalfWritten = TimeSpan.FromHours(1);
 
     public void Clear()
     {

@@ -70,8 +70,8 @@ internal sealed class ModelPulls(ServerOptions options, ModelLibrary library, IL
         if (ModelPull.Of(name, hub.Endpoint, options.ModelFolder) is not { } order)
         {
             var near = Similar.To(name, KnownModels.All.Select(model => model.Name));
-            throw ServerException.Refused($"\"{name}\" is no model to fetch{(near is null ? "" : $"; did you mean {near}?")}: it is one of "
-                + $"{string.Join(", ", KnownModels.All.Select(model => model.Name))}, or org/name, org/name:file or an https address.");
+            throw ServerException.Refused($"\"{name}\" is no model to fetch"
+                + (near is null ? ": names" : $"; did you mean {near}? Names") + " of the list, org/name, org/name:file and https addresses are.");
         }
         Pull pull;
         lock (_turn)

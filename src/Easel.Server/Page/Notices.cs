@@ -10,17 +10,34 @@ public sealed class Notices
     /// <param name="IsError">Whether something went wrong.</param>
     public sealed record Notice(string Text, string? Action = null, Func<Task>? Do = null, bool IsError = false);
 
+    private readonly Stack<Notice> _covered = [];
+
     /// <summary>What is shown; null for nothing.</summary>
     public Notice? Current { get; private set; }
 
     /// <summary>Told when it changed.</summary>
     public event Action? Changed;
 
-    /// <summary>Shows a message in place of the last one.</summary>
-    public void Show(Notice? notice)
+    /// <summary>Shows a message over the last one. What can still be taken back comes to light again when this one is gone.</summary>
+    public void Show(Notice notice)
     {
-        Current = notice;
-        Changed?.Invoke();
+        if (Current is { Action: not null } covered) _covered.Push(covered);
+        Turn(notice);
+    }
+
+    /// <summary>Puts what is shown away; with something that can be taken back all that lies below it, for who closes it wants none of it.</summary>
+    public void PutAway()
+    {
+        if (Current is { Action: not null }) _covered.Clear();
+        Turn(Uncovered());
+    }
+
+    /// <summary>Does what the message offers. Of several deletions in a row each can be taken back, the last one first.</summary>
+    public Task Act()
+    {
+        var notice = Current;
+        Turn(Uncovered());
+        return notice?.Do?.Invoke() ?? Task.CompletedTask;
     }
 
     /// <summary>Shows a message.</summary>
@@ -48,4 +65,12 @@ public sealed class Notices
         what();
         return Task.CompletedTask;
     }).GetAwaiter().GetResult();
+
+    private Notice? Uncovered() => _covered.TryPop(out var covered) ? covered with { } : null; // anew, so that its time begins again
+
+    private void Turn(Notice? notice)
+    {
+        Current = notice;
+        Changed?.Invoke();
+    }
 }

@@ -4,7 +4,7 @@ namespace Easel.Server.Page;
 
 /// <summary>Sentences of the library and the server that people meet on the page, in the language of whoever reads them. Each is known by its English with
 /// places for what changes in it; what is of no kind that stands here is said in English.</summary>
-internal static class Refusals
+internal static partial class Refusals
 {
     /// <summary>The kinds there are; of two that fit the first counts.</summary>
     public static IReadOnlyList<string> All { get; } =
@@ -71,6 +71,27 @@ internal static class Refusals
         "No detail pass was made: at its {0} pixels this model draws things whole and would paint one over each face. "
             + "With a prompt of the detail pass it does.",
         "The invisible watermark is not in the pictures: their format lost it; PNG keeps it, and JPEG from quality 90 on.",
+        "\"{0}\" is no model to fetch; did you mean {1}? Names of the list, org/name, org/name:file and https addresses are.",
+        "\"{0}\" is no model to fetch: names of the list, org/name, org/name:file and https addresses are.",
+        "\"{0}\" is being fetched already.",
+        "{0} models are being fetched, and no more than {1} are at once: {2}.",
+        "{0} is given only to those who accepted its licence at {1}; then put an access token into HF_TOKEN.",
+        "{0} is given only to those who accepted its licence at {1}; then put an access token into HF_TOKEN (there is one; perhaps it may not read this).",
+        "{0} demands a login for {1}.",
+        "There is no {0} with that file and revision at {1}.",
+        "There is nothing at {0}.",
+        "{0} asks to wait before more is fetched; try again later.",
+        "{0} answered {1} ({2}) for {3}.",
+        "{0} cannot be reached: {1}.",
+        "The connection broke while {0} was fetched; what is there is kept, and asking again goes on with it.",
+        "What {0} sent as {1} is not the file: {2}. It was thrown away.",
+        "{0} are to be fetched, but {1} has room for {2}.",
+        "{0} has no safetensors file; to have another, name it: {1}.",
+        "{0} holds no model that Easel draws with.",
+        "{0} has {1} checkpoints; name one: {2}.",
+        "{0} has no file {1}; did you mean {2}?",
+        "{0} has no file {1}.",
+        "It failed for a reason that was not foreseen; the server's log has it.",
         "the model {0}",
         "{0} GB of memory",
     ];
@@ -86,11 +107,15 @@ internal static class Refusals
         {
             if (form.Match(english) is not { Success: true } match) continue;
             // Names of fields are texts of the page too, and a reason within a sentence is a sentence.
-            object?[] values = [.. match.Groups.Values.Skip(1).Select(group => (object?)Said(texts[group.Value], texts))];
+            object?[] values = [.. match.Groups.Values.Skip(1).Select(group => (object?)(Decimal().IsMatch(group.Value) ? texts.Number(group.Value)
+                : Said(texts[group.Value], texts)))];
             return texts[sentence, values];
         }
         return english;
     }
+
+    [GeneratedRegex(@"\A-?\d+\.\d+\z")]
+    private static partial Regex Decimal();
 
     private static Regex FormOf(string sentence) => new("\\A" + Regex.Replace(Regex.Escape(sentence), @"\\\{(\d)}", "(.+?)") + "\\z",
         RegexOptions.CultureInvariant | RegexOptions.Singleline, TimeSpan.FromMilliseconds(100));

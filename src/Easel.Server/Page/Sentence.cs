@@ -1,5 +1,6 @@
 using Easel.Server.Errors;
 using Easel.Server.Jobs;
+using Easel.Server.Storage;
 
 namespace Easel.Server.Page;
 
@@ -15,24 +16,33 @@ internal static class Sentence
     public static string Of(Exception exception) => Problem.Of(exception, Protocol.Page).Detail;
 
     /// <summary>How long something takes: "8 s", "2 min 10 s", "1 h 5 min".</summary>
-    public static string Duration(double seconds)
+    public static string Duration(double seconds, Texts texts)
     {
         var whole = (long)Math.Ceiling(Math.Max(0, seconds));
-        if (whole < 60) return $"{whole} s";
-        if (whole < 3600) return whole % 60 == 0 ? $"{whole / 60} min" : $"{whole / 60} min {whole % 60} s";
-        return $"{whole / 3600} h {whole % 3600 / 60} min";
+        if (whole < 60) return texts["{0} s", whole];
+        if (whole < 3600) return whole % 60 == 0 ? texts["{0} min", whole / 60] : texts["{0} min {1} s", whole / 60, whole % 60];
+        return texts["{0} h {1} min", whole / 3600, whole % 3600 / 60];
     }
 
     /// <summary>What a running job does: "Step 7 of 25 · 12 s left".</summary>
     public static string Of(JobProgress? progress, Texts texts) => progress is null ? texts["Getting ready"]
-        : Stage(progress, texts) + (progress.SecondsLeft is { } left and > 0.5 ? " · " + texts["{0} left", Duration(left)] : "");
+        : Stage(progress, texts) + (progress.SecondsLeft is { } left and > 0.5 ? " · " + texts["{0} left", Duration(left, texts)] : "");
 
-    public static string Bytes(long bytes) => bytes switch
+    public static string Bytes(long bytes, Texts texts) => bytes switch
     {
-        >= 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.0} GB"),
-        >= 1L << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 20):0} MB"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, bytes >> 10)} kB"),
+        >= 1L << 30 => $"{texts.Number(bytes / (double)(1L << 30), "0.0")} GB",
+        >= 1L << 20 => $"{texts.Number(bytes / (double)(1L << 20), "0")} MB",
+        _ => $"{texts.Number(Math.Max(1, bytes >> 10), "0")} kB",
     };
+
+    /// <summary>What became of a picture that was deleted, with its first words, so that one sees which of several is meant.</summary>
+    public static string OfDeleted(Picture picture, Texts texts)
+    {
+        const int Most = 40;
+        var words = picture.Prompt.Trim();
+        if (words.Length > Most) words = words[..(char.IsHighSurrogate(words[Most - 1]) ? Most - 1 : Most)].TrimEnd() + "…";
+        return words.Length == 0 ? texts["The picture is in the trash."] : texts["“{0}” is in the trash.", words];
+    }
 
     /// <summary>The prompt of a job in a line, or what else it is.</summary>
     public static string TitleOf(JobRequest request, Texts texts)

@@ -44,6 +44,14 @@ internal sealed class Texts
     /// <summary>"1 picture", "3 pictures".</summary>
     public string Pictures(int count) => Count(count, "{0} picture", "{0} pictures");
 
+    /// <summary>A number as the language writes it. Fields of numbers are the browser's: it shows in its own language what it is given with a point.</summary>
+    /// <param name="format">As .NET has it: "0.0".</param>
+    public string Number(double value, string format) => Number(value.ToString(format, CultureInfo.InvariantCulture));
+
+    /// <inheritdoc cref="Number(double, string)"/>
+    /// <param name="written">The number with a point: "0.75".</param>
+    public string Number(string written) => written.Replace(".", this["."], StringComparison.Ordinal);
+
     /// <summary>A language as those call it who speak it.</summary>
     public static string NameOf(string tag) => tag == "en" ? English : Languages[tag][English];
 

@@ -24,9 +24,7 @@ internal static class LoginPage
             var form = await FormOf(context);
             var (token, user, password) = (form["token"].ToString(), form["user"].ToString(), form["password"].ToString());
             if (attempts.Try(context, () => credentials.OfToken(token) ?? credentials.OfUser(user, password)) is null)
-                return Page(context,
-                    $"<p class=\"refusal\" role=\"alert\">{PlainPage.Said(context, credentials.UserName is not null ? "The user or the password is wrong."
-                        : "The token is wrong.")}</p>" + Enter(context, credentials, user), Status401Unauthorized);
+                return Page(context, Enter(context, credentials, user, isWrong: true), Status401Unauthorized);
             context.Response.Cookies.Append(CookieOf(context), sessions.New(), new CookieOptions
             {
                 HttpOnly = true,
@@ -74,9 +72,12 @@ internal static class LoginPage
         <form method="post" action=".{Out}/everywhere"><button>{PlainPage.Said(context, "Log out everywhere")}</button></form>
         """;
 
-    private static string Enter(HttpContext context, Credentials credentials, string user = "")
+    private static string Enter(HttpContext context, Credentials credentials, string user = "", bool isWrong = false)
     {
         string Said(string english) => PlainPage.Said(context, english);
+        var refusal = !isWrong ? "" : $"""
+            <p class="refusal" role="alert">{Said(credentials.UserName is not null ? "The user or the password is wrong." : "The token is wrong.")}</p>
+            """;
         var fields = credentials.UserName is not null
             ? $"""
                 <div class="field"><label for="user">{Said("User")}</label>
@@ -90,7 +91,10 @@ internal static class LoginPage
                     <input id="token" name="token" type="password" autocomplete="current-password" required autofocus></div>
                 <p class="help">{Said("It was given to Easel when it was started (--token).")}</p>
                 """;
-        return $"""<h1>{Said("Log in")}</h1><form method="post" action=".{Path}">{fields}<button class="primary big">{Said("Log in")}</button></form>""";
+        return $"""
+            <h1>{Said("Log in")}</h1>{refusal}
+            <form method="post" action=".{Path}">{fields}<button class="primary big">{Said("Log in")}</button></form>
+            """;
     }
 
     private static IResult Page(HttpContext context, string content, int status = Status200OK) =>

@@ -60,7 +60,7 @@ public sealed class ComponentTests : IDisposable
     [InlineData(59.4, "1 min")]
     [InlineData(130, "2 min 10 s")]
     [InlineData(3900, "1 h 5 min")]
-    public void TimeIsToldInWords(double seconds, string words) => Assert.Equal(words, Sentence.Duration(seconds));
+    public void TimeIsToldInWords(double seconds, string words) => Assert.Equal(words, Sentence.Duration(seconds, new Texts()));
 
     [Fact]
     public void AnUnknownSamplerIsToldAndTheRestIsTaken()
@@ -70,5 +70,41 @@ public sealed class ComponentTests : IDisposable
         Assert.Contains("exp_heun_2_x0", remark);
         var request = settings.Request;
         Assert.Equal(("euler", 9, 3L, true, 512, 512), (request.Sampler, request.Steps, request.Seed, settings.SeedIsLocked, request.Width, request.Height));
+    }
+
+    /// <summary>A number in a text has the language's own point; fields of numbers are left to the browser, which does so itself.</summary>
+    [Theory]
+    [InlineData("en", "4.2 GB", "1 min 5 s")]
+    [InlineData("de", "4,2 GB", "1 min 5 s")]
+    [InlineData("zh", "4.2 GB", "1 分 5 秒")]
+    public void FiguresAreWrittenAsTheLanguageDoes(string language, string bytes, string time)
+    {
+        var texts = new Texts { Language = language };
+        Assert.Equal(bytes, Sentence.Bytes((long)(4.2 * (1L << 30)), texts));
+        Assert.Equal(time, Sentence.Duration(65, texts));
+    }
+
+    [Fact]
+    public async Task OfSeveralDeletionsEachCanBeTakenBackTheLastOneFirst()
+    {
+        var (notices, back) = (new Notices(), new List<string>());
+        void Delete(string name) => notices.Show(new Notices.Notice(name, "Undo", () =>
+        {
+            back.Add(name);
+            return Task.CompletedTask;
+        }));
+        foreach (var name in (string[])["first", "second", "third"]) Delete(name);
+        notices.Say("The path is copied."); // covers what can be taken back for a moment
+        Assert.Null(notices.Current!.Action);
+        notices.PutAway();
+        await notices.Act();
+        Assert.Equal("second", notices.Current!.Text);
+        await notices.Act();
+        Assert.Equal(["third", "second"], back);
+        notices.PutAway(); // who closes one that can be taken back wants no more of it
+        Assert.Null(notices.Current);
+        Delete("fourth");
+        await notices.Act();
+        Assert.Null(notices.Current);
     }
 }
