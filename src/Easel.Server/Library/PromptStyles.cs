@@ -34,7 +34,7 @@ internal static class PromptStyles
             new("Paper cut", "layered paper cut-out, soft shadows"),
             new("3D render", "3d render, global illumination, physically based materials"),
         ]),
-        ("Light",
+        ("Lighting",
         [
             new("Golden hour", "golden hour, long shadows, warm light"),
             new("Overcast", "overcast sky, soft even light"),

@@ -58,6 +58,10 @@ internal static class Sentence
     public static string Of(Knob knob, KnobChoice choice, Texts texts) => KeyOf(knob, choice) is var key && texts[key] is var said && said != key ? said
         : Capital(choice.Word.Replace('-', ' '));
 
+    /// <summary>A setting in a picture's text, by the name that it has on the page; one that has no field there as it is written.</summary>
+    public static string OfSetting(string infotextKey, Texts texts) =>
+        texts[Knobs.All.FirstOrDefault(knob => knob.OnPage && knob.InfotextKey == infotextKey)?.Label ?? infotextKey];
+
     /// <summary>By what the text of a choice is known.</summary>
     public static string KeyOf(Knob knob, KnobChoice choice) => $"{knob.Label}: {choice.Word}";
 

@@ -85,6 +85,14 @@ public sealed class ComponentTests : IDisposable
     }
 
     [Fact]
+    public void APicturesSettingsHaveThePagesNames()
+    {
+        var texts = new Texts { Language = "de" };
+        Assert.Equal(["Schritte", "Führung", "Seed", "Of no field"],
+            ((string[])["Steps", "CFG scale", "Seed", "Of no field"]).Select(name => Sentence.OfSetting(name, texts)));
+    }
+
+    [Fact]
     public async Task OfSeveralDeletionsEachCanBeTakenBackTheLastOneFirst()
     {
         var (notices, back) = (new Notices(), new List<string>());

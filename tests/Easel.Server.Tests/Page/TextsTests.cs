@@ -14,7 +14,7 @@ namespace Easel.Server.Tests.Page;
 public sealed partial class TextsTests(Chromium chromium) : IDisposable
 {
     /// <summary>Names, which are the same everywhere.</summary>
-    private static readonly string[] Names = ["ControlNet", "Ctrl + Enter", "Easel", "easel pull org/name", "easel serve --models PATH"];
+    private static readonly string[] Names = ["ControlNet", "Easel", "easel pull org/name", "easel serve --models PATH"];
 
     private readonly TemporaryFolder _folder = new();
 
@@ -44,7 +44,8 @@ public sealed partial class TextsTests(Chromium chromium) : IDisposable
         var missing = said.Concat(knobs.Select(knob => knob.Label)).Concat(knobs.Select(knob => Sentence.Capital(knob.Help) + "."))
             .Concat(KnownModels.All.Where(model => model.Use == ModelPurpose.Checkpoint).SelectMany(model => (string[])[model.Title, model.Licence]))
             .Concat(knobs.SelectMany(knob => knob.Choices.Select(choice => Sentence.KeyOf(knob, choice))))
-            .Concat(PlainTexts.All).Concat(Refusals.All).Concat(PromptStyles.OfSketch.Select(group => group.Group))
+            .Concat(PlainTexts.All).Concat(Refusals.All)
+            .Concat(PromptStyles.Groups.Concat(PromptStyles.OfSketch).Select(group => group.Group))
             .Where(text => !known.ContainsKey(text)).Distinct().ToList();
         Assert.True(missing.Count == 0, $"{language} lacks:\n{string.Join('\n', missing)}");
         Assert.All(known, pair => Assert.Equal(Places(pair.Key), Places(pair.Value)));
@@ -58,7 +59,9 @@ public sealed partial class TextsTests(Chromium chromium) : IDisposable
         Assert.Equal("Schritte ist 2000; möglich ist 1 bis 1000.", Refusals.Said(Sentence.Of(steps), texts));
         var width = Assert.Throws<InvalidRequestException>(() => new GenerationRequest { Width = 65 }.Validate());
         Assert.Equal("Breite ist 65, kein Vielfaches von 8; am nächsten liegen 64 und 72.", Refusals.Said(Sentence.Of(width), texts));
-        Assert.Equal("Auf das Blatt kam nichts: Die Liste „x“ ist leer.", Refusals.Said("Nothing came to lie on the sheet: The list \"x\" is empty.", texts));
+        Assert.Equal("Auf das Blatt kam nichts: Die Liste „x“ ist leer.",
+            Refusals.Said("Nothing came to lie on the sheet: The list \"x\" is empty.", texts));
+        Assert.Equal("Stärke ist 1,5; möglich ist 0 bis 1.", Refusals.Said("Strength is 1.5; it must be from 0 to 1.", texts));
         Assert.Equal("Of no kind.", Refusals.Said("Of no kind.", texts));
         texts.Language = "en";
         Assert.Equal(Sentence.Of(steps), Refusals.Said(Sentence.Of(steps), texts));
