@@ -1,5 +1,4 @@
 using Easel.Server.Errors;
-using Easel.Server.Storage;
 
 namespace Easel.Server.Jobs;
 
