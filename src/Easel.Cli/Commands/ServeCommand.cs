@@ -156,14 +156,18 @@ internal static class ServeCommand
 
     private static void Browse(string address, Shell shell)
     {
+        // What opens addresses on Linux complains in several lines of its own where it finds no browser, and says so by how it ends.
+        var how = OperatingSystem.IsLinux() ? new ProcessStartInfo("/bin/sh", ["-c", "exec xdg-open \"$1\" > /dev/null 2>&1", "easel", address])
+            : new ProcessStartInfo(address) { UseShellExecute = true };
         try
         {
-            using var browser = Process.Start(new ProcessStartInfo(address) { UseShellExecute = true });
+            using var browser = Process.Start(how);
+            if (!OperatingSystem.IsLinux() || browser?.WaitForExit(TimeSpan.FromSeconds(5)) != true || browser.ExitCode == 0) return;
         }
         catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException or PlatformNotSupportedException)
         {
-            shell.Error.WriteLine("easel: no browser could be opened; the address is above.");
         }
+        shell.Error.WriteLine("easel: no browser could be opened; the address is above.");
     }
 
     private static UnixFileMode? ModeOf(string text) =>

@@ -6,7 +6,7 @@ namespace Easel.Text;
 /// openai/CLIP gives them.</summary>
 /// <remarks>The text is repaired and put in lower case (<see cref="PromptCleaner"/>), split into words, and each word's UTF-8 bytes are joined by the merges
 /// learned with the model (byte-pair encoding; Sennrich et al. 2016, Radford et al. 2021). No text is unknown to it and none makes it throw. Creating a
-/// tokenizer costs nothing: the vocabulary is read when first needed. One tokenizer may be used by many threads at once. Original:
+/// tokenizer costs nothing: the vocabulary is read when first needed, once for all of them. One tokenizer may be used by many threads at once. Original:
 /// <c>clip/simple_tokenizer.py</c> and <c>clip/clip.py</c> of openai/CLIP.</remarks>
 internal sealed class ClipTokenizer
 {
@@ -27,7 +27,8 @@ internal sealed class ClipTokenizer
     /// <summary>Endings that stay apart from the word before them, in the order in which they are tried.</summary>
     private static readonly string[] Apart = [BeginMark, EndMark, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
 
-    private readonly Lazy<ClipVocabulary> _vocabulary = new(() => new ClipVocabulary());
+    /// <summary>One for all: it is the same for every model, and a server changes models.</summary>
+    private static readonly Lazy<ClipVocabulary> Vocabulary = new(() => new ClipVocabulary());
 
     /// <summary>The ids of a text, however many, without the marks of begin and end.</summary>
     /// <param name="text">Any text. To tokenize in pieces, encode each and join the ids; a border between pieces acts as a border between words.</param>
@@ -40,7 +41,7 @@ internal sealed class ClipTokenizer
         {
             if (word is BeginMark) ids.Add(BeginOfText);
             else if (word is EndMark) ids.Add(EndOfText);
-            else _vocabulary.Value.Encode(word, ids);
+            else Vocabulary.Value.Encode(word, ids);
         }
         return [.. ids];
     }
@@ -74,7 +75,7 @@ internal sealed class ClipTokenizer
                 throw new InvalidRequestException(nameof(ids), $"Token {id} is not in the vocabulary of CLIP, which has the tokens 0 to {VocabularySize - 1}.");
             if (id is BeginOfText) bytes.AddRange("<|startoftext|>"u8);
             else if (id is EndOfText) bytes.AddRange("<|endoftext|>"u8);
-            else _vocabulary.Value.Decode(id, bytes);
+            else Vocabulary.Value.Decode(id, bytes);
         }
         return Encoding.UTF8.GetString([.. bytes]);
     }
