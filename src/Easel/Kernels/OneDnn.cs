@@ -11,8 +11,12 @@ internal static class OneDnn
           __buffers__ = []
           def pack_convolution(self: __torch__.Operators, w: Tensor, padding: int, stride: int, n: int, c: int, h: int, width: int) -> Tensor:
             return ops.mkldnn._reorder_convolution_weight(w, [padding, padding], [stride, stride], [1, 1], 1, [n, c, h, width])
-          def layout(self: __torch__.Operators, w: Tensor) -> Tensor:
+          def description(self: __torch__.Operators, w: Tensor) -> Tensor:
             return ops.mkldnn._get_mkldnn_serialized_md(w)
+          def address(self: __torch__.Operators, w: Tensor) -> int:
+            return ops.mkldnn.data_ptr(w)
+          def bytes(self: __torch__.Operators, w: Tensor) -> int:
+            return ops.mkldnn._nbytes(w)
           def convolution(self: __torch__.Operators, x: Tensor, w: Tensor, b: Optional[Tensor], padding: int, stride: int) -> Tensor:
             scalars = annotate(List[Optional[number]], [])
             return ops.mkldnn._convolution_pointwise(x, w, b, [padding, padding], [stride, stride], [1, 1], 1, "none", scalars, "")
@@ -55,12 +59,18 @@ internal static class OneDnn
     public static Tensor PackConvolution(Tensor weight, long padding, long stride, ReadOnlySpan<long> seen) =>
         Call("pack_convolution", weight, (int)padding, (int)stride, (int)seen[0], (int)seen[1], (int)seen[2], (int)seen[3]);
 
-    /// <summary>How a weight is laid out: equal texts for equal layouts, on one machine.</summary>
-    public static string Layout(Tensor packed)
+    /// <summary>How a weight is laid out, as oneDNN writes it down itself: equal for equal layouts, on one machine.</summary>
+    public static byte[] Description(Tensor packed)
     {
-        using var written = Call("layout", packed);
-        return Convert.ToBase64String(written.bytes);
+        using var written = Call("description", packed);
+        return written.bytes.ToArray();
     }
+
+    /// <summary>Where the numbers of a weight are that was laid out.</summary>
+    public static nint Address(Tensor packed) => (nint)Number("address", packed);
+
+    /// <summary>Bytes of a weight that was laid out, with what it was filled up with.</summary>
+    public static long Bytes(Tensor packed) => Number("bytes", packed);
 
     /// <summary>x [n, inputs, h, w] convolved, plus the bias.</summary>
     public static Tensor Convolution(Tensor x, Tensor packed, Tensor? bias, long padding, long stride) =>
@@ -86,6 +96,12 @@ internal static class OneDnn
     public static Tensor LinearMultiply(Tensor x, Tensor other, Tensor packed, Tensor? bias) => Call("linear_multiply", x, other, packed, bias);
 
     private static Tensor Call(string method, params object?[] arguments) => (Tensor)Operators.Value.Module!.invoke(method, arguments);
+
+    private static long Number(string method, Tensor packed)
+    {
+        using var number = (Scalar)Operators.Value.Module!.invoke(method, packed);
+        return number.ToInt64();
+    }
 
     private static (jit.ScriptModule? Module, string? Lacking, bool IsFault) Load()
     {

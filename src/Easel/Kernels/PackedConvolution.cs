@@ -12,19 +12,21 @@ internal sealed class PackedConvolution : IDisposable
     /// <summary>Kinds of calls that are remembered; a server that draws all sizes meets ever new ones.</summary>
     private const int MostKinds = 20_000;
 
-    /// <summary>The layout that oneDNN has chosen for a kind of call, as it writes it down itself.</summary>
-    private static readonly ConcurrentDictionary<Kind, string> Layouts = new();
+    /// <summary>The layout that oneDNN has chosen for a kind of call; null where it is none that is known here.</summary>
+    private static readonly ConcurrentDictionary<Kind, WeightLayout?> Layouts = new();
 
-    private readonly long[] _shape;
     private readonly long _padding;
     private readonly long _stride;
-    private Tensor _weight;
-    private string? _layout; // null for a weight that is as it came
+    private IWeightRows? _rows; // until the first call
+    private PackedWeight? _weight;
+    private WeightLayout? _layout;
     private Kind _kind;
 
+    /// <param name="rows">The weight, which is the object's own from here on.</param>
+    public PackedConvolution(IWeightRows rows, long padding, long stride) => (_rows, _padding, _stride) = (rows, padding, stride);
+
     /// <param name="weight">The weight, which is the object's own from here on.</param>
-    public PackedConvolution(Tensor weight, long padding, long stride) =>
-        (_weight, _shape, _padding, _stride) = (weight.DetachFromDisposeScope(), weight.shape, padding, stride);
+    public PackedConvolution(Tensor weight, long padding, long stride) : this(new TensorRows(weight), padding, stride) { }
 
     /// <summary>x [n, inputs, h, w] convolved, plus the bias.</summary>
     public Tensor Apply(Tensor x, Tensor? bias) => OneDnn.Convolution(x, For(x), bias, _padding, _stride);
@@ -32,25 +34,39 @@ internal sealed class PackedConvolution : IDisposable
     /// <summary>Adds the convolution of <paramref name="x"/> and the bias to <paramref name="sum"/>, in place; returns it.</summary>
     public Tensor AddTo(Tensor sum, Tensor x, Tensor? bias) => OneDnn.AddConvolution(sum, x, For(x), bias, _padding, _stride);
 
-    public void Dispose() => _weight.Dispose();
+    public void Dispose()
+    {
+        _rows?.Dispose();
+        _weight?.Dispose();
+    }
 
     private Tensor For(Tensor x)
     {
         var seen = x.shape;
-        var kind = new Kind(_shape[0], _shape[1], _shape[2], _padding, _stride, _weight.dtype, seen[0], seen[2], seen[3], get_num_threads());
-        if (_layout is not null && kind == _kind) return _weight;
-        if (_layout is null || !Layouts.TryGetValue(kind, out var wanted) || wanted != _layout)
+        var shape = _rows is null ? _weight!.Values.shape : _rows.Shape;
+        var type = _rows?.Type ?? _weight!.Values.dtype;
+        var kind = new Kind(shape[0], shape[1], shape[2], _padding, _stride, type, seen[0], seen[2], seen[3], get_num_threads());
+        if (_weight is not null && kind == _kind) return _weight.Values;
+        if (Layouts.Count > MostKinds) Layouts.Clear();
+        var layout = Layouts.GetOrAdd(kind, _ => WeightLayout.Of(shape, type, Pack));
+        if (_weight is null || layout is null || !layout.LiesAs(_layout))
         {
-            using var plain = _layout is null ? null : _weight.to_dense();
-            var packed = OneDnn.PackConvolution(plain ?? _weight, _padding, _stride, seen).DetachFromDisposeScope();
-            _weight.Dispose();
-            _weight = packed;
-            _layout = OneDnn.Layout(packed);
-            if (Layouts.Count > MostKinds) Layouts.Clear();
-            Layouts[kind] = _layout;
+            // A weight that was laid out is itself the rows of the next.
+            using var rows = _rows ?? new TensorRows(_weight!.Values.to_dense());
+            var packed = layout?.Lay(rows) ?? Packed(rows);
+            _weight?.Dispose();
+            (_rows, _weight, _layout) = (null, packed, layout);
         }
         _kind = kind;
-        return _weight;
+        return _weight.Values;
+
+        Tensor Pack(Tensor plain) => OneDnn.PackConvolution(plain, _padding, _stride, seen);
+
+        PackedWeight Packed(IWeightRows rows)
+        {
+            using var scope = NewDisposeScope();
+            return new PackedWeight(Pack(TensorRows.Read(rows)).DetachFromDisposeScope());
+        }
     }
 
     /// <summary>All that a layout depends on, on one machine.</summary>

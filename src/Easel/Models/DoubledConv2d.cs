@@ -95,12 +95,15 @@ internal sealed class DoubledConv2d : Layer
 
     private protected override void Adopt(string name, Parameter value) => _ = name == nameof(weight) ? weight = value : bias = value;
 
-    private protected override bool Pack(string name, Tensor value)
+    private protected override bool CanPack => true;
+
+    private protected override void Pack(IWeightRows rows)
     {
-        if (name != nameof(weight)) return false;
         Unpack();
+        using var read = rows;
+        using var scope = NewDisposeScope();
+        var value = TensorRows.Read(rows);
         _packed = [.. from row in Enumerable.Range(0, 2) from column in Enumerable.Range(0, 2) select PackPart(value, row, column)];
-        return true;
 
         static PackedConvolution PackPart(Tensor value, int row, int column)
         {

@@ -12,6 +12,14 @@ internal interface IWeightAtRest : IDisposable
     /// <summary>What some of the outputs are computed with.</summary>
     /// <inheritdoc cref="Wake(ScalarType)"/>
     Tensor Wake(ScalarType type, long first, long count);
+
+    /// <summary>Whether it is read output by output in a type, so that it need not be woken before it is laid out for the processor.</summary>
+    bool ReadsAs(ScalarType type);
+
+    /// <summary>What some of the outputs are made with, [count, k, k, inputs] or [count, inputs], written to memory. Called by several threads at
+    /// once.</summary>
+    /// <param name="type">One that it is read as.</param>
+    unsafe void Read(ScalarType type, long first, int count, void* to);
 }
 
 /// <summary>Lays a weight to rest.</summary>

@@ -64,8 +64,8 @@ internal abstract class Layer : Module<Tensor, Tensor>
     internal Holding Hold()
     {
         if (_rest is not { } rest || _isHeld) return default;
-        var (type, device) = Placement;
-        Assign("weight", Own(() => rest.Wake(type), type, device));
+        var shape = Restable!.shape;
+        if (!PackAtRest(rest, shape, 0)) Assign("weight", Own(() => rest.Wake(Placement.Type), Placement.Type, Placement.Device));
         _isHeld = true;
         return new Holding(this);
     }
@@ -84,7 +84,8 @@ internal abstract class Layer : Module<Tensor, Tensor>
         for (var first = 0L; first < outputs; first += atOnce)
         {
             var part = (First: first, Count: Math.Min(atOnce, outputs - first));
-            Assign("weight", Own(() => rest.Wake(type, part.First, part.Count), type, device));
+            if (!PackAtRest(rest, [part.Count, .. shape[1..]], part.First))
+                Assign("weight", Own(() => rest.Wake(type, part.First, part.Count), type, device));
             (_isHeld, _part) = (true, part);
             try
             {
@@ -97,6 +98,15 @@ internal abstract class Layer : Module<Tensor, Tensor>
             }
         }
         return cat(made, along).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Lays outputs of a weight out for the processor straight from where it rests, if that can be.</summary>
+    /// <param name="shape">That of the part.</param>
+    private bool PackAtRest(IWeightAtRest rest, long[] shape, long first)
+    {
+        if (!Packs || !CanPack || !rest.ReadsAs(Placement.Type)) return false;
+        Pack(new RestingRows(rest, Placement.Type, shape, first));
+        return true;
     }
 
     private Tensor Own(Func<Tensor> values, ScalarType type, Device device)
@@ -124,12 +134,8 @@ internal abstract class Layer : Module<Tensor, Tensor>
     internal void Assign(string name, Tensor value)
     {
         Placement = (value.dtype, value.device);
-        if (Packs && Pack(name, value))
-        {
-            value.Dispose(); // the parameter stays without memory and tells the shape
-            return;
-        }
-        Replace(name, new Parameter(value, requires_grad: false));
+        if (Packs && CanPack && name == "weight") Pack(new TensorRows(value)); // the parameter stays without memory and tells the shape
+        else Replace(name, new Parameter(value, requires_grad: false));
     }
 
     /// <summary>Lets the values go; what is left are the shapes, as before the first <see cref="Assign"/>.</summary>
@@ -168,8 +174,12 @@ internal abstract class Layer : Module<Tensor, Tensor>
     /// <summary>Points the layer's field at the new parameter.</summary>
     private protected abstract void Adopt(string name, Parameter value);
 
-    /// <summary>Keeps a packed copy of a parameter's values if this layer has one for that parameter; says whether it has.</summary>
-    private protected virtual bool Pack(string name, Tensor value) => false;
+    /// <summary>Whether the layer has a packed form of its weight.</summary>
+    private protected virtual bool CanPack => false;
+
+    /// <summary>Keeps the weight in its packed form.</summary>
+    /// <param name="rows">The weight, which is the layer's own from here on.</param>
+    private protected virtual void Pack(IWeightRows rows) => throw new NotSupportedException();
 
     /// <summary>The parameter in the format of what flows through the layer.</summary>
     private protected static Tensor? As(Tensor? parameter, Tensor x) => parameter is null || parameter.dtype == x.dtype ? parameter : parameter.to(x.dtype);

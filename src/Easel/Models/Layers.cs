@@ -6,7 +6,7 @@ namespace Easel.Models;
 internal sealed class Linear : Layer
 {
     private readonly int _parts;
-    private Tensor[]? _packed; // one for each part
+    private PackedWeight[]? _packed; // one for each part
     private Parameter weight; // [outputs, inputs]
     private Parameter? bias;
 
@@ -47,8 +47,9 @@ internal sealed class Linear : Layer
         if (InParts(along: -1, () => Product(x)) is { } joined) return joined;
         using var held = Hold();
         using var scope = NewDisposeScope();
-        if (_packed is [var packed]) return OneDnn.Linear(x, packed, Addend).MoveToOuterDisposeScope();
-        if (_packed is { } parts) return cat([.. parts.Select((part, i) => OneDnn.Linear(x, part, Addend?.chunk(_parts)[i]))], -1).MoveToOuterDisposeScope();
+        if (_packed is [var packed]) return OneDnn.Linear(x, packed.Values, Addend).MoveToOuterDisposeScope();
+        if (_packed is { } parts)
+            return cat([.. parts.Select((part, i) => OneDnn.Linear(x, part.Values, Addend?.chunk(_parts)[i]))], -1).MoveToOuterDisposeScope();
         return (WorkCounter.Linear(x, weight) ?? functional.linear(x, As(weight, x)!, As(Addend, x))).MoveToOuterDisposeScope();
     }
 
@@ -59,7 +60,7 @@ internal sealed class Linear : Layer
             using (joined) return residual + joined;
         }
         using var held = Hold();
-        return _packed is [var packed] ? OneDnn.LinearAdd(x, residual, packed, bias) : base.AddTo(residual, x);
+        return _packed is [var packed] ? OneDnn.LinearAdd(x, residual, packed.Values, bias) : base.AddTo(residual, x);
     }
 
     /// <summary>The first part of the outputs times GELU of the second.</summary>
@@ -71,7 +72,7 @@ internal sealed class Linear : Layer
         if (both is null && _packed is [var value, var gate])
         {
             var biases = bias?.chunk(2);
-            return OneDnn.LinearMultiply(x, OneDnn.LinearGelu(x, gate, biases?[1]), value, biases?[0]).MoveToOuterDisposeScope();
+            return OneDnn.LinearMultiply(x, OneDnn.LinearGelu(x, gate.Values, biases?[1]), value.Values, biases?[0]).MoveToOuterDisposeScope();
         }
         var halves = (both ?? call(x)).chunk(2, dim: -1);
         return (halves[0] * functional.gelu(halves[1])).MoveToOuterDisposeScope();
@@ -79,13 +80,16 @@ internal sealed class Linear : Layer
 
     private protected override void Adopt(string name, Parameter value) => _ = name == nameof(weight) ? weight = value : bias = value;
 
-    private protected override bool Pack(string name, Tensor value)
+    private protected override bool CanPack => true;
+
+    private protected override void Pack(IWeightRows rows)
     {
-        if (name != nameof(weight)) return false;
         Unpack();
-        using var scope = NewDisposeScope();
-        _packed = [.. value.chunk(_parts).Select(part => OneDnn.PackLinear(part).DetachFromDisposeScope())];
-        return true;
+        using (rows)
+        {
+            var each = rows.Shape[0] / _parts;
+            _packed = [.. Enumerable.Range(0, _parts).Select(part => WeightLayout.Linear(new PartRows(rows, part * each, each)))];
+        }
     }
 
     protected override void Dispose(bool disposing)
@@ -107,7 +111,7 @@ internal sealed class Conv2d : Layer
     private readonly long _stride;
     private readonly long _padding;
     private readonly bool _isPointwise; // a linear layer over the channels of each pixel, and packed as one
-    private Tensor? _linear; // packed
+    private PackedWeight? _linear;
     private PackedConvolution? _packed;
     private Parameter weight; // [outputs, inputs, kernel, kernel]
     private Parameter? bias;
@@ -144,7 +148,7 @@ internal sealed class Conv2d : Layer
         using var held = Hold();
         using var scope = NewDisposeScope();
         if (_packed is not null) return _packed.Apply(x, Addend).MoveToOuterDisposeScope();
-        if (_linear is not null) return Picture(OneDnn.Linear(Pixels(x), _linear, Addend)).MoveToOuterDisposeScope();
+        if (_linear is not null) return Picture(OneDnn.Linear(Pixels(x), _linear.Values, Addend)).MoveToOuterDisposeScope();
         var made = WorkCounter.Convolution(x, weight, _stride, _padding)
             ?? functional.conv2d(x, As(weight, x)!, As(Addend, x), [_stride, _stride], [_padding, _padding]);
         return made.MoveToOuterDisposeScope();
@@ -160,7 +164,7 @@ internal sealed class Conv2d : Layer
         if (_packed is not null && !Wraps) return _packed.AddTo(residual, x, bias);
         if (_linear is null) return base.AddTo(residual, x);
         using var scope = NewDisposeScope();
-        return Picture(OneDnn.LinearAdd(Pixels(x), Pixels(residual), _linear, bias)).MoveToOuterDisposeScope();
+        return Picture(OneDnn.LinearAdd(Pixels(x), Pixels(residual), _linear.Values, bias)).MoveToOuterDisposeScope();
     }
 
     private static Tensor Pixels(Tensor x) => x.permute(0, 2, 3, 1);
@@ -169,13 +173,17 @@ internal sealed class Conv2d : Layer
 
     private protected override void Adopt(string name, Parameter value) => _ = name == nameof(weight) ? weight = value : bias = value;
 
-    private protected override bool Pack(string name, Tensor value)
+    private protected override bool CanPack => true;
+
+    private protected override void Pack(IWeightRows rows)
     {
-        if (name != nameof(weight)) return false;
         Unpack();
-        if (_isPointwise) _linear = OneDnn.PackLinear(value.view(value.shape[0], value.shape[1])).DetachFromDisposeScope();
-        else _packed = new PackedConvolution(value.alias(), _padding, _stride);
-        return true;
+        if (!_isPointwise)
+        {
+            _packed = new PackedConvolution(rows, _padding, _stride);
+            return;
+        }
+        using (rows) _linear = WeightLayout.Linear(rows);
     }
 
     protected override void Dispose(bool disposing)

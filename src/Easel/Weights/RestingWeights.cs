@@ -1,3 +1,4 @@
+using Easel.Kernels;
 using Easel.Models;
 using Easel.Runtime;
 using Easel.Weights.Formats;
@@ -37,18 +38,24 @@ internal static class RestingWeights
 
         public Tensor Wake(ScalarType type, long first, long count) => throw new NotSupportedException();
 
+        public bool ReadsAs(ScalarType type) => false;
+
+        public unsafe void Read(ScalarType type, long first, int count, void* to) => throw new NotSupportedException();
+
         public void Dispose() { }
     }
 
-    private sealed class NarrowWeight : IWeightAtRest
+    private sealed unsafe class NarrowWeight : IWeightAtRest
     {
         private readonly Tensor _values;
+        private readonly void* _address;
 
         public NarrowWeight(Func<Tensor> values, ScalarType type)
         {
             using var scope = NewDisposeScope();
             var narrow = values().to(type);
-            _values = (narrow.dim() == 4 ? narrow.ChannelsLast() : narrow.contiguous()).DetachFromDisposeScope(); // as oneDNN takes convolutions
+            _values = (narrow.dim() == 4 ? narrow.ChannelsLast() : narrow.contiguous()).DetachFromDisposeScope(); // as rows are read
+            _address = TensorMemory.Address(_values);
         }
 
         public bool Divides => true;
@@ -56,6 +63,16 @@ internal static class RestingWeights
         public Tensor Wake(ScalarType type) => _values.to(type);
 
         public Tensor Wake(ScalarType type, long first, long count) => _values.narrow(0, first, count).to(type);
+
+        public bool ReadsAs(ScalarType type) => type == ScalarType.Float32;
+
+        public void Read(ScalarType type, long first, int count, void* to)
+        {
+            var row = (int)(_values.numel() / _values.shape[0]);
+            var from = (ushort*)_address + first * row;
+            if (_values.dtype == ScalarType.BFloat16) Halves.WidenBFloat16(from, (float*)to, count * row);
+            else Halves.Widen(from, (float*)to, count * row);
+        }
 
         public void Dispose() => _values.Dispose();
     }

@@ -8,11 +8,15 @@ namespace Easel.Weights.Formats;
 internal sealed unsafe class BlockTensor : IWeightAtRest
 {
     private readonly Tensor _bytes; // so that they go back to the system as those of other tensors do
+    private readonly byte* _address;
     private readonly GgmlType _type;
     private readonly long[] _shape;
 
-    private BlockTensor(GgmlType type, long[] shape) =>
+    private BlockTensor(GgmlType type, long[] shape)
+    {
         (_type, _shape, _bytes) = (type, shape, empty(shape.Aggregate(1L, (product, side) => product * side) / type.Values * type.Bytes, ScalarType.Byte));
+        _address = (byte*)TensorMemory.Address(_bytes);
+    }
 
     /// <summary>Narrows values, [outputs, ...]; null where a row of them is no whole blocks.</summary>
     /// <param name="narrow">Makes the blocks of a row.</param>
@@ -26,7 +30,7 @@ internal sealed unsafe class BlockTensor : IWeightAtRest
         made._bytes.DetachFromDisposeScope();
         var full = read.to(ScalarType.Float32, CPU);
         full = read.dim() == 4 ? full.permute(0, 2, 3, 1).contiguous() : full.contiguous();
-        var (from, to) = ((nint)TensorMemory.Address(full), (nint)TensorMemory.Address(made._bytes));
+        var (from, to) = ((nint)TensorMemory.Address(full), (nint)made._address);
         var row = checked((int)(full.numel() / full.shape[0]));
         var bytes = row / type.Values * type.Bytes;
         SharedWork.Run((int)full.shape[0], i => narrow(new Span<float>((float*)from + (long)i * row, row), new Span<byte>((byte*)to + (long)i * bytes, bytes)));
@@ -45,11 +49,22 @@ internal sealed unsafe class BlockTensor : IWeightAtRest
         var values = empty(_shape is [_, var inputs, var height, var width] ? [count, height, width, inputs] : [count, .. _shape[1..]],
             type == ScalarType.BFloat16 && Singles256.IsSupported ? type : ScalarType.Float32);
         var (row, blocks) = (_bytes.numel() / _shape[0], values.numel() / _type.Values);
-        var from = (byte*)TensorMemory.Address(_bytes) + first * row;
+        var from = _address + first * row;
         var to = TensorMemory.Address(values);
         if (values.dtype == ScalarType.BFloat16) GgmlBlocks.Widen(_type, from, blocks, (ushort*)to);
         else GgmlBlocks.Widen(_type, from, blocks, (float*)to);
         return (values.dim() == 4 ? values.permute(0, 3, 1, 2) : values).MoveToOuterDisposeScope();
+    }
+
+    public bool ReadsAs(ScalarType type) => type == ScalarType.Float32 || type == ScalarType.BFloat16 && Singles256.IsSupported;
+
+    public void Read(ScalarType type, long first, int count, void* to)
+    {
+        var row = _bytes.numel() / _shape[0];
+        var from = _address + first * row;
+        var blocks = (int)(count * (row / _type.Bytes));
+        if (type == ScalarType.BFloat16) GgmlBlocks.WidenHere(_type, from, blocks, (ushort*)to);
+        else GgmlBlocks.WidenHere(_type, from, blocks, (float*)to);
     }
 
     public void Dispose() => _bytes.Dispose();

@@ -14,12 +14,13 @@ internal static unsafe class GgmlBlocks
         SharedWork.Run((int)((count + Part - 1) / Part), part =>
         {
             var (first, last) = ((long)part * Part, Math.Min(count, (part + 1L) * Part));
-            WidenPart(type, blocks + first * type.Bytes, (int)(last - first), values + first * type.Values);
+            WidenHere(type, blocks + first * type.Bytes, (int)(last - first), values + first * type.Values);
         });
     }
 
+    /// <summary>The same by the calling thread alone.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)] // a small picture's first step would otherwise spend most of its time here
-    private static void WidenPart<TElement>(GgmlType type, byte* blocks, int count, TElement* values) where TElement : unmanaged
+    public static void WidenHere<TElement>(GgmlType type, byte* blocks, int count, TElement* values) where TElement : unmanaged
     {
         Span<float> full = stackalloc float[GgmlType.SuperBlock];
         full = full[..type.Values];

@@ -1,0 +1,16 @@
+namespace Easel.Kernels;
+
+/// <summary>A weight as oneDNN's operators take it.</summary>
+/// <param name="memory">What it lies in, where that is ours; null where the tensor has its own.</param>
+/// <param name="isRented">Whether that is <see cref="KeptMemory"/>.</param>
+internal sealed class PackedWeight(Tensor values, Tensor? memory = null, bool isRented = false) : IDisposable
+{
+    public Tensor Values => values;
+
+    public void Dispose()
+    {
+        values.Dispose();
+        if (isRented) KeptMemory.Return(memory!);
+        else memory?.Dispose();
+    }
+}
