@@ -28,7 +28,9 @@ internal sealed class ClipTokenizer
     private static readonly string[] Apart = [BeginMark, EndMark, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
 
     /// <summary>One for all: it is the same for every model, and a server changes models.</summary>
-    private static readonly Lazy<ClipVocabulary> Vocabulary = new(() => new ClipVocabulary());
+    private static readonly Lazy<ClipVocabulary> Shared = new(() => new ClipVocabulary());
+
+    private readonly Lazy<ClipVocabulary> _vocabulary = Shared;
 
     /// <summary>The ids of a text, however many, without the marks of begin and end.</summary>
     /// <param name="text">Any text. To tokenize in pieces, encode each and join the ids; a border between pieces acts as a border between words.</param>
@@ -41,7 +43,7 @@ internal sealed class ClipTokenizer
         {
             if (word is BeginMark) ids.Add(BeginOfText);
             else if (word is EndMark) ids.Add(EndOfText);
-            else Vocabulary.Value.Encode(word, ids);
+            else _vocabulary.Value.Encode(word, ids);
         }
         return [.. ids];
     }
@@ -75,7 +77,7 @@ internal sealed class ClipTokenizer
                 throw new InvalidRequestException(nameof(ids), $"Token {id} is not in the vocabulary of CLIP, which has the tokens 0 to {VocabularySize - 1}.");
             if (id is BeginOfText) bytes.AddRange("<|startoftext|>"u8);
             else if (id is EndOfText) bytes.AddRange("<|endoftext|>"u8);
-            else Vocabulary.Value.Decode(id, bytes);
+            else _vocabulary.Value.Decode(id, bytes);
         }
         return Encoding.UTF8.GetString([.. bytes]);
     }
