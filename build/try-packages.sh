@@ -51,8 +51,10 @@ server=$!
 address=
 for _ in $(seq 120); do address=$(sed -n 's/.*Now listening on: //p' mounted.log); [ -n "$address" ] && break; sleep 0.5; done
 [ "$(curl -sS "$address/")" = "The page is at /easel/." ] || { cat mounted.log; fail "the application around the server does not answer"; }
-curl -sS "$address/easel/" | grep -q '<base href="/easel/"' || { cat mounted.log; fail "the page is not below the path"; }
-curl -sS -H 'Content-Type: application/json' -d '{"prompt":"a red apple","seed":1,"steps":2}' "$address/easel/sdapi/v1/txt2img" | grep -q '"images":\["iVBOR' ||
+curl -sS -o page.html "$address/easel/" # into a file: grep ends at what it finds, and curl would fail on what it has left to write
+grep -q '<base href="/easel/"' page.html || { cat mounted.log; fail "the page is not below the path"; }
+curl -sS -o drawn.json -H 'Content-Type: application/json' -d '{"prompt":"a red apple","seed":1,"steps":2}' "$address/easel/sdapi/v1/txt2img"
+grep -q '"images":\["iVBOR' drawn.json ||
   { cat mounted.log; fail "the server inside of an application drew nothing"; }
 kill $server && wait $server || true
 say "the server drew inside of an application"
