@@ -18,6 +18,9 @@ internal sealed unsafe class WeightLayout
 
     private static readonly ConcurrentDictionary<Kind, WeightLayout?> Linears = new();
 
+    /// <summary>Those that were found, by shape, type and oneDNN's description: most sizes of pictures have the same.</summary>
+    private static readonly ConcurrentDictionary<string, WeightLayout?> Found = new();
+
     private readonly long[] _shape;
     private readonly ScalarType _type;
     private readonly long _bytes;
@@ -43,6 +46,14 @@ internal sealed unsafe class WeightLayout
         using var inference = inference_mode();
         var numbered = new NumberedWeight(shape, type);
         var packed = pack(numbered.Values);
+        if (OpaqueTensor.Bytes(packed) > int.MaxValue) return null;
+        var key = $"{string.Join(' ', shape.ToArray())} {type} {Convert.ToBase64String(OpaqueTensor.Description(packed))}";
+        return Found.GetOrAdd(key, _ => Of(numbered, packed));
+    }
+
+    private static WeightLayout? Of(NumberedWeight numbered, Tensor packed)
+    {
+        var (shape, type) = (packed.shape, numbered.Values.dtype);
         if (numbered.Find(OpaqueTensor.Memory(packed)) is not var (outputs, inputs, taps)) return null;
         if (type == ScalarType.BFloat16)
         {
@@ -51,7 +62,7 @@ internal sealed unsafe class WeightLayout
             if (!Halved(outputs) || !Halved(inputs) || !Halved(taps)) return null;
         }
         for (var i = 0; i < outputs.Length; i++) if (outputs[i] != outputs[i / Lanes * Lanes] + i % Lanes) return null;
-        var layout = new WeightLayout(shape.ToArray(), type, OpaqueTensor.Bytes(packed), OpaqueTensor.Description(packed), outputs, inputs, taps);
+        var layout = new WeightLayout(shape, type, OpaqueTensor.Bytes(packed), OpaqueTensor.Description(packed), outputs, inputs, taps);
         // Whatever oneDNN does on a processor that nobody has tried: what was laid out here is used only where it is the same to the bit.
         using var rows = new TensorRows(numbered.Values.alias());
         using var laid = layout.Lay(rows);
