@@ -191,6 +191,9 @@ public sealed class Knob
     /// <summary>Whether the page has a field for it.</summary>
     public bool OnPage { get; init; } = true;
 
+    /// <summary>The heading below which the page shows it with others; null where it stands alone.</summary>
+    public string? Group { get; init; }
+
     /// <summary>Which shells can set it.</summary>
     public Shells SetBy => Shells.Api | (Flags.Count + ScriptFlags.Count > 0 ? Shells.CommandLine : 0) | (OnPage ? Shells.Page : 0)
         | (SdapiName is null ? 0 : Shells.Sdapi) | (OpenAiName is null ? 0 : Shells.OpenAi) | (McpName is null ? 0 : Shells.Mcp);

@@ -9,25 +9,26 @@ public static partial class Knobs
     [
         new(nameof(Request.Detail))
         {
-            Label = "Detail", Noun = "detail pass", Help = "find faces in each picture and draw each anew, as large as the model draws", Flags = ["--detail"],
+            Label = "Detail", Group = "Faces",
+            Noun = "detail pass", Help = "find faces in each picture and draw each anew, as large as the model draws", Flags = ["--detail"],
             Choices = [new(DetailKind.None, "none", "off"), new(DetailKind.Faces, "faces", "face")],
             InfotextKey = "Detail", SdapiName = "detail", OpenAiName = "detail", McpName = "detail",
         },
         new(nameof(Request.DetailPrompt))
         {
-            Label = "Detail prompt", Noun = "prompt of the detail pass", Help = "the prompt of the detail pass; the picture's if left out",
+            Label = "Detail prompt", Group = "Faces", Noun = "prompt of the detail pass", Help = "the prompt of the detail pass; the picture's if left out",
             Flags = ["--detail-prompt"], InfotextKey = "Detail prompt", SdapiName = "detail_prompt", OpenAiName = "detail_prompt", McpName = "detail_prompt",
             Needs = KnobNeeds.Detail,
         },
         new(nameof(Request.DetailStrength))
         {
-            Label = "Detail strength", Noun = "strength of the detail pass", Help = "how far the detail pass may stray from what was there",
+            Label = "Detail strength", Group = "Faces", Noun = "strength of the detail pass", Help = "how far the detail pass may stray from what was there",
             Flags = ["--detail-strength"], InfotextKey = "Detail strength", SdapiName = "detail_strength", OpenAiName = "detail_strength",
             McpName = "detail_strength", Range = (0, 1), Step = 0.05, Needs = KnobNeeds.Detail,
         },
         new(nameof(Request.DetailConfidence))
         {
-            Label = "Detail confidence", Noun = "confidence of the detail pass", Help = "how sure the detail pass must be that it sees a face",
+            Label = "Detail confidence", Group = "Faces", Noun = "confidence of the detail pass", Help = "how sure the detail pass must be that it sees a face",
             Flags = ["--detail-confidence"], InfotextKey = "Detail confidence", SdapiName = "detail_confidence", OpenAiName = "detail_confidence",
             McpName = "detail_confidence", Range = (0, 1), Step = 0.05, Needs = KnobNeeds.Detail,
         },

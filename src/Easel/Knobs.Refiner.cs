@@ -18,19 +18,22 @@ public static partial class Knobs
         },
         new(nameof(Request.RefinerAt))
         {
-            Label = "Refiner at", Noun = "share of the steps before the refiner", Help = "the share of the steps after which the refiner takes over",
+            Label = "Refiner at", Group = "Last steps by a refiner",
+            Noun = "share of the steps before the refiner", Help = "the share of the steps after which the refiner takes over",
             Flags = ["--refiner-at"], InfotextKey = "Refiner switch at", SdapiName = "refiner_switch_at", OpenAiName = "refiner_at", McpName = "refiner_at",
             Range = (0, 1), Step = 0.05, Needs = KnobNeeds.Refiner, IsTold = Always,
         },
         new(nameof(Request.AestheticScore))
         {
-            Label = "Aesthetic score", Help = "how beautiful the refiner is told that the picture be", Flags = ["--aesthetic-score"],
+            Label = "Aesthetic score", Group = "Last steps by a refiner",
+            Help = "how beautiful the refiner is told that the picture be", Flags = ["--aesthetic-score"],
             InfotextKey = "Aesthetic score", SdapiName = "sdxl_refiner_high_aesthetic_score", OpenAiName = "aesthetic_score", McpName = "aesthetic_score",
             Range = (0, 10), Step = 0.5, Needs = KnobNeeds.Refiner,
         },
         new(nameof(Request.NegativeAestheticScore))
         {
-            Label = "Negative aesthetic score", Help = "how beautiful the refiner is told that a picture of the negative prompt be",
+            Label = "Negative aesthetic score", Group = "Last steps by a refiner",
+            Help = "how beautiful the refiner is told that a picture of the negative prompt be",
             Flags = ["--negative-aesthetic-score"], InfotextKey = "Negative aesthetic score", SdapiName = "sdxl_refiner_low_aesthetic_score",
             OpenAiName = "negative_aesthetic_score", McpName = "negative_aesthetic_score", Range = (0, 10), Step = 0.5, Needs = KnobNeeds.Refiner,
         },

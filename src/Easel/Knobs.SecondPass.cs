@@ -10,7 +10,8 @@ public static partial class Knobs
     [
         new(nameof(Request.HiresScale))
         {
-            Label = "Hires", Noun = "enlargement of the second pass", Help = "enlarge each picture so many times and draw it over (hires fix)",
+            Label = "Hires", Group = "Second pass",
+            Noun = "enlargement of the second pass", Help = "enlarge each picture so many times and draw it over (hires fix)",
             Flags = ["--hires", "--hires-scale"], ValueName = "X", InfotextKey = "Hires upscale", SdapiName = "hr_scale", OpenAiName = "hires",
             McpName = "hires", Range = (1, 16), Step = 0.25, NoneWords = ["none", "0"],
             Check = r =>
@@ -37,21 +38,22 @@ public static partial class Knobs
         },
         new(nameof(Request.HiresUpscaler))
         {
-            Label = "Hires upscaler", Noun = "upscaler of the second pass",
+            Label = "Hires upscaler", Group = "Second pass", Noun = "upscaler of the second pass",
             Help = "what enlarges before the second pass: Built-in, Latent and its kin, Lanczos, Nearest or a network's file", Flags = ["--hires-upscaler"],
             ValueName = "NAME", InfotextKey = "Hires upscaler", SdapiName = "hr_upscaler", OpenAiName = "hires_upscaler", McpName = "hires_upscaler",
             Values = () => SecondPass.Enlargers, Needs = KnobNeeds.SecondPass, IsTold = r => r.HasSecondPass,
         },
         new(nameof(Request.HiresSteps))
         {
-            Label = "Hires steps", Noun = "number of steps of the second pass",
+            Label = "Hires steps", Group = "Second pass", Noun = "number of steps of the second pass",
             Help = "steps of the second pass, all of which run; as many as in the first if left out",
             Flags = ["--hires-steps"], InfotextKey = "Hires steps", SdapiName = "hr_second_pass_steps", OpenAiName = "hires_steps", McpName = "hires_steps",
             Range = (1, 1000), NoneWords = ["0"], Needs = KnobNeeds.SecondPass,
         },
         new(nameof(Request.HiresSampler))
         {
-            Label = "Hires sampler", Noun = "sampler of the second pass", Help = "the sampler of the second pass; that of the first if left out",
+            Label = "Hires sampler", Group = "Second pass",
+            Noun = "sampler of the second pass", Help = "the sampler of the second pass; that of the first if left out",
             Flags = ["--hires-sampler"], ValueName = "NAME", InfotextKey = "Hires sampler", SdapiName = "hr_sampler_name", OpenAiName = "hires_sampler",
             McpName = "hires_sampler", NoneWords = ["Use same sampler"], Values = () => Samplers.All.Select(sampler => sampler.Name),
             Needs = KnobNeeds.SecondPass,
@@ -60,7 +62,8 @@ public static partial class Knobs
         },
         new(nameof(Request.HiresSchedule))
         {
-            Label = "Hires schedule", Noun = "noise schedule of the second pass", Help = "the noise schedule of the second pass; that of the first if left out",
+            Label = "Hires schedule", Group = "Second pass",
+            Noun = "noise schedule of the second pass", Help = "the noise schedule of the second pass; that of the first if left out",
             Flags = ["--hires-schedule"], ValueName = "NAME", InfotextKey = "Hires schedule type", SdapiName = "hr_scheduler",
             OpenAiName = "hires_schedule", McpName = "hires_schedule", NoneWords = ["Use same scheduler"],
             Values = () => Schedules.All.Select(schedule => schedule.Name), Needs = KnobNeeds.SecondPass,
@@ -70,20 +73,21 @@ public static partial class Knobs
         },
         new(nameof(Request.HiresGuidanceScale))
         {
-            Label = "Hires guidance", Noun = "guidance scale of the second pass",
+            Label = "Hires guidance", Group = "Second pass", Noun = "guidance scale of the second pass",
             Help = "how strongly the prompt pulls in the second pass; as in the first if left out",
             Flags = ["--hires-cfg"], InfotextKey = "Hires CFG Scale", SdapiName = "hr_cfg", OpenAiName = "hires_guidance", McpName = "hires_guidance",
             Range = (0, 100), Step = 0.5, Needs = KnobNeeds.SecondPass,
         },
         new(nameof(Request.HiresPrompt))
         {
-            Label = "Hires prompt", Noun = "prompt of the second pass", Help = "the prompt of the second pass; that of the first if left out",
+            Label = "Hires prompt", Group = "Second pass",
+            Noun = "prompt of the second pass", Help = "the prompt of the second pass; that of the first if left out",
             Flags = ["--hires-prompt"], InfotextKey = "Hires prompt", SdapiName = "hr_prompt", OpenAiName = "hires_prompt", McpName = "hires_prompt",
             Needs = KnobNeeds.SecondPass,
         },
         new(nameof(Request.HiresNegativePrompt))
         {
-            Label = "Hires negative prompt", Noun = "negative prompt of the second pass",
+            Label = "Hires negative prompt", Group = "Second pass", Noun = "negative prompt of the second pass",
             Help = "the negative prompt of the second pass; that of the first if left out", Flags = ["--hires-negative"],
             InfotextKey = "Hires negative prompt", SdapiName = "hr_negative_prompt", OpenAiName = "hires_negative_prompt", McpName = "hires_negative_prompt",
             Needs = KnobNeeds.SecondPass,

@@ -9,14 +9,15 @@ public static partial class Knobs
     [
         new(nameof(Request.VariationSeed))
         {
-            Label = "Variation seed", Help = "the seed of the noise that a variation is turned towards; 'random' or -1 draws one", ValueName = "S",
+            Label = "Variation seed", Group = "Variations",
+            Help = "the seed of the noise that a variation is turned towards; 'random' or -1 draws one", ValueName = "S",
             Flags = ["--variation-seed", "--subseed"], InfotextKey = "Variation seed", SdapiName = "subseed", OpenAiName = "variation_seed",
             McpName = "variation_seed", NoneWords = ["random", "-1"], DefaultFrom = DefaultFrom.Chance,
             Tell = told => told.Request is { VariationStrength: > 0, VariationSeed: { } seed } ? Text(unchecked(seed + told.Image.Index)) : null,
         },
         new(nameof(Request.VariationStrength))
         {
-            Label = "Variation strength", Help = "how far a picture strays from its seed towards the variation seed, 0 to 1",
+            Label = "Variation strength", Group = "Variations", Help = "how far a picture strays from its seed towards the variation seed, 0 to 1",
             Flags = ["--variation-strength", "--subseed-strength"], InfotextKey = "Variation seed strength", SdapiName = "subseed_strength",
             OpenAiName = "variation_strength", McpName = "variation_strength", Range = (0, 1), Step = 0.05, Check = OwnStreams(r => r.VariationStrength > 0),
         },

@@ -89,7 +89,8 @@ public static partial class Knobs
         },
         new(nameof(Request.GuidanceRescale))
         {
-            Label = "Cfg rescale", Help = "how far guidance is brought back to the spread of the prompt's own answer, against glare, 0 to 1",
+            Label = "Cfg rescale", Group = "Sampling, finely",
+            Help = "how far guidance is brought back to the spread of the prompt's own answer, against glare, 0 to 1",
                 Flags = ["--cfg-rescale"],
             InfotextKey = "CFG Rescale", SdapiName = "cfg_rescale", OpenAiName = "guidance_rescale", McpName = "guidance_rescale", Range = (0, 1), Step = 0.05,
         },
@@ -225,12 +226,14 @@ public static partial class Knobs
         },
         new(nameof(Request.Eta))
         {
-            Label = "Eta", Help = "fresh noise in each step of DDIM and ancestral samplers, 0 to 1", Flags = ["--eta"], ScriptFlags = ["--ddim_eta"],
+            Label = "Eta", Group = "Sampling, finely",
+            Help = "fresh noise in each step of DDIM and ancestral samplers, 0 to 1", Flags = ["--eta"], ScriptFlags = ["--ddim_eta"],
             InfotextKey = "Eta", SdapiName = "eta", Range = (0, 1), Step = 0.1, DefaultFrom = DefaultFrom.Sampler,
         },
         new(nameof(Request.Churn))
         {
-            Label = "Churn", Help = "noise added before the steps of euler, heun and dpm_2 (S_churn)", Flags = ["--churn"], InfotextKey = "Sigma churn",
+            Label = "Churn", Group = "Sampling, finely",
+            Help = "noise added before the steps of euler, heun and dpm_2 (S_churn)", Flags = ["--churn"], InfotextKey = "Sigma churn",
             SdapiName = "s_churn", OpenAiName = "churn", McpName = "churn", Range = (0, 100),
         },
         new(nameof(Request.ChurnMin))
@@ -247,34 +250,39 @@ public static partial class Knobs
         },
         new(nameof(Request.NoiseScale))
         {
-            Label = "Noise scale", Help = "the scale of all noise that a sampler adds (S_noise)", Flags = ["--noise-scale"], InfotextKey = "Sigma noise",
+            Label = "Noise scale", Group = "Sampling, finely",
+            Help = "the scale of all noise that a sampler adds (S_noise)", Flags = ["--noise-scale"], InfotextKey = "Sigma noise",
             SdapiName = "s_noise", OpenAiName = "noise_scale", McpName = "noise_scale", Range = (0, 2), Step = 0.01,
         },
         new(nameof(Request.Order))
         {
-            Label = "Order", Noun = "order of the sampler", Help = "the order of a multistep or adaptive sampler", Flags = ["--order"], InfotextKey = "Order",
+            Label = "Order", Group = "Sampling, finely",
+            Noun = "order of the sampler", Help = "the order of a multistep or adaptive sampler", Flags = ["--order"], InfotextKey = "Order",
             SdapiName = "order", OpenAiName = "order", McpName = "order", Range = (1, 4), DefaultFrom = DefaultFrom.Sampler,
         },
         new(nameof(Request.Rho))
         {
-            Label = "Rho", Help = "the exponent of the karras and polyexponential schedules", Flags = ["--rho"], InfotextKey = "Schedule rho",
+            Label = "Rho", Group = "Sampling, finely",
+            Help = "the exponent of the karras and polyexponential schedules", Flags = ["--rho"], InfotextKey = "Schedule rho",
             SdapiName = "rho", OpenAiName = "rho", McpName = "rho", Range = (0.1, 20), Step = 0.1, DefaultFrom = DefaultFrom.Sampler, NoneWords = ["0"],
         },
         new(nameof(Request.SigmaMin))
         {
-            Label = "Lowest noise", Noun = "lowest noise level", Help = "the lowest noise level above 0 of a schedule", Flags = ["--sigma-min"],
+            Label = "Lowest noise", Group = "Sampling, finely",
+            Noun = "lowest noise level", Help = "the lowest noise level above 0 of a schedule", Flags = ["--sigma-min"],
             InfotextKey = "Schedule min sigma", SdapiName = "sigma_min", OpenAiName = "sigma_min", McpName = "sigma_min", Range = (0.001, 1000), Step = 0.01,
             DefaultFrom = DefaultFrom.Model, NoneWords = ["0"],
         },
         new(nameof(Request.SigmaMax))
         {
-            Label = "Highest noise", Noun = "highest noise level", Help = "the highest noise level of a schedule", Flags = ["--sigma-max"],
+            Label = "Highest noise", Group = "Sampling, finely",
+            Noun = "highest noise level", Help = "the highest noise level of a schedule", Flags = ["--sigma-max"],
             InfotextKey = "Schedule max sigma", SdapiName = "sigma_max", OpenAiName = "sigma_max", McpName = "sigma_max", Range = (0.001, 1000), Step = 0.1,
             DefaultFrom = DefaultFrom.Model, NoneWords = ["0"],
         },
         new(nameof(Request.GuidanceMinSigma))
         {
-            Label = "Guidance from", Noun = "lowest noise level of full guidance",
+            Label = "Guidance from", Group = "Sampling, finely", Noun = "lowest noise level of full guidance",
             Help = "below this noise level guidance acts in every other step only, which saves time; 0 for none", Flags = ["--guidance-min-sigma"],
             InfotextKey = "NGMS", SdapiName = "s_min_uncond", OpenAiName = "guidance_min_sigma", McpName = "guidance_min_sigma", Range = (0, 1000), Step = 0.1,
         },

@@ -117,6 +117,7 @@ internal static partial class Refusals
     [GeneratedRegex(@"\A-?\d+\.\d+\z")]
     private static partial Regex Decimal();
 
+    /// <summary>Such a form takes time in proportion to the text, however long, and so needs no limit, which a busy machine would break.</summary>
     private static Regex FormOf(string sentence) => new("\\A" + Regex.Replace(Regex.Escape(sentence), @"\\\{(\d)}", "(.+?)") + "\\z",
-        RegexOptions.CultureInvariant | RegexOptions.Singleline, TimeSpan.FromMilliseconds(100));
+        RegexOptions.CultureInvariant | RegexOptions.Singleline | RegexOptions.NonBacktracking);
 }

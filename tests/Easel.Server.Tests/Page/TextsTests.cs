@@ -41,7 +41,8 @@ public sealed partial class TextsTests(Chromium chromium) : IDisposable
             .Select(match => Regex.Unescape(match.Groups[1].Value)).ToHashSet();
         Assert.True(said.Count > 200, $"Only {said.Count} texts were found.");
         var knobs = Knobs.All.Where(knob => knob.OnPage && knob.Kind is not (KnobKind.Picture or KnobKind.Margins)).ToList();
-        var missing = said.Concat(knobs.Select(knob => knob.Label)).Concat(knobs.Select(knob => Sentence.Capital(knob.Help) + "."))
+        var missing = said.Concat(knobs.Select(knob => knob.Label)).Concat(knobs.Select(knob => knob.Group).OfType<string>())
+            .Concat(knobs.Select(knob => Sentence.Capital(knob.Help) + "."))
             .Concat(KnownModels.All.Where(model => model.Use == ModelPurpose.Checkpoint).SelectMany(model => (string[])[model.Title, model.Licence]))
             .Concat(knobs.SelectMany(knob => knob.Choices.Select(choice => Sentence.KeyOf(knob, choice))))
             .Concat(PlainTexts.All).Concat(Refusals.All)
@@ -65,6 +66,16 @@ public sealed partial class TextsTests(Chromium chromium) : IDisposable
         Assert.Equal("Of no kind.", Refusals.Said("Of no kind.", texts));
         texts.Language = "en";
         Assert.Equal(Sentence.Of(steps), Refusals.Said(Sentence.Of(steps), texts));
+    }
+
+    /// <summary>What is long, and nearly of a kind many times over, is read in no time: a page that waited for it, or gave up, would show nothing
+    /// at all.</summary>
+    [Fact]
+    public void ALongSentenceOfNoKindIsSaidAsItIs()
+    {
+        var texts = new Texts { Language = "zh" };
+        var sentence = string.Concat(Enumerable.Repeat("no answered (is for) was; it must be from 0 to. ", 2000));
+        Assert.Equal(sentence, Refusals.Said(sentence, texts));
     }
 
     [Fact]
