@@ -89,8 +89,7 @@ public static partial class Knobs
         },
         new(nameof(Request.GuidanceRescale))
         {
-            Label = "Cfg rescale", Group = "Sampling, finely",
-            Help = "how far guidance is brought back to the spread of the prompt's own answer, against glare, 0 to 1",
+            Label = "Cfg rescale", Help = "how far guidance is brought back to the spread of the prompt's own answer, against glare, 0 to 1",
                 Flags = ["--cfg-rescale"],
             InfotextKey = "CFG Rescale", SdapiName = "cfg_rescale", OpenAiName = "guidance_rescale", McpName = "guidance_rescale", Range = (0, 1), Step = 0.05,
         },
