@@ -96,6 +96,23 @@ public sealed class GridTests : IDisposable
         Assert.All((await server.Get("api/jobs")).GetProperty("over").EnumerateArray(), job => Assert.Equal("cancelled", job.GetProperty("state").GetString()));
     }
 
+    /// <summary>All of a grid is tried again or nothing: what finds no room leaves no part of it behind.</summary>
+    [Fact]
+    public async Task AGridForWhichThereIsNoRoomIsNotTriedAgainInPart()
+    {
+        var options = RunningServer.OptionsFor(_folder) with { Limits = new ServerLimits { Queued = 4 } };
+        await using var server = await RunningServer.Start(options, TimeSpan.FromMilliseconds(50));
+        await server.Submit(RunningServer.Cat(steps: 200, count: 50)); // runs
+        while (server.Service<JobQueue>().HasWaiting) await Task.Delay(10);
+        var id = (await Posted(server, Order(steps: 10, x: "10,11,12", y: null))).GetProperty("id").GetString()!;
+        await server.Client.DeleteAsync($"api/jobs/{id}");
+        var others = new List<string>();
+        for (var i = 0; i < 2; i++) others.Add(await server.Submit(RunningServer.Cat(prompt: $"{i}")));
+        var again = await server.Client.PostAsync($"api/jobs/{id}/retry", null);
+        Assert.Equal(429, (int)again.StatusCode);
+        Assert.Equal(others, server.Service<JobQueue>().Snapshot().Skip(1).Select(job => job.Id));
+    }
+
     [Fact]
     public async Task WhatFailsLeavesItsPlaceEmptyAndIsDrawnWhenTriedAgain()
     {

@@ -13,10 +13,10 @@ internal sealed class InputPictures(PictureFolder folder)
     private readonly Lock _lock = new();
 
     /// <summary>Keeps a request's pictures.</summary>
-    /// <returns>The file of each, and those that were not there before.</returns>
-    public (IReadOnlyDictionary<string, string> Files, IReadOnlyList<string> New) Save(GenerationRequest request)
+    /// <returns>The file of each, and those that were not there before, with when they were written.</returns>
+    public (IReadOnlyDictionary<string, string> Files, IReadOnlyList<(string File, DateTime Written)> New) Save(GenerationRequest request)
     {
-        var (files, written) = (new Dictionary<string, string>(), new List<string>());
+        var (files, written) = (new Dictionary<string, string>(), new List<(string, DateTime)>());
         if (request.InitImage is { } init) Keep(Init, (init.Width, init.Height), init.Pixels, path => ImageFile.Save(path, init));
         if (request.Mask is { } mask) Keep(Mask, (mask.Width, mask.Height), mask.Pixels, path => ImageFile.Save(path, mask.ToRgb()));
         if (request.Depth is { } depth)
@@ -40,8 +40,8 @@ internal sealed class InputPictures(PictureFolder folder)
                     return;
                 }
                 save(path);
+                written.Add((file, File.GetLastWriteTimeUtc(path)));
             }
-            written.Add(file);
         }
     }
 
@@ -94,10 +94,14 @@ internal sealed class InputPictures(PictureFolder folder)
     /// <summary>How many bytes the pictures of a job take on disk.</summary>
     public long BytesOf(Job job) => job.InputFiles.Values.Select(file => new FileInfo(PathOf(file))).Sum(file => file.Exists ? file.Length : 0);
 
-    /// <summary>Takes files back that were kept for a job that came to nothing.</summary>
-    public void Delete(IReadOnlyList<string> files)
+    /// <summary>Takes files back that were kept for a job that came to nothing, but for those that another job has begun to use since.</summary>
+    public void Delete(IReadOnlyList<(string File, DateTime Written)> files)
     {
-        lock (_lock) foreach (var file in files) File.Delete(PathOf(file));
+        lock (_lock)
+        {
+            foreach (var (file, written) in files)
+                if (PathOf(file) is var path && File.GetLastWriteTimeUtc(path) == written) File.Delete(path);
+        }
     }
 
     /// <summary>Deletes what no job refers to, unless it was written lately: a picture is kept before its job is.</summary>

@@ -75,10 +75,28 @@ internal sealed class JobIntake(JobQueue queue, InputPictures inputs, JobRules r
         if (job.State is not (JobState.Failed or JobState.Cancelled))
             throw new ServerException(Status409Conflict, $"The job is {job.State.ToString().ToLowerInvariant()}; only one that failed is tried again.");
         if (job.Request.Sheet is not { } sheet) return Submit(job.Request with { Request = inputs.Load(job) }, client);
-        // What of it came to nothing is drawn once more.
-        var places = sheet.Places.Select(jobs => (IReadOnlyList<string>)[.. jobs.Select(each =>
-            queue.Find(each) is { State: JobState.Failed or JobState.Cancelled } ? Retry(each, client).Id : each)]).ToList();
-        return Keep(job.Request with { Sheet = sheet with { Places = places } }, client);
+        // What of it came to nothing is drawn once more: all of that, or nothing.
+        queue.CheckRoom(client, sheet.Places.SelectMany(jobs => jobs).Count(CameToNothing) + 1);
+        var again = new List<string>();
+        try
+        {
+            var places = sheet.Places.Select(jobs => (IReadOnlyList<string>)[.. jobs.Select(Again)]).ToList();
+            return Keep(job.Request with { Sheet = sheet with { Places = places } }, client);
+        }
+        catch
+        {
+            foreach (var each in again.AsEnumerable().Reverse()) queue.Cancel(each);
+            throw;
+        }
+
+        bool CameToNothing(string each) => queue.Find(each) is { State: JobState.Failed or JobState.Cancelled };
+
+        string Again(string each)
+        {
+            if (!CameToNothing(each)) return each;
+            again.Add(Retry(each, client).Id);
+            return again[^1];
+        }
     }
 
     private Job Keep(JobRequest request, string client)

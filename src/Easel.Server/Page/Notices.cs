@@ -25,12 +25,8 @@ public sealed class Notices
         Turn(notice);
     }
 
-    /// <summary>Puts what is shown away; with something that can be taken back all that lies below it, for who closes it wants none of it.</summary>
-    public void PutAway()
-    {
-        if (Current is { Action: not null }) _covered.Clear();
-        Turn(Uncovered());
-    }
+    /// <summary>Puts what is shown away, and shows again what it covered and can still be taken back.</summary>
+    public void PutAway() => Turn(Uncovered());
 
     /// <summary>Does what the message offers. Of several deletions in a row each can be taken back, the last one first.</summary>
     public Task Act()

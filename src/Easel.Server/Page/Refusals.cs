@@ -9,6 +9,7 @@ internal static partial class Refusals
     /// <summary>The kinds there are; of two that fit the first counts.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
+        "The margin of the sheet is {0}; it must be from {1} to {2} pixels.",
         "{0} is {1}; it must be from {2} to {3} pixels.",
         "{0} is {1}; it must be from {2} to {3}.",
         "{0} is {1}, which is not a multiple of {2}; the nearest are {3} and {4}.",
@@ -24,6 +25,14 @@ internal static partial class Refusals
         "The number of prompts is {0}; this server allows {1}.",
         "{0} of your jobs wait already; this server allows {1}.",
         "{0} jobs wait already; this server allows {1}.",
+        "This is {0} jobs, and {1} of your jobs wait; this server allows {2}.",
+        "This is {0} jobs, and {1} jobs wait; this server allows {2}.",
+        "The number of places is {0}; this server allows {1}.",
+        "The number of pixels of the whole picture is {0}; this server allows {1}.",
+        "The number of pixels of a control's picture is {0}; this server allows {1}.",
+        "Your jobs that wait, with their pictures, would take more than the {0} MB that this server allows.",
+        "The jobs that wait, with their pictures, would take more than the {0} MB that this server allows.",
+        "The picture that the job begins from ({0}) cannot be read: {1}",
         "{0} is {1}; this server allows {2}.",
         "The grid has {0} x {1} x {2} places, {3} pictures; this server allows {4}.",
         "A grid needs an axis: say in x what changes, and its values.",

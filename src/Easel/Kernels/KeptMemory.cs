@@ -30,6 +30,11 @@ internal static class KeptMemory
         lock (Kept)
         {
             var bytes = memory.numel();
+            if (bytes > MostKept)
+            {
+                memory.Dispose();
+                return;
+            }
             var place = Kept.FindIndex(other => other.numel() > bytes);
             Kept.Insert(place < 0 ? Kept.Count : place, memory);
             while (Kept.Count > 0 && Kept.Sum(other => other.numel()) > MostKept)

@@ -51,9 +51,11 @@ internal sealed class PackedConvolution : IDisposable
         var layout = Layouts.GetOrAdd(kind, _ => WeightLayout.Of(shape, type, Pack));
         if (_weight is null || layout is null || !layout.LiesAs(_layout))
         {
-            // A weight that was laid out is itself the rows of the next.
-            using var rows = _rows ?? new TensorRows(_weight!.Values.to_dense());
+            // A weight that was laid out is itself the rows of the next. Where that does not succeed all is as it was.
+            using var again = _rows is null ? new TensorRows(_weight!.Values.to_dense()) : null;
+            var rows = _rows ?? again!;
             var packed = layout?.Lay(rows) ?? Packed(rows);
+            _rows?.Dispose();
             _weight?.Dispose();
             (_rows, _weight, _layout) = (null, packed, layout);
         }

@@ -5,10 +5,14 @@ namespace Easel.Kernels;
 /// <param name="isRented">Whether that is <see cref="KeptMemory"/>.</param>
 internal sealed class PackedWeight(Tensor values, Tensor? memory = null, bool isRented = false) : IDisposable
 {
+    private bool _isDisposed;
+
     public Tensor Values => values;
 
     public void Dispose()
     {
+        if (_isDisposed) return; // memory that is given back twice would be given out twice
+        _isDisposed = true;
         values.Dispose();
         if (isRented) KeptMemory.Return(memory!);
         else memory?.Dispose();

@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace Easel.Kernels;
 
 /// <summary>Shares parts of work among as many threads as libtorch uses. Each thread takes the next part when it is free with the one before, so that none
@@ -14,8 +16,19 @@ internal static unsafe class SharedWork
     {
         var next = -1;
         var threads = Math.Min(get_num_threads(), parts);
-        if (threads > 1) Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads }, _ => TakeParts());
-        else TakeParts();
+        if (threads == 1)
+        {
+            TakeParts();
+            return;
+        }
+        try
+        {
+            Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads }, _ => TakeParts());
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]); // one thread is enough to say that memory is short
+        }
 
         void TakeParts()
         {

@@ -89,6 +89,20 @@ internal sealed unsafe class WeightLayout
     public PackedWeight Lay(IWeightRows rows)
     {
         var memory = rows.IsBrief ? KeptMemory.Rent(_bytes) : empty(_bytes, ScalarType.Byte).DetachFromDisposeScope();
+        try
+        {
+            Fill(memory, rows);
+            return new PackedWeight(OpaqueTensor.Over(memory, _shape, _type, _description).DetachFromDisposeScope(), memory, rows.IsBrief);
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
+    }
+
+    private void Fill(Tensor memory, IWeightRows rows)
+    {
         var target = (nint)TensorMemory.Address(memory);
         foreach (var (start, length) in _gaps) new Span<uint>((uint*)target + start, length).Clear();
         var count = (int)_shape[0];
@@ -101,7 +115,6 @@ internal sealed unsafe class WeightLayout
             fixed (int* to = _outputs, inputs = _inputs, taps = _taps)
                 Turn(source, row, outputs, to + first, inputs, _inputs.Length, taps, _taps.Length, (uint*)target);
         });
-        return new PackedWeight(OpaqueTensor.Over(memory, _shape, _type, _description).DetachFromDisposeScope(), memory, rows.IsBrief);
     }
 
     /// <summary>The units that hold no value.</summary>

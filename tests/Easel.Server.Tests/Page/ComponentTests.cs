@@ -109,9 +109,11 @@ public sealed class ComponentTests : IDisposable
         Assert.Equal("second", notices.Current!.Text);
         await notices.Act();
         Assert.Equal(["third", "second"], back);
-        notices.PutAway(); // who closes one that can be taken back wants no more of it
-        Assert.Null(notices.Current);
         Delete("fourth");
+        notices.Show(new Notices.Notice("Shall a sound tell you?", "Yes"));
+        notices.PutAway();
+        notices.PutAway(); // closes the fourth, and what it covered comes to light
+        Assert.Equal("first", notices.Current!.Text);
         await notices.Act();
         Assert.Null(notices.Current);
     }

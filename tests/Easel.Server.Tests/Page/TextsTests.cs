@@ -63,6 +63,8 @@ public sealed partial class TextsTests(Chromium chromium) : IDisposable
         Assert.Equal("Auf das Blatt kam nichts: Die Liste „x“ ist leer.",
             Refusals.Said("Nothing came to lie on the sheet: The list \"x\" is empty.", texts));
         Assert.Equal("Stärke ist 1,5; möglich ist 0 bis 1.", Refusals.Said("Strength is 1.5; it must be from 0 to 1.", texts));
+        Assert.Equal("Das sind 6 Aufträge, und 4 Ihrer Aufträge warten; dieser Server erlaubt 4.",
+            Refusals.Said("This is 6 jobs, and 4 of your jobs wait; this server allows 4.", texts));
         Assert.Equal("Of no kind.", Refusals.Said("Of no kind.", texts));
         texts.Language = "en";
         Assert.Equal(Sentence.Of(steps), Refusals.Said(Sentence.Of(steps), texts));

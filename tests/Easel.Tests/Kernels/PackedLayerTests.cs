@@ -85,6 +85,37 @@ public sealed class PackedLayerTests
         Close.Absolute(ones(1, 3, 72), layer.call(Rows(1, 3, 40, layer)), 0);
     }
 
+    /// <summary>Memory may run out while a weight is laid out; the next call finds the weight as it was, and the caller reads of memory.</summary>
+    [Fact]
+    public void AWeightThatCouldNotBeLaidOutIsStillThere()
+    {
+        Assert.SkipUnless(OneDnn.IsAvailable, "This build of libtorch has no oneDNN.");
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        var (weight, x) = (randn(64, 32, 3, 3), randn(1, 8, 8, 32).permute(0, 3, 1, 2));
+        using var packed = new PackedConvolution(new FailingRows(weight.clone()), padding: 1, stride: 1);
+        Assert.Throws<EaselException>(() => packed.Apply(x, null));
+        Close.Relative(nn.functional.conv2d(x, weight, padding: [1, 1]), packed.Apply(x, null), 2e-6);
+    }
+
+    /// <summary>Rows that cannot be read the first time that they are asked for.</summary>
+    private sealed unsafe class FailingRows(Tensor values) : IWeightRows
+    {
+        private readonly TensorRows _rows = new(values);
+        private int _reads;
+
+        public long[] Shape => _rows.Shape;
+
+        public ScalarType Type => _rows.Type;
+
+        public bool IsBrief => false;
+
+        public byte* Read(long first, int count, byte* workspace) =>
+            Interlocked.Increment(ref _reads) == 1 ? throw new EaselException("Memory ran out.") : _rows.Read(first, count, workspace);
+
+        public void Dispose() => _rows.Dispose();
+    }
+
     private static void Check<TLayer>(Func<TLayer> make, long[] weight, long[]? bias, Func<TLayer, Tensor> run, double half = 0.01) where TLayer : Layer
     {
         Assert.SkipUnless(OneDnn.IsAvailable, "This build of libtorch has no oneDNN.");
