@@ -16,7 +16,7 @@ internal static unsafe class Halves
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void WidenBFloat16(ushort* from, float* to, int count)
     {
-        for (var i = 0; i < count; i++) to[i] = BitConverter.UInt32BitsToSingle((uint)from[i] << 16);
+        for (var i = 0; i < count; i++) to[i] = Numbers.ToSingle(from[i]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

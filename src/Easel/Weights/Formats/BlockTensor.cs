@@ -47,7 +47,7 @@ internal sealed unsafe class BlockTensor : IWeightAtRest
     {
         using var scope = NewDisposeScope();
         var values = empty(_shape is [_, var inputs, var height, var width] ? [count, height, width, inputs] : [count, .. _shape[1..]],
-            type == ScalarType.BFloat16 && Singles256.IsSupported ? type : ScalarType.Float32);
+            ReadsAs(type) ? type : ScalarType.Float32);
         var (row, blocks) = (_bytes.numel() / _shape[0], values.numel() / _type.Values);
         var from = _address + first * row;
         var to = TensorMemory.Address(values);
