@@ -39,6 +39,18 @@ public sealed class HubCache(string folder)
         static string PathIn(string snapshot, HubFile file) => Path.Combine(snapshot, file.Path.Replace('/', Path.DirectorySeparatorChar));
     }
 
+    /// <summary>The files of a repository that are there; null where none is.</summary>
+    /// <param name="repository">"org/name".</param>
+    /// <param name="revision">A branch or a commit; null for "main", or the newest there is.</param>
+    internal HubSelection? List(string repository, string? revision)
+    {
+        // A cache need not say what commit "main" is at: the newest is what it has of it.
+        if (Snapshots(repository, revision is "main" ? null : revision).FirstOrDefault() is not { } snapshot) return null;
+        var files = Directory.EnumerateFiles(snapshot, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+            .Select(path => new HubFile(Path.GetRelativePath(snapshot, path).Replace(Path.DirectorySeparatorChar, '/'), ModelPaths.BytesOf(path)));
+        return new HubSelection(repository, Path.GetFileName(snapshot), [.. files]);
+    }
+
     /// <summary>Whether a folder is such a cache, and something is in it.</summary>
     public static bool Is(string folder) => Directory.Exists(folder)
         && Directory.EnumerateDirectories(folder, Prefix + "*", new EnumerationOptions { IgnoreInaccessible = true }).Any();
@@ -69,7 +81,7 @@ public sealed class HubCache(string folder)
     /// <summary>Notes what commit a branch is at.</summary>
     internal void Note(string repository, string revision, string commit)
     {
-        if (revision == commit) return;
+        if (revision == commit || !HubReference.IsPath(revision)) return;
         var path = Path.Combine(FolderOf(repository), "refs", revision.Replace('/', Path.DirectorySeparatorChar));
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path, commit);

@@ -26,10 +26,14 @@ public sealed class HubClient : IDisposable
     /// <summary>The cache that it fetches into.</summary>
     public HubCache Cache { get; }
 
-    /// <summary>All files of a repository, with the commit that the revision is at.</summary>
+    /// <summary>Whether nothing may be fetched.</summary>
+    internal bool IsOffline => _settings.IsOffline;
+
+    /// <summary>All files of a repository, with the commit that the revision is at; where nothing may be fetched, those in the cache.</summary>
     /// <exception cref="HubException">It cannot be asked, or there is none.</exception>
     public async Task<HubSelection> ListAsync(string repository, string? revision, CancellationToken cancel)
     {
+        if (_settings.IsOffline) return Cache.List(repository, revision) ?? throw NotThere(repository);
         var address = new Uri($"{_settings.Endpoint}/api/models/{repository}/revision/{Uri.EscapeDataString(revision ?? "main")}?blobs=true");
         using var answer = await Ask(HttpMethod.Get, address, null, repository, cancel);
         await using var stream = await answer.Content.ReadAsStreamAsync(cancel);
@@ -65,7 +69,7 @@ public sealed class HubClient : IDisposable
         ArgumentNullException.ThrowIfNull(selection);
         var known = selection.Files.Select(file => Cache.Find(selection.Repository, selection.Revision, file.Path)).ToList();
         if (known.All(path => path is not null)) return known!;
-        if (_settings.IsOffline) throw new HubException($"{selection.Repository} is not in {_settings.CacheFolder}, and HF_HUB_OFFLINE forbids to fetch it.");
+        if (_settings.IsOffline) throw NotThere(selection.Repository);
 
         var heads = new List<Head>();
         foreach (var file in selection.Files) heads.Add(await HeadOf(selection, file, cancel));
@@ -139,6 +143,8 @@ public sealed class HubClient : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
+
+    internal HubException NotThere(string what) => new($"{what} is not in {_settings.CacheFolder}, and HF_HUB_OFFLINE forbids to fetch it.");
 
     /// <summary>What the hub says of a file before a byte of it is fetched.</summary>
     private async Task<Head> HeadOf(HubSelection selection, HubFile file, CancellationToken cancel)
@@ -276,7 +282,7 @@ public sealed class HubClient : IDisposable
         {
             var free = new DriveInfo(Path.GetFullPath(folder)).AvailableFreeSpace;
             if (free < bytes + Reserve)
-                throw new HubException($"{Readable.Gigabytes(bytes)} are to be fetched, but {folder} has room for {Readable.Gigabytes(free)}.");
+                throw new HubException($"{Readable.Size(bytes)} are to be fetched, but {folder} has room for {Readable.Size(free)}.");
         }
         catch (Exception e) when (e is IOException or ArgumentException or UnauthorizedAccessException)
         {

@@ -76,10 +76,11 @@ public static class KnownModels
                 [new("sdxl.vae.safetensors", 334641162, "235745af8d86bf4a4c1b5b4f529868b37019a10f7c0b2e79ad0abca3a22bc6e1")])),
     ];
 
-    /// <summary>One of ComfyUI's author's copies in half precision. The commit is not known, and the fingerprint takes no other file either.</summary>
+    /// <summary>One of ComfyUI's author's copies in half precision.</summary>
     private static KnownModel Control(string name, string what, string sha256, long? bytes = 722601100) =>
         new(name, $"ControlNet 1.1 for SD 1.5: keeps {what}", ModelPurpose.Control, OpenRail,
-            new("comfyanonymous/ControlNet-v1-1_fp16_safetensors", "main", [new(name + ".safetensors", bytes, sha256)]));
+            new("comfyanonymous/ControlNet-v1-1_fp16_safetensors", "ab830a51c5c573a5b85bfdbaa3ae0ab7e1baf5f7",
+                [new(name + ".safetensors", bytes, sha256)]));
 
     /// <summary>A model by its name; null where there is none.</summary>
     public static KnownModel? Find(string name) => All.FirstOrDefault(model => model.Name.Equals(name, StringComparison.OrdinalIgnoreCase));

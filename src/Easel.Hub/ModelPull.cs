@@ -51,22 +51,26 @@ public sealed record ModelPull
         ArgumentNullException.ThrowIfNull(client);
         if (_reference?.Address is { } address) return await client.FetchAddressAsync(address, Folder ?? OwnFolder, Sha256, progress, cancel);
 
-        var selection = Known?.Selection ?? await ChooseAsync(client, _reference!, cancel);
+        var branch = Known is null ? Revision ?? _reference!.Revision ?? "main" : null;
+        var selection = Known?.Selection ?? await ChooseAsync(client, _reference!, branch!, cancel);
         chosen?.Invoke(selection);
         var paths = Folder is null ? await client.FetchAsync(selection, progress, cancel) : await client.FetchToAsync(selection, Folder, progress, cancel);
+        // The list named a commit; other programs, and these without a network, look for the branch.
+        if (Folder is null && branch is not null && !client.IsOffline) client.Cache.Note(selection.Repository, branch, selection.Revision);
         // Of a pipeline in parts its folder is what is loaded.
         return paths.Count == 1 ? paths[0]
             : selection.Files[0].Path.Contains('/') ? Folder ?? client.Cache.Find(selection.Repository, selection.Revision, null)!
                 : Path.GetDirectoryName(paths[0])!;
     }
 
-    private async Task<HubSelection> ChooseAsync(HubClient client, HubReference reference, CancellationToken cancel)
+    private async Task<HubSelection> ChooseAsync(HubClient client, HubReference reference, string branch, CancellationToken cancel)
     {
         var repository = reference.Repository!;
-        var all = await client.ListAsync(repository, Revision ?? reference.Revision, cancel);
+        var all = await client.ListAsync(repository, branch, cancel);
         if (reference.File is not { } path) return all with { Files = HubChoice.Of(repository, all.Files) };
-        return all.Files.FirstOrDefault(file => file.Path == path) is { } one ? all with { Files = [one] }
-            : throw new HubException($"{repository} has no file {path}"
-                + (Similar.To(path, all.Files.Select(file => file.Path)) is { } near ? $"; did you mean {near}?" : "."));
+        if (all.Files.FirstOrDefault(file => file.Path == path) is { } one) return all with { Files = [one] };
+        if (client.IsOffline) throw client.NotThere($"{repository}:{path}");
+        throw new HubException($"{repository} has no file {path}"
+            + (Similar.To(path, all.Files.Select(file => file.Path)) is { } near ? $"; did you mean {near}?" : "."));
     }
 }

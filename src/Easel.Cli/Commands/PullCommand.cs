@@ -1,3 +1,4 @@
+using System.Text;
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
@@ -47,10 +48,19 @@ internal static class PullCommand
             var path = pull.RunAsync(client, Tell, new Reporter(progress), shell.Cancel).GetAwaiter().GetResult();
             shell.Out.WriteLine(isJson ? JsonLines.Document(new { Type = "model", Name = wanted, Path = path }) : path);
 
-            void Tell(HubSelection selection) => progress.Note(
-                $"{selection.Repository}, {selection.Files.Count} {(selection.Files.Count == 1 ? "file" : "files")}"
-                + (selection.Bytes > 0 ? $", {Readable.Gigabytes(selection.Bytes)}" : ""));
+            void Tell(HubSelection selection) => progress.Note(Told(selection));
         });
+    }
+
+    /// <summary>What is fetched: "org/name at 451f4fe1, model.safetensors, 4.0 GB, SHA-256 6ce0...".</summary>
+    private static string Told(HubSelection selection)
+    {
+        var (repository, revision, files) = selection;
+        var told = new StringBuilder($"{repository} at {(revision.Length == 40 ? revision[..8] : revision)}, ");
+        told.Append(files is [var only] ? only.Path : $"{files.Count} files");
+        if (selection.Bytes > 0) told.Append($", {Readable.Size(selection.Bytes)}");
+        if (files is [{ Sha256: { } sum }]) told.Append($", SHA-256 {sum}");
+        return told.ToString();
     }
 
     private static void List(Shell shell, bool isJson)
@@ -62,7 +72,7 @@ internal static class PullCommand
         }
         foreach (var model in KnownModels.All)
         {
-            var bytes = model.Selection.Bytes > 0 ? $" ({Readable.Gigabytes(model.Selection.Bytes)})" : "";
+            var bytes = model.Selection.Bytes > 0 ? $" ({Readable.Size(model.Selection.Bytes)})" : "";
             shell.Out.WriteLine($"{model.Name,-26} {model.Title}{bytes}");
             shell.Out.WriteLine($"{"",-26} {model.Licence}");
         }

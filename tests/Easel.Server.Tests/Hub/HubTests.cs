@@ -47,6 +47,30 @@ public sealed class HubTests : IAsyncLifetime
         Assert.Contains("HF_HUB_OFFLINE", error.Message);
     }
 
+    /// <summary>By its name alone, as a person asks: what "main" was at is noted for other programs, and is enough where nothing may be asked.</summary>
+    [Fact]
+    public async Task ARepositoryThatIsThereIsFoundWithoutTheHub()
+    {
+        _hub.Put("m.safetensors", 1000);
+        using (var client = Client()) await Pull("org/name").RunAsync(client, null, null, Cancel);
+        var reference = Path.Combine(_folder, "models--org--name", "refs", "main");
+        Assert.Equal(FakeHub.Commit, await File.ReadAllTextAsync(reference, Cancel));
+
+        _hub.Asked.Clear();
+        using var offline = new HubClient(Settings() with { IsOffline = true });
+        Assert.EndsWith("m.safetensors", await Pull("org/name").RunAsync(offline, null, null, Cancel));
+        File.Delete(reference); // as where only a commit was asked for
+        Assert.EndsWith("m.safetensors", await Pull("org/name:m.safetensors").RunAsync(offline, null, null, Cancel));
+        foreach (var missing in (string[])["org/other", "org/name:other.safetensors", "org/name@v2"])
+        {
+            var error = await Assert.ThrowsAsync<HubException>(() => Pull(missing).RunAsync(offline, null, null, Cancel));
+            Assert.Contains("HF_HUB_OFFLINE", error.Message);
+        }
+        Assert.Empty(_hub.Asked);
+
+        ModelPull Pull(string name) => ModelPull.Of(name, _hub.Address, _folder)!;
+    }
+
     [Fact]
     public async Task TheTokenGoesToTheHubAndNowhereElse()
     {
