@@ -75,8 +75,9 @@ for rid in "${rids[@]}"; do
   folder=$out/$name
   rm -rf "$folder"
   echo "== $name"
-  # Each system has folders of its own for what is between, since a restore for one is none for another. Without symbols, whose sources made by the compiler
-  # name the folder in which they were made.
+  # What was built for another system is not taken for this one's: the compiler's files do not say for which processor they were made, and what was compiled
+  # ahead is looked at by its time alone. Without symbols, whose sources made by the compiler name the folder in which they were made.
+  rm -rf src/*/obj/Release src/*/bin/Release
   dotnet publish src/Easel.Cli -c Release -r "$rid" --self-contained true -o "$folder" -v q \
     -p:Version="$version" -p:ContinuousIntegrationBuild=true -p:RunAnalyzers=false -p:PublishReadyToRun=true -p:DebugType=none
 

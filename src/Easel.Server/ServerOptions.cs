@@ -102,12 +102,15 @@ public sealed record ServerOptions
     /// <summary>The folder that a person is told to put models into.</summary>
     public string ModelFolder => Models.FirstOrDefault(place => !File.Exists(place)) ?? "models";
 
+    /// <summary>Where models are looked for: besides <see cref="Models"/> the cache that the page fetches into, which need not be there before.</summary>
+    internal IReadOnlyList<string> ModelPlaces => Hub is { } hub && !Models.Contains(hub.CacheFolder) ? [.. Models, hub.CacheFolder] : Models;
+
     /// <summary>The options with the folders of LoRAs, embeddings and networks of control that lie among the models, where none are named.</summary>
     /// <exception cref="CheckpointException">A file extra_model_paths.yaml cannot be read.</exception>
     internal ServerOptions WithFolders()
     {
         if (Load is { LoraFolders.Count: > 0, EmbeddingFolders.Count: > 0, ControlFolders.Count: > 0 }) return this;
-        var found = new ModelFolders(Models);
+        var found = new ModelFolders(ModelPlaces);
         return this with
         {
             Load = Load with

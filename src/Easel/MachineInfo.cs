@@ -70,9 +70,9 @@ public sealed record MachineInfo
     /// <summary>The processor's name and model, told without libtorch being loaded.</summary>
     public static string ProcessorName => Easel.Processor.Name;
 
-    /// <summary>A limit of this process with which nothing can be drawn, as a sentence; null where there is none. Asked first, it is the true cause of what
-    /// would fail later and elsewhere.</summary>
-    public static string? Shortage() => ProcessLimits.Shortage();
+    /// <summary>A limit of this process, or a lack of this machine, with which nothing can be drawn, as a sentence; null where there is none. Asked first, it
+    /// is the true cause of what would fail later and elsewhere.</summary>
+    public static string? Shortage() => ProcessLimits.Shortage() ?? OpenSsl.Lack();
 
     private static IEnumerable<string> VectorsHere()
     {

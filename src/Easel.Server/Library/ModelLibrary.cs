@@ -161,7 +161,7 @@ internal sealed class ModelLibrary(ServerOptions options, ILogger<ModelLibrary>?
         var own = options.Tools.Append(options.SpareModel).OfType<string>().Where(File.Exists).Select(Path.GetFullPath).ToList();
         // Who names a copy of what comes with Easel means that.
         _default = options.DefaultModel is { } meant ? own.Find(one => ModelPaths.IsCopyOf(meant, one)) ?? Path.GetFullPath(meant) : null;
-        IEnumerable<string> places = [.. options.Models, .. options.DefaultModel is { } named && Path.Exists(named) ? (string[])[named] : [], .. own];
+        IEnumerable<string> places = [.. options.ModelPlaces, .. options.DefaultModel is { } named && Path.Exists(named) ? (string[])[named] : [], .. own];
         return
         [
             .. new ModelFolders(places).Found(ModelPaths.Endings, (left, why) => _leftOut[left] = why)

@@ -51,7 +51,7 @@ internal sealed class ModelPulls(ServerOptions options, ModelLibrary library, IL
     /// <summary>The models of the built-in list that draw or decode, and whether each is there.</summary>
     public IReadOnlyList<KnownModelEntry> Known()
     {
-        var folders = new ModelFolders(options.Hub is { } hub ? [.. options.Models, hub.CacheFolder] : options.Models);
+        var folders = new ModelFolders(options.ModelPlaces);
         return
         [
             .. KnownModels.All.Where(model => model.Use == ModelPurpose.Checkpoint).Select(model => new KnownModelEntry(model.Name, model.Title, model.Licence,

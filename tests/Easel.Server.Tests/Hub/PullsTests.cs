@@ -105,11 +105,9 @@ public sealed class PullsTests : IDisposable
     private Task<RunningServer> Serve(FakeHub hub)
     {
         var options = RunningServer.OptionsFor(_folder);
-        var cache = _folder.Path("hub");
         return RunningServer.Start(options with
         {
-            Hub = new HubSettings { Endpoint = hub.Address, CacheFolder = cache, RetrySeconds = 0.01 },
-            Models = [.. options.Models, cache],
+            Hub = new HubSettings { Endpoint = hub.Address, CacheFolder = _folder.Path("hub"), RetrySeconds = 0.01 },
         });
     }
 
