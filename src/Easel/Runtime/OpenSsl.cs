@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Easel.Runtime;
 
 /// <summary>On Linux .NET computes hashes with OpenSSL, which it does not bring along: where there is none, the first hash ends the process.</summary>
