@@ -32,7 +32,7 @@ public sealed partial class ImageGenerator
             onProgress?.Invoke(share);
         });
         var values = ModelSize.Of(model.Checkpoint).Values();
-        if (model.Residency is Residency.Together or Residency.TextGoes)
+        if (!model.Residency.GoesByTurns)
             speed.Learn(MachineSpeed.Work.Loading, model.Format, model.Device, values, watch.Elapsed.TotalSeconds, values);
         return new ImageGenerator(path, options, speed, model);
     }

@@ -66,7 +66,8 @@ public sealed record RunPlan
     /// <summary>Whether the text encoder is let go when the prompt is read: a large one always, a small one for want of memory.</summary>
     public required bool ReleasesTextEncoder { get; init; }
 
-    /// <summary>Whether the UNet is let go before decoding, and each network loaded when its turn comes, for want of memory.</summary>
+    /// <summary>Whether the UNet is let go before decoding: for want of memory, or where weights are in few bits and decoding a large picture would need
+    /// more than all else. <see cref="Choices"/> says what else goes.</summary>
     public required bool ReleasesUNet { get; init; }
 
     /// <summary>Side in pixels of the overlapping tiles in which pictures are decoded, for want of memory; null where they are decoded whole.</summary>

@@ -13,7 +13,7 @@ internal static class PlanFacts
         facts.Add("drawing", $"{count} of {plan.Width}x{plan.Height}, {plan.Steps} steps of {plan.Sampler}{(plan.IsGuided ? "" : " without guidance")}");
         var fits = plan.Fits ? "" : ": it does not fit, and would be refused";
         facts.Add("memory", plan.MemoryInWords + fits);
-        facts.Add("chosen", plan.Choices.Count > 0 ? plan.Choices : "everything stays in memory, and pictures are decoded whole");
+        facts.Add("chosen", plan.Choices.Count > 0 ? plan.Choices : "UNet and autoencoder stay in memory, and pictures are decoded whole");
         facts.Add("work", string.Create(
             CultureInfo.InvariantCulture, $"{plan.StepGigaflops:#,0} GFLOP a step, {plan.DecodeGigaflops:#,0} to decode a picture"));
         if (request.Fast != FastLevel.Exact) facts.Add("left out",

@@ -170,7 +170,8 @@ internal sealed class LoadedNetworks : IDisposable
         if (slots.Count > 0 && TextSlots.Contains(slots[0])) Threads.Use(_texts.Max(text => text.Config.Positions * text.Config.Width), _threads);
 
         bool Leaves(NetworkSlot other) => Residency.GoesByTurns && !(Draws(other) && slots.Any(Draws))
-            || Residency == Residency.TextGoes && other.ServesBeforeDrawing;
+            || Residency != Residency.Together && other.ServesBeforeDrawing
+            || Residency.LetsUNetGo && Draws(other) && slots.Contains(AutoencoderSlot);
 
         bool Draws(NetworkSlot? one) => one is not null && (one == UNetSlot || one.Steers);
     }

@@ -23,6 +23,10 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     /// <summary>Bytes of libtorch, .NET and the pictures themselves.</summary>
     private const double Surroundings = 600e6;
 
+    /// <summary>How many times what is needed with the UNet gone while pictures are decoded may be needed with it beside, where weights are in few bits: who
+    /// keeps them so is short of memory, and reading them again takes less than a hundredth of a large picture's time.</summary>
+    private const double WorthAnother = 1.15;
+
     public bool Fits => Needed <= Available;
 
     /// <summary>How much a run suffers from the memory there is, the less the better: 0 where it fits, 1 where the UNet has to be read at every step for that,
@@ -36,14 +40,17 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     {
         var tiles = Math.Max(latent.Height, latent.Width) > SmallTile ? new int?[] { null, SmallTile } : [null];
         MemoryPlan? least = null;
+        var most = format.Weights.Bits() is null ? double.PositiveInfinity
+            : WorthAnother * Need(size, format, new RunSize(rows, latent, encodes), Residency.PixelsApart);
         // Reading the UNet at every step changes nothing either, but takes so long that tiles come before it.
-        var ways = tiles.SelectMany(tile => new[] { Residency.Together, Residency.TextGoes, Residency.OneAtATime }.Select(residency => (residency, tile)))
+        Residency[] whole = [Residency.Together, Residency.TextGoes, Residency.PixelsApart, Residency.OneAtATime];
+        var ways = tiles.SelectMany(tile => whole.Select(residency => (residency, tile)))
             .Concat(tiles.Select(tile => (Residency.Streamed, tile)));
         foreach (var (residency, tile) in ways)
         {
             if (residency == Residency.Together && Weights(size.Values(Stage.Reading), format) > LargeText) continue;
             var plan = new MemoryPlan(residency, tile, Need(size, format, new RunSize(rows, latent, encodes, tile), residency), available);
-            if (plan.Fits) return plan;
+            if (plan.Fits && (residency.LetsUNetGo || plan.Needed <= most)) return plan;
             if (least is null || plan.Needed < least.Needed) least = plan;
         }
         return least!;
@@ -137,6 +144,12 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
             Residency.Together => stages.Sum(stage => stage.Weights) + stages.Max(stage => stage.Run),
             Residency.TextGoes => stages.Where(stage => stage.Stage != Stage.Reading).Sum(stage => stage.Weights)
                 + stages.Max(stage => stage.Run + (stage.Stage == Stage.Reading ? stage.Weights : 0)),
+            Residency.PixelsApart => stages.Max(stage => stage.Run + stage.Stage switch
+            {
+                Stage.Reading => stages.Sum(other => other.Weights),
+                Stage.Denoising => stages.Where(other => other.Stage != Stage.Reading).Sum(other => other.Weights),
+                _ => stage.Weights,
+            }),
             _ => stages.Max(stage => stage.Weights + stage.Run),
         };
 

@@ -54,7 +54,7 @@ internal static class RunPlanner
         var drawing = unetRate is { } steps && vaeRate is { } pixels
             ? done * pictures / largest / steps + (pictures * decode + encode) / pixels : (double?)null;
         var loading = speed.Learnt(MachineSpeed.Work.Loading, format, device, size.Values()) is { } values ? size.Values() / values : (double?)null;
-        if (memory.Residency == Residency.OneAtATime) drawing += (loading ?? 0) * shape.Batches.Count;
+        if (memory.Residency is Residency.PixelsApart or Residency.OneAtATime) drawing += (loading ?? 0) * shape.Batches.Count;
         if (memory.Residency == Residency.Streamed)
             drawing += (loading ?? 0) * shape.Batches.Count * shape.Passes.Sum(pass => pass.Plan.Sampler.EvaluationsPerStep * pass.Plan.StepCount);
         return new RunPlan
@@ -74,7 +74,7 @@ internal static class RunPlanner
             MemoryNeeded = (long)memory.Needed,
             MemoryAvailable = (long)memory.Available,
             ReleasesTextEncoder = memory.Residency != Residency.Together,
-            ReleasesUNet = memory.Residency.GoesByTurns,
+            ReleasesUNet = memory.Residency.LetsUNetGo,
             DecoderTile = memory.DecoderTile * size.Autoencoder?.Factor,
             Loading = Seconds(loading),
             Step = Seconds(evaluations * whole / unetRate),
@@ -106,6 +106,7 @@ internal static class RunPlanner
 
     private static IEnumerable<string> Choices(MemoryPlan memory)
     {
+        if (memory.Residency == Residency.PixelsApart) yield return "the UNet is let go while pictures are decoded";
         if (memory.Residency.GoesByTurns)
             yield return "each network is loaded when its turn comes and let go before the next";
         if (memory.Residency == Residency.Streamed) yield return "the UNet's weights are read from the file at every step";

@@ -1,4 +1,5 @@
 using Easel.Imaging;
+using Easel.Models;
 using Easel.Pipeline;
 using Easel.Planning;
 using Easel.Runtime;
@@ -36,10 +37,29 @@ public sealed class PlanTests
         Assert.Equal((Residency.Together, null), seen[0]);
         Assert.Equal(seen.Distinct().Count(), seen.Count - 1); // the last one did not fit and was seen before
         Assert.Equal(seen.OrderBy(way => way.Item2 is not null).ToList(), seen); // tiles only where nothing else helps
-        Assert.Contains(seen, way => way is (Residency.OneAtATime, null));
+        Assert.Contains(seen, way => way is (Residency.PixelsApart, null));
         Assert.Contains(seen, way => way is (_, 64));
         var refusal = Assert.Throws<NotEnoughMemoryException>(() => plan.Check(size, Full, 2, (128, 128), CPU));
         Assert.Equal(((long)plan.Needed, (long)plan.Available), (refusal.Needed, refusal.Available));
+    }
+
+    /// <summary>The sizes are SDXL's: a text encoder of 0.8 billion values, a UNet of 2.6, and a decoder that holds 40,000 values for each latent
+    /// position.</summary>
+    [Theory]
+    [InlineData(WeightFormat.Full, 128, Residency.TextGoes)]
+    [InlineData(WeightFormat.Q8, 64, Residency.TextGoes)]
+    [InlineData(WeightFormat.Q8, 128, Residency.PixelsApart)]
+    [InlineData(WeightFormat.Q4, 128, Residency.PixelsApart)]
+    public void WhoKeepsWeightsInFewBitsIsSparedTheHeightOfDecoding(WeightFormat weights, int side, object way)
+    {
+        var size = new ModelSize(ModelFamily.Sdxl,
+        [
+            new(Stage.Reading, 817_000_000, _ => []),
+            new(Stage.Denoising, 2_567_000_000, run => [new NetworkWork(0, 16_000 * run.Latent.Height * run.Latent.Width, 0)]),
+            new(Stage.Pixels, 84_000_000, run => [new NetworkWork(0, 40_000 * run.Latent.Height * run.Latent.Width, 0)]),
+        ], null);
+        var plan = MemoryPlan.For(size, Full with { Weights = weights }, rows: 2, (side, side), encodes: false, available: 1e12);
+        Assert.Equal(((Residency)way, (int?)null), (plan.Residency, plan.DecoderTile));
     }
 
     [Fact]
@@ -53,11 +73,11 @@ public sealed class PlanTests
             Plain with { Prompt = "<lora:style:1>", InitImage = new RgbImage(64, 64), BatchCount = 2 }];
         List<byte[]>? expected = null;
         var size = SizeOf(model);
-        foreach (var way in Enum.GetValues<Residency>())
+        foreach (var way in (Residency[])[Residency.Together, Residency.TextGoes, Residency.OneAtATime, Residency.Streamed])
         {
             using var generator = ImageGenerator.Load(model, options with { MemoryLimit = LimitFor(size, way) });
             var plan = generator.Plan(Plain);
-            Assert.Equal((way != Residency.Together, way is Residency.OneAtATime or Residency.Streamed, (int?)null),
+            Assert.Equal((way != Residency.Together, way.LetsUNetGo, (int?)null),
                 (plan.ReleasesTextEncoder, plan.ReleasesUNet, plan.DecoderTile));
             var results = requests.Select(request => generator.Generate(request)).ToList();
             Assert.All(results, result => Assert.Equal(way == Residency.Streamed, result.Remarks.Any(remark => remark.Contains("at every step"))));
@@ -65,6 +85,21 @@ public sealed class PlanTests
             Assert.Equal(expected ??= drawn, drawn);
         }
         Assert.NotEqual(expected![0], expected[1]); // or the LoRA would say nothing
+    }
+
+    /// <summary>Only a large picture's decoder needs more than the words, so that letting the UNet go for it helps.</summary>
+    [Fact]
+    public void LettingTheUNetGoForDecodingDoesNotChangeThePicture()
+    {
+        var model = LoadedModel.Path("sd1");
+        var options = new LoadOptions { Precision = Precision.Full, Device = "cpu" };
+        var request = Plain with { Width = 256, Height = 256, Steps = 1, BatchCount = 2 };
+        using var ample = ImageGenerator.Load(model, options);
+        using var scarce = ImageGenerator.Load(model, options with { MemoryLimit = LimitFor(SizeOf(model), Residency.PixelsApart, latentSide: 32) });
+        var plan = scarce.Plan(request);
+        Assert.Equal((true, true, (int?)null), (plan.ReleasesTextEncoder, plan.ReleasesUNet, plan.DecoderTile));
+        Assert.Equal(["the UNet is let go while pictures are decoded"], plan.Choices);
+        Assert.Equal(ample.Generate(request).Images.Select(made => made.Image.Pixels), scarce.Generate(request).Images.Select(made => made.Image.Pixels));
     }
 
     [Theory]
@@ -95,6 +130,9 @@ public sealed class PlanTests
         Assert.True(TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount <= live);
         model.Bring(model.UNetSlot);
         Assert.Equal(MemoryPlan.Weights(ModelSize.Of(model.Checkpoint).Values(Stage.Denoising), Full), ModelSize.Taken(model));
+        model.Residency = Residency.PixelsApart;
+        model.Bring(model.AutoencoderSlot);
+        Assert.Equal(MemoryPlan.Weights(ModelSize.Of(model.Checkpoint).Values(Stage.Pixels), Full), ModelSize.Taken(model));
         model.Residency = Residency.TextGoes;
         model.Bring(model.AutoencoderSlot);
         model.Bring(model.UNetSlot);
@@ -206,12 +244,12 @@ public sealed class PlanTests
     }
 
     /// <summary>The most memory under which a 64x64 picture is drawn that way and not in one that takes more.</summary>
-    internal static long LimitFor(ModelSize size, Residency way, NumberFormat? format = null)
+    internal static long LimitFor(ModelSize size, Residency way, NumberFormat? format = null, int latentSide = 8)
     {
         var available = 1e12;
         while (true)
         {
-            var plan = MemoryPlan.For(size, format ?? Full, rows: 2, (8, 8), encodes: true, available);
+            var plan = MemoryPlan.For(size, format ?? Full, rows: 2, (latentSide, latentSide), encodes: latentSide == 8, available);
             Assert.True(plan.Fits);
             if (plan.Residency == way) return (long)plan.Needed + 1;
             available = plan.Needed - 1;

@@ -28,13 +28,26 @@ internal sealed unsafe class BlockTensor : IWeightAtRest
         if (read.dim() < 2 || read.numel() / read.shape[0] % type.Values != 0) return null;
         var made = new BlockTensor(type, read.shape);
         made._bytes.DetachFromDisposeScope();
-        var full = read.to(ScalarType.Float32, CPU);
-        full = read.dim() == 4 ? full.permute(0, 2, 3, 1).contiguous() : full.contiguous();
-        var (from, to) = ((nint)TensorMemory.Address(full), (nint)made._address);
-        var row = checked((int)(full.numel() / full.shape[0]));
+        if (read.dtype is not (ScalarType.Float16 or ScalarType.BFloat16)) read = read.to(ScalarType.Float32, CPU);
+        using var rows = new TensorRows(read.dim() == 4 && !read.is_contiguous() ? read.ChannelsLast() : read.contiguous());
+        var (row, address) = (checked((int)(read.numel() / read.shape[0])), (nint)made._address);
         var bytes = row / type.Values * type.Bytes;
-        SharedWork.Run((int)full.shape[0], i => narrow(new Span<float>((float*)from + (long)i * row, row), new Span<byte>((byte*)to + (long)i * bytes, bytes)));
+        // Row by row, so that nowhere the whole lies in fp32: the system clears new memory page by page, which takes longer than the blocks.
+        SharedWork.Run((int)read.shape[0], 2L * sizeof(float) * row, (i, workspace) =>
+        {
+            var full = Widened(rows.Read(i, 1, (byte*)workspace), rows.Type, row, (float*)workspace + row);
+            narrow(new Span<float>(full, row), new Span<byte>((byte*)address + (long)i * bytes, bytes));
+        });
         return made;
+    }
+
+    /// <summary>A row in fp32: where it is, or in room for it.</summary>
+    private static float* Widened(void* row, ScalarType type, int count, float* room)
+    {
+        if (type == ScalarType.Float32) return (float*)row;
+        if (type == ScalarType.BFloat16) Halves.WidenBFloat16((ushort*)row, room, count);
+        else Halves.Widen((ushort*)row, room, count);
+        return room;
     }
 
     public bool Divides => true;
