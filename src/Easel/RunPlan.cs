@@ -63,7 +63,8 @@ public sealed record RunPlan
     /// <summary>Whether it fits. Where it does not, drawing is refused.</summary>
     public bool Fits => MemoryNeeded <= MemoryAvailable;
 
-    /// <summary>Whether the text encoder is let go when the prompt is read: a large one always, a small one for want of memory.</summary>
+    /// <summary>Whether the text encoder is let go when the prompt is read: a large one unless steps are few and memory is ample, a small one for want of
+    /// memory.</summary>
     public required bool ReleasesTextEncoder { get; init; }
 
     /// <summary>Whether the UNet is let go before decoding: for want of memory, or where weights are in few bits and decoding a large picture would need

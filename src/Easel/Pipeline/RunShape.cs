@@ -20,6 +20,9 @@ internal sealed record RunShape(Canvas Canvas, SamplingPlan Plan, IReadOnlyList<
     /// <summary>Steps of all passes.</summary>
     public int StepCount => Passes.Sum(pass => pass.Plan.StepCount);
 
+    /// <summary>Whether a pass has as few steps as models have that were made for few.</summary>
+    public bool IsShort => Plan.StepCount <= 8;
+
     public static RunShape Of(GenerationRequest request, ModelFamily family, NoiseModel noise)
     {
         var canvas = Canvas.For(request, family);

@@ -16,12 +16,15 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     /// <summary>What the allocator and the operators take beyond the layers' inputs and outputs: benchmarks/ compares the plan with what was taken.</summary>
     private const double Slack = 1.1;
 
-    /// <summary>A text encoder of more bytes than this is always let go: a seventh of SD 2.1's memory lies idle otherwise, and loading it anew takes less than
-    /// a hundredth of a picture's time.</summary>
+    /// <summary>A text encoder of more bytes than this is let go: a seventh of SD 2.1's memory lies idle otherwise, and loading it anew takes less than a
+    /// hundredth of a picture's time. That of a picture in few steps is short, so that there it stays where memory is ample.</summary>
     private const double LargeText = 100e6;
 
     /// <summary>Bytes of libtorch, .NET and the pictures themselves.</summary>
     private const double Surroundings = 600e6;
+
+    /// <summary>Of what there is, the share up to which memory is ample.</summary>
+    private const double Ample = 0.5;
 
     /// <summary>How many times what is needed with the UNet gone while pictures are decoded may be needed with it beside, where weights are in few bits: who
     /// keeps them so is short of memory, and reading them again takes less than a hundredth of a large picture's time.</summary>
@@ -36,7 +39,9 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
     /// <summary>The first way of doing a run that fits; the one that takes least if none does. Ways that change nothing in the picture come first.</summary>
     /// <param name="rows">Latents that the UNet sees at once: the batch, twice where there is guidance.</param>
     /// <param name="available">Bytes there are, those that the model has taken already included.</param>
-    public static MemoryPlan For(ModelSize size, NumberFormat format, int rows, (long Height, long Width) latent, bool encodes, double available)
+    /// <param name="isShort">Whether the run takes not much longer than loading does.</param>
+    public static MemoryPlan For(ModelSize size, NumberFormat format, int rows, (long Height, long Width) latent, bool encodes, double available,
+        bool isShort = false)
     {
         var tiles = Math.Max(latent.Height, latent.Width) > SmallTile ? new int?[] { null, SmallTile } : [null];
         MemoryPlan? least = null;
@@ -48,8 +53,9 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
             .Concat(tiles.Select(tile => (Residency.Streamed, tile)));
         foreach (var (residency, tile) in ways)
         {
-            if (residency == Residency.Together && Weights(size.Values(Stage.Reading), format) > LargeText) continue;
             var plan = new MemoryPlan(residency, tile, Need(size, format, new RunSize(rows, latent, encodes, tile), residency), available);
+            var keepsText = isShort && plan.Needed <= Ample * available || Weights(size.Values(Stage.Reading), format) <= LargeText;
+            if (residency == Residency.Together && !keepsText) continue;
             if (plan.Fits && (residency.LetsUNetGo || plan.Needed <= most)) return plan;
             if (least is null || plan.Needed < least.Needed) least = plan;
         }

@@ -40,7 +40,7 @@ internal static class ModelLoader
     public static MemoryPlan MemoryFor(LoadedNetworks model, RunShape run, NumberFormat format, long? limit, double taken, ModelSize? size = null)
     {
         var available = MemoryPlan.Budget(limit, ModelSize.Taken(model) + taken);
-        var plan = MemoryPlan.For(size ?? ModelSize.Of(model), format, run.Rows, run.Latent, run.Encodes, available);
+        var plan = MemoryPlan.For(size ?? ModelSize.Of(model), format, run.Rows, run.Latent, run.Encodes, available, run.IsShort);
         return model.Device.type == DeviceType.CPU ? plan : plan with { Residency = Residency.Together }; // what a card has free is not known here
     }
 }

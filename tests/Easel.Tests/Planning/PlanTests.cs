@@ -62,6 +62,17 @@ public sealed class PlanTests
         Assert.Equal(((Residency)way, (int?)null), (plan.Residency, plan.DecoderTile));
     }
 
+    /// <summary>Loading the text encoder anew would be most of the time of a picture in one step.</summary>
+    [Theory]
+    [InlineData(false, 40e9, Residency.TextGoes)]
+    [InlineData(true, 40e9, Residency.Together)]
+    [InlineData(true, 10e9, Residency.TextGoes)]
+    public void ATextEncoderStaysForAShortRunWhereMemoryIsAmple(bool isShort, double available, object way)
+    {
+        var size = new ModelSize(ModelFamily.Sdxl, [new(Stage.Reading, 817_000_000, _ => []), new(Stage.Denoising, 1_300_000_000, _ => [])], null);
+        Assert.Equal((Residency)way, MemoryPlan.For(size, Full, rows: 1, (64, 64), encodes: false, available, isShort).Residency);
+    }
+
     [Fact]
     public void LettingNetworksGoDoesNotChangeThePicture()
     {
