@@ -21,11 +21,12 @@ public static class Readable
     public static string Gigabytes(double bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1 << 30):0.0} GB");
 
     /// <summary>What is needed and what there is, where that is too little: "3.0 GB" and "1.0 GB", or "600 MB" and "583 MB" where both would
-    /// read the same.</summary>
+    /// read the same or what there is would read as nothing.</summary>
     internal static (string Needed, string Available) Shortfall(double needed, double available)
     {
         var (more, less) = (Gigabytes(needed), Gigabytes(available));
-        return more != less ? (more, less) : (string.Create(CultureInfo.InvariantCulture, $"{Math.Ceiling(needed / (1 << 20)):#,0} MB"),
+        if (more != less && available >= (1 << 30) / 10.0) return (more, less);
+        return (string.Create(CultureInfo.InvariantCulture, $"{Math.Ceiling(needed / (1 << 20)):#,0} MB"),
             string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(available / (1 << 20)):#,0} MB"));
     }
 }

@@ -45,7 +45,9 @@ internal static class ModelsCommand
         }
         foreach (var (found, facts) in rows)
         {
-            shell.Out.WriteLine($"{found.Name}  {facts.Problem ?? $"{facts.Family}, {facts.Precision}, {Readable.Size(facts.Bytes)}"}");
+            // Sketch is built like models of a family that draw what it does not.
+            var kind = found.Path == BuiltInModel.Path ? $"Easel's own small model, built as {facts.Family}" : facts.Family;
+            shell.Out.WriteLine($"{found.Name}  {facts.Problem ?? $"{kind}, {facts.Precision}, {Readable.Size(facts.Bytes)}"}");
             shell.Out.WriteLine("    " + found.Path);
         }
     }

@@ -30,7 +30,8 @@ internal static class Flags
 
     public static Option<int?> Whole(string help, params string[] names) =>
         Valued<int?>("N", help, names,
-            text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n : null, "a whole number");
+            text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n : null, "a whole number",
+            (int.MinValue, int.MaxValue));
 
     public static Option<double?> Number(string help, params string[] names) =>
         Valued<double?>("X", help, names,
@@ -48,7 +49,7 @@ internal static class Flags
         if (knob.Kind == KnobKind.Picture) return Text(knob.ValueName, help, names);
         var words = knob.Choices.Select(choice => choice.Word).ToArray();
         var option = Valued(words.Length > 0 ? string.Join('|', words) : knob.ValueName, help, names, text => knob.TryParse(text, out var value)
-            ? new Turned(value) : null, knob.ValueKind);
+            ? new Turned(value) : null, knob.ValueKind, knob.Kind == KnobKind.Whole ? knob.Range : null);
         option.CompletionSources.Clear();
         if (words.Length > 0 || knob.Values is not null) option.CompletionSources.Add([.. knob.NoneWords, .. words, .. knob.Values?.Invoke() ?? []]);
         return option;
@@ -83,7 +84,9 @@ internal static class Flags
     }
 
     /// <summary>An option with a value that <paramref name="parse"/> reads; null says that it could not.</summary>
-    public static Option<T?> Valued<T>(string value, string help, string[] names, Func<string, T?> parse, string kind) => Named(names, all =>
+    /// <param name="wholes">Which whole numbers it takes, which is said of one that is too large to be read.</param>
+    public static Option<T?> Valued<T>(string value, string help, string[] names, Func<string, T?> parse, string kind,
+        (double Least, double Most)? wholes = null) => Named(names, all =>
     {
         // More than one occurrence is let through to the parser, which takes the last.
         var option = new Option<T?>(all[0], all[1..]) { Description = help, HelpName = value, Arity = new ArgumentArity(1, short.MaxValue) };
@@ -96,7 +99,9 @@ internal static class Flags
                 return default;
             }
             if (parse(text) is { } parsed) return parsed;
-            result.AddError($"{Spelling(result, all[0])} takes {kind}, not '{text}'.");
+            var range = wholes is var (least, most) && text.TrimStart('+', '-') is { Length: > 0 } digits && digits.All(char.IsAsciiDigit)
+                ? FormattableString.Invariant($" from {least:0} to {most:0}") : "";
+            result.AddError($"{Spelling(result, all[0])} takes {kind}{range}, not '{text}'.");
             return default;
         };
         return option;

@@ -24,7 +24,7 @@ internal sealed partial class DrawRun
         var own = ModelFile.Read(path, options).Model?.Defaults.Size ?? 512;
         var sizes = cells.Select(cell => SizeOf(cell.Request, inputs, own)).ToList();
         sheet.Validate(sizes.Max(size => size.Width), sizes.Max(size => size.Height));
-        var files = new OutputFiles(settings, profile);
+        using var files = new OutputFiles(settings, profile);
         files.Prepare(1 + cells.Sum(cell => cell.Request.PictureCount));
 
         List<string> notes = [.. settings.Notes, .. inputs.Notes];

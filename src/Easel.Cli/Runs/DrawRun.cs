@@ -39,7 +39,7 @@ internal sealed partial class DrawRun(DrawSettings settings, Shell shell)
             TellPlan(path, options, inputs);
             return;
         }
-        var files = new OutputFiles(settings, profile);
+        using var files = new OutputFiles(settings, profile);
         if (!settings.SkipSave || GridIsWanted(profile)) files.Prepare(Again is null ? request.PictureCount : 1);
         var isPlain = settings.Task == DrawTask.Upscale && Upscaler.IsIn(path);
         if (settings.Times is not null && !isPlain)

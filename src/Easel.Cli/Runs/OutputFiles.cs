@@ -4,14 +4,16 @@ using Easel.Imaging;
 
 namespace Easel.Cli.Runs;
 
-/// <summary>Names and writes the pictures of a run. Nothing is ever written over but a file that <c>--output</c> names together with <c>--force</c>.</summary>
-internal sealed partial class OutputFiles
+/// <summary>Names and writes the pictures of a run. Nothing is ever written over but a file that <c>--output</c> names together with <c>--force</c>.
+/// A folder that it made and nothing came into goes with it.</summary>
+internal sealed partial class OutputFiles : IDisposable
 {
     private const int LongestSlug = 40, LongestPromptFolder = 150;
 
     private readonly DrawSettings _settings;
     private readonly Profile _profile;
     private readonly string _ending;
+    private readonly List<string> _made = [];
     private int? _next;
 
     /// <summary>Settles where the pictures go; touches no file.</summary>
@@ -52,9 +54,12 @@ internal sealed partial class OutputFiles
     /// <summary>Makes sure, before any work is done, that files can be written and that those named are free.</summary>
     public void Prepare(int pictures)
     {
+        var place = _profile.Naming == Naming.Samples && _settings.Output is null ? Path.Combine(Folder, "samples") : Folder;
         try
         {
-            ImageFile.PrepareFolder(_profile.Naming == Naming.Samples && _settings.Output is null ? Path.Combine(Folder, "samples") : Folder);
+            for (var folder = Path.GetFullPath(place); folder is not null && !Directory.Exists(folder); folder = Path.GetDirectoryName(folder))
+                _made.Add(folder);
+            ImageFile.PrepareFolder(place);
         }
         catch (EaselException e)
         {
@@ -66,6 +71,21 @@ internal sealed partial class OutputFiles
         if (_settings.Force) return;
         for (var index = 0; index < pictures; index++)
             if (File.Exists(Named(index))) throw new UsageException(IsThere(Named(index)));
+    }
+
+    public void Dispose()
+    {
+        foreach (var folder in _made)
+        {
+            try
+            {
+                Directory.Delete(folder);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return; // there are pictures in it, or it is gone
+            }
+        }
     }
 
     /// <param name="place">How many were saved before it.</param>

@@ -16,6 +16,45 @@ public sealed partial class TextsTests(Chromium chromium) : IDisposable
     /// <summary>Names, which are the same everywhere.</summary>
     private static readonly string[] Names = ["ControlNet", "Easel", "easel pull org/name", "easel serve --models PATH"];
 
+    /// <summary>Files whose sentences are for programs and the command line, or damaged packages.</summary>
+    private static readonly string[] OfPrograms =
+    [
+        "GalleryRebuild.cs", "PictureFolder.cs", "Database.cs", "FarmPainter.cs", "ModelFile.Make.cs", "LoadOptions.cs", "ControlUnit.cs", "Watermark.cs",
+        "WatermarkMark.cs", "ImageTensor.cs", "ImageRegion.cs", "ImageGrid.cs", "Resampling.cs", "MaskTools.cs", "ImageFile.cs", "ImageFile.Save.cs",
+        "ImageEncoder.cs", "JpegFile.cs", "PngDepthReader.cs", "NoiseSource.cs",
+    ];
+
+    /// <summary>Sentences that only programs are told, since the page asks for nothing of the kind.</summary>
+    private static readonly string[] ToldToPrograms =
+    [
+        "A sheet is not asked for by itself: POST /api/grids draws one.",
+        "A scale goes with the task \"enlarge\"; what is drawn has a width and a height.",
+        "A prompt is missing: null stands in its place.",
+        "Pictures to skip are 7; it must be 0 or more.",
+        "The page mark is not one that an earlier page ended with.",
+        "A picture of 7x7 does not fit into a place of 7x7.",
+        "A picture cannot be 7x7 pixels: both sides must be at least 1 and all its samples must fit in memory.",
+        "A picture of 7x7 pixels with 7 sample(s) each needs 7 samples, not 7.",
+        "'7' cannot name a text in a PNG: a name has 1 to 79 Latin-1 characters.",
+        "The face restorer is named by an empty text; name a network, or leave it out.",
+        "The refiner is named by an empty text; name a model, or leave it out.",
+    ];
+
+    /// <summary>Sentences that are put together of pieces; each whole is a kind.</summary>
+    private static readonly string[] OfPieces =
+    [
+        "The grid has 7 x 7 x 7 places7, 7 pictures; this server allows 7.",
+        "\"7\" is no 7: 7",
+        "There is no 7 \"7\", and no other either.",
+        "There is no 7 \"7\"; there are 7.",
+        "\"7\" is no model to fetch7 of the list, org/name, org/name:file and https addresses are.",
+        "Steps is \"7\" on an axis; it must be 77",
+        "Picture 7, 7, is not given out, nor are those after it.",
+        "Picture 7, 7, 7",
+        "The refiner does nothing here: 7.",
+        "The negative prompt does nothing here: 7",
+    ];
+
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -65,9 +104,34 @@ public sealed partial class TextsTests(Chromium chromium) : IDisposable
         Assert.Equal("Stärke ist 1,5; möglich ist 0 bis 1.", Refusals.Said("Strength is 1.5; it must be from 0 to 1.", texts));
         Assert.Equal("Das sind 6 Aufträge, und 4 Ihrer Aufträge warten; dieser Server erlaubt 4.",
             Refusals.Said("This is 6 jobs, and 4 of your jobs wait; this server allows 4.", texts));
+        Assert.Equal("Breite ist auf einer Achse „x“; möglich ist eine ganze Zahl oder mehreres: 10-30, 10-30 (+5), 10-30 [3].",
+            Refusals.Said(Sentence.Of(Assert.Throws<InvalidRequestException>(() => GridAxis.Parse("width", "x"))), texts));
+        Assert.Equal($"„{texts["Mask blur"]}“ bewirkt hier nichts: nötig ist eine Maske.",
+            Refusals.Said($"The {Knobs.Find(nameof(GenerationRequest.MaskBlur))!.Noun} does nothing here: it needs a mask.", texts));
         Assert.Equal("Of no kind.", Refusals.Said("Of no kind.", texts));
         texts.Language = "en";
         Assert.Equal(Sentence.Of(steps), Refusals.Said(Sentence.Of(steps), texts));
+    }
+
+    /// <summary>Every sentence that the library and the queue refuse with, or remark, has a kind that is said in each language, or stands here as one that
+    /// nobody meets on the page.</summary>
+    [Fact]
+    public void EverySentenceThatThePageMeetsIsOfAKind()
+    {
+        var texts = new Texts { Language = "de" };
+        var server = Path.GetDirectoryName(Path.GetDirectoryName(Sources.First())!)!;
+        var library = Path.Combine(Path.GetDirectoryName(server)!, "Easel");
+        var files = new[] { "Jobs", "Library", "Storage", "Farm", "Page" }.Select(folder => Path.Combine(server, folder))
+            .Concat(new[] { "", "Pipeline", "Sampling", "Imaging" }.Select(folder => Path.Combine(library, folder)))
+            .SelectMany(folder => Directory.EnumerateFiles(folder, "*.cs")).Concat(Directory.EnumerateFiles(Path.Combine(library, "Imaging", "Hints")))
+            .Where(file => !OfPrograms.Contains(Path.GetFileName(file)));
+        var sentences = files.SelectMany(file => SourceSentences.Of(File.ReadAllText(file)).Where(text => text.Contains(' ', StringComparison.Ordinal))
+            .Select(text => (File: Path.GetFileName(file), Text: char.IsLower(text[0]) ? "Steps " + text : text))).ToList();
+        Assert.True(sentences.Count > 150, $"Only {sentences.Count} sentences were found.");
+        string[] allowed = [.. ToldToPrograms, .. OfPieces];
+        var unknown = sentences.Where(one => Refusals.Said(one.Text, texts) == one.Text && !allowed.Contains(one.Text)).ToList();
+        Assert.True(unknown.Count == 0, $"Refusals lacks:\n{string.Join('\n', unknown)}");
+        Assert.All(allowed, text => Assert.Contains(sentences, one => one.Text == text));
     }
 
     /// <summary>What is long, and nearly of a kind many times over, is read in no time: a page that waited for it, or gave up, would show nothing

@@ -13,6 +13,7 @@ public sealed class BadInputTests
     [InlineData("no flag -x", "-x")]
     [InlineData("--steps needs a value", "txt2img", "x", "--steps")]
     [InlineData("whole number, not 'many'", "txt2img", "x", "--steps", "many")]
+    [InlineData("takes a whole number from 64 to 8192, not '99999999999'", "x", "-W", "99999999999")]
     [InlineData("--ddim_eta takes a number", "txt2img", "x", "--ddim_eta", "nan")]
     [InlineData("next word is --plms", "txt2img", "--prompt", "--plms")]
     [InlineData("from 1 to 1000", "x", "--steps", "0")]

@@ -90,6 +90,20 @@ public sealed class OutputFilesTests : IDisposable
         Assert.Contains("folder", Assert.Throws<UsageException>(() => Prepared(Command.ReadLine($"easel x -o {Path.GetDirectoryName(file)}"), 1)).Message);
     }
 
+    [Fact]
+    public void AFolderThatNothingCameIntoGoesWithTheRun()
+    {
+        var there = Directory.CreateDirectory(_folder.Path("there")).FullName;
+        var deep = Path.Combine(there, "a", "b");
+        Prepared(Command.ReadLine($"easel x --outdir {deep}"), 1).Dispose();
+        Assert.Empty(Directory.EnumerateFileSystemEntries(there));
+
+        var files = Prepared(Command.ReadLine($"easel x --outdir {deep}"), 1);
+        Save(files);
+        files.Dispose();
+        Assert.Single(Directory.EnumerateFiles(deep));
+    }
+
     private OutputFiles Files(string line)
     {
         var settings = Command.ReadLine("easel " + line);
