@@ -276,13 +276,13 @@ public sealed class HubClient : IDisposable
     /// <exception cref="HubException">There is not enough.</exception>
     private static void RequireRoom(string folder, long bytes)
     {
-        const long Reserve = 64 << 20;
+        const long Reserve = 64 << 20; // a disk that is full to the brim helps nobody
         Directory.CreateDirectory(folder);
         try
         {
-            var free = new DriveInfo(Path.GetFullPath(folder)).AvailableFreeSpace;
-            if (free < bytes + Reserve)
-                throw new HubException($"{Readable.Size(bytes)} are to be fetched, but {folder} has room for {Readable.Size(free)}.");
+            var room = Math.Max(0, new DriveInfo(Path.GetFullPath(folder)).AvailableFreeSpace - Reserve);
+            if (room < bytes)
+                throw new HubException($"{Readable.Size(bytes)} are to be fetched, but {folder} has room for {Readable.Size(room)}.");
         }
         catch (Exception e) when (e is IOException or ArgumentException or UnauthorizedAccessException)
         {

@@ -63,7 +63,7 @@ public sealed record ModelPull
                 : Path.GetDirectoryName(paths[0])!;
     }
 
-    private async Task<HubSelection> ChooseAsync(HubClient client, HubReference reference, string branch, CancellationToken cancel)
+    private static async Task<HubSelection> ChooseAsync(HubClient client, HubReference reference, string branch, CancellationToken cancel)
     {
         var repository = reference.Repository!;
         var all = await client.ListAsync(repository, branch, cancel);
