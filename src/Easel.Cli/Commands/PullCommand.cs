@@ -1,4 +1,3 @@
-using System.Text;
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
