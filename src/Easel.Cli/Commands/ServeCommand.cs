@@ -3,6 +3,7 @@ using System.Net;
 using Easel.Cli.Options;
 using Easel.Cli.Runs;
 using Easel.Cli.Terminal;
+using Easel.Imaging;
 using Easel.Server;
 
 namespace Easel.Cli.Commands;
@@ -114,6 +115,7 @@ internal static class ServeCommand
             try
             {
                 options.Validate();
+                ImageFile.PrepareFolder(options.OutputFolder);
             }
             catch (EaselException e) when (e is not UsageException)
             {
@@ -220,8 +222,15 @@ internal static class ServeCommand
         if ((file ?? Variable(shell, "EASEL_TOKEN_FILE")) is not { } path) return null;
         if (!File.Exists(path)) throw new UsageException($"There is no file {path} with a token.");
         if (new FileInfo(path).Length > 4096) throw new UsageException($"{path} has more than 4096 bytes; a token is shorter.");
-        return File.ReadAllText(path).TrimEnd('\r', '\n') is { Length: > 0 } secret ? secret
-            : throw new UsageException($"{path} is empty; it must hold the token.");
+        try
+        {
+            return File.ReadAllText(path).TrimEnd('\r', '\n') is { Length: > 0 } secret ? secret
+                : throw new UsageException($"{path} is empty; it must hold the token.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException(EaselException.OfFile(e).Message, e);
+        }
     }
 
     private static string? Variable(Shell shell, string name) => shell.Variable(name) is { Length: > 0 } value ? value : null;
