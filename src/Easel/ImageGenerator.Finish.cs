@@ -10,8 +10,8 @@ public sealed partial class ImageGenerator
 {
     private readonly SafetyFilter? _safety;
 
-    /// <summary>Whether what becomes of a run may be seen before it is judged.</summary>
-    private bool ShowsPreviews => _options.Safety is SafetyAction.Off or SafetyAction.Tag;
+    /// <summary>Whether what becomes of a run may be seen before it is judged, and is for the asking.</summary>
+    private bool ShowsPreviews => (_options.Safety is SafetyAction.Off or SafetyAction.Tag) && _model.PreviewsInPassing;
 
     /// <summary>The job, and then what is done with the faces of each picture. Pictures that are already in the output are not delivered again.</summary>
     private void DrawWithFaces(GenerationRequest request, RunOutput output, Action<GenerationProgress>? onProgress, CancellationToken cancel)

@@ -55,6 +55,7 @@ internal sealed partial class OutputFiles : IDisposable
     public void Prepare(int pictures)
     {
         var place = _profile.Naming == Naming.Samples && _settings.Output is null ? Path.Combine(Folder, "samples") : Folder;
+        if (place.Length == 0) throw new UsageException("The folder for pictures has no name; --outdir gives it one.");
         try
         {
             for (var folder = Path.GetFullPath(place); folder is not null && !Directory.Exists(folder); folder = Path.GetDirectoryName(folder))
@@ -130,6 +131,7 @@ internal sealed partial class OutputFiles : IDisposable
     public string SaveGrid(RgbImage grid, ImageMetadata? metadata, bool isFirst = false)
     {
         if (_settings.Output is { } output) return Write(isFirst ? Named(0) : Beside(output, "-grid"), grid, metadata);
+        Directory.CreateDirectory(Folder);
         // The scripts count what is in the folder, less the folder of samples.
         var first = _profile.Naming == Naming.Samples ? Math.Max(0, Directory.EnumerateFileSystemEntries(Folder).Count() - 1) : 0;
         for (var number = first; ; number++)
@@ -143,6 +145,8 @@ internal sealed partial class OutputFiles : IDisposable
 
     private string Write(string path, RgbImage image, ImageMetadata? metadata)
     {
+        // The folder may be gone: another run that made it, and drew nothing, took it away again.
+        if (Path.GetDirectoryName(path) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
         if (_settings.Force) ImageFile.Save(path, image, metadata, Quality);
         else if (!ImageFile.TrySave(path, image, metadata, Quality))
             throw new EaselException($"{path} has come to be while the picture was drawn; --force lets it be replaced.");

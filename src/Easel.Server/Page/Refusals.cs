@@ -6,7 +6,7 @@ namespace Easel.Server.Page;
 /// places for what changes in it; what is of no kind that stands here is said in English.</summary>
 internal static partial class Refusals
 {
-    /// <summary>The kinds there are; of two that fit the first counts.</summary>
+    /// <summary>The kinds there are; of two that fit the one with more words of its own counts.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
         "The margin of the sheet is {0}; it must be from {1} to {2} pixels.",
@@ -53,6 +53,7 @@ internal static partial class Refusals
         "There is no LoRA \"{0}\"; there are {1}.",
         "The LoRA {0} cannot be used: {1}",
         "The LoRA {0} is for {1}, and {2} is {3}.",
+        "The LoRA {0} is made for another model: its change to {1} is [{2}], and this model's {3} there is [{4}].",
         "quality is {0}; it must be from {1} to {2}.",
         "Memory ran out; a smaller picture, fewer pictures at once or weights in half the memory (fp16) may fit, and so may closing other programs.",
         "Something unforeseen happened; the server's log has it.",
@@ -261,7 +262,8 @@ internal static partial class Refusals
         "{0} is {1}; it must be {2}.",
     ];
 
-    private static readonly Lazy<IReadOnlyList<(string Sentence, Regex Form)>> Forms = new(() => [.. All.Select(sentence => (sentence, FormOf(sentence)))]);
+    private static readonly Lazy<IReadOnlyList<(string Sentence, Regex Form)>> Forms = new(() =>
+        [.. All.OrderByDescending(sentence => Place().Replace(sentence, "").Length).Select(sentence => (sentence, FormOf(sentence)))]);
 
     /// <summary>A sentence in a language.</summary>
     /// <param name="english">The sentence.</param>
@@ -285,6 +287,9 @@ internal static partial class Refusals
             return texts[named.Label]; // the library says "The noise level is", and the field has a name of its own
         return Said(texts[value], texts);
     }
+
+    [GeneratedRegex(@"\{\d}")]
+    private static partial Regex Place();
 
     [GeneratedRegex(@"\A-?\d+\.\d+\z")]
     private static partial Regex Decimal();

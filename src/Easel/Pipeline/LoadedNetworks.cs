@@ -285,6 +285,9 @@ internal sealed class LoadedNetworks : IDisposable
         }
     }
 
+    /// <summary>Whether a preview costs next to nothing: the model's own autoencoder may only be asked where the UNet need not make room for it.</summary>
+    public bool PreviewsInPassing => _tiny is not null || Family.Latent.Colours is not null || !Residency.LetsUNetGo;
+
     /// <summary>Small pictures of latents on their way: the tiny autoencoder's where there is one; otherwise a fixed mixture of colours, if one is known; the
     /// model's own autoencoder makes others out.</summary>
     public IReadOnlyList<RgbImage> Preview(Tensor latents)

@@ -28,7 +28,7 @@ internal sealed record MemoryPlan(Residency Residency, int? DecoderTile, double 
 
     /// <summary>How many times what is needed with the UNet gone while pictures are decoded may be needed with it beside, where weights are in few bits: who
     /// keeps them so is short of memory, and reading them again takes less than a hundredth of a large picture's time.</summary>
-    private const double WorthAnother = 1.15;
+    private const double WorthAnother = 1.05;
 
     public bool Fits => Needed <= Available;
 

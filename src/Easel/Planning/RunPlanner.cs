@@ -25,7 +25,7 @@ internal static class RunPlanner
         var shape = RunShape.Of(request, checkpoint.Family, checkpoint.Noise());
         var (format, memory) = ModelLoader.Choose(MemoryPlan.Formats(options, device), device,
             format => MemoryPlan.For(size, format, shape.Rows, shape.Largest.Latent, shape.Largest.Encodes, MemoryPlan.Budget(options.MemoryLimit),
-                shape.IsShort));
+                shape.Largest.IsShort));
         return Of(request, shape, size, refiner is null ? null : ModelSize.OfRefiner(refiner), memory, format, device, options.TinyVae is not null,
             MachineSpeed.In(options.CacheFolder));
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using Easel.Hub;
@@ -111,6 +112,18 @@ public sealed partial class TextsTests(Chromium chromium) : IDisposable
         Assert.Equal("Of no kind.", Refusals.Said("Of no kind.", texts));
         texts.Language = "en";
         Assert.Equal(Sentence.Of(steps), Refusals.Said(Sentence.Of(steps), texts));
+    }
+
+    /// <summary>No kind stands before one that says more.</summary>
+    [Fact]
+    public void ASentenceIsOfItsOwnKind()
+    {
+        var texts = new Texts { Language = "de" };
+        foreach (var sentence in Refusals.All)
+        {
+            object?[] values = [.. Place().Matches(sentence).Select(_ => "7")];
+            Assert.Equal(texts[sentence, values], Refusals.Said(string.Format(CultureInfo.InvariantCulture, sentence, values), texts));
+        }
     }
 
     /// <summary>Every sentence that the library and the queue refuse with, or remark, has a kind that is said in each language, or stands here as one that

@@ -64,6 +64,7 @@ public sealed class BadInputTests
     [InlineData("bash, zsh, fish, pwsh", "completion", "tcsh")]
     [InlineData("from 0 to 65535", "serve", "--port", "99999")]
     [InlineData("give a --token", "serve", "--host", "0.0.0.0")]
+    [InlineData("The folder for pictures has no name", "x", "--outdir", "")]
     [InlineData("Pictures cannot be saved in /proc/none", "serve", "--output", "/proc/none")]
     [InlineData("in place of --host and --port", "serve", "--unix-socket", "x", "--port", "1")]
     [InlineData("an octal number", "serve", "--unix-socket", "x", "--socket-mode", "999")]
