@@ -42,7 +42,7 @@ public sealed class AxeTests(Chromium chromium) : IDisposable
         server.Models.Failure = "The cat ran away.";
         await tab.Ask("a cat", steps: 1);
         await page.ClickAsync("#draw");
-        await Expect(page.Locator(".failures .field-error")).ToBeVisibleAsync();
+        await Expect(page.Locator(".failures .title")).ToBeVisibleAsync();
         server.Models.Failure = null;
         server.Models.StepTime = TimeSpan.FromMilliseconds(200);
         await page.FillAsync("#steps", "200");
