@@ -148,16 +148,16 @@ public sealed class FarmFaultTests : IDisposable
     {
         using var broker = Fields.Broker(_folder);
         await using var server = await RunningServer.Start(Fields.Server(_folder, broker.Url));
-        var tried = 0;
+        var (wrong, worn) = (0, 0); // apart: what a worker that stands still is late to sign for comes once more
         await using var hand = new Hand(Fields.Worker(_folder, broker.Url), "hand", new Picky(request =>
         {
-            Interlocked.Increment(ref tried);
+            Interlocked.Increment(ref request.Prompt == "wrong" ? ref wrong : ref worn);
             return request.Prompt == "wrong" ? new InvalidRequestException("Prompt", "The prompt is wrong.") : new CheckpointException("This disk is worn.");
         }));
         Assert.Equal("The prompt is wrong.", (await server.Finished(await server.Submit(RunningServer.Cat(prompt: "wrong")))).GetProperty("error").GetString());
-        Assert.Equal(1, tried);
+        Assert.Equal(1, wrong);
         Assert.Equal("This disk is worn.", (await server.Finished(await server.Submit(RunningServer.Cat()))).GetProperty("error").GetString());
-        Assert.Equal(3, tried);
+        Assert.Equal(2, worn);
     }
 
     [Fact]
