@@ -16,7 +16,7 @@ internal static unsafe class SharedWork
     {
         var next = -1;
         var threads = Math.Min(get_num_threads(), parts);
-        if (threads == 1)
+        if (threads <= 1)
         {
             TakeParts();
             return;
